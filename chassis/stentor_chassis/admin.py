@@ -1,0 +1,61 @@
+"""The admin endpoint: metrics, health, readiness and status over HTTP, in the control process."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+from stentor_chassis.failure import COULD_NOT_START, Failure
+
+_SHUTDOWN_SECONDS = 0.2  # who is still reading when the service ends is cut off
+
+
+class Admin:
+    """Serves `/metrics`, `/healthz`, `/readyz` and `/status`; every other path is 404."""
+
+    def __init__(self, registry: CollectorRegistry, ready: Callable[[], bool], status: Callable[[], dict[str, Any]]) -> None:
+        """Answer from what the functions return at each request."""
+        self._ready = ready
+        self._status = status
+        application = web.Application()
+        application.add_routes(
+            [
+                web.get("/metrics", make_aiohttp_handler(registry)),
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/status", self._show_status),
+            ]
+        )
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+
+    async def start(self, host: str, port: int) -> str:
+        """Listen, and return the base URL; raise `Failure` where the address cannot be had."""
+        await self._runner.setup()
+        try:
+            site = web.TCPSite(self._runner, host, port)
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            reason = error.strerror or error
+            raise Failure(COULD_NOT_START, f"cannot listen on {host} port {port} for the admin endpoint: {reason}") from error
+        bound_host, bound_port = self._runner.addresses[0][:2]
+        return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
+
+    async def stop(self) -> None:
+        """Listen no more, and cut off who is connected."""
+        await self._runner.cleanup()
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        if self._ready():
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text="not ready\n")
+
+    async def _show_status(self, _request: web.Request) -> web.Response:
+        body = orjson.dumps(self._status(), default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return web.Response(body=body, content_type="application/json")

@@ -1,0 +1,68 @@
+"""The counters of all processes of a service, in one shared anonymous mapping."""
+
+import mmap
+import os
+
+from stentor_chassis.metrics import Counter, Gauge, Histogram, Schema
+
+SLOT_BYTES = 8
+ROW_ALIGNMENT = 128  # two cache lines: adjacent-line prefetch would make neighbours share
+
+
+class Board:
+    """Rows of 64-bit slots: row 0 is the control process's, each other row belongs to one worker.
+
+    One process writes a slot and any may read it, so the hot path is a plain integer addition without a lock. Nothing
+    is on disk: the mapping is a memfd and goes when its last process does.
+    """
+
+    def __init__(self, schema: Schema, rows: int, fd: int | None = None) -> None:
+        """Create the mapping, or attach to the one behind `fd`."""
+        self.schema = schema
+        self.rows = rows
+        stride = -(-schema.row_slots * SLOT_BYTES // ROW_ALIGNMENT) * ROW_ALIGNMENT
+        self.stride = stride // SLOT_BYTES
+        if fd is None:
+            fd = os.memfd_create(f"{schema.service}-metrics")
+            os.ftruncate(fd, rows * stride)
+        self.fd = fd
+        self.slots = memoryview(mmap.mmap(fd, rows * stride)).cast("q")
+
+    def row(self, number: int) -> "memoryview[int]":
+        """Return the slots of one row; writing to them is writing to the mapping."""
+        start = number * self.stride
+        return self.slots[start : start + self.schema.row_slots]
+
+    def column(self, slot: int) -> "memoryview[int]":
+        """Return one slot of every row."""
+        return self.slots[slot :: self.stride]
+
+    def totals(self, rows: list[list[int]]) -> list[int]:
+        """Merge copies of rows, counters and histograms by addition, gauges as they are declared."""
+        merged = [sum(column) for column in zip(*rows, strict=True)]
+        for metric in self.schema.stored:
+            if isinstance(metric, Gauge) and metric.across == "max":
+                where = self.schema.slots(metric)
+                merged[where] = [max(column) for column in zip(*(row[where] for row in rows), strict=True)]
+        return merged
+
+    def retire(self, number: int) -> None:
+        """Fold a row whose writer is gone into row 0, and clear it for another worker.
+
+        Sums of living workers go with the worker; everything else stays counted. Between two scrapes this is atomic,
+        because the process that scrapes is the one that retires.
+        """
+        row, base = self.row(number), self.row(0)
+        kept = list(base)
+        for metric in self.schema.stored:
+            where = self.schema.slots(metric)
+            slots = range(where.start, where.stop)
+            if isinstance(metric, Counter | Histogram):
+                for slot in slots:
+                    kept[slot] = base[slot] + row[slot]
+            elif isinstance(metric, Gauge) and metric.across == "max":
+                for slot in slots:
+                    kept[slot] = max(base[slot], row[slot])
+        for slot in range(len(row)):
+            base[slot] = kept[slot]
+            row[slot] = 0

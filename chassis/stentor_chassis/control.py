@@ -1,0 +1,175 @@
+"""The life of a control process: it owns the sockets, the board and the workers, and never touches a data byte."""
+
+import asyncio
+import functools
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from stentor_chassis.admin import Admin
+from stentor_chassis.board import Board
+from stentor_chassis.collector import registry
+from stentor_chassis.failure import INTERRUPTED, OK
+from stentor_chassis.listeners import Listeners
+from stentor_chassis.logs import Log, LogOptions
+from stentor_chassis.metrics import LOG_DROPPED, Schema
+from stentor_chassis.supervisor import Supervisor
+from stentor_chassis.worker import Assignment
+
+
+class Phase(StrEnum):
+    """Where a service is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What tells one service from another."""
+
+    name: str
+    version: str
+    schema: Schema
+    worker_module: str  # run as `python -m` for each data process
+    settle: Callable[["memoryview[int]"], None]  # books what a gone worker left open in its row
+
+    @property
+    def short_name(self) -> str:
+        """The first word of the service's own events."""
+        return self.name.rpartition("-")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlOptions:
+    """What the command line says to a control process."""
+
+    workers: int
+    drain_seconds: float
+    admin_host: str
+    admin_port: int
+    log: LogOptions
+
+
+class Control:
+    """Runs one service from start to exit."""
+
+    def __init__(self, service: Service, options: ControlOptions, listeners: Listeners, config: Mapping[str, Any]) -> None:
+        """`config` is what workers are told and `/status` shows; it must be plain data."""
+        self._service = service
+        self._options = options
+        self._listeners = listeners
+        self._config = dict(config)
+        self._phase = Phase.STARTING
+        self._started = time.time()
+        self._clock = time.monotonic()
+        # One row for this process, one per worker, and one more for the successor of each.
+        self.board = Board(service.schema, 1 + 2 * options.workers)
+        base, dropped = self.board.row(0), service.schema.slot(LOG_DROPPED)
+
+        def count_dropped(lines: int) -> None:
+            base[dropped] += lines
+
+        self._log = Log(options.log, service=service.name, version=service.version, on_drop=count_dropped)
+
+    def run(self) -> int:
+        """Serve until told to stop or until the work is finished; return the exit code."""
+        try:
+            return asyncio.run(self._live())
+        finally:
+            self._log.flush()
+
+    async def _live(self) -> int:
+        log, name = self._log.logger, self._service.short_name
+        supervisor = Supervisor(
+            command=[sys.executable, "-m", self._service.worker_module],
+            assign=self._assign,
+            board=self.board,
+            settle=self._service.settle,
+            workers=self._options.workers,
+            drain_seconds=self._options.drain_seconds,
+            log=log,
+        )
+        told = asyncio.get_running_loop().create_future()
+        self._handle_signals(supervisor, told)
+        processes = functools.partial(_processes, supervisor)
+        exported = registry(self.board, self._service.version, supervisor.live_rows, processes)
+        admin = Admin(exported, lambda: self._phase is Phase.READY, lambda: self._status(supervisor))
+        admin_url = await admin.start(self._options.admin_host, self._options.admin_port)
+        starting = asyncio.ensure_future(supervisor.start())
+        try:
+            await _first(starting, told)
+            if not told.done():
+                self._phase = Phase.READY
+                log.info(
+                    f"{name}.ready",
+                    addresses=self._listeners.addresses,
+                    admin=admin_url,
+                    workers=self._options.workers,
+                )
+                await _first(supervisor.ended, told)
+            self._phase = Phase.DRAINING
+            self._listeners.close()
+            log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
+            await supervisor.drain()
+        finally:
+            starting.cancel()
+            supervisor.kill()
+            await admin.stop()
+        log.info(f"{name}.stopped", uptime_seconds=round(time.monotonic() - self._clock, 3))
+        return INTERRUPTED if told.done() and told.result() == signal.SIGINT else OK
+
+    def _handle_signals(self, supervisor: Supervisor, told: "asyncio.Future[int]") -> None:
+        def stop(number: int) -> None:
+            if told.done():  # asked a second time: at once
+                supervisor.kill()
+                self._log.flush()
+                os._exit(128 + number)
+            told.set_result(number)
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+
+    def _assign(self, worker: int, row: int) -> Assignment:
+        return Assignment(
+            service=self._service.name,
+            version=self._service.version,
+            worker=worker,
+            row=row,
+            rows=self.board.rows,
+            board_fd=self.board.fd,
+            listener_fds=self._listeners.of_worker(worker),
+            log=self._options.log,
+            options=self._config,
+        )
+
+    def _status(self, supervisor: Supervisor) -> dict[str, Any]:
+        return {
+            "service": self._service.name,
+            "version": self._service.version,
+            "state": self._phase,
+            "started_timestamp_seconds": self._started,
+            "uptime_seconds": round(time.monotonic() - self._clock, 3),
+            "addresses": self._listeners.addresses,
+            "workers": supervisor.status(),
+            "config": {"workers": self._options.workers, **self._config},
+        }
+
+
+def _processes(supervisor: Supervisor) -> dict[str, int]:
+    return {"control": os.getpid(), **supervisor.pids()}
+
+
+async def _first(*awaited: "asyncio.Future[Any]") -> None:
+    """Wait for the first of several; raise what it raises."""
+    done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+    for future in done:
+        future.result()

@@ -1,0 +1,140 @@
+"""Listening sockets, bound once by the control process."""
+
+import contextlib
+import os
+import socket
+import stat
+from collections.abc import Iterator
+
+from stentor_chassis.failure import COULD_NOT_START, Failure
+
+Address = tuple[str, int]
+
+
+class Listeners:
+    """Every listening socket of a service: some for each worker alone, some that all workers share."""
+
+    def __init__(self, per_worker: list[list[socket.socket]], shared: list[socket.socket]) -> None:
+        """Take over the sockets."""
+        self._per_worker = per_worker
+        self._shared = shared
+        self.addresses = [_printable(each) for each in (*(per_worker[0] if per_worker else []), *shared)]
+
+    def of_worker(self, number: int) -> list[int]:
+        """Return the file descriptors that a worker inherits."""
+        own = self._per_worker[number] if self._per_worker else []
+        return [each.fileno() for each in (*own, *self._shared)]
+
+    def close(self) -> None:
+        """Close all, so that callers are refused instead of kept waiting, and remove socket files."""
+        for each in (*self._shared, *(one for own in self._per_worker for one in own)):
+            if each.fileno() != -1 and each.family == socket.AF_UNIX:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(each.getsockname())
+            each.close()
+
+    def __enter__(self) -> "Listeners":
+        """Close when the block ends, however it ends."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+
+def bind_tcp(host: str, port: int, copies: int, backlog: int) -> list[list[socket.socket]]:
+    """Return one list of listening sockets per worker, one socket in it per address that `host` resolves to.
+
+    With `SO_REUSEPORT` the kernel spreads connections over the copies; each copy's queue outlives the worker that
+    serves it. Port 0 takes a free port, the same one for all copies and addresses.
+
+    Raises:
+        Failure: the name does not resolve, or an address cannot be bound.
+
+    """
+    try:
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise Failure(COULD_NOT_START, f"cannot resolve the host to listen on, {host!r}: {error.strerror}") from error
+    addresses = list(dict.fromkeys((family, sockaddr[:2]) for family, _, _, _, sockaddr in resolved))
+    copies_of_sockets: list[list[socket.socket]] = [[] for _ in range(copies)]
+    for family, (name, number) in addresses:
+        _refuse_to_share(family, (str(name), int(number)))
+        for sockets in copies_of_sockets:
+            address = (str(name), int(number) or port)
+            listener = _bound(family, address, backlog)
+            port = port or int(listener.getsockname()[1])
+            sockets.append(listener)
+    return copies_of_sockets
+
+
+def bind_unix(path: str, backlog: int) -> socket.socket:
+    """Return a listening Unix socket, which all workers share; a socket file that nobody answers is replaced.
+
+    Raises:
+        Failure: the path is in use, is not a socket, or cannot be bound.
+
+    """
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        listener.bind(path)
+        listener.listen(backlog)
+    except OSError as error:
+        listener.close()
+        raise Failure(COULD_NOT_START, f"cannot listen on the Unix socket {path}: {error.strerror or error}") from error
+    return listener
+
+
+def _printable(listener: socket.socket) -> str:
+    """Return where a listener listens: `host:port`, `[host]:port` or `unix:path`."""
+    name = listener.getsockname()
+    if isinstance(name, tuple):
+        host, port = name[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"unix:{name}"
+
+
+def _refuse_to_share(family: int, address: Address) -> None:
+    """Raise where somebody listens already: with `SO_REUSEPORT` alone, two servers would quietly share a port."""
+    with socket.socket(family, socket.SOCK_STREAM) as guard, _failing_to_listen(address):
+        guard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT are no obstacle
+        if family == socket.AF_INET6:
+            guard.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        guard.bind(address)
+
+
+@contextlib.contextmanager
+def _failing_to_listen(address: Address) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        host, port = address
+        raise Failure(COULD_NOT_START, f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def _bound(family: int, address: Address, backlog: int) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    with _failing_to_listen(address):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # inherited by what is accepted
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(backlog)
+        listener.setblocking(False)
+    return listener
+
+
+def _remove_stale(path: str) -> None:
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise FileExistsError(f"{path} exists and is not a socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        try:
+            caller.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)

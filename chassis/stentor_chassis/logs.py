@@ -1,0 +1,85 @@
+"""Structured logging, configured in one place."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+import structlog
+
+from stentor_chassis.sink import Sink
+
+Logger = structlog.typing.FilteringBoundLogger
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["auto", "json", "console"]
+
+FLUSH_SECONDS = 1.0  # a blocked sink may not hold a process that is done
+_EXCERPT_BYTES = 32  # received bytes in a log are cut to this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOptions:
+    """How every process of a service logs; `fd` is 1 for the server, 2 for the client, whose output is replies."""
+
+    level: Level
+    format: Format
+    fd: int
+
+
+class Log:
+    """A process's logger, and the sink behind it."""
+
+    def __init__(
+        self,
+        options: LogOptions,
+        *,
+        service: str,
+        version: str,
+        worker: int | None = None,
+        on_drop: Callable[[int], None] | None = None,
+    ) -> None:
+        """Start logging; every line carries service, version and worker (`None` in the control process)."""
+        terminal = os.isatty(options.fd)
+        console = options.format == "console" or (options.format == "auto" and terminal)
+        renderer = _ConsoleLine(colors=terminal and not os.environ.get("NO_COLOR")) if console else _json_line
+        processors: list[Any] = [
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ]
+        if not console:
+            processors.append(structlog.processors.dict_tracebacks)
+        self._sink = Sink(options.fd, on_drop=on_drop)
+        self.logger: Logger = structlog.wrap_logger(
+            self._sink,
+            processors=[*processors, renderer],
+            wrapper_class=structlog.make_filtering_bound_logger(options.level),
+        ).bind(service=service, version=version, worker=worker)
+
+    def flush(self) -> None:
+        """Write what is queued before the process exits."""
+        self._sink.flush(FLUSH_SECONDS)
+
+
+def excerpt(data: bytes) -> str:
+    """Return received bytes as they may stand in a log: escaped, and cut."""
+    escaped = data[:_EXCERPT_BYTES].decode("latin-1").encode("unicode_escape").decode("ascii")
+    return escaped + ("…" if len(data) > _EXCERPT_BYTES else "")
+
+
+def _json_line(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
+    ordered = {key: event.pop(key) for key in ("timestamp", "level", "event")} | event
+    return orjson.dumps(ordered, default=str, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class _ConsoleLine:
+    """Renders for people: without what is the same on every line."""
+
+    def __init__(self, *, colors: bool) -> None:
+        self._render = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=24)
+
+    def __call__(self, logger: Any, method: str, event: structlog.typing.EventDict) -> bytes:
+        shown = {key: value for key, value in event.items() if key not in {"service", "version"}}
+        if shown.get("worker") is None:
+            shown.pop("worker", None)
+        return f"{self._render(logger, method, shown)}\n".encode(errors="backslashreplace")

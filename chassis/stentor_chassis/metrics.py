@@ -1,0 +1,119 @@
+"""What a service measures, declared once: names, helps, labels, and the slots that hold the values."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from stentor_chassis.histogram import LATENCY_BOUNDS, NANOSECONDS
+from stentor_chassis.histogram import Histogram as HistogramSlots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One metric: its name without the service's prefix, its help, and one label with a closed set of values."""
+
+    name: str
+    help: str
+    label: str = ""
+    values: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """How many slots one label value takes."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter(Metric):
+    """A count that only grows; it outlives the worker that counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge(Metric):
+    """A present value: the sum over the living workers, or the largest any worker ever set."""
+
+    across: Literal["sum", "max"] = "sum"
+    scale: float = 1.0  # exported value = slot × scale; 1 / NANOSECONDS exports nanoseconds as seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram(Metric):
+    """A distribution of durations, observed in nanoseconds and exported in seconds."""
+
+    bounds: tuple[int, ...] = LATENCY_BOUNDS
+    scale: float = 1 / NANOSECONDS
+
+    @property
+    def width(self) -> int:
+        """One slot per bound, one above the last, one for the sum."""
+        return HistogramSlots.size(self.bounds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived(Metric):
+    """A gauge computed from a row at the scrape, so that it can never disagree with what it is computed from."""
+
+    compute: Callable[[Sequence[int]], int]
+    per_worker: bool = False
+
+
+class RestartReason(StrEnum):
+    """Why a worker was replaced."""
+
+    EXIT = "exit"
+    SIGNAL = "signal"
+    HEARTBEAT = "heartbeat"
+    RELOAD = "reload"
+
+
+HEARTBEAT = Counter(name="heartbeat", help="Turns of the worker's heart; kept between the processes, not exported.")
+WORKERS = Gauge(name="workers", help="Data processes that are ready.")
+RESTARTS = Counter(
+    name="worker_restarts_total",
+    help="Data processes replaced, by reason.",
+    label="reason",
+    values=tuple(RestartReason),
+)
+LOOP_LAG = Histogram(
+    name="event_loop_lag_seconds",
+    help="How late a worker's event loop ran a timer that was due, sampled ten times a second.",
+)
+LOG_DROPPED = Counter(
+    name="log_events_dropped_total",
+    help="Log events dropped because the log sink was blocked, full or closed.",
+)
+
+
+class Schema:
+    """Where every metric of one service lives in a row of slots."""
+
+    def __init__(self, service: str, metrics: Sequence[Metric]) -> None:
+        """Lay out the service's metrics, in the order given, behind those that every service has."""
+        self.service = service
+        self.prefix = service.replace("-", "_")
+        self.metrics = (*metrics, WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED)
+        self._offsets: dict[tuple[str, str], int] = {(HEARTBEAT.name, ""): 0}
+        self.row_slots = 1
+        for metric in self.stored:
+            for value in metric.values or ("",):
+                self._offsets[metric.name, value] = self.row_slots
+                self.row_slots += metric.width
+
+    @property
+    def stored(self) -> tuple[Metric, ...]:
+        """The metrics that take slots."""
+        return tuple(metric for metric in self.metrics if not isinstance(metric, Derived))
+
+    def slot(self, metric: Metric, value: str = "") -> int:
+        """Return the first slot of a metric, or of one of its label values; `KeyError` where it was not declared."""
+        return self._offsets[metric.name, value]
+
+    def slots(self, metric: Metric) -> slice:
+        """Return the adjoining slots of all label values of a metric."""
+        first = self.slot(metric, metric.values[0] if metric.values else "")
+        return slice(first, first + metric.width * max(1, len(metric.values)))
+
+    def histogram(self, metric: Histogram, row: "memoryview[int]", value: str = "") -> HistogramSlots:
+        """Return the histogram that observes into this metric's slots of `row`."""
+        return HistogramSlots(metric.bounds, row, self.slot(metric, value))

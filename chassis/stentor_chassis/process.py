@@ -1,0 +1,106 @@
+"""One worker process, as the control process sees it."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from enum import StrEnum
+
+from stentor_chassis.metrics import RestartReason
+from stentor_chassis.worker import DONE, READY, Assignment
+
+
+class State(StrEnum):
+    """Where a worker is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    EXITED = "exited"
+
+
+class WorkerProcess:
+    """A child, started by exec, that inherits its listening sockets and holds the other end of a lifeline."""
+
+    def __init__(self, command: Sequence[str], assignment: Assignment, on_exit: Callable[["WorkerProcess"], None]) -> None:
+        """Start the child; `on_exit` is called once, from the event loop, when it has gone."""
+        self.number = assignment.worker
+        self.row = assignment.row
+        self.state = State.STARTING
+        self.done = False  # it said that its work is finished
+        self.told_to_stop = False
+        self.launched = time.monotonic()
+        self.killed_for: RestartReason | None = None
+        self.beats = 0
+        self.missed_beats = 0
+        self.started: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._on_exit = on_exit
+        self._lifeline, theirs = socket.socketpair()
+        with theirs:
+            self._child = subprocess.Popen(
+                command, stdin=theirs, pass_fds=[assignment.board_fd, *assignment.listener_fds]
+            )
+        self.pid = self._child.pid
+        self._pidfd = os.pidfd_open(self.pid)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._pidfd, self._reap)
+        with contextlib.suppress(BrokenPipeError):  # it may be gone already; `_reap` will see that
+            self._lifeline.sendall(json.dumps(asdict(assignment)).encode() + b"\n")
+        self._lifeline.setblocking(False)
+        loop.add_reader(self._lifeline, self._hear)
+
+    def terminate(self) -> None:
+        """Ask the worker to drain and exit."""
+        if self.state is not State.EXITED:
+            self.state = State.DRAINING
+            self.told_to_stop = True
+            signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
+
+    def kill(self, reason: RestartReason | None = None) -> None:
+        """End the worker at once."""
+        if self.state is not State.EXITED:
+            self.killed_for = reason
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def restart_reason(self) -> RestartReason:
+        """Why a worker that has gone must be replaced."""
+        if self.killed_for is not None:
+            return self.killed_for
+        return RestartReason.SIGNAL if self.exited.result() < 0 else RestartReason.EXIT
+
+    def _hear(self) -> None:
+        try:
+            words = self._lifeline.recv(64)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            words = b""
+        if READY in words and self.state is State.STARTING:
+            self.state = State.READY
+            self.started.set_result(True)
+        if DONE in words:
+            self.done = True
+        if not words:
+            asyncio.get_running_loop().remove_reader(self._lifeline)
+
+    def _reap(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._pidfd)
+        self._hear()  # what it said last may not have been read yet
+        loop.remove_reader(self._lifeline)
+        code = self._child.wait()
+        os.close(self._pidfd)
+        self._lifeline.close()
+        self.state = State.EXITED
+        self.exited.set_result(code)
+        if not self.started.done():
+            self.started.set_result(False)
+        self._on_exit(self)
+

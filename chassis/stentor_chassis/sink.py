@@ -1,0 +1,84 @@
+"""Where log lines go: a bounded queue and one thread, so that a blocked sink never delays who logs."""
+
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable
+
+# A write of at most PIPE_BUF bytes to a pipe is atomic (pipe(7)), so lines of several processes never interleave.
+BATCH_BYTES = select.PIPE_BUF
+QUEUE_LINES = 10_000
+
+
+class Sink:
+    """Writes lines to a file descriptor from a thread of its own; drops and counts what it cannot take.
+
+    Used as a structlog logger: every level method queues one line, already rendered, with its newline.
+    """
+
+    def __init__(self, fd: int, *, limit: int = QUEUE_LINES, on_drop: Callable[[int], None] | None = None) -> None:
+        """Write to `fd`; hold at most `limit` lines; tell `on_drop` how many lines were lost, one call at a time."""
+        self.dropped = 0
+        self._fd = fd
+        self._limit = limit
+        self._on_drop = on_drop
+        self._lines: deque[bytes] = deque()
+        self._writing = 0  # lines taken off the queue and not yet written
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, name="log-sink", daemon=True).start()
+
+    def msg(self, line: bytes) -> None:
+        """Queue one line, or count it as dropped; the lock is never held over a write."""
+        with self._changed:
+            if len(self._lines) < self._limit:
+                self._lines.append(line)
+                self._changed.notify_all()
+            else:
+                self._drop(1)
+
+    log = debug = info = warning = warn = error = critical = fatal = exception = failure = msg
+
+    def flush(self, timeout: float) -> None:
+        """Wait until all is written, at most `timeout` seconds; what is left then is counted as dropped."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._lines and not self._writing, timeout)
+            self._drop(len(self._lines))
+            self._lines.clear()
+
+    def _drop(self, lines: int) -> None:
+        self.dropped += lines
+        if lines and self._on_drop is not None:
+            self._on_drop(lines)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._lines)
+                batch = self._take_batch()
+                self._writing = len(batch)
+            lost = 0
+            try:
+                self._write(b"".join(batch))
+            except OSError:  # a full disk, a closed pipe
+                lost = len(batch)
+            with self._changed:
+                self._writing = 0
+                self._drop(lost)
+                self._changed.notify_all()
+
+    def _take_batch(self) -> list[bytes]:
+        batch = [self._lines.popleft()]
+        size = len(batch[0])
+        while self._lines and size + len(self._lines[0]) <= BATCH_BYTES:
+            batch.append(self._lines.popleft())
+            size += len(batch[-1])
+        return batch
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._fd, view) :]
+            except BlockingIOError:  # somebody who shares the pipe made it non-blocking
+                select.select([], [self._fd], [])

@@ -1,0 +1,101 @@
+"""Every metric of the server, declared once."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from stentor_chassis.metrics import Counter, Derived, Gauge, Histogram, Schema
+
+
+class CloseReason(StrEnum):
+    """Why a connection ended."""
+
+    EOF = "eof"
+    RESET = "reset"
+    IDLE_TIMEOUT = "idle_timeout"
+    DRAIN = "drain"
+    WORKER_LOST = "worker_lost"
+
+
+class RejectReason(StrEnum):
+    """Why a connection was not taken."""
+
+    MAX_CONNECTIONS = "max_connections"
+    DRAINING = "draining"
+
+
+def open_connections(row: Sequence[int]) -> int:
+    """Return how many connections are open by this row's account: derived, so that it always agrees."""
+    return row[ACCEPTED_SLOT] - sum(row[CLOSED_SLOTS])
+
+
+def settle(row: "memoryview[int]") -> None:
+    """Book what a worker that has gone left open: its connections are lost, and so is what it still held."""
+    row[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] += open_connections(row)
+    row[SCHEMA.slot(UNSENT)] += row[SCHEMA.slot(WRITE_BUFFER)]
+    row[SCHEMA.slot(WRITE_BUFFER)] = 0
+
+
+# Rows are read in this order while workers write them. A connection is counted as accepted before it is counted as
+# closed, so closed is read before accepted: read the other way round, more could seem closed than were accepted.
+CLOSED = Counter(
+    name="connections_closed_total",
+    help="Connections that ended, by reason.",
+    label="reason",
+    values=tuple(CloseReason),
+)
+ACCEPTED = Counter(
+    name="connections_accepted_total",
+    help="Connections taken; always connections_active plus the sum of connections_closed_total.",
+)
+ACTIVE = Derived(name="connections_active", help="Connections open now.", compute=open_connections)
+WORKER_ACTIVE = Derived(
+    name="worker_connections_active",
+    help="Connections open now, by worker.",
+    label="worker",
+    compute=open_connections,
+    per_worker=True,
+)
+REJECTED = Counter(
+    name="connections_rejected_total",
+    help="Connections not taken, by reason; they are not among the accepted.",
+    label="reason",
+    values=tuple(RejectReason),
+)
+RECEIVED = Counter(name="received_bytes_total", help="Bytes read from peers.")
+SENT = Counter(
+    name="sent_bytes_total",
+    help="Bytes handed to the kernel; what a transport still held when its connection was lost is not among them.",
+)
+UNSENT = Counter(
+    name="unsent_bytes_total",
+    help="Bytes received and never answered: the connection was lost, or the server had ended its side, before that.",
+)
+WRITE_BUFFER = Gauge(
+    name="write_buffer_bytes", help="Bytes that wait in the transports of slow readers, as of the last look at each."
+)
+READ_PAUSES = Counter(name="read_pauses_total", help="Times reading from a peer paused because it does not read.")
+DURATION = Histogram(
+    name="connection_duration_seconds",
+    help="How long connections lasted.",
+    # Connections last from a blink to days: a millisecond quadrupled up to about three days.
+    bounds=tuple(1_000_000 << 2 * n for n in range(15)),
+)
+
+SCHEMA = Schema(
+    "stentor-server",
+    [
+        CLOSED,
+        ACCEPTED,
+        ACTIVE,
+        WORKER_ACTIVE,
+        REJECTED,
+        RECEIVED,
+        SENT,
+        UNSENT,
+        WRITE_BUFFER,
+        READ_PAUSES,
+        DURATION,
+    ],
+)
+ACCEPTED_SLOT = SCHEMA.slot(ACCEPTED)
+CLOSED_SLOTS = SCHEMA.slots(CLOSED)

@@ -1,0 +1,143 @@
+"""The server's part of one worker: its listeners, its connections, their time-outs and their end."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stentor_chassis.board import Board
+from stentor_chassis.logs import Logger
+
+from stentor_server.connection import Connection, Stage
+from stentor_server.metrics import (
+    ACCEPTED,
+    CLOSED,
+    CLOSED_SLOTS,
+    DURATION,
+    REJECTED,
+    SCHEMA,
+    CloseReason,
+    RejectReason,
+)
+from stentor_server.transform import TRANSFORMS
+
+BUFFER_BYTES = 256 * 1024
+SWEEP_SECONDS = 0.5
+DRAIN_STEP_SECONDS = 0.02
+QUIET_SECONDS = 0.1  # a peer that sent nothing for this long is between exchanges
+LINGER_SECONDS = 0.25  # how long a peer has to end its side after the server ended its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """What the command line says to every worker; plain data, for it travels as JSON."""
+
+    transform: str
+    backlog: int
+    max_connections: int
+    idle_timeout_seconds: float  # 0: never
+    drain_timeout_seconds: float
+
+
+class Server:
+    """Serves connections from bound sockets until told to drain; needs a running uvloop."""
+
+    def __init__(self, options: ServerOptions, board: Board, row: "memoryview[int]", log: Logger) -> None:
+        """Count in `row`, and read the other rows of `board` for the limit that all workers share."""
+        self.row = row
+        self.log = log
+        self.transform = TRANSFORMS[options.transform]
+        self.connections: set[Connection] = set()
+        self.now = time.monotonic()  # a coarse clock: as of the last sweep
+        self.buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._options = options
+        self._accepted = board.column(SCHEMA.slot(ACCEPTED))
+        self._closed = [board.column(slot) for slot in range(CLOSED_SLOTS.start, CLOSED_SLOTS.stop)]
+        self._durations = SCHEMA.histogram(DURATION, row)
+        self._draining = False
+        self._listening: list[asyncio.Server] = []
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._empty = asyncio.Event()
+
+    async def start(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept from the sockets, which are bound and listen already."""
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            create = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
+            self._listening.append(await create(self._new_connection, sock=listener, backlog=self._options.backlog))
+        self._sweep()
+
+    async def drain(self) -> None:
+        """Accept no more, end every connection when it is between exchanges, and all of them by the deadline.
+
+        A byte stream has no end of a message to wait for, so quiet stands for it: a peer from which nothing came for a
+        moment, and which has read its answers, gets a FIN. Who never pauses gets it shortly before the deadline, after
+        the answer to all that was received until then.
+        """
+        self._draining = True
+        for listening in self._listening:
+            listening.close()
+        deadline = time.monotonic() + self._options.drain_timeout_seconds
+        while self.connections and self._tick() < deadline:
+            hurry = deadline - self.now <= LINGER_SECONDS
+            for connection in list(self.connections):
+                self._usher_out(connection, hurry=hurry)
+            await asyncio.sleep(DRAIN_STEP_SECONDS)
+        for connection in list(self.connections):
+            connection.abort(CloseReason.DRAIN)
+        while self.connections:
+            await asyncio.sleep(0)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+
+    def rejection(self) -> RejectReason | None:
+        """Return why a connection cannot be taken now, or nothing."""
+        if self._draining:
+            return RejectReason.DRAINING
+        if sum(self._accepted) - sum(map(sum, self._closed)) >= self._options.max_connections:
+            return RejectReason.MAX_CONNECTIONS
+        return None
+
+    def reject(self, reason: RejectReason, peer: str) -> None:
+        """Count and log a connection that was not taken."""
+        self.row[SCHEMA.slot(REJECTED, reason)] += 1
+        self.log.warning("connection.rejected", peer=peer, reason=reason)
+
+    def forget(self, connection: Connection, reason: CloseReason, duration: int) -> None:
+        """Count a connection that ended after `duration` nanoseconds."""
+        self.connections.discard(connection)
+        self.row[SCHEMA.slot(CLOSED, reason)] += 1
+        self._durations.observe(duration)
+
+    def renew_buffer(self) -> None:
+        """Leave the shared buffer to the transport that holds a view of it, and take a fresh one."""
+        self.buffer = memoryview(bytearray(BUFFER_BYTES))
+
+    def _new_connection(self) -> Connection:
+        return Connection(self)
+
+    def _tick(self) -> float:
+        self.now = time.monotonic()
+        return self.now
+
+    def _sweep(self) -> None:
+        """Look at every connection: one timer per worker, none per connection."""
+        now = self._tick()
+        idle = self._options.idle_timeout_seconds
+        for connection in list(self.connections):
+            if connection.waiting:
+                connection.look()
+            if idle and now - connection.active_at > idle:
+                connection.abort(CloseReason.IDLE_TIMEOUT)
+        pause = min(SWEEP_SECONDS, idle / 4) if idle else SWEEP_SECONDS
+        self._sweeper = asyncio.get_running_loop().call_later(pause, self._sweep)
+
+    def _usher_out(self, connection: Connection, *, hurry: bool) -> None:
+        if connection.waiting:
+            connection.look()
+        if connection.stage is Stage.LEAVING:
+            if self.now - connection.left_at > LINGER_SECONDS and not connection.waiting:
+                connection.abort(CloseReason.DRAIN)
+        elif hurry or (not connection.waiting and self.now - connection.active_at > QUIET_SECONDS):
+            connection.leave()
