@@ -1,5 +1,6 @@
 """The admin endpoint: metrics, health, readiness and status over HTTP, in the control process."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,9 @@ _SHUTDOWN_SECONDS = 0.2  # who is still reading when the service ends is cut off
 class Admin:
     """Serves `/metrics`, `/healthz`, `/readyz` and `/status`; every other path is 404."""
 
-    def __init__(self, registry: CollectorRegistry, ready: Callable[[], bool], status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, ready: Callable[[], bool], status: Callable[[], dict[str, Any]]
+    ) -> None:
         """Answer from what the functions return at each request."""
         self._ready = ready
         self._status = status
@@ -39,8 +42,9 @@ class Admin:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
-            reason = error.strerror or error
-            raise Failure(COULD_NOT_START, f"cannot listen on {host} port {port} for the admin endpoint: {reason}") from error
+            reason = os.strerror(error.errno) if error.errno else error
+            message = f"cannot listen on {host} port {port} for the admin endpoint: {reason}"
+            raise Failure(COULD_NOT_START, message) from error
         bound_host, bound_port = self._runner.addresses[0][:2]
         return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
 

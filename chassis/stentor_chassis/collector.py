@@ -49,31 +49,36 @@ class BoardCollector(Collector):
 
     def _family(self, metric: Metric, totals: list[int], workers: Mapping[int, list[list[int]]]) -> Family:
         name = f"{self._schema.prefix}_{metric.name}"
-        if isinstance(metric, Derived) and metric.per_worker:
-            family = GaugeMetricFamily(name, metric.help, labels=["worker"])
-            for number, rows in workers.items():
-                family.add_metric([str(number)], sum(metric.compute(row) for row in rows))
-            return family
         if isinstance(metric, Derived):
-            return GaugeMetricFamily(name, metric.help, metric.compute(totals))
-        labels = [metric.label] if metric.label else []
+            return self._derived(name, metric, totals, workers)
         if isinstance(metric, Histogram):
-            return self._histogram(name, metric, labels, totals)
+            return self._histogram(name, metric, totals)
         plain = CounterMetricFamily if isinstance(metric, Counter) else GaugeMetricFamily
-        family = plain(name, metric.help, labels=labels)
+        family = plain(name, metric.help, labels=_labels(metric))
         scale = metric.scale if isinstance(metric, Gauge) else 1
         for value in metric.values or ("",):
-            family.add_metric([value] if labels else [], totals[self._schema.slot(metric, value)] * scale)
+            family.add_metric([value] if value else [], totals[self._schema.slot(metric, value)] * scale)
         return family
 
-    def _histogram(self, name: str, metric: Histogram, labels: list[str], totals: list[int]) -> Family:
-        family = HistogramMetricFamily(name, metric.help, labels=labels)
+    @staticmethod
+    def _derived(
+        name: str, metric: Derived, totals: list[int], workers: Mapping[int, list[list[int]]]
+    ) -> GaugeMetricFamily:
+        if not metric.per_worker:
+            return GaugeMetricFamily(name, metric.help, metric.compute(totals))
+        family = GaugeMetricFamily(name, metric.help, labels=_labels(metric))
+        for number, rows in workers.items():
+            family.add_metric([str(number)], sum(metric.compute(row) for row in rows))
+        return family
+
+    def _histogram(self, name: str, metric: Histogram, totals: list[int]) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(name, metric.help, labels=_labels(metric))
         bounds = [f"{bound * metric.scale:.12g}" for bound in metric.bounds] + ["+Inf"]
         for value in metric.values or ("",):
             first = self._schema.slot(metric, value)
             *counts, total = totals[first : first + metric.width]
             buckets = list(zip(bounds, accumulate(counts), strict=True))
-            family.add_metric([value] if labels else [], buckets, total * metric.scale)
+            family.add_metric([value] if value else [], buckets, total * metric.scale)
         return family
 
 
@@ -81,7 +86,7 @@ class ProcessesCollector(Collector):
     """The standard `process_*` metrics of every process of the service, told apart by the label `process`."""
 
     def __init__(self, processes: Callable[[], Mapping[str, int]]) -> None:
-        """`processes` names the process ids at each scrape, such as `{"control": 1, "worker0": 7}`."""
+        """Ask `processes` for the process ids at each scrape, such as `{"control": 1, "worker0": 7}`."""
         self._processes = processes
 
     def collect(self) -> Iterator[Family]:
@@ -121,6 +126,10 @@ def registry(
     own.register(ProcessesCollector(processes))
     own.register(BuildCollector(board.schema.service, version))
     return own
+
+
+def _labels(metric: Metric) -> list[str]:
+    return [metric.label] if metric.label else []
 
 
 def _constant(pid: int) -> Callable[[], int]:

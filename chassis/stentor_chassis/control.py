@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -38,7 +38,7 @@ class Service:
     version: str
     schema: Schema
     worker_module: str  # run as `python -m` for each data process
-    settle: Callable[["memoryview[int]"], None]  # books what a gone worker left open in its row
+    settle: Callable[["memoryview[int]"], None] = lambda _row: None  # books what a gone worker left open in its row
 
     @property
     def short_name(self) -> str:
@@ -60,13 +60,16 @@ class ControlOptions:
 class Control:
     """Runs one service from start to exit."""
 
-    def __init__(self, service: Service, options: ControlOptions, listeners: Listeners, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self, service: Service, options: ControlOptions, listeners: Listeners, config: Mapping[str, Any]
+    ) -> None:
         """`config` is what workers are told and `/status` shows; it must be plain data."""
         self._service = service
         self._options = options
         self._listeners = listeners
         self._config = dict(config)
         self._phase = Phase.STARTING
+        self.finished = False  # set when the workers ended by themselves, their work done
         self._started = time.time()
         self._clock = time.monotonic()
         # One row for this process, one per worker, and one more for the successor of each.
@@ -114,6 +117,7 @@ class Control:
                     workers=self._options.workers,
                 )
                 await _first(supervisor.ended, told)
+            self.finished = not told.done()
             self._phase = Phase.DRAINING
             self._listeners.close()
             log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)

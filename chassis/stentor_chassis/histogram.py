@@ -1,12 +1,23 @@
 """Latency distributions in slots that any process can sum."""
 
 from bisect import bisect_left
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 NANOSECONDS = 1_000_000_000
 
-# 50 µs doubled up to about 26 s: fine enough for loopback, wide enough for an outage.
+# 50 microseconds doubled up to about 26 s: fine enough for loopback, wide enough for an outage.
 LATENCY_BOUNDS = tuple(50_000 << n for n in range(20))
+
+
+class Slots(Protocol):
+    """Integers by number: a row of the shared mapping, or a plain list."""
+
+    def __getitem__(self, slot: int, /) -> int:
+        """Read one."""
+
+    def __setitem__(self, slot: int, value: int, /) -> None:
+        """Write one."""
 
 
 class Histogram:
@@ -18,7 +29,7 @@ class Histogram:
 
     __slots__ = ("_bounds", "_first", "_slots", "_sum")
 
-    def __init__(self, bounds: Sequence[int], slots: MutableSequence[int], first: int = 0) -> None:
+    def __init__(self, bounds: Sequence[int], slots: Slots, first: int = 0) -> None:
         """Count in `slots[first:first + size(bounds)]`; `bounds` ascend, in the unit that is observed."""
         self._bounds = bounds
         self._slots = slots

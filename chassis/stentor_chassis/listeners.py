@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from typing import Self
 
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
@@ -33,7 +34,7 @@ class Listeners:
                     os.unlink(each.getsockname())
             each.close()
 
-    def __enter__(self) -> "Listeners":
+    def __enter__(self) -> Self:
         """Close when the block ends, however it ends."""
         return self
 

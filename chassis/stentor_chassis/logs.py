@@ -48,7 +48,8 @@ class Log:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
         ]
         if not console:
-            processors.append(structlog.processors.dict_tracebacks)
+            frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals may be anybody's bytes
+            processors.append(structlog.processors.ExceptionRenderer(frames))
         self._sink = Sink(options.fd, on_drop=on_drop)
         self.logger: Logger = structlog.wrap_logger(
             self._sink,
@@ -68,7 +69,7 @@ def excerpt(data: bytes) -> str:
 
 
 def _json_line(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
-    ordered = {key: event.pop(key) for key in ("timestamp", "level", "event")} | event
+    ordered = {key: event.pop(key) for key in ("timestamp", "level", "event")} | dict(event)
     return orjson.dumps(ordered, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 

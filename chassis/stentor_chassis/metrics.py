@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from stentor_chassis.histogram import LATENCY_BOUNDS, NANOSECONDS
+from stentor_chassis.histogram import LATENCY_BOUNDS, NANOSECONDS, Slots
 from stentor_chassis.histogram import Histogram as HistogramSlots
 
 
@@ -114,6 +114,6 @@ class Schema:
         first = self.slot(metric, metric.values[0] if metric.values else "")
         return slice(first, first + metric.width * max(1, len(metric.values)))
 
-    def histogram(self, metric: Histogram, row: "memoryview[int]", value: str = "") -> HistogramSlots:
+    def histogram(self, metric: Histogram, row: Slots, value: str = "") -> HistogramSlots:
         """Return the histogram that observes into this metric's slots of `row`."""
         return HistogramSlots(metric.bounds, row, self.slot(metric, value))

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from stentor_chassis.descriptors import fill_standard
 from stentor_chassis.failure import INTERRUPTED, USAGE, Failure
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -29,7 +30,7 @@ def group(help_text: str, version: str) -> click.Group:
     return click.version_option(version, "-V", "--version", message="%(prog)s %(version)s")(commands)
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A length of time such as `250ms`, `10s`, `2m`; the value is in seconds."""
 
     name = "duration"
@@ -51,7 +52,7 @@ class Duration(click.ParamType):
         return seconds
 
 
-class Size(click.ParamType):
+class Size(click.ParamType[int]):
     """A number of bytes such as `64`, `64KiB`, `1MiB`."""
 
     name = "size"
@@ -66,7 +67,7 @@ class Size(click.ParamType):
         return int(match[1]) * _SIZE_UNITS[match[2]]
 
 
-class Workers(click.ParamType):
+class Workers(click.ParamType[int]):
     """A number of worker processes, or `auto`: as many as the processors this process may use."""
 
     name = "auto|number"
@@ -109,11 +110,13 @@ def log_options(command: Any) -> Any:
 
 def run(command: click.Command, name: str) -> NoReturn:
     """Run a command line and exit: nothing else in a service ends the process."""
+    fill_standard()
     # As process 1 of a container nothing ends us by default: until a command takes over, SIGTERM must.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         code = command.main(prog_name=name, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it was closed when we started
+            sys.stdout.flush()
     except click.ClickException as error:
         code = USAGE
         _say(name, error)

@@ -28,7 +28,9 @@ class State(StrEnum):
 class WorkerProcess:
     """A child, started by exec, that inherits its listening sockets and holds the other end of a lifeline."""
 
-    def __init__(self, command: Sequence[str], assignment: Assignment, on_exit: Callable[["WorkerProcess"], None]) -> None:
+    def __init__(
+        self, command: Sequence[str], assignment: Assignment, on_exit: Callable[["WorkerProcess"], None]
+    ) -> None:
         """Start the child; `on_exit` is called once, from the event loop, when it has gone."""
         self.number = assignment.worker
         self.row = assignment.row
@@ -45,7 +47,7 @@ class WorkerProcess:
         self._lifeline, theirs = socket.socketpair()
         with theirs:
             self._child = subprocess.Popen(
-                command, stdin=theirs, pass_fds=[assignment.board_fd, *assignment.listener_fds]
+                command, stdin=theirs.fileno(), pass_fds=[assignment.board_fd, *assignment.listener_fds]
             )
         self.pid = self._child.pid
         self._pidfd = os.pidfd_open(self.pid)
@@ -103,4 +105,3 @@ class WorkerProcess:
         if not self.started.done():
             self.started.set_result(False)
         self._on_exit(self)
-

@@ -1,10 +1,11 @@
 """Where log lines go: a bounded queue and one thread, so that a blocked sink never delays who logs."""
 
-import os
 import select
 import threading
 from collections import deque
 from collections.abc import Callable
+
+from stentor_chassis.descriptors import write_all
 
 # A write of at most PIPE_BUF bytes to a pipe is atomic (pipe(7)), so lines of several processes never interleave.
 BATCH_BYTES = select.PIPE_BUF
@@ -59,7 +60,7 @@ class Sink:
                 self._writing = len(batch)
             lost = 0
             try:
-                self._write(b"".join(batch))
+                write_all(self._fd, b"".join(batch))
             except OSError:  # a full disk, a closed pipe
                 lost = len(batch)
             with self._changed:
@@ -74,11 +75,3 @@ class Sink:
             batch.append(self._lines.popleft())
             size += len(batch[-1])
         return batch
-
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[os.write(self._fd, view) :]
-            except BlockingIOError:  # somebody who shares the pipe made it non-blocking
-                select.select([], [self._fd], [])

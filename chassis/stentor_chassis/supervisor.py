@@ -26,7 +26,7 @@ STOP_GRACE_SECONDS = 1.0  # on top of the drain timeout, which the worker keeps 
 class Supervisor:
     """Starts `workers` processes and keeps that many serving until told otherwise."""
 
-    def __init__(  # noqa: PLR0913 - each is one thing the control process owns
+    def __init__(
         self,
         *,
         command: Sequence[str],

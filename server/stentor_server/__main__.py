@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from stentor_chassis.options import Duration, Workers, admin_options, group, log_options, option, run
 
+from stentor_chassis.options import Duration, Workers, admin_options, group, log_options, option, run
 from stentor_server import __version__
 
 NAME = "stentor-server"
@@ -37,7 +37,9 @@ def _listen_options(command: Any) -> Any:
     show_default=False,
 )
 @option("--backlog", type=click.IntRange(1, 65535), default=4096, help="Connections that may wait to be accepted.")
-@option("--idle-timeout", type=Duration(zero=True), default="10m", help="Close what moved no byte for this long; 0: never.")
+@option(
+    "--idle-timeout", type=Duration(zero=True), default="10m", help="Close what moved no byte for this long; 0: never."
+)
 @option("--drain-timeout", type=Duration(), default="8s", help="How long a stop may wait for open connections.")
 @admin_options(8081)
 @log_options
@@ -50,7 +52,6 @@ def serve(**options: Any) -> int:
     from stentor_chassis.control import Control, ControlOptions, Service
     from stentor_chassis.listeners import Listeners, bind_tcp, bind_unix
     from stentor_chassis.logs import LogOptions
-
     from stentor_server.metrics import SCHEMA, settle
     from stentor_server.server import ServerOptions
 

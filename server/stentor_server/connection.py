@@ -6,13 +6,22 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from stentor_chassis.histogram import NANOSECONDS
-
-from stentor_server.metrics import ACCEPTED, CLOSED, READ_PAUSES, RECEIVED, SCHEMA, SENT, UNSENT, WRITE_BUFFER, CloseReason
+from stentor_server.metrics import (
+    ACCEPTED,
+    READ_PAUSES,
+    RECEIVED,
+    SCHEMA,
+    SENT,
+    UNSENT,
+    WRITE_BUFFER,
+    CloseReason,
+)
 
 if TYPE_CHECKING:
     from stentor_server.server import Server
 
-# A reader this far behind is not read from until it has caught up to the lower mark (uvloop's own low mark is 16 bytes).
+# A peer this far behind with reading is not read from until it has caught up to the lower mark. Both are set, because
+# uvloop's own lower mark is 16 bytes.
 WRITE_HIGH_BYTES = 64 * 1024
 WRITE_LOW_BYTES = 16 * 1024
 
@@ -90,7 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         self._row[_ACCEPTED] += 1
         server.connections.add(self)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Read into the buffer that all connections of the worker share: one chunk is answered before the next."""
         return self._server.buffer
 
@@ -180,7 +189,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def eof_received(self) -> bool:
-        """The peer has ended its side: what waits is still sent, then the transport closes."""
+        """Take the end of the peer's side: what waits is still sent, then the transport closes."""
         self._reason = self._reason or CloseReason.EOF
         return False
 

@@ -7,7 +7,7 @@ from stentor_chassis.failure import COULD_NOT_START, Failure
 
 QUESTION = b"aZ"
 ANSWERS = {"upper": b"AZ", "echo": b"aZ"}
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where to reach who listens everywhere
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
 def check(host: str, port: int, admin_host: str, admin_port: int, transform: str, timeout: float) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from stentor_chassis.board import Board
 from stentor_chassis.logs import Logger
-
 from stentor_server.connection import Connection, Stage
 from stentor_server.metrics import (
     ACCEPTED,
@@ -86,8 +85,8 @@ class Server:
             await asyncio.sleep(DRAIN_STEP_SECONDS)
         for connection in list(self.connections):
             connection.abort(CloseReason.DRAIN)
-        while self.connections:
-            await asyncio.sleep(0)
+        if self.connections:
+            await self._empty.wait()
         if self._sweeper is not None:
             self._sweeper.cancel()
 
@@ -107,6 +106,8 @@ class Server:
     def forget(self, connection: Connection, reason: CloseReason, duration: int) -> None:
         """Count a connection that ended after `duration` nanoseconds."""
         self.connections.discard(connection)
+        if self._draining and not self.connections:
+            self._empty.set()
         self.row[SCHEMA.slot(CLOSED, reason)] += 1
         self._durations.observe(duration)
 

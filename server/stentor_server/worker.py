@@ -1,7 +1,6 @@
 """The server's data process."""
 
 from stentor_chassis.worker import Worker, run
-
 from stentor_server.metrics import SCHEMA
 from stentor_server.server import Server, ServerOptions
 

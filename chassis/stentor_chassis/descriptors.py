@@ -1,0 +1,24 @@
+"""Plain file descriptors, as they are handed to a process."""
+
+import contextlib
+import os
+import select
+
+
+def fill_standard() -> None:
+    """Put the null device where standard input, output or error is closed: else a socket would take its number."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is `fd`
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data`, waiting where a sharer of the pipe made it non-blocking; raise `OSError` as `write` does."""
+    view = memoryview(data)
+    while view:
+        with contextlib.suppress(BlockingIOError):
+            view = view[os.write(fd, view) :]
+            continue
+        select.select([], [fd], [])

@@ -1,0 +1,94 @@
+"""What a client process counts, in the slots of its row."""
+
+import time
+
+from stentor_chassis.histogram import Histogram, Slots
+from stentor_client.metrics import (
+    ACTIVE,
+    AGE,
+    EXCHANGES,
+    LAST_SUCCESS,
+    LATE,
+    LOST,
+    OPENED,
+    PHASE_DURATION,
+    RECEIVED,
+    RESPONSE_TIME,
+    SCHEMA,
+    SENT,
+    SERVICE_TIME,
+    UP,
+    Phase,
+)
+from stentor_client.outcomes import Outcome
+
+_SENT = SCHEMA.slot(SENT)
+_RECEIVED = SCHEMA.slot(RECEIVED)
+_OPENED = SCHEMA.slot(OPENED)
+_ACTIVE = SCHEMA.slot(ACTIVE)
+
+
+class Account:
+    """Counts connections, bytes and exchanges; durations are in nanoseconds."""
+
+    def __init__(self, row: Slots | None = None) -> None:
+        """Count in `row`, or for a command that exports nothing in a row of its own."""
+        self.row = [0] * SCHEMA.row_slots if row is None else row
+        self._response_time = SCHEMA.histogram(RESPONSE_TIME, self.row)
+        self._service_time = SCHEMA.histogram(SERVICE_TIME, self.row)
+        self._age = SCHEMA.histogram(AGE, self.row)
+        self._phases: dict[Phase, Histogram] = {
+            phase: SCHEMA.histogram(PHASE_DURATION, self.row, phase) for phase in Phase
+        }
+
+    def opened(self) -> None:
+        """Count a connection that was made."""
+        self.row[_OPENED] += 1
+        self.row[_ACTIVE] += 1
+
+    def closed(self, age: int) -> None:
+        """Count a connection that has ended."""
+        self.row[_ACTIVE] -= 1
+        self._age.observe(age)
+
+    def lost(self, outcome: Outcome) -> None:
+        """Count a connection that ended before this side wanted it."""
+        self.row[SCHEMA.slot(LOST, outcome)] += 1
+
+    def sent(self, nbytes: int) -> None:
+        """Count bytes handed to the kernel."""
+        self.row[_SENT] += nbytes
+
+    def received(self, nbytes: int) -> None:
+        """Count bytes read."""
+        self.row[_RECEIVED] += nbytes
+
+    def phase(self, phase: Phase, duration: int) -> None:
+        """Count a part of an exchange."""
+        self._phases[phase].observe(duration)
+
+    def late(self, sends: int = 1) -> None:
+        """Count sends that the schedule called for earlier."""
+        self.row[SCHEMA.slot(LATE)] += sends
+
+    def exchange(self, outcome: Outcome) -> None:
+        """Count an exchange that has ended."""
+        self.row[SCHEMA.slot(EXCHANGES, outcome)] += 1
+        self.row[SCHEMA.slot(UP)] = int(outcome is Outcome.OK)
+        if outcome is Outcome.OK:
+            self.row[SCHEMA.slot(LAST_SUCCESS)] = time.time_ns()
+
+    def times(self, response: int, service: int) -> None:
+        """Count how long a good exchange took."""
+        self._response_time.observe(response)
+        self._service_time.observe(service)
+
+    @property
+    def received_bytes(self) -> int:
+        """How many bytes were read so far."""
+        return self.row[_RECEIVED]
+
+    @property
+    def sent_bytes(self) -> int:
+        """How many bytes were handed to the kernel so far."""
+        return self.row[_SENT]

@@ -1,0 +1,28 @@
+"""Messages that are each unique and hold every byte value."""
+
+import secrets
+
+_SEQUENCE = 1 << 32
+
+
+class MessageSource:
+    """Builds the messages of one run.
+
+    A message begins with a header of run, connection and sequence number, in characters that upper-casing leaves
+    alone: a reply that is stale, or belongs to another connection, cannot pass. The body runs through every byte
+    value, from another start in each message. A message too small for the header keeps the header's end, which is the
+    sequence number; under 9 bytes that is no longer unique over a long run.
+    """
+
+    def __init__(self, largest: int, run: int | None = None) -> None:
+        """Build messages of up to `largest` bytes; `run` is drawn at random unless given."""
+        self.run = secrets.randbits(32) if run is None else run
+        self._bytes = bytes(range(256)) * (largest // 256 + 2)
+
+    def build(self, connection: int, sequence: int, size: int) -> bytes:
+        """Return the message of `size` bytes."""
+        header = b"%08X.%08X.%08X." % (self.run, connection % _SEQUENCE, sequence % _SEQUENCE)
+        if size < len(header):
+            return header[:-1][-size:]
+        start = sequence % 256
+        return header + self._bytes[start : start + size - len(header)]

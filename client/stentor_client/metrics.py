@@ -1,0 +1,79 @@
+"""Every metric of the client, declared once."""
+
+from enum import StrEnum
+
+from stentor_chassis.histogram import NANOSECONDS
+from stentor_chassis.metrics import Counter, Gauge, Histogram, Schema
+from stentor_client.outcomes import Outcome
+
+
+class Phase(StrEnum):
+    """A part of an exchange that is timed on its own."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    FIRST_BYTE = "first_byte"
+
+
+EXCHANGES = Counter(
+    name="exchanges_total", help="Exchanges that ended, by outcome.", label="outcome", values=tuple(Outcome)
+)
+RESPONSE_TIME = Histogram(
+    name="response_time_seconds",
+    help="From the moment the schedule called for the send to the last byte of a right reply.",
+)
+SERVICE_TIME = Histogram(
+    name="service_time_seconds",
+    help="From the actual send to the last byte of a right reply; a slow server delays the send and so hides in it.",
+)
+PHASE_DURATION = Histogram(
+    name="phase_duration_seconds",
+    help="Parts of an exchange: resolve, connect, and first_byte from the send to the first byte of the reply.",
+    label="phase",
+    values=tuple(Phase),
+)
+OPENED = Counter(name="connections_opened_total", help="Connections made.")
+ACTIVE = Gauge(name="connections_active", help="Connections open now.")
+LOST = Counter(
+    name="connections_lost_total",
+    help="Connections that ended before this side wanted it, by the outcome that ended them.",
+    label="outcome",
+    values=(Outcome.TIMEOUT, Outcome.RESET, Outcome.EOF, Outcome.SHORT, Outcome.EXTRA, Outcome.MISMATCH),
+)
+AGE = Histogram(
+    name="connection_age_seconds",
+    help="How old connections were when they ended.",
+    bounds=tuple(1_000_000 << 2 * n for n in range(15)),
+)
+SENT = Counter(name="sent_bytes_total", help="Bytes handed to the kernel.")
+RECEIVED = Counter(name="received_bytes_total", help="Bytes of replies read.")
+LATE = Counter(
+    name="late_sends_total",
+    help="Scheduled sends that began over 1 ms late, and those left out because the one before was not over.",
+)
+UP = Gauge(name="target_up", help="1 if the last exchange was ok, else 0.")
+LAST_SUCCESS = Gauge(
+    name="last_success_timestamp_seconds",
+    help="When the last exchange that was ok ended, in Unix time; 0 before the first.",
+    across="max",
+    scale=1 / NANOSECONDS,
+)
+
+SCHEMA = Schema(
+    "stentor-client",
+    [
+        EXCHANGES,
+        RESPONSE_TIME,
+        SERVICE_TIME,
+        PHASE_DURATION,
+        OPENED,
+        ACTIVE,
+        LOST,
+        AGE,
+        SENT,
+        RECEIVED,
+        LATE,
+        UP,
+        LAST_SUCCESS,
+    ],
+)

@@ -1,0 +1,82 @@
+"""How an exchange can end: a closed set, used in metrics, logs and exit codes."""
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterable
+from enum import StrEnum
+
+CONNECT_FAILED = 3
+CONNECTION_LOST = 4
+WRONG_REPLY = 5
+
+
+class Outcome(StrEnum):
+    """The end of one exchange."""
+
+    OK = "ok"
+    DNS = "dns"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    CONNECT_TIMEOUT = "connect_timeout"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    EOF = "eof"  # the peer ended the connection before any byte of the reply
+    SHORT = "short"  # the peer ended its side after a part of the reply
+    EXTRA = "extra"  # bytes that nobody asked for
+    MISMATCH = "mismatch"  # a wrong byte
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a command that ends with this outcome; a larger one is worse."""
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {
+    Outcome.OK: 0,
+    **dict.fromkeys(
+        (Outcome.DNS, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.CONNECT_TIMEOUT, Outcome.TLS), CONNECT_FAILED
+    ),
+    **dict.fromkeys((Outcome.TIMEOUT, Outcome.RESET, Outcome.EOF), CONNECTION_LOST),
+    **dict.fromkeys((Outcome.SHORT, Outcome.EXTRA, Outcome.MISMATCH), WRONG_REPLY),
+}
+
+
+class ExchangeError(Exception):
+    """An exchange that did not come to a reply."""
+
+    def __init__(self, outcome: Outcome, detail: str) -> None:
+        """`detail` is for people: which address, which error."""
+        super().__init__(f"{outcome}: {detail}")
+        self.outcome = outcome
+        self.detail = detail
+
+
+def of_connect_error(error: OSError) -> Outcome:
+    """Return what a failure to connect means."""
+    if isinstance(error, socket.gaierror):
+        return Outcome.DNS
+    if isinstance(error, ssl.SSLError):
+        return Outcome.TLS
+    if isinstance(error, ConnectionRefusedError):
+        return Outcome.REFUSED
+    if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:
+        return Outcome.CONNECT_TIMEOUT
+    if isinstance(error, ConnectionError):  # accepted and reset before connect() returned
+        return Outcome.RESET
+    return Outcome.UNREACHABLE  # no route, no permission to send, no such Unix socket
+
+
+def of_lost_connection(error: Exception | None) -> Outcome:
+    """Return what the loss of an open connection means; `None` is the peer's orderly end."""
+    if error is None:
+        return Outcome.EOF
+    if isinstance(error, TimeoutError):  # the kernel gave up: keep-alives or retransmissions went unanswered
+        return Outcome.TIMEOUT
+    return Outcome.RESET
+
+
+def worst_exit_code(outcomes: Iterable[Outcome]) -> int:
+    """Return the exit code of a run with these outcomes: the worst of them."""
+    return max((outcome.exit_code for outcome in outcomes), default=0)

@@ -1,0 +1,124 @@
+"""Holds replies against what was sent; does no I/O."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stentor_client.outcomes import Outcome
+
+EXCERPT_BYTES = 16
+
+Expect = Callable[[bytes], bytes]
+
+# The client's own idea of the reply: verifying with the server's code could not catch the server being wrong.
+EXPECTATIONS: dict[str, Expect] = {"upper": bytes.upper, "echo": bytes}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The one outcome of one message.
+
+    `offset` is that of the first wrong, missing or surplus byte of the reply, `expected` and `actual` what should have
+    come there and what came, cut to `EXCERPT_BYTES`. All are empty for a good reply.
+    """
+
+    outcome: Outcome
+    offset: int | None = None
+    expected: bytes = b""
+    actual: bytes = b""
+
+
+class Verifier:
+    """Fed with what was sent and with what arrived, in any segmentation, it yields one verdict per message."""
+
+    def __init__(self, expect: Expect) -> None:
+        """`expect` maps what was sent to what must come back, byte for byte."""
+        self._expect = expect
+        self._due: deque[tuple[bytes, bool]] = deque()  # expected parts, and whether a part ends its message
+        self._part_at = 0  # how far the first part is answered
+        self._offset = 0  # how far the first message is answered
+        self._ended_at = 0  # the length of the reply that was completed last
+        self._wrong: Verdict | None = None  # of the first message, whose reply has not ended
+        self._surplus: Verdict | None = None
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether any reply, or part of one, is still to come."""
+        return bool(self._due)
+
+    @property
+    def failed(self) -> Verdict | None:
+        """What is wrong already with a reply that has not ended, or with bytes that belong to none."""
+        return self._wrong or self._surplus
+
+    def sent(self, data: bytes, *, more: bool = False) -> None:
+        """Expect the reply to `data`: a whole message, or with `more` a part of one that goes on."""
+        self._due.append((self._expect(data), not more))
+        if self._surplus is not None and self._offset == 0:
+            # What came before anybody asked spoils the exchange that follows.
+            self._wrong, self._surplus = self._wrong or self._surplus, None
+
+    def feed(self, data: bytes) -> list[Verdict]:
+        """Take bytes that arrived; return the verdicts of the messages whose replies they complete."""
+        verdicts: list[Verdict] = []
+        at = 0
+        while at < len(data):
+            self._complete_empty(verdicts)
+            if not self._due:
+                self._note_surplus(data[at:], verdicts)
+                break
+            part, _ = self._due[0]
+            size = min(len(part) - self._part_at, len(data) - at)
+            # A whole chunk within one part, the usual case, is compared without a copy.
+            piece = data if size == len(data) else data[at : at + size]
+            if self._wrong is None and not part.startswith(piece, self._part_at):
+                self._note_mismatch(part[self._part_at : self._part_at + size], piece)
+            at += size
+            self._part_at += size
+            self._offset += size
+            if self._part_at == len(part):
+                self._end_part(verdicts)
+        self._complete_empty(verdicts)
+        return verdicts
+
+    def end(self, outcome: Outcome) -> list[Verdict]:
+        """Return the verdicts of all messages that will get no (more) reply, because of `outcome`."""
+        verdicts: list[Verdict] = []
+        self._complete_empty(verdicts)
+        while self._due:
+            part, _ = self._due[0]
+            short = outcome is Outcome.EOF and self._offset > 0
+            missing = part[self._part_at : self._part_at + EXCERPT_BYTES]
+            verdict = Verdict(Outcome.SHORT if short else outcome, self._offset, missing)
+            verdicts.append(self._wrong or verdict)
+            while self._due and not self._due.popleft()[1]:
+                pass  # the other parts of this message
+            self._wrong, self._offset, self._part_at = None, 0, 0
+        return verdicts
+
+    def _complete_empty(self, verdicts: list[Verdict]) -> None:
+        """End parts without bytes, whose replies are complete as soon as it is their turn."""
+        while self._due and not self._due[0][0]:
+            self._end_part(verdicts)
+
+    def _end_part(self, verdicts: list[Verdict]) -> None:
+        _, last = self._due.popleft()
+        self._part_at = 0
+        if last:
+            verdicts.append(self._wrong or Verdict(Outcome.OK))
+            self._wrong, self._offset, self._ended_at = None, 0, self._offset
+
+    def _note_mismatch(self, expected: bytes, actual: bytes) -> None:
+        first = next(i for i, (a, b) in enumerate(zip(expected, actual, strict=True)) if a != b)
+        excerpt = slice(first, first + EXCERPT_BYTES)
+        self._wrong = Verdict(Outcome.MISMATCH, self._offset + first, expected[excerpt], actual[excerpt])
+
+    def _note_surplus(self, surplus: bytes, verdicts: list[Verdict]) -> None:
+        at = self._ended_at if verdicts else self._offset
+        extra = Verdict(Outcome.EXTRA, at, b"", surplus[:EXCERPT_BYTES])
+        if verdicts:
+            # It came in one piece with a reply, so it is this reply that has too much.
+            if verdicts[-1].outcome is Outcome.OK:
+                verdicts[-1] = extra
+        elif self._surplus is None:
+            self._surplus = extra

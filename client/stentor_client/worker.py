@@ -1,0 +1,17 @@
+"""The client's data process."""
+
+from stentor_chassis.worker import Worker, run
+from stentor_client.metrics import SCHEMA
+from stentor_client.probe import Probe, ProbeOptions
+
+
+async def serve(worker: Worker) -> None:
+    """Probe until told to stop, or until all that was asked for is done."""
+    probe = Probe(ProbeOptions(**worker.options), worker.row, worker.log, worker.stop)
+    worker.ready()
+    await probe.run()
+    worker.done()
+
+
+if __name__ == "__main__":
+    run(SCHEMA, serve)
