@@ -1,0 +1,83 @@
+# `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SERVICES := $(VENV)/.services
+DEVELOPMENT := $(VENV)/.development
+export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down logs demo test test-unit test-integration test-stack lint docs lock images clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(SERVICES) ## Make .venv with stentor-server and stentor-client
+
+up: ## Start server, client and Prometheus in containers, and wait until they are healthy
+	@scripts/docker-engine start
+	@scripts/base-images
+	docker compose up --build --detach --wait
+	@scripts/what-to-open
+
+down: ## Stop and remove what `make up` started, with its data
+	docker compose down --volumes --remove-orphans
+
+logs: ## Follow the logs of all containers
+	docker compose logs --follow
+
+demo: $(SERVICES) ## Run the pair on loopback, without Docker: a few verified exchanges, and both sides' counts
+	@$(BIN)/python scripts/demo
+
+test: $(DEVELOPMENT) ## Run all tests; installs and starts a Docker engine where none answers, and stops it again
+	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest'
+
+test-unit: $(DEVELOPMENT) ## Run the tests of the packages, piece by piece
+	@$(BIN)/pytest tests/unit
+
+test-integration: $(DEVELOPMENT) ## Run the tests of real processes over real sockets
+	@$(BIN)/pytest tests/integration
+
+test-stack: $(DEVELOPMENT) ## Run the tests of the containers
+	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest tests/stack'
+
+lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts and the Prometheus configuration
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/hadolint Dockerfile.server Dockerfile.client
+	@$(BIN)/shellcheck scripts/docker-engine scripts/base-images scripts/lock scripts/promtool scripts/what-to-open .ci/run
+	@scripts/promtool check config prometheus.yml
+
+docs: $(DEVELOPMENT) ## Write docs/metrics.md and the tables of options in README.md from the code
+	@$(BIN)/python scripts/reference
+
+lock: $(DEVELOPMENT) ## Write the hash-locked requirements anew
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock
+
+images: ## Build the images of server and client
+	@scripts/docker-engine start
+	@scripts/base-images
+	docker compose build
+
+clean: ## Remove .venv and what the tools left behind
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=/path/to/python3")'
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv module: install it, on Debian and Ubuntu with: apt-get install python3-venv" >&2; exit 1; }
+
+$(SERVICES): $(BIN)/pip requirements-build.txt $(wildcard */requirements.txt */pyproject.toml)
+	@echo "Installing into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-build.txt -r server/requirements.txt -r client/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
+		-e chassis -e server -e client
+	@touch $@
+
+$(DEVELOPMENT): $(SERVICES) requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
