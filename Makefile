@@ -28,7 +28,7 @@ logs: ## Follow the logs of all containers
 	docker compose logs --follow
 
 demo: $(SERVICES) ## Run the pair on loopback, without Docker: a few verified exchanges, and both sides' counts
-	@$(BIN)/python scripts/demo
+	@$(BIN)/python scripts/demo.py
 
 test: $(DEVELOPMENT) ## Run all tests; installs and starts a Docker engine where none answers, and stops it again
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest'
@@ -52,7 +52,7 @@ lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts and 
 	@scripts/promtool check config prometheus.yml
 
 docs: $(DEVELOPMENT) ## Write docs/metrics.md and the tables of options in README.md from the code
-	@$(BIN)/python scripts/reference
+	@$(BIN)/python scripts/reference.py
 
 lock: $(DEVELOPMENT) ## Write the hash-locked requirements anew
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock

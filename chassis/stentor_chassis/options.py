@@ -122,13 +122,10 @@ def run(command: click.Command, name: str) -> NoReturn:
         _say(name, error)
     except Failure as failure:
         code = failure.code
-        print(f"{name}: {failure.message}", file=sys.stderr)
+        if failure.message:
+            print(f"{name}: {failure.message}", file=sys.stderr)
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except BrokenPipeError:
-        # Who read our output has gone; end as a filter does, and keep Python from flushing into it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 128 + signal.SIGPIPE
     sys.exit(code)
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from stentor_chassis.descriptors import write_all
-from stentor_chassis.failure import INTERNAL_ERROR, USAGE, Failure
+from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
 from stentor_chassis.logs import excerpt
 from stentor_client.account import Account
 from stentor_client.connection import Connection
@@ -151,8 +151,8 @@ async def _ending(work: Coroutine[Any, Any, T]) -> T:
         return await work
     except ExchangeError as error:
         raise Failure(error.outcome.exit_code, str(error)) from error
-    except BrokenPipeError:
-        raise  # nobody reads our output any more: the command ends as filters do
+    except BrokenPipeError as error:
+        raise Failure(READER_GONE, "") from error
     except OSError as error:
         raise Failure(INTERNAL_ERROR, f"cannot write standard output: {error.strerror}") from error
 

@@ -1,19 +1,19 @@
 """Runs the pair on loopback: a server, a few verified exchanges, the counts of both sides, stop."""
 
 import json
-import re
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
-BIN = Path(sys.executable).parent
+BIN = str(Path(sys.executable).parent)
 EXCHANGES = "12"
 
 
 def main() -> int:
     """Run the demo; return 0 when both sides agree."""
-    command = [BIN / "stentor-server", "serve", "--port", "0", "--admin-port", "0", "--log-format", "json"]
+    command = [f"{BIN}/stentor-server", "serve", "--port", "0", "--admin-port", "0", "--log-format", "json"]
     print("$ stentor-server serve")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -26,38 +26,46 @@ def main() -> int:
     return 0 if agreed and server.returncode == 0 else 1
 
 
-def wait_until_ready(server: "subprocess.Popen[str]") -> dict:
+def wait_until_ready(server: "subprocess.Popen[str]") -> dict[str, Any]:
     """Return the event that says where the server listens."""
     for line in server.stdout or ():
         print(f"  {line}", end="")
-        event = json.loads(line)
+        event: dict[str, Any] = json.loads(line)
         if event["event"] == "server.ready":
             return event
     raise SystemExit("the server did not start")
 
 
-def exchange(ready: dict) -> bool:
+def exchange(ready: dict[str, Any]) -> bool:
     """Exchange, and hold the counts of both sides against each other."""
     target = ready["addresses"][0]
     print("\n$ stentor-client send hello")
-    sent = subprocess.run([BIN / "stentor-client", "send", "--target", target, "hello"], stdout=subprocess.PIPE, check=True)
+    sent = subprocess.run(
+        [f"{BIN}/stentor-client", "send", "--target", target, "hello"], stdout=subprocess.PIPE, check=True
+    )
     print(f"  {sent.stdout.decode()}", end="")
 
     print(f"\n$ stentor-client probe --count {EXCHANGES} --interval 100ms")
-    probe = [BIN / "stentor-client", "probe", "--target", target, "--count", EXCHANGES, "--interval", "100ms"]
-    run = subprocess.run([*probe, "--admin-port", "0", "--log-format", "json", "--log-level", "debug"],
-                         stderr=subprocess.PIPE, text=True, check=True)
+    probe = [f"{BIN}/stentor-client", "probe", "--target", target, "--count", EXCHANGES, "--interval", "100ms"]
+    run = subprocess.run(
+        [*probe, "--admin-port", "0", "--log-format", "json", "--log-level", "debug"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     events = [json.loads(line) for line in run.stderr.splitlines()]
     for event in events:
         if event["event"] == "exchange.completed":
-            print(f"  exchange {event['sequence']:2}: {event['size_bytes']:6} bytes verified in "
-                  f"{event['response_time_seconds'] * 1000:.2f} ms")
+            print(
+                f"  exchange {event['sequence']:2}: {event['size_bytes']:6} bytes verified in "
+                f"{event['response_time_seconds'] * 1000:.2f} ms"
+            )
     summary = next(event for event in events if event["event"] == "probe.summary")
     with urllib.request.urlopen(f"{ready['admin']}/metrics") as response:
-        metrics = response.read().decode()
+        metrics = response.read().decode().splitlines()
 
     def counted(name: str) -> int:
-        return int(float(re.search(rf"^stentor_server_{name} (\S+)$", metrics, re.MULTILINE)[1]))
+        return next(int(float(line.split()[1])) for line in metrics if line.startswith(f"stentor_server_{name} "))
 
     sides = [
         ("connections", summary["connections_opened"] + 1, counted("connections_accepted_total")),

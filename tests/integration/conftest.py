@@ -1,0 +1,21 @@
+"""Fixtures of the integration tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from processes import Server
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[Server]:
+    """One server for tests that only exchange bytes with it."""
+    with Server("--workers", "2") as server:
+        yield server
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server of the test's own."""
+    with Server("--workers", "2") as server:
+        yield server

@@ -1,0 +1,135 @@
+"""`stentor-client probe`, against servers that are well and servers that are not."""
+
+import os
+import signal
+
+import pytest
+
+import lying
+from exposition import balanced, total
+from processes import Probe, Server
+from waiting import until
+
+OK = 'stentor_client_exchanges_total{outcome="ok"}'
+
+
+@pytest.mark.parametrize("connection", ["persistent", "fresh"])
+def test_both_sides_agree(server: Server, connection: str) -> None:
+    """After a counted run, both sides have counted the same connections and the same bytes."""
+    options = ("--count", "30", "--rate", "200", "--sizes", "1,64,100KiB", "--connection", connection)
+    with Probe(server.target, *options) as probe:
+        summary = probe.event("probe.summary")
+        assert probe.process.wait(20) == 0
+    sent = 10 * (1 + 64 + (100 << 10))
+    opened = 1 if connection == "persistent" else 30
+    assert summary["outcomes"] == {"ok": 30}
+    assert (summary["sent_bytes"], summary["received_bytes"]) == (sent, sent)
+    assert (summary["connections_opened"], summary["connections_lost"]) == (opened, 0)
+    values = until(lambda: _all_closed(server), "the server to see the end")
+    assert values["stentor_server_received_bytes_total"] == sent
+    assert values["stentor_server_sent_bytes_total"] == sent
+    assert values["stentor_server_connections_accepted_total"] == opened
+    assert values['stentor_server_connections_closed_total{reason="eof"}'] == opened
+
+
+def test_metrics_of_a_running_probe(server: Server) -> None:
+    """A running probe exports what it does: exchanges, times, phases, bytes, and that the target is up."""
+    with Probe(server.target, "--rate", "100", "--sizes", "100") as probe:
+        values = until(lambda: _at_least(probe, OK, 20), "20 exchanges")
+        assert values["stentor_client_target_up"] == 1
+        assert values["stentor_client_connections_opened_total"] == 1
+        assert values["stentor_client_connections_active"] == 1
+        assert values["stentor_client_sent_bytes_total"] % 100 == 0
+        assert values["stentor_client_received_bytes_total"] >= 100 * values[OK]
+        assert values["stentor_client_response_time_seconds_count"] == values[OK]
+        assert values["stentor_client_service_time_seconds_count"] == values[OK]
+        assert values['stentor_client_phase_duration_seconds_count{phase="connect"}'] == 1
+        assert values['stentor_client_phase_duration_seconds_count{phase="first_byte"}'] >= values[OK]
+        started = values['process_start_time_seconds{process="control"}']
+        assert values["stentor_client_last_success_timestamp_seconds"] > started
+        assert probe.stop() == 0
+        assert probe.event("probe.summary")["outcomes"].keys() == {"ok"}
+
+
+def test_killed_worker_under_probe() -> None:
+    """When the worker behind its connection is killed, the probe says what it lost and reconnects; accounts balance."""
+    with Server("--workers", "1") as server, Probe(server.target, "--interval", "50ms") as probe:
+        until(lambda: _at_least(probe, OK, 3), "exchanges before")
+        os.kill(server.worker_pids()[0], signal.SIGKILL)
+        lost = probe.event("connection.lost")
+        assert lost["outcome"] in {"eof", "reset"}
+        good = probe.metrics()[OK]
+        values = until(lambda: _at_least(probe, OK, good + 5), "exchanges after")
+        assert total(values, "stentor_client_connections_lost_total") == len(probe.find("connection.lost"))
+        assert values["stentor_client_connections_opened_total"] == len(probe.find("connection.opened"))
+        counted = server.metrics()
+        assert balanced(counted)
+        assert counted['stentor_server_connections_closed_total{reason="worker_lost"}'] == 1
+
+
+def test_target_that_comes_back() -> None:
+    """While nobody listens, exchanges end as refused; when the server is back, the probe goes on by itself."""
+    with Server("--workers", "1") as first:
+        port = str(first.address[1])
+        with Probe(first.target, "--interval", "50ms") as probe:
+            until(lambda: _at_least(probe, OK, 3), "exchanges before")
+            assert first.stop() == 0
+            assert probe.event("exchange.failed", outcome="refused")["detail"].endswith("Connection refused")
+            assert probe.metrics()["stentor_client_target_up"] == 0
+            good = probe.metrics()[OK]
+            with Server("--workers", "1", "--port", port):
+                until(lambda: _at_least(probe, OK, good + 3), "exchanges after")
+            failed = probe.metrics()['stentor_client_exchanges_total{outcome="refused"}']
+            assert failed == len(probe.find("exchange.failed", outcome="refused"))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "offset", "code"),
+    [
+        (lying.flip, "mismatch", 4, 5),
+        (lying.truncate, "short", 63, 5),
+        (lying.add, "extra", 64, 5),
+        (lying.close_early, "eof", 0, 4),
+        (lying.reset, "reset", 0, 4),
+        (lying.stay_silent, "timeout", 0, 4),
+    ],
+)
+@pytest.mark.parametrize("connection", ["persistent", "fresh"])
+def test_every_lie_has_its_outcome(
+    behaviour: lying.Behaviour, outcome: str, offset: int, code: int, connection: str
+) -> None:
+    """Each lie of a server has its own outcome and offset in the log, and decides the exit code."""
+    options = ("--count", "2", "--interval", "10ms", "--sizes", "64", "--timeout", "200ms", "--connection", connection)
+    with lying.LyingServer(behaviour) as server, Probe(server.target, *options) as probe:
+        failed = probe.event("exchange.failed", 2)
+        assert (failed["outcome"], failed["offset"]) == (outcome, offset)
+        assert probe.event("connection.lost", 2)["outcome"] == outcome
+        assert probe.event("probe.summary")["outcomes"] == {outcome: 2}
+        assert probe.process.wait(20) == code
+
+
+def test_stale_reply() -> None:
+    """An answer that was right for an earlier message is wrong for this one."""
+    options = ("--count", "2", "--interval", "10ms", "--sizes", "64")
+    with lying.LyingServer(lying.repeat_the_first) as server, Probe(server.target, *options) as probe:
+        failed = probe.event("exchange.failed")
+        assert (failed["sequence"], failed["outcome"]) == (1, "mismatch")
+        assert probe.process.wait(20) == 5
+
+
+def test_interrupted_probe(server: Server) -> None:
+    """Ctrl-C ends a probe with exit code 130, after its summary."""
+    with Probe(server.target, "--interval", "50ms") as probe:
+        until(lambda: _at_least(probe, OK, 1), "an exchange")
+        assert probe.stop(signal.SIGINT) == 130
+        assert probe.find("probe.summary")
+
+
+def _at_least(probe: Probe, name: str, count: float) -> dict[str, float] | None:
+    values = probe.metrics()
+    return values if values[name] >= count else None
+
+
+def _all_closed(server: Server) -> dict[str, float] | None:
+    values = server.metrics()
+    return values if values["stentor_server_connections_active"] == 0 else None

@@ -1,0 +1,97 @@
+"""A server that lies in a way the test chooses."""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+Behaviour = Callable[[socket.socket], None]
+
+
+class LyingServer:
+    """Hands each connection, in a thread of its own, to a behaviour; the connection is closed when that returns."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        """Listen on a free port of loopback."""
+        self._behaviour = behaviour
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.target = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        """Serve."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close everything."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            connection.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            self._behaviour(connection)
+        except OSError:
+            pass  # the client, or the end of the test, was quicker
+        finally:
+            connection.close()
+
+
+def flip(connection: socket.socket) -> None:
+    """Answer with one wrong byte: the fifth."""
+    for data in iter(lambda: connection.recv(65536), b""):
+        reply = bytearray(data.upper())
+        reply[4] ^= 1
+        connection.sendall(reply)
+
+
+def truncate(connection: socket.socket) -> None:
+    """Answer all but the last byte, and end."""
+    connection.sendall(connection.recv(65536).upper()[:-1])
+
+
+def add(connection: socket.socket) -> None:
+    """Answer with a byte too much."""
+    connection.sendall(connection.recv(65536).upper() + b"!")
+    connection.recv(65536)
+
+
+def close_early(connection: socket.socket) -> None:
+    """End without an answer."""
+    connection.recv(65536)
+
+
+def reset(connection: socket.socket) -> None:
+    """Reset without an answer."""
+    connection.recv(65536)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def stay_silent(connection: socket.socket) -> None:
+    """Read, answer nothing, and stay."""
+    while connection.recv(65536):
+        pass
+    threading.Event().wait(30)
+
+
+def repeat_the_first(connection: socket.socket) -> None:
+    """Answer every message as the first one."""
+    first = b""
+    for data in iter(lambda: connection.recv(65536), b""):
+        first = first or data.upper()
+        connection.sendall(first)

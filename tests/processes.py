@@ -1,0 +1,174 @@
+"""Real services as child processes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from exposition import Samples, scrape
+from waiting import until
+
+BIN = str(Path(sys.executable).parent)
+# The environment is an interface: one that a developer has set must not leak into the tests.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("STENTOR_")}
+
+
+def run(
+    command: str, *arguments: str, stdin: bytes | None = b"", **options: Any
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command line to its end."""
+    options.setdefault("env", ENVIRONMENT)
+    return subprocess.run(
+        [f"{BIN}/{command}", *arguments], input=stdin, capture_output=True, timeout=90, check=False, **options
+    )
+
+
+class Service:
+    """A running service, its log read as it comes."""
+
+    def __init__(self, *arguments: str, log_fd: int, ready: str) -> None:
+        """Start it; the block of `with` begins when it has logged the event `ready`."""
+        self.process = subprocess.Popen(
+            [f"{BIN}/{arguments[0]}", *arguments[1:], "--log-format", "json", "--admin-port", "0"],
+            env=ENVIRONMENT,
+            text=True,
+            stdout=subprocess.PIPE if log_fd == 1 else None,
+            stderr=subprocess.PIPE if log_fd == 2 else None,
+        )
+        self.events: list[dict[str, Any]] = []
+        self._ready = ready
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        """Wait until it is ready."""
+        self.facts = self.event(self._ready)
+        self.admin: str = self.event(f"{self._ready.partition('.')[0]}.ready")["admin"]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it, and be sure that it is gone."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._reader.join(10)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def event(self, name: str, count: int = 1, **fields: object) -> dict[str, Any]:
+        """Wait for an event with these fields, the `count`th of them, and return it."""
+
+        def found() -> dict[str, Any] | None:
+            events = self.find(name, **fields)
+            return events[count - 1] if len(events) >= count else None
+
+        return until(found, f"{count} {name} with {fields} in the log")
+
+    def find(self, name: str, **fields: object) -> list[dict[str, Any]]:
+        """Return the events so far that have these fields."""
+        return [each for each in list(self.events) if each["event"] == name and fields.items() <= each.items()]
+
+    def metrics(self) -> Samples:
+        """Scrape."""
+        return scrape(self.admin)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `/status` says."""
+        with urllib.request.urlopen(f"{self.admin}/status", timeout=10) as response:
+            found: dict[str, Any] = json.load(response)
+            return found
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and body of an admin path."""
+        try:
+            with urllib.request.urlopen(f"{self.admin}{path}", timeout=10) as response:
+                return int(response.status), response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def worker_pids(self) -> list[int]:
+        """Return the process ids of the workers that are ready, by worker number."""
+        return [each["pid"] for each in self.status()["workers"] if each["state"] == "ready"]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self._reader.join(10)
+        return code
+
+    def _read(self) -> None:
+        stream = self.process.stdout or self.process.stderr
+        assert stream is not None
+        for line in stream:
+            self.events.append(json.loads(line))
+
+
+class Server(Service):
+    """A `stentor-server serve` on a free port of loopback."""
+
+    def __init__(self, *options: str) -> None:
+        """Start it with these options."""
+        super().__init__("stentor-server", "serve", "--port", "0", *options, log_fd=1, ready="server.ready")
+
+    @property
+    def target(self) -> str:
+        """Where it listens, as the client's `--target`."""
+        return str(self.facts["addresses"][0])
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens, as a socket address."""
+        host, _, port = self.target.rpartition(":")
+        return host, int(port)
+
+    def connect(self, timeout: float = 30.0) -> socket.socket:
+        """Return a new connection to it."""
+        return socket.create_connection(self.address, timeout)
+
+    def ask(self, data: bytes) -> bytes:
+        """Send, end our side, and return all that comes back."""
+        with self.connect() as connection:
+            writer = threading.Thread(target=send_and_end, args=(connection, data))
+            writer.start()
+            reply = read_all(connection)
+            writer.join()
+        return reply
+
+
+class Probe(Service):
+    """A `stentor-client probe`."""
+
+    def __init__(self, target: str, *options: str) -> None:
+        """Start it with these options."""
+        super().__init__("stentor-client", "probe", "--target", target, *options, log_fd=2, ready="client.ready")
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Read to the peer's end."""
+    parts = []
+    while part := connection.recv(1 << 20):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def send_and_end(connection: socket.socket, data: bytes) -> None:
+    """Send, and end our side."""
+    connection.sendall(data)
+    connection.shutdown(socket.SHUT_WR)
