@@ -55,6 +55,7 @@ class Server:
         self._closed = [board.column(slot) for slot in range(CLOSED_SLOTS.start, CLOSED_SLOTS.stop)]
         self._durations = SCHEMA.histogram(DURATION, row)
         self._draining = False
+        self._drained = False
         self._listening: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -77,12 +78,18 @@ class Server:
         self._draining = True
         for listening in self._listening:
             listening.close()
-        deadline = time.monotonic() + self._options.drain_timeout_seconds
+        await asyncio.sleep(0)  # what was accepted already becomes a connection, and is served
+        last_sweep, deadline = self.now, self._tick() + self._options.drain_timeout_seconds
+        for connection in self.connections:
+            if connection.active_at == last_sweep:  # some time since then: until now the clock was too coarse to tell
+                connection.active_at = self.now
         while self.connections and self._tick() < deadline:
             hurry = deadline - self.now <= LINGER_SECONDS
             for connection in list(self.connections):
                 self._usher_out(connection, hurry=hurry)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
+        self._drained = True
+        self._empty.clear()
         for connection in list(self.connections):
             connection.abort(CloseReason.DRAIN)
         if self.connections:
@@ -92,7 +99,7 @@ class Server:
 
     def rejection(self) -> RejectReason | None:
         """Return why a connection cannot be taken now, or nothing."""
-        if self._draining:
+        if self._drained:
             return RejectReason.DRAINING
         if sum(self._accepted) - sum(map(sum, self._closed)) >= self._options.max_connections:
             return RejectReason.MAX_CONNECTIONS

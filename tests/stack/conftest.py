@@ -1,0 +1,30 @@
+"""Fixtures of the stack tests. Where no Docker engine answers they fail: `make test-stack` starts one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from compose import Stack
+
+
+@pytest.fixture(scope="session")
+def built_stack() -> Iterator[Stack]:
+    """The compose project, built and up; taken down with all it made when the tests are over."""
+    stack = Stack()
+    try:
+        stack.compose("build")
+        stack.up()
+        yield stack
+    finally:
+        stack.compose("down", "--volumes", "--remove-orphans", "--timeout", "15")
+        left = stack.docker.containers.list(all=True, filters={"label": f"com.docker.compose.project={stack.project}"})
+        stack.docker.close()
+        assert left == []
+
+
+@pytest.fixture
+def stack(built_stack: Stack) -> Stack:
+    """The stack, healthy and with one client, whatever the test before did to it."""
+    built_stack.up("--scale", "client=1")
+    built_stack.exchanges_go_on()
+    return built_stack
