@@ -60,7 +60,9 @@ class Stack:
         """Return where a port of a service is published."""
         container = self.container(service)
         container.reload()
-        (binding,) = container.ports[f"{port}/tcp"] or ()
+        bindings = container.ports[f"{port}/tcp"]
+        assert bindings is not None
+        (binding,) = bindings
         return binding["HostIp"], int(binding["HostPort"])
 
     def url(self, service: str, port: int) -> str:

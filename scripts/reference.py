@@ -1,0 +1,99 @@
+"""Writes what the code declares into the documents: `docs/metrics.md`, and the tables of options in `README.md`.
+
+With `--check` it writes nothing, and exits 1 where a document and the code disagree.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from stentor_chassis.metrics import Counter, Histogram, Metric, Schema
+from stentor_client.__main__ import cli as client
+from stentor_client.metrics import SCHEMA as CLIENT
+from stentor_server.__main__ import cli as server
+from stentor_server.metrics import SCHEMA as SERVER
+
+ROOT = Path(__file__).parents[1]
+HEAD = """# Metrics
+
+This page is written from the code by `make docs`.
+
+Every series is there from the start, at 0. Units are seconds and bytes. Counters outlive the worker process that
+counted. On the server `connections_accepted_total` is, at every scrape, `connections_active` plus the sum of
+`connections_closed_total`; and what was received is what was sent, plus what waits in `write_buffer_bytes`, plus
+`unsent_bytes_total`, as soon as no byte is under way.
+
+Both services export `stentor_build_info{service,version,python}` as well, and the standard `process_*` metrics of each
+of their processes, told apart by the label `process` (`control`, `worker0`, …). Ask with
+`Accept: application/openmetrics-text` for OpenMetrics.
+"""
+
+
+def metrics_page() -> str:
+    """Return the page of all metrics."""
+    return HEAD + "".join(_metrics_of(title, schema) for title, schema in (("Server", SERVER), ("Client", CLIENT)))
+
+
+def options_table(command: click.Command) -> str:
+    """Return the options of a command as a table."""
+    rows = ["| option | variable | default | what it does |", "|---|---|---|---|"]
+    for option in command.params:
+        if not isinstance(option, click.Option):
+            continue
+        given = str(option.default) if isinstance(option.default, str | int) else ""
+        text = (option.help or "").replace("|", "\\|")
+        stated = re.search(r"\s*\[default: (.*)\]", text)
+        text, given = re.sub(r"\s*\[default: .*\]", "", text), stated[1] if stated else f"`{given}`" if given else ""
+        choices = f" One of `{'`, `'.join(option.type.choices)}`." if isinstance(option.type, click.Choice) else ""
+        rows.append(f"| `{option.opts[0]}` | `{option.envvar}` | {given} | {text}{choices} |")
+    return "\n".join(rows) + "\n"
+
+
+def readme(text: str) -> str:
+    """Return README.md with its tables as the code has them."""
+    for name, commands in (("server", server), ("client", client)):
+        for command in commands.commands.values():
+            begin, end = (f"<!-- {edge}: stentor-{name} {command.name} -->\n" for edge in ("options", "end"))
+            before, found, rest = text.partition(begin)
+            if not found:
+                raise SystemExit(f"README.md lacks the line {begin!r}")
+            text = before + begin + options_table(command) + end + rest.partition(end)[2]
+    return text
+
+
+def main() -> int:
+    """Write, or check, the documents."""
+    pages = {
+        ROOT / "docs" / "metrics.md": metrics_page(),
+        ROOT / "README.md": readme((ROOT / "README.md").read_text(encoding="utf-8")),
+    }
+    stale = [page.name for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
+    if "--check" in sys.argv:
+        if stale:
+            print(f"{', '.join(stale)}: not what the code says; run: make docs", file=sys.stderr)
+        return 1 if stale else 0
+    for page, text in pages.items():
+        page.write_text(text, encoding="utf-8")
+    return 0
+
+
+def _metrics_of(title: str, schema: Schema) -> str:
+    rows = [f"\n## {title}\n", "| metric | kind | labels | what it is |", "|---|---|---|---|"]
+    for metric in schema.metrics:
+        labels = f"`{metric.label}`" if metric.label else ""
+        if metric.values:
+            labels += f": {', '.join(f'`{value}`' for value in metric.values)}"
+        rows.append(f"| `{schema.prefix}_{metric.name}` | {_kind(metric)} | {labels} | {metric.help} |")
+    return "\n".join(rows) + "\n"
+
+
+def _kind(metric: Metric) -> str:
+    if isinstance(metric, Histogram):
+        return f"histogram, {metric.bounds[0] * metric.scale:g} s to {metric.bounds[-1] * metric.scale:.4g} s"
+    return "counter" if isinstance(metric, Counter) else "gauge"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
