@@ -103,7 +103,11 @@ class Control:
         self._handle_signals(supervisor, told)
         processes = functools.partial(_processes, supervisor)
         exported = registry(self.board, self._service.version, supervisor.live_rows, processes)
-        admin = Admin(exported, lambda: self._phase is Phase.READY, lambda: self._status(supervisor))
+        admin = Admin(
+            exported,
+            lambda: self._phase is Phase.READY and bool(supervisor.current),
+            lambda: self._status(supervisor),
+        )
         admin_url = await admin.start(self._options.admin_host, self._options.admin_port)
         starting = asyncio.ensure_future(supervisor.start())
         try:

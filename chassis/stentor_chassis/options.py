@@ -43,11 +43,9 @@ class Duration(click.ParamType[float]):
         """Parse, or fail with what is wanted."""
         if isinstance(value, float):
             return value
-        if self._zero and value == "0":
-            return 0.0
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value)
         seconds = float(match[1]) * _DURATION_UNITS[match[2]] if match else 0.0
-        if not seconds:
+        if not seconds and not (self._zero and (match or value == "0")):
             self.fail(f"{value!r} is not a duration such as 250ms, 10s or 2m", param, ctx)
         return seconds
 

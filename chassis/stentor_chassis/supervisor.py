@@ -117,6 +117,8 @@ class Supervisor:
             for attempt in range(START_ATTEMPTS):
                 if attempt:
                     await asyncio.sleep(_backoff(attempt))
+                if self._stopping:
+                    return
                 process = self._spawn(number)
                 with contextlib.suppress(TimeoutError):
                     if await asyncio.wait_for(asyncio.shield(process.started), START_SECONDS):
@@ -180,7 +182,7 @@ class Supervisor:
                         raise
                     break
                 self._base[self._board.schema.slot(RESTARTS, RestartReason.RELOAD)] += 1
-                leaving.append(self._stop(before))
+                leaving.append(asyncio.ensure_future(self._stop(before)))
             await asyncio.gather(*leaving)
             self._reloads_wanted -= 1
 

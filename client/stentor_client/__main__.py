@@ -50,6 +50,7 @@ class Rate(click.ParamType[float]):
 
 _LARGEST = 64 << 20
 _FASTEST = 100_000
+_LONGEST_DRAIN_SECONDS = 8.0
 
 
 def _target_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -125,8 +126,8 @@ def probe(**options: Any) -> int:
     )
     control_options = ControlOptions(
         workers=1,
-        # An exchange in flight may end, and no more than that.
-        drain_seconds=options["connect_timeout"] + options["timeout"],
+        # An exchange in flight may end, within what `docker stop` allows.
+        drain_seconds=min(options["connect_timeout"] + options["timeout"], _LONGEST_DRAIN_SECONDS),
         admin_host=options["admin_host"],
         admin_port=options["admin_port"],
         log=LogOptions(level=options["log_level"], format=options["log_format"], fd=2),
