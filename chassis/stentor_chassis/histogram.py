@@ -9,6 +9,9 @@ NANOSECONDS = 1_000_000_000
 # 50 microseconds doubled up to about 26 s: fine enough for loopback, wide enough for an outage.
 LATENCY_BOUNDS = tuple(50_000 << n for n in range(20))
 
+# A millisecond quadrupled up to about three days: connections last from a blink to days.
+AGE_BOUNDS = tuple(1_000_000 << 2 * n for n in range(15))
+
 
 class Slots(Protocol):
     """Integers by number: a row of the shared mapping, or a plain list."""

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from stentor_chassis.histogram import NANOSECONDS
+from stentor_chassis.histogram import AGE_BOUNDS, NANOSECONDS
 from stentor_chassis.metrics import Counter, Gauge, Histogram, Schema
 from stentor_client.outcomes import Outcome
 
@@ -43,7 +43,7 @@ LOST = Counter(
 AGE = Histogram(
     name="connection_age_seconds",
     help="How old connections were when they ended.",
-    bounds=tuple(1_000_000 << 2 * n for n in range(15)),
+    bounds=AGE_BOUNDS,
 )
 SENT = Counter(name="sent_bytes_total", help="Bytes handed to the kernel.")
 RECEIVED = Counter(name="received_bytes_total", help="Bytes of replies read.")

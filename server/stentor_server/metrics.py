@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+from stentor_chassis.histogram import AGE_BOUNDS
 from stentor_chassis.metrics import Counter, Derived, Gauge, Histogram, Schema
 
 
@@ -77,8 +78,7 @@ READ_PAUSES = Counter(name="read_pauses_total", help="Times reading from a peer 
 DURATION = Histogram(
     name="connection_duration_seconds",
     help="How long connections lasted.",
-    # Connections last from a blink to days: a millisecond quadrupled up to about three days.
-    bounds=tuple(1_000_000 << 2 * n for n in range(15)),
+    bounds=AGE_BOUNDS,
 )
 
 SCHEMA = Schema(
