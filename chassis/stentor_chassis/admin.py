@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+from stentor_chassis.encoding import encode
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
 _SHUTDOWN_SECONDS = 0.2  # who is still reading when the service ends is cut off
@@ -61,5 +61,4 @@ class Admin:
         return web.Response(status=503, text="not ready\n")
 
     async def _show_status(self, _request: web.Request) -> web.Response:
-        body = orjson.dumps(self._status(), default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        return web.Response(body=body, content_type="application/json")
+        return web.Response(body=encode(self._status(), indent=True), content_type="application/json")

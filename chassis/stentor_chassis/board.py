@@ -6,11 +6,13 @@ import os
 from stentor_chassis.metrics import Counter, Gauge, Histogram, Schema
 
 SLOT_BYTES = 8
+CONTROL, RETIRED = 0, 1  # the rows of the control process, and of the workers that are gone
+FIRST_WORKER = 2
 ROW_ALIGNMENT = 128  # two cache lines: adjacent-line prefetch would make neighbours share
 
 
 class Board:
-    """Rows of 64-bit slots: row 0 is the control process's, each other row belongs to one worker.
+    """Rows of 64-bit slots: one of the control process, one of all workers that are gone, one of each worker.
 
     One process writes a slot and any may read it, so the hot path is a plain integer addition without a lock. Nothing
     is on disk: the mapping is a memfd and goes when its last process does.
@@ -47,22 +49,17 @@ class Board:
         return merged
 
     def retire(self, number: int) -> None:
-        """Fold a row whose writer is gone into row 0, and clear it for another worker.
+        """Fold a row whose writer is gone into that of the retired, and clear it for another worker.
 
         Sums of living workers go with the worker; everything else stays counted. Between two scrapes this is atomic,
         because the process that scrapes is the one that retires.
         """
-        row, base = self.row(number), self.row(0)
-        kept = list(base)
+        row, retired = self.row(number), self.row(RETIRED)
         for metric in self.schema.stored:
             where = self.schema.slots(metric)
-            slots = range(where.start, where.stop)
-            if isinstance(metric, Counter | Histogram):
-                for slot in slots:
-                    kept[slot] = base[slot] + row[slot]
-            elif isinstance(metric, Gauge) and metric.across == "max":
-                for slot in slots:
-                    kept[slot] = max(base[slot], row[slot])
-        for slot in range(len(row)):
-            base[slot] = kept[slot]
-            row[slot] = 0
+            for slot in range(where.start, where.stop):
+                if isinstance(metric, Counter | Histogram):
+                    retired[slot] += row[slot]
+                elif isinstance(metric, Gauge) and metric.across == "max":
+                    retired[slot] = max(retired[slot], row[slot])
+                row[slot] = 0

@@ -14,7 +14,7 @@ from prometheus_client.core import (
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
-from stentor_chassis.board import Board
+from stentor_chassis.board import CONTROL, RETIRED, Board
 from stentor_chassis.metrics import Counter, Derived, Gauge, Histogram, Metric
 
 # Which row each living worker writes, by worker number; while a worker drains, its successor has a row as well.
@@ -25,18 +25,21 @@ class BoardCollector(Collector):
     """Sums the rows of a board at the scrape; one instance, in the control process."""
 
     def __init__(self, board: Board, live_rows: LiveRows) -> None:
-        """Read row 0 and the rows that `live_rows` names at each scrape."""
+        """Read the rows of the control process, the retired, and those that `live_rows` names at each scrape."""
         self._board = board
         self._schema = board.schema
         self._live_rows = live_rows
 
     def collect(self) -> Iterator[Family]:
         """Yield every declared metric; counters that depend on each other come from one copy of each row."""
-        # tolist() reads slot after slot, so what is declared first is read first (see Schema users on ordering).
+        # tolist() reads slot after slot: what a service declares first is read first, which it can rely on.
         workers = {
             number: [self._board.row(row).tolist() for row in rows] for number, rows in self._live_rows().items()
         }
-        rows = [self._board.row(0).tolist(), *(row for rows in workers.values() for row in rows)]
+        rows = [
+            *(self._board.row(row).tolist() for row in (CONTROL, RETIRED)),
+            *(row for rows in workers.values() for row in rows),
+        ]
         totals = self._board.totals(rows)
         for metric in self._schema.metrics:
             yield self._family(metric, totals, workers)

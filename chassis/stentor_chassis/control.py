@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from stentor_chassis.admin import Admin
-from stentor_chassis.board import Board
+from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.collector import registry
 from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.listeners import Listeners
@@ -38,6 +38,7 @@ class Service:
     version: str
     schema: Schema
     worker_module: str  # run as `python -m` for each data process
+    reloads: bool = True  # whether SIGHUP replaces its workers
     settle: Callable[["memoryview[int]"], None] = lambda _row: None  # books what a gone worker left open in its row
 
     @property
@@ -72,12 +73,12 @@ class Control:
         self.finished = False  # set when the workers ended by themselves, their work done
         self._started = time.time()
         self._clock = time.monotonic()
-        # One row for this process, one per worker, and one more for the successor of each.
-        self.board = Board(service.schema, 1 + 2 * options.workers)
-        base, dropped = self.board.row(0), service.schema.slot(LOG_DROPPED)
+        # Two rows for each worker: one is its successor's while it drains.
+        self.board = Board(service.schema, FIRST_WORKER + 2 * options.workers)
+        row, dropped = self.board.row(CONTROL), service.schema.slot(LOG_DROPPED)
 
         def count_dropped(lines: int) -> None:
-            base[dropped] += lines
+            row[dropped] += lines
 
         self._log = Log(options.log, service=service.name, version=service.version, on_drop=count_dropped)
 
@@ -144,7 +145,7 @@ class Control:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop, number)
-        loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+        loop.add_signal_handler(signal.SIGHUP, supervisor.reload if self._service.reloads else lambda: None)
 
     def _assign(self, worker: int, row: int) -> Assignment:
         return Assignment(

@@ -5,11 +5,11 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
-Address = tuple[str, int]
+Address = tuple[Any, ...]  # host and port, for IPv6 also flow and scope
 
 
 class Listeners:
@@ -55,15 +55,15 @@ def bind_tcp(host: str, port: int, copies: int, backlog: int) -> list[list[socke
     """
     try:
         resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise Failure(COULD_NOT_START, f"cannot resolve the host to listen on, {host!r}: {error.strerror}") from error
-    addresses = list(dict.fromkeys((family, sockaddr[:2]) for family, _, _, _, sockaddr in resolved))
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else "it is no host name"
+        raise Failure(COULD_NOT_START, f"cannot resolve the host to listen on, {host!r}: {reason}") from error
+    addresses = list(dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in resolved))
     copies_of_sockets: list[list[socket.socket]] = [[] for _ in range(copies)]
-    for family, (name, number) in addresses:
-        _refuse_to_share(family, (str(name), int(number)))
+    for family, sockaddr in addresses:
+        _refuse_to_share(family, sockaddr)
         for sockets in copies_of_sockets:
-            address = (str(name), int(number) or port)
-            listener = _bound(family, address, backlog)
+            listener = _bound(family, (sockaddr[0], port, *sockaddr[2:]), backlog)
             port = port or int(listener.getsockname()[1])
             sockets.append(listener)
     return copies_of_sockets
@@ -98,7 +98,7 @@ def _printable(listener: socket.socket) -> str:
 
 def _refuse_to_share(family: int, address: Address) -> None:
     """Raise where somebody listens already: with `SO_REUSEPORT` alone, two servers would quietly share a port."""
-    with socket.socket(family, socket.SOCK_STREAM) as guard, _failing_to_listen(address):
+    with _failing_to_listen(address), socket.socket(family, socket.SOCK_STREAM) as guard:
         guard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT are no obstacle
         if family == socket.AF_INET6:
             guard.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -110,13 +110,12 @@ def _failing_to_listen(address: Address) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        host, port = address
-        raise Failure(COULD_NOT_START, f"cannot listen on {host} port {port}: {error.strerror}") from error
+        raise Failure(COULD_NOT_START, f"cannot listen on {address[0]} port {address[1]}: {error.strerror}") from error
 
 
 def _bound(family: int, address: Address, backlog: int) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
     with _failing_to_listen(address):
+        listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # inherited by what is accepted
@@ -135,6 +134,7 @@ def _remove_stale(path: str) -> None:
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.setblocking(False)  # with its queue full somebody is there: BlockingIOError is an answer as well
         try:
             caller.connect(path)
         except ConnectionRefusedError:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
 import structlog
 
+from stentor_chassis.encoding import encode
 from stentor_chassis.sink import Sink
 
 Logger = structlog.typing.FilteringBoundLogger
@@ -70,7 +70,7 @@ def excerpt(data: bytes) -> str:
 
 def _json_line(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
     ordered = {key: event.pop(key) for key in ("timestamp", "level", "event")} | dict(event)
-    return orjson.dumps(ordered, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    return encode(ordered)
 
 
 class _ConsoleLine:

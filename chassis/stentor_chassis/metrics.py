@@ -58,6 +58,11 @@ class Derived(Metric):
     per_worker: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Internal(Metric):
+    """A number that processes tell each other; not exported, and gone with its worker."""
+
+
 class RestartReason(StrEnum):
     """Why a worker was replaced."""
 
@@ -67,7 +72,7 @@ class RestartReason(StrEnum):
     RELOAD = "reload"
 
 
-HEARTBEAT = Counter(name="heartbeat", help="Turns of the worker's heart; kept between the processes, not exported.")
+HEARTBEAT = Internal(name="heartbeat", help="Beats of the worker's heart.")
 WORKERS = Gauge(name="workers", help="Data processes that are ready.")
 RESTARTS = Counter(
     name="worker_restarts_total",
@@ -92,18 +97,15 @@ class Schema:
         """Lay out the service's metrics, in the order given, behind those that every service has."""
         self.service = service
         self.prefix = service.replace("-", "_")
-        self.metrics = (*metrics, WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED)
-        self._offsets: dict[tuple[str, str], int] = {(HEARTBEAT.name, ""): 0}
-        self.row_slots = 1
+        declared = (HEARTBEAT, *metrics, WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED)
+        self.metrics = tuple(metric for metric in declared if not isinstance(metric, Internal))
+        self.stored = tuple(metric for metric in declared if not isinstance(metric, Derived))
+        self._offsets: dict[tuple[str, str], int] = {}
+        self.row_slots = 0
         for metric in self.stored:
             for value in metric.values or ("",):
                 self._offsets[metric.name, value] = self.row_slots
                 self.row_slots += metric.width
-
-    @property
-    def stored(self) -> tuple[Metric, ...]:
-        """The metrics that take slots."""
-        return tuple(metric for metric in self.metrics if not isinstance(metric, Derived))
 
     def slot(self, metric: Metric, value: str = "") -> int:
         """Return the first slot of a metric, or of one of its label values; `KeyError` where it was not declared."""

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from stentor_chassis.descriptors import fill_standard
-from stentor_chassis.failure import INTERRUPTED, USAGE, Failure
+from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -82,7 +82,7 @@ class Workers(click.ParamType[int]):
 
 
 def usable_processors() -> int:
-    """Return how many processors this process may use: its affinity, cut to its cgroup's limit, at least 1."""
+    """Return how many processors this process may use: its affinity, cut to its container's limit, at least 1."""
     return max(1, min(len(os.sched_getaffinity(0)), int(_cgroup_processors())))
 
 
@@ -109,8 +109,8 @@ def log_options(command: Any) -> Any:
 def run(command: click.Command, name: str) -> NoReturn:
     """Run a command line and exit: nothing else in a service ends the process."""
     fill_standard()
-    # As process 1 of a container nothing ends us by default: until a command takes over, SIGTERM must.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if os.getpid() == 1:  # nothing ends a container's first process by default: until a command takes over, this does
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     try:
         code = command.main(prog_name=name, standalone_mode=False)
         if sys.stdout is not None:  # it was closed when we started
@@ -124,6 +124,10 @@ def run(command: click.Command, name: str) -> NoReturn:
             print(f"{name}: {failure.message}", file=sys.stderr)
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
+    except OSError as error:  # all others are answered where they arise: this is our output that cannot be written
+        code = INTERNAL_ERROR
+        print(f"{name}: {error.strerror or error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nor could it be flushed on the way out
     sys.exit(code)
 
 

@@ -29,9 +29,18 @@ class WorkerProcess:
     """A child, started by exec, that inherits its listening sockets and holds the other end of a lifeline."""
 
     def __init__(
-        self, command: Sequence[str], assignment: Assignment, on_exit: Callable[["WorkerProcess"], None]
+        self,
+        command: Sequence[str],
+        assignment: Assignment,
+        *,
+        on_ready: Callable[["WorkerProcess"], None],
+        on_exit: Callable[["WorkerProcess"], None],
     ) -> None:
-        """Start the child; `on_exit` is called once, from the event loop, when it has gone."""
+        """Start the child, or raise `OSError`.
+
+        `on_ready` is called at most once, when the child serves; `on_exit` once, when it has gone. Both are called
+        from the event loop.
+        """
         self.number = assignment.worker
         self.row = assignment.row
         self.state = State.STARTING
@@ -41,22 +50,34 @@ class WorkerProcess:
         self.killed_for: RestartReason | None = None
         self.beats = 0
         self.missed_beats = 0
-        self.started: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.started: asyncio.Future[bool] = loop.create_future()
+        self.exited: asyncio.Future[int] = loop.create_future()
+        self._on_ready = on_ready
         self._on_exit = on_exit
         self._lifeline, theirs = socket.socketpair()
-        with theirs:
-            self._child = subprocess.Popen(
-                command, stdin=theirs.fileno(), pass_fds=[assignment.board_fd, *assignment.listener_fds]
-            )
-        self.pid = self._child.pid
-        self._pidfd = os.pidfd_open(self.pid)
-        loop = asyncio.get_running_loop()
+        try:
+            with theirs:
+                inherited = [assignment.board_fd, *assignment.listener_fds]
+                self._child = subprocess.Popen(command, stdin=theirs.fileno(), pass_fds=inherited)
+            self.pid = self._child.pid
+            self._pidfd = self._open_pidfd()
+        except OSError:
+            self._lifeline.close()
+            raise
         loop.add_reader(self._pidfd, self._reap)
         with contextlib.suppress(BrokenPipeError):  # it may be gone already; `_reap` will see that
             self._lifeline.sendall(json.dumps(asdict(assignment)).encode() + b"\n")
         self._lifeline.setblocking(False)
         loop.add_reader(self._lifeline, self._hear)
+
+    def _open_pidfd(self) -> int:
+        try:
+            return os.pidfd_open(self.pid)
+        except OSError:  # nobody would watch it
+            self._child.kill()
+            self._child.wait()
+            raise
 
     def terminate(self) -> None:
         """Ask the worker to drain and exit."""
@@ -87,6 +108,7 @@ class WorkerProcess:
         if READY in words and self.state is State.STARTING:
             self.state = State.READY
             self.started.set_result(True)
+            self._on_ready(self)
         if DONE in words:
             self.done = True
         if not words:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 
-from stentor_chassis.board import Board
+from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_chassis.logs import Logger
 from stentor_chassis.metrics import HEARTBEAT, RESTARTS, WORKERS, RestartReason
@@ -43,13 +43,13 @@ class Supervisor:
         self._command = command
         self._assign = assign
         self._board = board
-        self._base = board.row(0)
+        self._row = board.row(CONTROL)
         self._settle = settle
         self._workers = workers
         self._drain_seconds = drain_seconds
         self._log = log
         self._processes: set[WorkerProcess] = set()
-        self._free_rows = list(range(board.rows - 1, 0, -1))
+        self._free_rows = list(range(board.rows - 1, FIRST_WORKER - 1, -1))
         self._launching: set[int] = set()
         self._quick_deaths: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,31 +111,47 @@ class Supervisor:
             task.cancel()
 
     async def _launch(self, number: int) -> None:
-        """Put a ready worker in place `number`; the one that was there stays until then."""
+        """Put a ready worker in place `number`; the one that was there stays until then.
+
+        While other workers serve it never gives up, only slows down; without any it gives up with `Failure`.
+        """
         self._launching.add(number)
         try:
-            for attempt in range(START_ATTEMPTS):
+            attempt = 0
+            while attempt < START_ATTEMPTS or self.current:
                 if attempt:
                     await asyncio.sleep(_backoff(attempt))
-                if self._stopping:
+                if self._stopping or await self._started(number):
                     return
-                process = self._spawn(number)
-                with contextlib.suppress(TimeoutError):
-                    if await asyncio.wait_for(asyncio.shield(process.started), START_SECONDS):
-                        self.current[number] = process
-                        self._count_workers()
-                        self._log.info("worker.started", worker=number, pid=process.pid)
-                        return
-                process.kill(RestartReason.HEARTBEAT)
-                await process.exited
+                attempt += 1
         finally:
             self._launching.discard(number)
         raise Failure(COULD_NOT_START, f"worker {number} did not start in {START_ATTEMPTS} attempts: see the log above")
 
-    def _spawn(self, number: int) -> WorkerProcess:
-        process = WorkerProcess(self._command, self._assign(number, self._free_rows.pop()), self._on_exit)
+    async def _started(self, number: int) -> bool:
+        """Start a worker; return whether it became ready."""
+        row = self._free_rows.pop()
+        try:
+            process = WorkerProcess(
+                self._command, self._assign(number, row), on_ready=self._on_ready, on_exit=self._on_exit
+            )
+        except OSError as error:  # no process, descriptor or memory to be had
+            self._free_rows.append(row)
+            self._log.error("worker.failed", worker=number, message=str(error))
+            return False
         self._processes.add(process)
-        return process
+        with contextlib.suppress(TimeoutError):
+            if await asyncio.wait_for(asyncio.shield(process.started), START_SECONDS):
+                # It may be gone already: with its work done that is well.
+                return process.done or not process.exited.done()
+        process.kill(RestartReason.HEARTBEAT)
+        await process.exited
+        return False
+
+    def _on_ready(self, process: WorkerProcess) -> None:
+        self.current[process.number] = process
+        self._count_workers()
+        self._log.info("worker.started", worker=process.number, pid=process.pid)
 
     def _on_exit(self, process: WorkerProcess) -> None:
         row = self._board.row(process.row)
@@ -154,7 +170,7 @@ class Supervisor:
             if not self.current:
                 self._end(None)
         elif not self._stopping:
-            self._base[self._board.schema.slot(RESTARTS, process.restart_reason())] += 1
+            self._row[self._board.schema.slot(RESTARTS, process.restart_reason())] += 1
             if process.number not in self._launching:
                 self._run(self._replace(process))
 
@@ -172,16 +188,11 @@ class Supervisor:
             leaving = []
             for number in range(self._workers):
                 before = self.current.get(number)
-                if before is None:
+                if before is None or number in self._launching:
                     continue  # it is being replaced anyway
-                try:
-                    await self._launch(number)
-                except Failure as failure:
-                    self._log.error("reload.failed", worker=number, message=failure.message)
-                    if number not in self.current:
-                        raise
-                    break
-                self._base[self._board.schema.slot(RESTARTS, RestartReason.RELOAD)] += 1
+                await self._launch(number)
+                if before.state is not State.EXITED:  # else it was counted by how it ended
+                    self._row[self._board.schema.slot(RESTARTS, RestartReason.RELOAD)] += 1
                 leaving.append(asyncio.ensure_future(self._stop(before)))
             await asyncio.gather(*leaving)
             self._reloads_wanted -= 1
@@ -218,7 +229,7 @@ class Supervisor:
                 os.waitpid(gone.si_pid, os.WNOHANG)
 
     def _count_workers(self) -> None:
-        self._base[self._board.schema.slot(WORKERS)] = len(self.current)
+        self._row[self._board.schema.slot(WORKERS)] = len(self.current)
 
     def _end(self, error: BaseException | None) -> None:
         if self.ended.done():
@@ -230,4 +241,4 @@ class Supervisor:
 
 
 def _backoff(attempt: int) -> float:
-    return min(BACKOFF_SECONDS * 2.0 ** (attempt - 1), BACKOFF_MOST_SECONDS)
+    return min(BACKOFF_SECONDS * 2.0 ** min(attempt - 1, 10), BACKOFF_MOST_SECONDS)

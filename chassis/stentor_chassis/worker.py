@@ -125,7 +125,11 @@ async def _live(
     loop.set_exception_handler(lambda _loop, context: _log_exception(log, context))
 
     def lifeline_ended() -> None:
-        if not lifeline.recv(64):
+        try:
+            ended = not lifeline.recv(64)
+        except ConnectionResetError:  # it went without reading what we said
+            ended = True
+        if ended:
             loop.remove_reader(LIFELINE_FD)
             log.warning("worker.orphaned")
             stop.set()

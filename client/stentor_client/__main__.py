@@ -107,6 +107,7 @@ def probe(**options: Any) -> int:
     Example: stentor-client probe --target server:8080 --interval 250ms
     """
     # Imported here, so that --help and `send` start in no time.
+    from stentor_chassis.board import RETIRED
     from stentor_chassis.control import Control, ControlOptions, Service
     from stentor_chassis.listeners import Listeners
     from stentor_chassis.logs import LogOptions
@@ -132,12 +133,14 @@ def probe(**options: Any) -> int:
         admin_port=options["admin_port"],
         log=LogOptions(level=options["log_level"], format=options["log_format"], fd=2),
     )
-    service = Service(name=NAME, version=__version__, schema=SCHEMA, worker_module="stentor_client.worker")
+    service = Service(
+        name=NAME, version=__version__, schema=SCHEMA, worker_module="stentor_client.worker", reloads=False
+    )
     control = Control(service, control_options, Listeners([], []), asdict(probe_options))
     code = control.run()
     if not control.finished:
         return code
-    counts = control.board.row(0)
+    counts = control.board.row(RETIRED)
     return worst_exit_code(outcome for outcome in Outcome if counts[SCHEMA.slot(EXCHANGES, outcome)])
 
 

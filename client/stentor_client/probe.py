@@ -20,6 +20,7 @@ from stentor_client.verifier import EXPECTATIONS, Verdict, Verifier
 BACKOFF_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
 LATE_NANOSECONDS = 1_000_000
+GOODBYE_SECONDS = 1.0
 SUMMARY_SECONDS = 60.0
 QUIET_INTERVAL_SECONDS = 0.5  # exchanges that follow each other faster are logged at debug
 
@@ -71,9 +72,25 @@ class Probe:
             if time.monotonic() >= summary_at:
                 summary_at += SUMMARY_SECONDS
                 self._summarize()
-        if self._connection is not None:
-            await self._connection.close()
+        await self._say_goodbye()
         self._summarize()
+
+    async def _say_goodbye(self) -> None:
+        """End the connection, and read to its end: a byte too much after the last reply is seen as well."""
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            async with asyncio.timeout(min(GOODBYE_SECONDS, self._options.timeout_seconds)):
+                verdict = await self._finish(connection)
+        except TimeoutError:  # every reply was right; how long the peer takes to leave is its own affair
+            verdict = Verdict(Outcome.OK)
+        if verdict.outcome is Outcome.EXTRA:
+            self._account.exchange(verdict.outcome)
+            self._log.warning("exchange.failed", connection=self._connections, **_explain(verdict))
+            await self._let_go(connection, verdict.outcome)
+        else:
+            await connection.close()
 
     async def _wait_until(self, due: int) -> bool:
         """Wait until a moment of the performance counter; return whether to go on."""
@@ -85,7 +102,7 @@ class Probe:
     async def _back_off(self) -> None:
         """Wait a random time that grows with the failures to connect, so that many clients do not return at once."""
         if self._failures:
-            longest = min(BACKOFF_SECONDS * 2.0 ** (self._failures - 1), BACKOFF_MOST_SECONDS)
+            longest = min(BACKOFF_SECONDS * 2.0 ** min(self._failures - 1, 10), BACKOFF_MOST_SECONDS)
             await self._stopped_within(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
 
     async def _stopped_within(self, seconds: float) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from stentor_client.outcomes import ExchangeError, of_connect_error
+from stentor_client.outcomes import ExchangeError, Outcome, of_connect_error
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -82,6 +82,8 @@ async def connect(target: Target, timeout: float, protocol: Callable[[], P]) -> 
             connected = time.perf_counter_ns()
     except TimeoutError as error:
         raise ExchangeError(of_connect_error(error), f"{target}: no connection within {timeout:g} s") from error
+    except UnicodeError as error:
+        raise ExchangeError(Outcome.DNS, f"{target}: it is no host name") from error
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)
         raise ExchangeError(of_connect_error(error), f"{target}: {reason}") from error

@@ -55,6 +55,12 @@ def serve(**options: Any) -> int:
     from stentor_server.metrics import SCHEMA, settle
     from stentor_server.server import ServerOptions
 
+    most_connections = _raise_descriptor_limit() - _SPARE_DESCRIPTORS
+    if not 1 <= (options["max_connections"] or 1) <= most_connections:
+        raise click.UsageError(
+            f"--max-connections (STENTOR_MAX_CONNECTIONS) can be {max(0, most_connections)} at the most: the limit of "
+            f"file descriptors (ulimit -n), less {_SPARE_DESCRIPTORS}"
+        )
     service = Service(
         name=NAME, version=__version__, schema=SCHEMA, worker_module="stentor_server.worker", settle=settle
     )
@@ -68,7 +74,7 @@ def serve(**options: Any) -> int:
     server_options = ServerOptions(
         transform=options["transform"],
         backlog=options["backlog"],
-        max_connections=options["max_connections"] or _raise_descriptor_limit() - _SPARE_DESCRIPTORS,
+        max_connections=options["max_connections"] or most_connections,
         idle_timeout_seconds=options["idle_timeout"],
         drain_timeout_seconds=options["drain_timeout"],
     )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from stentor_chassis.histogram import NANOSECONDS
 from stentor_server.metrics import (
-    ACCEPTED,
     READ_PAUSES,
     RECEIVED,
     SCHEMA,
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 WRITE_HIGH_BYTES = 64 * 1024
 WRITE_LOW_BYTES = 16 * 1024
 
-_ACCEPTED = SCHEMA.slot(ACCEPTED)
 _RECEIVED = SCHEMA.slot(RECEIVED)
 _SENT = SCHEMA.slot(SENT)
 _UNSENT = SCHEMA.slot(UNSENT)
@@ -96,8 +94,7 @@ class Connection(asyncio.BufferedProtocol):
         self._opened = time.perf_counter_ns()
         self.active_at = server.now
         self.stage = Stage.OPEN
-        self._row[_ACCEPTED] += 1
-        server.connections.add(self)
+        server.admit(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Read into the buffer that all connections of the worker share: one chunk is answered before the next."""

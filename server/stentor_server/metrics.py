@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from stentor_chassis.histogram import AGE_BOUNDS
-from stentor_chassis.metrics import Counter, Derived, Gauge, Histogram, Schema
+from stentor_chassis.metrics import Counter, Derived, Gauge, Histogram, Internal, Schema
 
 
 class CloseReason(StrEnum):
@@ -32,10 +32,12 @@ def open_connections(row: Sequence[int]) -> int:
 def settle(row: "memoryview[int]") -> None:
     """Book what a worker that has gone left open: its connections are lost, and so is what it still held."""
     row[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] += open_connections(row)
-    row[SCHEMA.slot(UNSENT)] += row[SCHEMA.slot(WRITE_BUFFER)]
+    # By subtraction: it may have gone between counting a byte as received and as sent.
+    row[SCHEMA.slot(UNSENT)] = row[SCHEMA.slot(RECEIVED)] - row[SCHEMA.slot(SENT)]
     row[SCHEMA.slot(WRITE_BUFFER)] = 0
 
 
+OPEN = Internal(name="open", help="Connections open now, for the limit that all workers share.")
 # Rows are read in this order while workers write them. A connection is counted as accepted before it is counted as
 # closed, so closed is read before accepted: read the other way round, more could seem closed than were accepted.
 CLOSED = Counter(
@@ -84,6 +86,7 @@ DURATION = Histogram(
 SCHEMA = Schema(
     "stentor-server",
     [
+        OPEN,
         CLOSED,
         ACCEPTED,
         ACTIVE,

@@ -1,6 +1,7 @@
 """The server's part of one worker: its listeners, its connections, their time-outs and their end."""
 
 import asyncio
+import select
 import socket
 import time
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ from stentor_server.connection import Connection, Stage
 from stentor_server.metrics import (
     ACCEPTED,
     CLOSED,
-    CLOSED_SLOTS,
     DURATION,
+    OPEN,
     REJECTED,
     SCHEMA,
     CloseReason,
@@ -51,11 +52,11 @@ class Server:
         self.now = time.monotonic()  # a coarse clock: as of the last sweep
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self._options = options
-        self._accepted = board.column(SCHEMA.slot(ACCEPTED))
-        self._closed = [board.column(slot) for slot in range(CLOSED_SLOTS.start, CLOSED_SLOTS.stop)]
+        self._open = board.column(SCHEMA.slot(OPEN))
         self._durations = SCHEMA.histogram(DURATION, row)
         self._draining = False
         self._drained = False
+        self._listeners: Sequence[socket.socket] = ()
         self._listening: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -64,8 +65,10 @@ class Server:
         """Accept from the sockets, which are bound and listen already."""
         loop = asyncio.get_running_loop()
         for listener in listeners:
-            create = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
-            self._listening.append(await create(self._new_connection, sock=listener, backlog=self._options.backlog))
+            # Also for a Unix socket: create_unix_server() would remove its file, which is not this worker's to remove.
+            listening = await loop.create_server(self._new_connection, sock=listener, backlog=self._options.backlog)
+            self._listening.append(listening)
+        self._listeners = listeners
         self._sweep()
 
     async def drain(self) -> None:
@@ -76,9 +79,10 @@ class Server:
         the answer to all that was received until then.
         """
         self._draining = True
+        await self._accept_waiting()
         for listening in self._listening:
             listening.close()
-        await asyncio.sleep(0)  # what was accepted already becomes a connection, and is served
+        await asyncio.sleep(0)  # what was accepted last becomes a connection
         last_sweep, deadline = self.now, self._tick() + self._options.drain_timeout_seconds
         for connection in self.connections:
             if connection.active_at == last_sweep:  # some time since then: until now the clock was too coarse to tell
@@ -97,11 +101,24 @@ class Server:
         if self._sweeper is not None:
             self._sweeper.cancel()
 
+    async def _accept_waiting(self) -> None:
+        """Take the connections that wait in the queues, for a moment at the most: uvloop accepts one a turn."""
+        deadline = time.monotonic() + QUIET_SECONDS
+        queues = select.poll()
+        for listener in self._listeners:
+            queues.register(listener, select.POLLIN)
+        while queues.poll(0) and time.monotonic() < deadline:  # noqa: ASYNC110 - each turn of the loop accepts one
+            await asyncio.sleep(0)
+
     def rejection(self) -> RejectReason | None:
-        """Return why a connection cannot be taken now, or nothing."""
+        """Return why a connection cannot be taken now, or nothing.
+
+        The limit is on the sum over all workers, which each counts by itself: in the same instant every one of them
+        may take the last place, so that it can be exceeded by at most the number of workers less one.
+        """
         if self._drained:
             return RejectReason.DRAINING
-        if sum(self._accepted) - sum(map(sum, self._closed)) >= self._options.max_connections:
+        if sum(self._open) >= self._options.max_connections:
             return RejectReason.MAX_CONNECTIONS
         return None
 
@@ -113,10 +130,20 @@ class Server:
     def forget(self, connection: Connection, reason: CloseReason, duration: int) -> None:
         """Count a connection that ended after `duration` nanoseconds."""
         self.connections.discard(connection)
+        self._count_open()
         if self._draining and not self.connections:
             self._empty.set()
         self.row[SCHEMA.slot(CLOSED, reason)] += 1
         self._durations.observe(duration)
+
+    def admit(self, connection: Connection) -> None:
+        """Count a connection that was taken."""
+        self.connections.add(connection)
+        self._count_open()
+        self.row[SCHEMA.slot(ACCEPTED)] += 1
+
+    def _count_open(self) -> None:
+        self.row[SCHEMA.slot(OPEN)] = len(self.connections)
 
     def renew_buffer(self) -> None:
         """Leave the shared buffer to the transport that holds a view of it, and take a fresh one."""
