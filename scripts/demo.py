@@ -1,6 +1,7 @@
 """Runs the pair on loopback: a server, a few verified exchanges, the counts of both sides, stop."""
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -9,13 +10,14 @@ from typing import Any
 
 BIN = str(Path(sys.executable).parent)
 EXCHANGES = "12"
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("STENTOR_")}
 
 
 def main() -> int:
     """Run the demo; return 0 when both sides agree."""
     command = [f"{BIN}/stentor-server", "serve", "--port", "0", "--admin-port", "0", "--log-format", "json"]
     print("$ stentor-server serve")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as server:
         try:
             agreed = exchange(wait_until_ready(server))
         finally:
@@ -40,15 +42,15 @@ def exchange(ready: dict[str, Any]) -> bool:
     """Exchange, and hold the counts of both sides against each other."""
     target = ready["addresses"][0]
     print("\n$ stentor-client send hello")
-    sent = subprocess.run(
-        [f"{BIN}/stentor-client", "send", "--target", target, "hello"], stdout=subprocess.PIPE, check=True
-    )
+    send = [f"{BIN}/stentor-client", "send", "--target", target, "hello"]
+    sent = subprocess.run(send, env=ENVIRONMENT, stdout=subprocess.PIPE, check=True)
     print(f"  {sent.stdout.decode()}", end="")
 
     print(f"\n$ stentor-client probe --count {EXCHANGES} --interval 100ms")
     probe = [f"{BIN}/stentor-client", "probe", "--target", target, "--count", EXCHANGES, "--interval", "100ms"]
     run = subprocess.run(
         [*probe, "--admin-port", "0", "--log-format", "json", "--log-level", "debug"],
+        env=ENVIRONMENT,
         stderr=subprocess.PIPE,
         text=True,
         check=True,
@@ -61,7 +63,8 @@ def exchange(ready: dict[str, Any]) -> bool:
                 f"{event['response_time_seconds'] * 1000:.2f} ms"
             )
     summary = next(event for event in events if event["event"] == "probe.summary")
-    with urllib.request.urlopen(f"{ready['admin']}/metrics") as response:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no way to loopback
+    with opener.open(f"{ready['admin']}/metrics") as response:
         metrics = response.read().decode().splitlines()
 
     def counted(name: str) -> int:

@@ -7,6 +7,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Samples = dict[str, float]
 
+# A proxy that the environment names has no way to loopback.
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 
 def samples(text: str) -> Samples:
     """Return every sample of an exposition, by its name and labels as they are written in PromQL."""
@@ -15,7 +18,7 @@ def samples(text: str) -> Samples:
 
 def scrape(admin: str) -> Samples:
     """Return every sample that an admin endpoint exports."""
-    with urllib.request.urlopen(f"{admin}/metrics", timeout=10) as response:
+    with OPENER.open(f"{admin}/metrics", timeout=10) as response:
         return samples(response.read().decode())
 
 
@@ -25,10 +28,13 @@ def total(values: Mapping[str, float], name: str) -> float:
 
 
 def balanced(values: Mapping[str, float]) -> bool:
-    """Whether a server's accounts agree: of connections, and of bytes."""
+    """Whether a server's accounts agree, of connections and, while no byte is under way, of bytes."""
     accepted = values["stentor_server_connections_accepted_total"]
     ended = total(values, "stentor_server_connections_closed_total")
-    return accepted == values["stentor_server_connections_active"] + ended
+    by_worker = total(values, "stentor_server_worker_connections_active")
+    waiting = values["stentor_server_write_buffer_bytes"]
+    answered = values["stentor_server_sent_bytes_total"] + values["stentor_server_unsent_bytes_total"]
+    return accepted - ended == by_worker and values["stentor_server_received_bytes_total"] == answered + waiting
 
 
 def _samples(text: str) -> Iterator[tuple[str, float]]:

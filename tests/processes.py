@@ -8,12 +8,11 @@ import subprocess
 import sys
 import threading
 import urllib.error
-import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from exposition import Samples, scrape
+from exposition import OPENER, Samples, scrape
 from waiting import until
 
 BIN = str(Path(sys.executable).parent)
@@ -89,14 +88,14 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         """Return what `/status` says."""
-        with urllib.request.urlopen(f"{self.admin}/status", timeout=10) as response:
+        with OPENER.open(f"{self.admin}/status", timeout=10) as response:
             found: dict[str, Any] = json.load(response)
             return found
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of an admin path."""
         try:
-            with urllib.request.urlopen(f"{self.admin}{path}", timeout=10) as response:
+            with OPENER.open(f"{self.admin}{path}", timeout=10) as response:
                 return int(response.status), response.read().decode()
         except urllib.error.HTTPError as error:
             with error:

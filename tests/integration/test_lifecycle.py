@@ -182,6 +182,9 @@ def test_unix_socket(tmp_path: Path) -> None:
                 connection.shutdown(socket.SHUT_WR)
                 assert read_all(connection) == b"UNIX"
         assert server.event("connection.closed")["peer"] == "unix"
+        server.process.send_signal(signal.SIGHUP)
+        server.event("worker.exited", 2)
+        assert path.exists()
         second = run("stentor-server", "serve", "--port", "0", "--admin-port", "0", "--unix", str(path))
         assert second.returncode == 3
         assert b"Address already in use" in second.stderr

@@ -1,11 +1,11 @@
 """What the server refuses and ends."""
 
 import json
-import os
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from typing import IO
 
 from exposition import balanced, scrape
 from processes import BIN, ENVIRONMENT, Server
@@ -34,12 +34,15 @@ def test_one_connection_too_many() -> None:
 
 def test_silent_connection_is_closed() -> None:
     """A connection that moves no byte is closed after the idle timeout; one that does is not."""
-    with Server("--workers", "1", "--idle-timeout", "400ms") as server:
+    with Server("--workers", "1", "--idle-timeout", "1s") as server:
         with server.connect() as silent, server.connect() as busy:
-            silent.setblocking(False)
-            while not server.find("connection.closed"):
+
+            def exchanged_until_closed() -> bool:
                 busy.sendall(b"a")
                 assert busy.recv(1) == b"A"
+                return bool(server.find("connection.closed"))
+
+            until(exchanged_until_closed, "the silent connection to be closed")
             assert silent.recv(1) == b""
         (closed,) = server.find("connection.closed", reason="idle_timeout")
         assert closed["received_bytes"] == 0
@@ -50,13 +53,17 @@ def test_peer_that_never_reads_is_closed() -> None:
     """A peer that writes and never reads moves nothing in the end; what it was not given is counted as unsent."""
     with Server("--workers", "1", "--idle-timeout", "400ms") as server, server.connect() as deaf:
         deaf.setblocking(False)
-        while not server.find("connection.closed"):
+
+        def refused_at_last() -> bool:
             try:
                 deaf.send(bytes(1 << 16))
             except BlockingIOError:
-                continue
+                pass
             except ConnectionError:
-                break
+                return True
+            return False
+
+        until(refused_at_last, "the connection to be cut")
         closed = server.event("connection.closed")
         assert closed["reason"] == "idle_timeout"
         values = server.metrics()
@@ -77,33 +84,27 @@ def test_blocked_log_does_not_delay_the_data_path() -> None:
 
 def test_closed_log_does_not_end_the_server() -> None:
     """When the reader of the log goes away, the server serves on and counts what is lost."""
-    with _server_logging_to_pipe() as (address, admin, read_end):
-        os.close(read_end)
+    with _server_logging_to_pipe() as (address, admin, log):
+        log.close()
         _exchange(address)
         until(lambda: scrape(admin)["stentor_server_log_events_dropped_total"], "a drop to be counted")
         _exchange(address)
 
 
 @contextmanager
-def _server_logging_to_pipe() -> Iterator[tuple[tuple[str, int], str, int]]:
-    """Start a server; yield its address, its admin URL, and the read end of its log, read up to `server.ready`."""
+def _server_logging_to_pipe() -> Iterator[tuple[tuple[str, int], str, IO[bytes]]]:
+    """Start a server; yield its address, its admin URL, and its log, read up to `server.ready`."""
     command = [f"{BIN}/stentor-server", "serve", "--port", "0", "--admin-port", "0", "--workers", "1"]
-    read_end, write_end = os.pipe()
-    with subprocess.Popen(command, env=ENVIRONMENT, stdout=write_end) as process:
-        os.close(write_end)
-        log = b""
-        while b"server.ready" not in log or not log.endswith(b"\n"):
-            log += os.read(read_end, 4096)
-        ready = json.loads(log.splitlines()[-1])
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout is not None
+        ready = json.loads(next(line for line in process.stdout if b"server.ready" in line))
         host, _, port = ready["addresses"][0].rpartition(":")
         try:
-            yield (host, int(port)), ready["admin"], read_end
+            yield (host, int(port)), ready["admin"], process.stdout
             process.terminate()
             assert process.wait(30) == 0
         finally:
             process.kill()
-    with suppress(OSError):  # the test closed it
-        os.close(read_end)
 
 
 def _exchange(address: tuple[str, int]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 
 import pytest
 
@@ -115,6 +116,29 @@ def test_stale_reply() -> None:
         failed = probe.event("exchange.failed")
         assert (failed["sequence"], failed["outcome"]) == (1, "mismatch")
         assert probe.process.wait(20) == 5
+
+
+def test_byte_too_much_after_the_last_reply() -> None:
+    """A byte that comes unasked when all is said is not overlooked."""
+
+    def add_later(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(65536).upper())
+        connection.recv(65536)  # the end of the client's side
+        connection.sendall(b"!")
+
+    with lying.LyingServer(add_later) as server, Probe(server.target, "--count", "1", "--sizes", "64") as probe:
+        assert probe.event("exchange.failed")["outcome"] == "extra"
+        assert probe.process.wait(20) == 5
+
+
+def test_quick_end_is_not_overlooked() -> None:
+    """A worker that is done before the control process looks is not taken for one that serves."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        target = f"127.0.0.1:{bound.getsockname()[1]}"
+        for _ in range(3):
+            with Probe(target, "--count", "1") as probe:
+                assert probe.process.wait(20) == 3
 
 
 def test_interrupted_probe(server: Server) -> None:

@@ -6,19 +6,24 @@ import secrets
 import socket
 import subprocess
 import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import docker
 from docker.models.containers import Container
 
-from exposition import Samples, scrape
+from exposition import OPENER, Samples, scrape
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
 FILES = ("--file", "docker-compose.yml", "--file", "tests/stack/docker-compose.test.yml")
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("STENTOR_", "COMPOSE_"))}
+
+
+def _engine() -> str:
+    """Return the engine that the command line talks to: with contexts, that is not always the default socket."""
+    ask = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    return subprocess.run(ask, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Stack:
@@ -27,7 +32,7 @@ class Stack:
     def __init__(self) -> None:
         """Draw a name; nothing runs yet."""
         self.project = f"stentor-test-{secrets.token_hex(4)}"
-        self.docker = docker.from_env(use_context=False)
+        self.docker = docker.from_env(use_context=False, environment={"DOCKER_HOST": _engine(), **ENVIRONMENT})
 
     def compose(self, *arguments: str, files: tuple[str, ...] = FILES) -> str:
         """Run a compose command; return its output, and fail with its messages."""
@@ -78,6 +83,12 @@ class Stack:
         """Scrape the client."""
         return scrape(self.url("client", 8082))
 
+    def server_status(self) -> dict[str, Any]:
+        """Return what the server's `/status` says."""
+        with OPENER.open(f"{self.url('server', 8081)}/status", timeout=10) as response:
+            found: dict[str, Any] = json.load(response)
+            return found
+
     def events(self, service: str, name: str = "") -> list[dict[str, Any]]:
         """Return what a service has logged, all of it or the events of one name."""
         lines = self.container(service).logs().splitlines()
@@ -97,7 +108,7 @@ class Stack:
     def prometheus(self, path: str, **parameters: str) -> Any:
         """Return the data of a call to Prometheus's HTTP interface."""
         query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"{self.url('prometheus', 9090)}/api/v1/{path}?{query}", timeout=10) as response:
+        with OPENER.open(f"{self.url('prometheus', 9090)}/api/v1/{path}?{query}", timeout=10) as response:
             return json.load(response)["data"]
 
     def exchanges_go_on(self) -> None:
