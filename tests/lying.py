@@ -89,6 +89,12 @@ def stay_silent(connection: socket.socket) -> None:
     threading.Event().wait(30)
 
 
+def echo(connection: socket.socket) -> None:
+    """Answer with what came, as a looped cable would."""
+    while data := connection.recv(65536):
+        connection.sendall(data)
+
+
 def repeat_the_first(connection: socket.socket) -> None:
     """Answer every message as the first one."""
     first = b""

@@ -1,6 +1,7 @@
 """The admin endpoint: metrics, health, readiness and status over HTTP, in the control process."""
 
 import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -40,9 +41,10 @@ class Admin:
         try:
             site = web.TCPSite(self._runner, host, port)
             await site.start()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             await self._runner.cleanup()
-            reason = os.strerror(error.errno) if error.errno else error
+            plain = isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno
+            reason = os.strerror(plain) if plain else getattr(error, "strerror", None) or "it is no host name"
             message = f"cannot listen on {host} port {port} for the admin endpoint: {reason}"
             raise Failure(COULD_NOT_START, message) from error
         bound_host, bound_port = self._runner.addresses[0][:2]

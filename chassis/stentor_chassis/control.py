@@ -84,6 +84,8 @@ class Control:
 
     def run(self) -> int:
         """Serve until told to stop or until the work is finished; return the exit code."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are workers to replace
+        self._log.relay_libraries()
         try:
             return asyncio.run(self._live())
         finally:

@@ -11,7 +11,8 @@ def fill_standard() -> None:
         try:
             os.fstat(fd)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is `fd`
+            # Takes the lowest free number, which is `fd`; workers must inherit it, or their logs would go astray.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -30,7 +30,7 @@ class Listeners:
         """Close all, so that callers are refused instead of kept waiting, and remove socket files."""
         for each in (*self._shared, *(one for own in self._per_worker for one in own)):
             if each.fileno() != -1 and each.family == socket.AF_UNIX:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):  # not ours to mend
                     os.unlink(each.getsockname())
             each.close()
 
@@ -60,12 +60,15 @@ def bind_tcp(host: str, port: int, copies: int, backlog: int) -> list[list[socke
         raise Failure(COULD_NOT_START, f"cannot resolve the host to listen on, {host!r}: {reason}") from error
     addresses = list(dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in resolved))
     copies_of_sockets: list[list[socket.socket]] = [[] for _ in range(copies)]
-    for family, sockaddr in addresses:
-        _refuse_to_share(family, sockaddr)
-        for sockets in copies_of_sockets:
-            listener = _bound(family, (sockaddr[0], port, *sockaddr[2:]), backlog)
-            port = port or int(listener.getsockname()[1])
-            sockets.append(listener)
+    with contextlib.ExitStack() as unless_all_are_bound:
+        for family, sockaddr in addresses:
+            _refuse_to_share(family, sockaddr)
+            for sockets in copies_of_sockets:
+                listener = _bound(family, (sockaddr[0], port, *sockaddr[2:]), backlog)
+                unless_all_are_bound.enter_context(listener)
+                port = port or int(listener.getsockname()[1])
+                sockets.append(listener)
+        unless_all_are_bound.pop_all()
     return copies_of_sockets
 
 

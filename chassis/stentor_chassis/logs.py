@@ -1,5 +1,6 @@
 """Structured logging, configured in one place."""
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,9 +58,27 @@ class Log:
             wrapper_class=structlog.make_filtering_bound_logger(options.level),
         ).bind(service=service, version=version, worker=worker)
 
+    def relay_libraries(self) -> None:
+        """Log what libraries say through the standard library's logging: warnings and errors, without tracebacks."""
+        logging.basicConfig(handlers=[_Relay(self.logger)], level=logging.WARNING, force=True)
+
     def flush(self) -> None:
         """Write what is queued before the process exits."""
         self._sink.flush(FLUSH_SECONDS)
+
+
+class _Relay(logging.Handler):
+    """Turns a record into one event; an exception, often brought about by what a peer sent, is named and not told."""
+
+    def __init__(self, logger: Logger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self._logger.warning(
+            "library.warning", library=record.name, message=record.getMessage(), error=repr(error) if error else None
+        )
 
 
 def excerpt(data: bytes) -> str:

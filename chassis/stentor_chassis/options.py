@@ -13,6 +13,7 @@ from stentor_chassis.descriptors import fill_standard
 from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LONGEST_SECONDS = 366 * 86400.0
 _SIZE_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -45,8 +46,8 @@ class Duration(click.ParamType[float]):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value)
         seconds = float(match[1]) * _DURATION_UNITS[match[2]] if match else 0.0
-        if not seconds and not (self._zero and (match or value == "0")):
-            self.fail(f"{value!r} is not a duration such as 250ms, 10s or 2m", param, ctx)
+        if (not seconds and not (self._zero and (match or value == "0"))) or seconds > _LONGEST_SECONDS:
+            self.fail(f"{value!r} is not a duration such as 250ms, 10s or 2m, up to a year", param, ctx)
         return seconds
 
 
@@ -59,7 +60,7 @@ class Size(click.ParamType[int]):
         """Parse, or fail with what is wanted."""
         if isinstance(value, int):
             return value
-        match = re.fullmatch(r"(\d+)(|B|KiB|MiB|GiB)", value)
+        match = re.fullmatch(r"(\d{1,12})(|B|KiB|MiB|GiB)", value)
         if not match:
             self.fail(f"{value!r} is not a size such as 64, 64KiB or 1MiB", param, ctx)
         return int(match[1]) * _SIZE_UNITS[match[2]]

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from enum import StrEnum
 
 from stentor_chassis.metrics import RestartReason
-from stentor_chassis.worker import DONE, READY, Assignment
+from stentor_chassis.worker import CONTROLS_AFFAIR, DONE, READY, Assignment
 
 
 class State(StrEnum):
@@ -59,7 +59,12 @@ class WorkerProcess:
         try:
             with theirs:
                 inherited = [assignment.board_fd, *assignment.listener_fds]
-                self._child = subprocess.Popen(command, stdin=theirs.fileno(), pass_fds=inherited)
+                # The mask is inherited: until the child can ignore these, they wait.
+                mask = signal.pthread_sigmask(signal.SIG_BLOCK, CONTROLS_AFFAIR)
+                try:
+                    self._child = subprocess.Popen(command, stdin=theirs.fileno(), pass_fds=inherited)
+                finally:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self.pid = self._child.pid
             self._pidfd = self._open_pidfd()
         except OSError:

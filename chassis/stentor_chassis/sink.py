@@ -44,8 +44,9 @@ class Sink:
         """Wait until all is written, at most `timeout` seconds; what is left then is counted as dropped."""
         with self._changed:
             self._changed.wait_for(lambda: not self._lines and not self._writing, timeout)
-            self._drop(len(self._lines))
+            self._drop(len(self._lines) + self._writing)
             self._lines.clear()
+            self._writing = 0
 
     def _drop(self, lines: int) -> None:
         self.dropped += lines
@@ -64,8 +65,9 @@ class Sink:
             except OSError:  # a full disk, a closed pipe
                 lost = len(batch)
             with self._changed:
+                if self._writing:  # else flush() has given these lines up, and counted them
+                    self._drop(lost)
                 self._writing = 0
-                self._drop(lost)
                 self._changed.notify_all()
 
     def _take_batch(self) -> list[bytes]:

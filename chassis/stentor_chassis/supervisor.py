@@ -51,6 +51,7 @@ class Supervisor:
         self._processes: set[WorkerProcess] = set()
         self._free_rows = list(range(board.rows - 1, FIRST_WORKER - 1, -1))
         self._launching: set[int] = set()
+        self._finished: set[int] = set()  # places whose work is done
         self._quick_deaths: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._reloads_wanted = 0
@@ -59,10 +60,12 @@ class Supervisor:
     async def start(self) -> None:
         """Start every worker and return when all are ready; raise `Failure` when one will not start."""
         self._run(self._watch())
-        await asyncio.gather(*(self._launch(number) for number in range(self._workers)))
+        await asyncio.gather(*(self._launch(number, patient=False) for number in range(self._workers)))
 
     def reload(self) -> None:
         """Replace the workers one by one; asked again meanwhile, do it once more afterwards."""
+        if self._stopping:
+            return
         self._reloads_wanted += 1
         if self._reloads_wanted == 1:
             self._run(self._reload())
@@ -110,15 +113,15 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
 
-    async def _launch(self, number: int) -> None:
+    async def _launch(self, number: int, *, patient: bool = True) -> None:
         """Put a ready worker in place `number`; the one that was there stays until then.
 
-        While other workers serve it never gives up, only slows down; without any it gives up with `Failure`.
+        After some attempts it gives up with `Failure`; with `patient` not as long as others serve, it only slows down.
         """
         self._launching.add(number)
         try:
             attempt = 0
-            while attempt < START_ATTEMPTS or self.current:
+            while attempt < START_ATTEMPTS or (patient and self.current):
                 if attempt:
                     await asyncio.sleep(_backoff(attempt))
                 if self._stopping or await self._started(number):
@@ -167,7 +170,8 @@ class Supervisor:
         del self.current[process.number]
         self._count_workers()
         if process.done:
-            if not self.current:
+            self._finished.add(process.number)
+            if len(self._finished) == self._workers:
                 self._end(None)
         elif not self._stopping:
             self._row[self._board.schema.slot(RESTARTS, process.restart_reason())] += 1
@@ -191,6 +195,8 @@ class Supervisor:
                 if before is None or number in self._launching:
                     continue  # it is being replaced anyway
                 await self._launch(number)
+                if self._stopping:
+                    break
                 if before.state is not State.EXITED:  # else it was counted by how it ended
                     self._row[self._board.schema.slot(RESTARTS, RestartReason.RELOAD)] += 1
                 leaving.append(asyncio.ensure_future(self._stop(before)))

@@ -13,12 +13,15 @@ from typing import Any, NoReturn
 import uvloop
 
 from stentor_chassis.board import Board
+from stentor_chassis.descriptors import fill_standard
 from stentor_chassis.histogram import NANOSECONDS
 from stentor_chassis.logs import Log, Logger, LogOptions
 from stentor_chassis.metrics import HEARTBEAT, LOG_DROPPED, LOOP_LAG, Schema
 
 BEAT_SECONDS = 0.1
 LIFELINE_FD = 0  # the worker's end of the socket pair is its standard input
+# A terminal sends these to the whole group. Workers are started with them blocked, and ignore them from then on.
+CONTROLS_AFFAIR = (signal.SIGINT, signal.SIGHUP)
 READY = b"ready\n"
 DONE = b"done\n"
 
@@ -71,7 +74,7 @@ class Worker:
     def _tell(self, what: bytes) -> None:
         try:
             self._lifeline.send(what)
-        except BrokenPipeError:
+        except ConnectionError:
             self.stop.set()  # the control process is gone: end as for the end of the lifeline
 
 
@@ -83,8 +86,10 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
 
     The event is set by SIGTERM, and by the end of the lifeline: then the control process is gone.
     """
-    for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends these to the whole group; control decides
+    fill_standard()
+    for ignored in CONTROLS_AFFAIR:
         signal.signal(ignored, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, CONTROLS_AFFAIR)
     lifeline = socket.socket(fileno=LIFELINE_FD)
     with lifeline.makefile("r", encoding="utf-8") as lines:
         line = lines.readline()
@@ -105,6 +110,7 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
         worker=assignment.worker,
         on_drop=count_dropped,
     )
+    log.relay_libraries()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_live(serve, schema, assignment, board, log.logger, lifeline))

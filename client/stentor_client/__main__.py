@@ -1,5 +1,7 @@
 """The command line of the client."""
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -7,7 +9,7 @@ from typing import Any
 
 import click
 
-from stentor_chassis.failure import OK
+from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.options import Duration, Size, admin_options, group, log_options, option, run
 from stentor_client import __version__
 from stentor_client.target import TargetType
@@ -43,13 +45,13 @@ class Rate(click.ParamType[float]):
             rate = float(value)
         except ValueError:
             rate = 0.0
-        if not 0 < rate <= _FASTEST:
-            self.fail(f"{value!r} is not a rate per second, above 0 and up to {_FASTEST}", param, ctx)
+        if not _SLOWEST <= rate <= _FASTEST:
+            self.fail(f"{value!r} is not a rate per second from {_SLOWEST} to {_FASTEST}", param, ctx)
         return rate
 
 
 _LARGEST = 64 << 20
-_FASTEST = 100_000
+_SLOWEST, _FASTEST = 0.001, 100_000
 _LONGEST_DRAIN_SECONDS = 8.0
 
 
@@ -77,10 +79,14 @@ def send(text: tuple[str, ...], **options: Any) -> int:
     """
     from stentor_client.send import Sender
 
+    typed = not text and sys.stdin is not None and sys.stdin.isatty()
+    if not typed:
+        # At once, also while standard output is blocked: nothing is held back that could be lost.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     sender = Sender(options["target"], options["expect"], options["timeout"], options["connect_timeout"])
     if text:
         sender.stream(" ".join(text).encode(errors="surrogateescape") + b"\n")
-    elif sys.stdin is not None and sys.stdin.isatty():
+    elif typed:
         sender.converse()
     else:
         sender.stream()

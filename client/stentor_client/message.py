@@ -9,9 +9,10 @@ class MessageSource:
     """Builds the messages of one run.
 
     A message begins with a header of run, connection and sequence number, in characters that upper-casing leaves
-    alone: a reply that is stale, or belongs to another connection, cannot pass. The body runs through every byte
-    value, from another start in each message. A message too small for the header keeps the header's end, which is the
-    sequence number; under 9 bytes that is no longer unique over a long run.
+    alone: a reply that is stale, or belongs to another connection, cannot pass. The body begins with a lower-case
+    letter, so that a plain echo cannot pass either, and runs through every byte value from there. A message too small
+    for the header keeps the header's end, which is the sequence number, and the letter; under 9 bytes that is no longer
+    unique over a long run.
     """
 
     def __init__(self, largest: int, run: int | None = None) -> None:
@@ -22,7 +23,6 @@ class MessageSource:
     def build(self, connection: int, sequence: int, size: int) -> bytes:
         """Return the message of `size` bytes."""
         header = b"%08X.%08X.%08X." % (self.run, connection % _SEQUENCE, sequence % _SEQUENCE)
-        if size < len(header):
-            return header[:-1][-size:]
-        start = sequence % 256
-        return header + self._bytes[start : start + size - len(header)]
+        start = ord("a") + sequence % 26
+        body = self._bytes[start : start + max(1, size - len(header))]
+        return header[max(0, len(header) + len(body) - size) :] + body

@@ -42,8 +42,10 @@ class ProbeOptions:
 class Probe:
     """Sends one unique message after the other, and verifies each reply before the next."""
 
-    def __init__(self, options: ProbeOptions, row: "memoryview[int]", log: Logger, stop: asyncio.Event) -> None:
-        """Count in `row`; end soon after `stop` is set."""
+    def __init__(
+        self, options: ProbeOptions, row: "memoryview[int]", log: Logger, stop: asyncio.Event, first: int = 0
+    ) -> None:
+        """Count in `row`; end soon after `stop` is set; begin with the sequence number `first`."""
         self._options = options
         self._target = Target.parse(options.target)
         self._account = Account(row)
@@ -52,6 +54,7 @@ class Probe:
         self._messages = MessageSource(max(options.sizes))
         self._connection: Connection | None = None
         self._connections = 0
+        self._first = first
         self._failures = 0  # connects in a row that failed
 
     async def run(self) -> None:
@@ -60,7 +63,7 @@ class Probe:
         self._log.info("probe.started", run=f"{self._messages.run:08X}", **_plain(options))
         schedule = Schedule(options.interval_seconds, time.perf_counter_ns())
         summary_at = time.monotonic() + SUMMARY_SECONDS
-        sequence = 0
+        sequence = self._first
         while not self._stop.is_set() and (not options.count or sequence < options.count):
             due, skipped = schedule.next(time.perf_counter_ns())
             self._account.late(skipped)

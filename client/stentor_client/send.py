@@ -18,6 +18,7 @@ from stentor_client.outcomes import ExchangeError, Outcome
 from stentor_client.target import Target, connect
 from stentor_client.verifier import EXPECTATIONS, Verdict, Verifier
 
+_STDOUT = 1
 READ_BYTES = 256 * 1024
 READS_AHEAD = 2
 CHECKS_PER_TIMEOUT = 4
@@ -100,7 +101,10 @@ class Sender:
             await connection.news()
         if self._output_error is not None:
             raise self._output_error
-        self._check(connection.verifier.failed or await connection.verdict())
+        verdict = connection.verifier.failed or await connection.verdict()
+        if verdict.outcome is Outcome.OK and connection.lost_by not in {None, Outcome.EOF}:
+            verdict = Verdict(connection.lost_by)  # the reply is complete, and yet did not end as it should
+        self._check(verdict)
 
     async def _watch(self, connection: Connection) -> None:
         """Give the connection up when a reply is due and nothing moves for the whole timeout.
@@ -118,7 +122,7 @@ class Sender:
 
     def _write_out(self, reply: bytes) -> None:
         try:
-            write_all(sys.stdout.fileno(), reply)
+            write_all(_STDOUT, reply)
         except OSError as error:  # raised where it can be answered: here the event loop would take it
             self._output_error = error
 
@@ -139,7 +143,8 @@ def _explain(verdict: Verdict, timeout: float) -> str:
         case Outcome.SHORT:
             return f"the reply ended {at}, '{excerpt(verdict.expected)}' was to follow"
         case Outcome.TIMEOUT:
-            return f"no progress for {timeout:g} s, {at if verdict.offset is not None else 'with a reply due'}"
+            where = f", {at}" if verdict.offset is not None else ": the server does not end its side"
+            return f"no progress for {timeout:g} s{where}"
         case Outcome.EOF:
             return "the server closed the connection before it was done"
     return "the connection was cut"

@@ -1,6 +1,7 @@
 """Where to connect to, and the way there: resolve, connect."""
 
 import asyncio
+import errno
 import os
 import re
 import socket
@@ -85,7 +86,8 @@ async def connect(target: Target, timeout: float, protocol: Callable[[], P]) -> 
     except UnicodeError as error:
         raise ExchangeError(Outcome.DNS, f"{target}: it is no host name") from error
     except OSError as error:
-        reason = error.strerror if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)
+        plain = error.errno is not None and not isinstance(error, socket.gaierror)
+        reason = os.strerror(error.errno) if plain and error.errno else error.strerror or str(error)
         raise ExchangeError(of_connect_error(error), f"{target}: {reason}") from error
     if connection.family == socket.AF_UNIX:
         _, made = await loop.create_unix_connection(protocol, sock=connection)
@@ -107,6 +109,7 @@ async def _connect_first(addresses: list[tuple[int, Any]]) -> socket.socket:
         connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             await asyncio.get_running_loop().sock_connect(connection, address)
+            _refuse_self(connection)
         except OSError as error:
             connection.close()
             failure = error
@@ -116,3 +119,9 @@ async def _connect_first(addresses: list[tuple[int, Any]]) -> socket.socket:
         else:
             return connection
     raise failure
+
+
+def _refuse_self(connection: socket.socket) -> None:
+    """Raise where nobody listens, and the kernel drew the target's port for this end: TCP connects it to itself."""
+    if connection.family != socket.AF_UNIX and connection.getsockname() == connection.getpeername():
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))

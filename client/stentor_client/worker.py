@@ -1,13 +1,15 @@
 """The client's data process."""
 
 from stentor_chassis.worker import Worker, run
-from stentor_client.metrics import SCHEMA
+from stentor_client.metrics import EXCHANGES, SCHEMA
 from stentor_client.probe import Probe, ProbeOptions
 
 
 async def serve(worker: Worker) -> None:
     """Probe until told to stop, or until all that was asked for is done."""
-    probe = Probe(ProbeOptions(**worker.options), worker.row, worker.log, worker.stop)
+    slots = SCHEMA.slots(EXCHANGES)
+    before = sum(sum(worker.board.column(slot)) for slot in range(slots.start, slots.stop))  # by a worker that is gone
+    probe = Probe(ProbeOptions(**worker.options), worker.row, worker.log, worker.stop, before)
     worker.ready()
     await probe.run()
     worker.done()

@@ -1,6 +1,7 @@
 """The server's own health check: a real exchange, and readiness."""
 
 import socket
+import time
 from http.client import HTTPConnection, HTTPException
 
 from stentor_chassis.failure import COULD_NOT_START, Failure
@@ -15,7 +16,7 @@ def check(host: str, port: int, admin_host: str, admin_port: int, transform: str
     host, admin_host = _ANY.get(host, host), _ANY.get(admin_host, admin_host)
     try:
         answer = _exchange(host, port, timeout)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise Failure(COULD_NOT_START, f"no exchange with {host} port {port}: {error}") from error
     if answer != ANSWERS[transform]:
         raise Failure(COULD_NOT_START, f"{host} port {port} answered {answer!r} to {QUESTION!r}")
@@ -23,7 +24,7 @@ def check(host: str, port: int, admin_host: str, admin_port: int, transform: str
     try:
         admin.request("GET", "/readyz")
         status = admin.getresponse().status
-    except (OSError, HTTPException) as error:
+    except (OSError, UnicodeError, HTTPException) as error:
         raise Failure(COULD_NOT_START, f"no answer from {admin_host} port {admin_port}: {error}") from error
     finally:
         admin.close()
@@ -32,11 +33,16 @@ def check(host: str, port: int, admin_host: str, admin_port: int, transform: str
 
 
 def _exchange(host: str, port: int, timeout: float) -> bytes:
-    """Send the question, end our side, and read until the server has ended its own."""
+    """Send the question, end our side, and read to the server's end, or to where it has answered too much."""
+    deadline = time.monotonic() + timeout
+    answer = b""
     with socket.create_connection((host, port), timeout) as connection:
         connection.sendall(QUESTION)
         connection.shutdown(socket.SHUT_WR)
-        answer = b""
-        while part := connection.recv(64):
+        while len(answer) <= len(QUESTION):
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            part = connection.recv(64)
+            if not part:
+                break
             answer += part
-        return answer
+    return answer

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from exposition import balanced
-from processes import BIN, ENVIRONMENT, Server, read_all, run
+from exposition import balanced, scrape
+from processes import BIN, ENVIRONMENT, Server, read_all, run, send_and_end
 from waiting import until
 
 
@@ -169,6 +169,61 @@ def test_reload_under_load_fails_nothing(server: Server) -> None:
     assert balanced(values)
 
 
+def test_closed_output_does_not_reach_the_counters() -> None:
+    """With standard output closed the server serves, and its log goes nowhere, least of all into its metrics."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        admin = free.getsockname()[1]
+    command = f"exec {BIN}/stentor-server serve --port {port} --admin-port {admin} --workers 1 >&-"
+    with subprocess.Popen(["bash", "-c", command], env=ENVIRONMENT) as process:
+        try:
+            for _ in range(3):
+                connection = until(lambda: socket.create_connection(("127.0.0.1", port), 10), "the server to listen")
+                with connection:
+                    send_and_end(connection, b"abc")
+                    assert read_all(connection) == b"ABC"
+            values = scrape(f"http://127.0.0.1:{admin}")
+            assert values["stentor_server_connections_accepted_total"] == 3
+            assert values["stentor_server_received_bytes_total"] == 9
+            assert values["stentor_server_log_events_dropped_total"] == 0
+        finally:
+            process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_interrupt_of_the_whole_group_while_it_starts() -> None:
+    """Ctrl-C on a terminal goes to every process of the group; at no moment of the start does one answer by itself."""
+    for events in range(3):
+        command = [f"{BIN}/stentor-server", "serve", "--port", "0", "--admin-port", "0", "--workers", "2"]
+        with subprocess.Popen(
+            command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            for _ in range(events):
+                process.stdout.readline()
+            if not events:
+                until(lambda: os.path.exists(f"/proc/{process.pid}/task") and _children(process.pid), "a worker")
+            os.killpg(process.pid, signal.SIGINT)
+            process.stdout.read()
+            assert "Traceback" not in process.stderr.read()
+        assert process.returncode == 130
+
+
+def test_garbage_for_the_admin_endpoint_is_one_event() -> None:
+    """Garbage on the admin port gets an answer, and at most a line in the log that is an event like any other."""
+    with Server("--workers", "1") as server:
+        host, _, port = server.admin.removeprefix("http://").rpartition(":")
+        with socket.create_connection((host, int(port)), 10) as connection:
+            connection.sendall(b"GET /status HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.")
+        assert server.get("/readyz") == (200, "ready\n")
+        assert server.stop() == 0
+
+
 def test_unix_socket(tmp_path: Path) -> None:
     """A Unix socket is served as well, its file goes with the server, and one that nobody answers is replaced."""
     path = tmp_path / "stentor.sock"
@@ -226,6 +281,11 @@ def _fill(connection: socket.socket) -> None:
         except BlockingIOError:
             full += 1
             threading.Event().wait(0.01)
+
+
+def _children(pid: int) -> str:
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        return children.read()
 
 
 def _alive(connection: socket.socket) -> bool:

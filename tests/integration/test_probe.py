@@ -109,6 +109,15 @@ def test_every_lie_has_its_outcome(
         assert probe.process.wait(20) == code
 
 
+@pytest.mark.parametrize("size", ["1", "20", "27", "64", "1KiB"])
+def test_echo_cannot_pass(size: str) -> None:
+    """A plain echo is found out by every single message, whatever its size."""
+    options = ("--count", "30", "--rate", "500", "--sizes", size)
+    with lying.LyingServer(lying.echo) as server, Probe(server.target, *options) as probe:
+        assert probe.event("probe.summary")["outcomes"] == {"mismatch": 30}
+        assert probe.process.wait(20) == 5
+
+
 def test_stale_reply() -> None:
     """An answer that was right for an earlier message is wrong for this one."""
     options = ("--count", "2", "--interval", "10ms", "--sizes", "64")

@@ -24,9 +24,7 @@ def test_image_says_what_it_is(built_stack: Stack, service: str) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_image_holds_nothing_to_build_or_fetch_with(built_stack: Stack, service: str) -> None:
     """There is no compiler and no curl in an image, and what was installed is only what runs."""
-    find = (
-        "for name in gcc cc curl wget; do command -v $name; done; ls /opt/stentor/lib/python3.*/site-packages"
-    )
+    find = "for name in gcc cc curl wget; do command -v $name; done; ls /opt/stentor/lib/python3.*/site-packages"
     listing = built_stack.docker.containers.run(
         f"stentor-{service}", ["-c", find], entrypoint="sh", remove=True, network_mode="none"
     )

@@ -1,0 +1,171 @@
+"""The admin endpoint."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from stentor_chassis.admin import Admin
+from stentor_chassis.collector import BuildCollector
+from stentor_chassis.failure import COULD_NOT_START, Failure
+from unit.looping import Loop
+
+
+@asynccontextmanager
+async def _admin(
+    ready: Callable[[], bool] = lambda: True, status: Callable[[], dict[str, Any]] = dict, host: str = "127.0.0.1"
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Yield a session with an admin endpoint that exports what is running."""
+    registry = CollectorRegistry()
+    registry.register(BuildCollector("a-service", "1.2.3"))
+    admin = Admin(registry, ready, status)
+    url = await admin.start(host, 0)
+    try:
+        async with aiohttp.ClientSession(url) as session:
+            yield session
+    finally:
+        await admin.stop()
+
+
+async def _get(session: aiohttp.ClientSession, path: str, **headers: str) -> tuple[int, str, str]:
+    async with session.get(path, headers=headers) as response:
+        return response.status, response.content_type, await response.text()
+
+
+def test_metrics_as_text(loop: Loop) -> None:
+    """Metrics come in Prometheus' text format unless something else is asked for."""
+
+    async def scenario() -> None:
+        async with _admin() as session:
+            status, kind, text = await _get(session, "/metrics")
+            assert (status, kind) == (200, "text/plain")
+            (family,) = parse_text(text)
+            assert family.samples[0].name == "stentor_build_info"
+            assert {"service": "a-service", "version": "1.2.3"}.items() <= family.samples[0].labels.items()
+
+    loop.run(scenario())
+
+
+def test_metrics_as_openmetrics(loop: Loop) -> None:
+    """Who asks for OpenMetrics gets it."""
+
+    async def scenario() -> None:
+        async with _admin() as session:
+            wanted = "application/openmetrics-text; version=1.0.0"
+            status, kind, text = await _get(session, "/metrics", Accept=wanted)
+            assert (status, kind) == (200, "application/openmetrics-text")
+            (family,) = parse_openmetrics(text)  # type: ignore[no-untyped-call]
+            assert family.name == "stentor_build"
+
+    loop.run(scenario())
+
+
+def test_health_and_readiness(loop: Loop) -> None:
+    """Alive is always, ready is what the service says at that moment."""
+
+    async def scenario() -> None:
+        ready = False
+        async with _admin(ready=lambda: ready) as session:
+            assert await _get(session, "/healthz") == (200, "text/plain", "ok\n")
+            assert await _get(session, "/readyz") == (503, "text/plain", "not ready\n")
+            ready = True
+            assert await _get(session, "/readyz") == (200, "text/plain", "ready\n")
+
+    loop.run(scenario())
+
+
+def test_status(loop: Loop) -> None:
+    """The status is what the service says at that moment, as JSON, whatever it holds."""
+
+    async def scenario() -> None:
+        facts: dict[str, Any] = {"workers": [{"pid": 7}], "odd": {3}}
+        async with _admin(status=lambda: facts) as session:
+            status, kind, text = await _get(session, "/status")
+            assert (status, kind) == (200, "application/json")
+            assert json.loads(text) == {"workers": [{"pid": 7}], "odd": "{3}"}
+            facts["workers"] = []
+            assert json.loads((await _get(session, "/status"))[2])["workers"] == []
+
+    loop.run(scenario())
+
+
+def test_anything_else(loop: Loop) -> None:
+    """Other paths are not found, and nothing can be written."""
+
+    async def scenario() -> None:
+        async with _admin() as session:
+            assert (await _get(session, "/elsewhere"))[0] == 404
+            for path in ("/metrics", "/healthz", "/readyz", "/status"):
+                async with session.post(path, data=b"x") as response:
+                    assert response.status == 405
+
+    loop.run(scenario())
+
+
+def test_port_in_use(loop: Loop) -> None:
+    """A port that is taken is a failure to start that names the port and what it is for."""
+
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            with pytest.raises(Failure, match=f"127.0.0.1 port {port} for the admin endpoint: Address") as failure:
+                await Admin(CollectorRegistry(), lambda: True, dict).start("127.0.0.1", port)
+            assert failure.value.code == COULD_NOT_START
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize("host", ["no.such.name." * 20, "a..b"], ids=["long", "gap"])
+def test_host_that_does_not_resolve(loop: Loop, host: str) -> None:
+    """A host that is no name is a failure to start that names it."""
+
+    async def scenario() -> None:
+        with pytest.raises(Failure, match="for the admin endpoint") as failure:
+            await Admin(CollectorRegistry(), lambda: True, dict).start(host, 0)
+        assert failure.value.code == COULD_NOT_START
+
+    loop.run(scenario())
+
+
+def test_url(loop: Loop) -> None:
+    """The base URL names the port that was taken, and an address of IPv6 in brackets."""
+
+    async def scenario() -> None:
+        hosts = {"127.0.0.1": "http://127.0.0.1:"} | ({"::1": "http://[::1]:"} if socket.has_dualstack_ipv6() else {})
+        for host, base in hosts.items():
+            admin = Admin(CollectorRegistry(), lambda: True, dict)
+            url = await admin.start(host, 0)
+            assert url.startswith(base)
+            assert urlsplit(url).port
+            await admin.stop()
+
+    loop.run(scenario())
+
+
+def test_stop_cuts_off(loop: Loop) -> None:
+    """A stop does not wait for who keeps the endpoint busy, and nobody can connect after it."""
+
+    async def scenario() -> None:
+        admin = Admin(CollectorRegistry(), lambda: True, dict)
+        url = urlsplit(await admin.start("127.0.0.1", 0))
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: unfinished\r\n")
+        await writer.drain()
+        await asyncio.wait_for(admin.stop(), 5)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(url.hostname, url.port)
+
+    loop.run(scenario())

@@ -1,0 +1,108 @@
+"""What a client process counts."""
+
+import time
+from collections.abc import Callable
+
+from stentor_chassis.board import Board
+from stentor_chassis.metrics import Metric, Schema
+from stentor_client.account import Account
+from stentor_client.metrics import (
+    ACTIVE,
+    AGE,
+    EXCHANGES,
+    LAST_SUCCESS,
+    LATE,
+    LOST,
+    OPENED,
+    PHASE_DURATION,
+    RECEIVED,
+    RESPONSE_TIME,
+    SCHEMA,
+    SENT,
+    SERVICE_TIME,
+    UP,
+    Phase,
+)
+from stentor_client.outcomes import Outcome
+
+
+def _changed(account: Account) -> dict[int, int]:
+    return {slot: value for slot, value in enumerate(list(account.row)) if value}  # type: ignore[call-overload]
+
+
+def _slots(**values: int) -> dict[int, int]:
+    return {SCHEMA.slot(_NAMED[name]): value for name, value in values.items()}
+
+
+_NAMED: dict[str, Metric] = {
+    "opened": OPENED,
+    "active": ACTIVE,
+    "sent": SENT,
+    "received": RECEIVED,
+    "late": LATE,
+    "up": UP,
+}
+
+
+def test_connections() -> None:
+    """Opened connections are open until they are closed, with an age; lost ones are counted by what ended them."""
+    account = Account()
+    account.opened()
+    account.opened()
+    assert _slots(opened=2, active=2) == _changed(account)
+    account.closed(5_000_000)
+    account.lost(Outcome.RESET)
+    assert (account.row[SCHEMA.slot(OPENED)], account.row[SCHEMA.slot(ACTIVE)]) == (2, 1)
+    assert account.row[SCHEMA.slot(LOST, Outcome.RESET)] == 1
+    ages = [account.row[slot] for slot in range(SCHEMA.slots(AGE).start, SCHEMA.slots(AGE).stop)]
+    assert (sum(ages[:-1]), ages[-1]) == (1, 5_000_000)
+
+
+def test_bytes_and_late_sends() -> None:
+    """Bytes and late sends add up."""
+    account = Account()
+    for nbytes in (1, 20, 300):
+        account.sent(nbytes)
+        account.received(2 * nbytes)
+    account.late()
+    account.late(4)
+    account.late(0)
+    assert _slots(sent=321, received=642, late=5) == _changed(account)
+    assert (account.sent_bytes, account.received_bytes) == (321, 642)
+
+
+def test_exchanges() -> None:
+    """Each outcome counts, the target is up while the last one was good, and the last good one has its time."""
+    account = Account()
+    for outcome in Outcome:
+        account.exchange(outcome)
+        assert account.row[SCHEMA.slot(EXCHANGES, outcome)] == 1
+        assert (outcome is Outcome.OK) == account.row[SCHEMA.slot(UP)]
+    before = account.row[SCHEMA.slot(LAST_SUCCESS)]
+    account.exchange(Outcome.MISMATCH)
+    assert before == account.row[SCHEMA.slot(LAST_SUCCESS)]
+    account.exchange(Outcome.OK)
+    assert before < account.row[SCHEMA.slot(LAST_SUCCESS)] <= time.time_ns()
+
+
+def test_times() -> None:
+    """Response time, service time and the phases are each in a histogram of their own."""
+    account = Account()
+    account.times(7_000_000, 5_000_000)
+    account.phase(Phase.CONNECT, 300_000)
+    sums = {
+        SCHEMA.slots(RESPONSE_TIME).stop - 1: 7_000_000,
+        SCHEMA.slots(SERVICE_TIME).stop - 1: 5_000_000,
+        SCHEMA.slot(PHASE_DURATION, Phase.CONNECT) + PHASE_DURATION.width - 1: 300_000,
+    }
+    changed = _changed(account)
+    assert sums.items() <= changed.items()
+    assert [value for slot, value in changed.items() if slot not in sums] == [1, 1, 1]
+
+
+def test_counts_in_the_row_it_is_given(new_board: Callable[[Schema, int], Board]) -> None:
+    """In a worker it counts in the worker's row of the board, where the control process reads."""
+    board = new_board(SCHEMA, 2)
+    account = Account(board.row(1))
+    account.sent(5)
+    assert list(board.column(SCHEMA.slot(SENT))) == [0, 5]

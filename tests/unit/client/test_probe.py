@@ -1,0 +1,349 @@
+"""The continuous exchange."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lying import Behaviour, LyingServer, add, close_early, flip, repeat_the_first, reset, stay_silent, truncate
+from stentor_chassis.board import Board
+from stentor_chassis.metrics import Schema
+from stentor_client import probe as probe_module
+from stentor_client.metrics import (
+    ACTIVE,
+    EXCHANGES,
+    LAST_SUCCESS,
+    LATE,
+    LOST,
+    OPENED,
+    PHASE_DURATION,
+    RECEIVED,
+    RESPONSE_TIME,
+    SCHEMA,
+    SENT,
+    SERVICE_TIME,
+    UP,
+    Phase,
+)
+from stentor_client.outcomes import Outcome
+from stentor_client.probe import Probe, ProbeOptions
+from unit.looping import Events, Loop, eventually
+
+SIZES = [40, 3, 5000]
+
+
+def honest(connection: socket.socket) -> None:
+    """Answer in upper case until the client ends."""
+    for data in iter(lambda: connection.recv(65536), b""):
+        connection.sendall(data.upper())
+
+
+def echo(connection: socket.socket) -> None:
+    """Send back as it came."""
+    for data in iter(lambda: connection.recv(65536), b""):
+        connection.sendall(data)
+
+
+def answer_once(connection: socket.socket) -> None:
+    """Answer the first message, and end."""
+    connection.sendall(connection.recv(65536).upper())
+
+
+class Probing:
+    """A probe of a target, what it counts, and what it logs."""
+
+    def __init__(self, target: str, board: Board, events: Events, first: int = 0, **changes: Any) -> None:
+        """Probe quickly and without end, but for what is changed."""
+        options = ProbeOptions(
+            target=target,
+            interval_seconds=0.002,
+            connection="persistent",
+            sizes=SIZES,
+            count=0,
+            timeout_seconds=5.0,
+            connect_timeout_seconds=5.0,
+            expect="upper",
+        )
+        self.row = board.row(1)
+        self.events = events
+        self.stop = asyncio.Event()
+        self.probe = Probe(replace(options, **changes), self.row, events.logger, self.stop, first)
+
+    def exchanges(self) -> dict[str, int]:
+        """Return how many exchanges ended, by outcome, without the outcomes that did not occur."""
+        counts = {str(outcome): self.row[SCHEMA.slot(EXCHANGES, outcome)] for outcome in Outcome}
+        return {outcome: count for outcome, count in counts.items() if count}
+
+    def lost(self) -> dict[str, int]:
+        """Return how many connections were lost, by outcome, without the outcomes that did not occur."""
+        counts = {str(outcome): self.row[SCHEMA.slot(LOST, outcome)] for outcome in LOST.values}
+        return {outcome: count for outcome, count in counts.items() if count}
+
+    def observed(self, metric: Any, value: str = "") -> int:
+        """Return how many observations a histogram has."""
+        first = SCHEMA.slot(metric, value)
+        return sum(self.row[first : first + metric.width - 1])
+
+    def __getitem__(self, metric: Any) -> int:
+        """Return a metric's value."""
+        return self.row[SCHEMA.slot(metric)]
+
+
+NewProbing = Callable[..., Probing]
+
+
+@pytest.fixture
+def probing(new_board: Callable[[Schema, int], Board], events: Events) -> NewProbing:
+    """Makes probes; to be called within the loop."""
+    return lambda target, **changes: Probing(target, new_board(SCHEMA, 2), events, **changes)
+
+
+def _probe(loop: Loop, probing: NewProbing, behaviour: Behaviour, **changes: Any) -> Probing:
+    """Probe a server to the end of the count."""
+
+    async def scenario(target: str) -> Probing:
+        own = probing(target, **changes)
+        await own.probe.run()
+        assert own[ACTIVE] == 0
+        return own
+
+    with LyingServer(behaviour) as server:
+        return loop.run(scenario(server.target))
+
+
+@pytest.mark.parametrize(("connection", "opened"), [("persistent", 1), ("fresh", 7)])
+def test_good_exchanges(loop: Loop, probing: NewProbing, connection: str, opened: int) -> None:
+    """Good exchanges are counted to the byte, over one connection or one each, and none is lost."""
+    own = _probe(loop, probing, honest, connection=connection, count=7)
+    assert ({"ok": 7}, {}, opened) == (own.exchanges(), own.lost(), own[OPENED])
+    nbytes = sum((SIZES * 3)[:7])
+    assert (nbytes, nbytes) == (own[SENT], own[RECEIVED])
+    assert [own.observed(metric) for metric in (RESPONSE_TIME, SERVICE_TIME)] == [7, 7]
+    assert [opened, opened, 7] == [own.observed(PHASE_DURATION, phase) for phase in Phase]
+    assert own[UP] == 1
+    assert 0 <= time.time_ns() - own[LAST_SUCCESS] < 60_000_000_000
+    completed = own.events.find("exchange.completed")
+    assert list(range(7)) == [event["sequence"] for event in completed]
+    assert (SIZES * 3)[:7] == [event["size_bytes"] for event in completed]
+    assert all(event["response_time_seconds"] >= event["service_time_seconds"] > 0 for event in completed)
+    (summary,) = own.events.find("probe.summary")
+    facts = {"exchanges": 7, "outcomes": {"ok": 7}, "connections_opened": opened, "connections_lost": 0}
+    assert (facts | {"sent_bytes": nbytes, "received_bytes": nbytes}).items() <= summary.items()
+
+
+@pytest.mark.parametrize("connection", ["persistent", "fresh"])
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "offset"),
+    [
+        (flip, Outcome.MISMATCH, 4),
+        (truncate, Outcome.SHORT, 39),
+        (add, Outcome.EXTRA, 40),
+        (close_early, Outcome.EOF, 0),
+        (reset, Outcome.RESET, 0),
+        (stay_silent, Outcome.TIMEOUT, 0),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_lies(
+    loop: Loop,
+    probing: NewProbing,
+    connection: str,
+    behaviour: Behaviour,
+    outcome: Outcome,
+    offset: int,
+) -> None:
+    """Every way a reply can be wrong has its outcome and offset, costs the connection, and the next gets a new one."""
+    timeout = 0.1 if outcome is Outcome.TIMEOUT else 5.0
+    own = _probe(loop, probing, behaviour, connection=connection, count=2, sizes=[40], timeout_seconds=timeout)
+    assert ({outcome: 2}, {outcome: 2}) == (own.exchanges(), own.lost())
+    assert (own[OPENED], own[UP]) == (2, 0)
+    assert own[SENT] == 80
+    failed = own.events.find("exchange.failed", outcome=outcome)
+    assert [offset, offset] == [event["offset"] for event in failed]
+    assert len(own.events.find("connection.lost", outcome=outcome)) == 2
+    assert own.observed(RESPONSE_TIME) == 0
+
+
+def test_byte_too_much_at_the_end(loop: Loop, probing: NewProbing) -> None:
+    """A byte too much after the last reply is seen as well."""
+
+    def add_at_the_end(connection: socket.socket) -> None:
+        honest(connection)
+        connection.sendall(b"!")
+
+    own = _probe(loop, probing, add_at_the_end, count=2, sizes=[40])
+    assert (own.exchanges()["extra"], own.lost()) == (1, {"extra": 1})
+    assert own.events.find("exchange.failed", outcome=Outcome.EXTRA, actual="!")
+
+
+def test_peer_that_does_not_leave(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long the peer takes to end its side after the last reply is its own affair, and the probe does not wait."""
+    monkeypatch.setattr(probe_module, "GOODBYE_SECONDS", 0.05)
+
+    def stay(connection: socket.socket) -> None:
+        honest(connection)
+        threading.Event().wait(5.0)
+
+    own = _probe(loop, probing, stay, count=2)
+    assert (own.exchanges(), own.lost()) == ({"ok": 2}, {})
+
+
+def test_stale_reply(loop: Loop, probing: NewProbing) -> None:
+    """A right reply to another message is wrong."""
+    own = _probe(loop, probing, repeat_the_first, count=2, sizes=[64])
+    assert own.exchanges() == {"ok": 1, "mismatch": 1}
+
+
+def test_what_is_wrong_is_logged(loop: Loop, probing: NewProbing) -> None:
+    """The line of a mismatch shows what should have come and what came, from the first wrong byte on."""
+    own = _probe(loop, probing, flip, count=1, sizes=[8])
+    (failed,) = own.events.find("exchange.failed")
+    expected, actual = failed["expected"], failed["actual"]
+    assert 4 == len(expected) == len(actual)
+    assert ord(expected[0]) ^ 1 == ord(actual[0])
+    assert expected[1:] == actual[1:]
+
+
+def test_echo(loop: Loop, probing: NewProbing) -> None:
+    """What a reply must be is an option."""
+    assert _probe(loop, probing, echo, expect="echo", count=3, sizes=[300]).exchanges() == {"ok": 3}
+    assert _probe(loop, probing, echo, expect="upper", count=3, sizes=[300]).exchanges() == {"mismatch": 3}
+
+
+def test_refused(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody listens each exchange is refused, and no connection is opened, open or lost."""
+    monkeypatch.setattr(probe_module, "BACKOFF_SECONDS", 0.001)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = f"127.0.0.1:{listener.getsockname()[1]}"
+
+    async def scenario() -> None:
+        own = probing(target, count=4)
+        await own.probe.run()
+        assert (own.exchanges(), own.lost()) == ({"refused": 4}, {})
+        assert [own[metric] for metric in (OPENED, ACTIVE, UP)] == [0, 0, 0]
+        assert {f"{target}: Connection refused"} == {event["detail"] for event in own.events.find("exchange.failed")}
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize("host", ["no.such.name." * 20, "a..b"], ids=["long", "gap"])
+def test_name_that_does_not_resolve(loop: Loop, probing: NewProbing, host: str) -> None:
+    """A name that cannot be resolved is an outcome, not the end of the probe."""
+
+    async def scenario() -> None:
+        own = probing(f"{host}:80", count=2)
+        await own.probe.run()
+        assert own.exchanges() == {"dns": 2}
+
+    loop.run(scenario())
+
+
+def test_target_that_comes_up(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that comes back is found again, and said to be up."""
+    monkeypatch.setattr(probe_module, "BACKOFF_SECONDS", 0.001)
+
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        own = probing(f"127.0.0.1:{port}")
+        running = asyncio.create_task(own.probe.run())
+        await eventually(lambda: own.exchanges().get("refused", 0) > 2, "some refusals")
+        assert own[UP] == 0
+        server = await asyncio.start_server(_honest_stream, "127.0.0.1", port)
+        await eventually(lambda: own.exchanges().get("ok", 0) > 2, "good exchanges")
+        assert (own[UP], own[OPENED]) == (1, 1)
+        own.stop.set()
+        await running
+        server.close()
+
+    loop.run(scenario())
+
+
+async def _honest_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data.upper())
+    writer.close()
+
+
+def test_end_between_exchanges(loop: Loop, probing: NewProbing) -> None:
+    """A connection that the server ended between exchanges is a lost one, and no exchange has failed."""
+    own = _probe(loop, probing, answer_once, count=3, sizes=[40], interval_seconds=0.2)
+    assert (own.exchanges(), own[OPENED]) == ({"ok": 3}, 3)
+    assert own.lost() == {"eof": 2}  # after the third nobody looks any more
+
+
+@pytest.mark.parametrize("interval", [0.001, 60.0])
+def test_stop(loop: Loop, probing: NewProbing, interval: float) -> None:
+    """Told to stop, it ends soon, also between exchanges that are far apart, and leaves no connection open."""
+
+    async def scenario(target: str) -> None:
+        own = probing(target, interval_seconds=interval)
+        running = asyncio.create_task(own.probe.run())
+        await eventually(lambda: own.exchanges().get("ok"), "an exchange")
+        own.stop.set()
+        await asyncio.wait_for(running, 5)
+        assert own[ACTIVE] == 0
+        assert own.exchanges().keys() == {"ok"}
+        assert len(own.events.find("probe.summary")) == 1
+
+    with LyingServer(honest) as server:
+        loop.run(scenario(server.target))
+
+
+def test_goes_on_for_one_that_is_gone(loop: Loop, probing: NewProbing) -> None:
+    """A probe that takes over goes on with the number after the last, and the count is that of both together."""
+
+    async def scenario(target: str) -> None:
+        own = probing(target, first=5, count=8)
+        await own.probe.run()
+        assert own.exchanges() == {"ok": 3}
+        assert [event["sequence"] for event in own.events.find("exchange.completed")] == [5, 6, 7]
+
+    with LyingServer(honest) as server:
+        loop.run(scenario(server.target))
+
+
+def test_held_up(loop: Loop, probing: NewProbing) -> None:
+    """Sends that a slow reply held up are counted as late, and the response time counts from when they were due."""
+    slow = threading.Event()
+
+    def hold_the_first(connection: socket.socket) -> None:
+        for data in iter(lambda: connection.recv(65536), b""):
+            slow.wait(0.1)  # nobody sets it: it is how slow the server is
+            connection.sendall(data.upper())
+
+    own = _probe(loop, probing, hold_the_first, count=3, sizes=[40], interval_seconds=0.03)
+    assert own.exchanges() == {"ok": 3}
+    assert own[LATE] >= 4
+    late = own.events.find("exchange.completed")[1:]
+    assert all(event["response_time_seconds"] > event["service_time_seconds"] >= 0.1 for event in late)
+
+
+@pytest.mark.parametrize(("interval", "level"), [(0.001, "debug"), (0.5, "info")])
+def test_frequent_exchanges_are_quiet(loop: Loop, probing: NewProbing, interval: float, level: str) -> None:
+    """Good exchanges that follow each other fast are for debugging only."""
+    own = _probe(loop, probing, honest, count=1, interval_seconds=interval)
+    assert own.events.find("exchange.completed", log_level=level)
+
+
+def test_summary_now_and_then(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A summary is logged from time to time, and at the end."""
+    monkeypatch.setattr(probe_module, "SUMMARY_SECONDS", 0.001)
+    own = _probe(loop, probing, honest, count=10)
+    totals = [event["exchanges"] for event in own.events.find("probe.summary")]
+    assert len(totals) > 2
+    assert sorted(totals) == totals
+    assert totals[-1] == 10
+
+
+def test_what_it_does_is_logged(loop: Loop, probing: NewProbing) -> None:
+    """The first line says with which options it probes, and as which run."""
+    own = _probe(loop, probing, honest, count=1)
+    (started,) = own.events.find("probe.started")
+    assert {"count": 1, "sizes": SIZES, "connection": "persistent", "expect": "upper"}.items() <= started.items()
+    assert len(started["run"]) == 8

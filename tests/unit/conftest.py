@@ -1,0 +1,76 @@
+"""Fixtures of the unit tests."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+import pytest
+from hypothesis import settings
+
+from stentor_chassis.board import Board
+from stentor_chassis.metrics import Schema
+from stentor_chassis.options import run
+from unit.ending import Ended, RunCommand
+from unit.looping import Events, Loop
+
+# How long an example takes says nothing here, and no example is worth a file.
+settings.register_profile("unit", deadline=None, database=None, max_examples=60)
+settings.load_profile("unit")
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a developer has set must not leak into the tests."""
+    for name in [*os.environ]:
+        if name.startswith("STENTOR_") or name == "NO_COLOR":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    """A uvloop; the test fails if a callback on it raised."""
+    loop = Loop()
+    try:
+        yield loop
+    finally:
+        loop.close()
+    assert loop.complaints == []
+
+
+@pytest.fixture
+def events() -> Events:
+    """A logger and what it logged."""
+    return Events()
+
+
+@pytest.fixture
+def new_board() -> Iterator[Callable[[Schema, int], Board]]:
+    """Makes boards, and closes their descriptors."""
+    fds: list[int] = []
+
+    def make(schema: Schema, rows: int) -> Board:
+        board = Board(schema, rows)
+        fds.append(board.fd)
+        return board
+
+    yield make
+    for fd in fds:
+        os.close(fd)
+
+
+@pytest.fixture
+def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[RunCommand]:
+    """Runs a command line within the test, up to the exit of the process."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def ended(command: click.Command, *arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["a-service", *arguments])
+        with pytest.raises(SystemExit) as end:
+            run(command, "a-service")
+        written = capsys.readouterr()
+        return Ended(end.value.code, written.out, written.err)
+
+    yield ended
+    signal.signal(signal.SIGTERM, before)

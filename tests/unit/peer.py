@@ -1,0 +1,53 @@
+"""The other end of a connection."""
+
+import asyncio
+import socket
+import struct
+
+
+class Peer:
+    """The end of a connection that is not being tested."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        """Take a connected socket over."""
+        connection.setblocking(False)
+        self.connection = connection
+        self.was_reset = False
+        self._loop = asyncio.get_running_loop()
+
+    async def say(self, data: bytes) -> None:
+        """Send all of it."""
+        await self._loop.sock_sendall(self.connection, data)
+
+    async def hear(self, nbytes: int) -> bytes:
+        """Read as many bytes, or fewer where the other side ends first."""
+        parts: list[bytes] = []
+        while nbytes > 0:
+            try:
+                part = await self._loop.sock_recv(self.connection, min(nbytes, 1 << 18))
+            except ConnectionError:
+                self.was_reset = True
+                break
+            if not part:
+                break
+            parts.append(part)
+            nbytes -= len(part)
+        return b"".join(parts)
+
+    async def hear_all(self) -> bytes:
+        """Read until the other side ends."""
+        return await self.hear(1 << 62)
+
+    async def ask(self, data: bytes) -> bytes:
+        """Send, and read as many bytes as were sent meanwhile."""
+        _, answer = await asyncio.gather(self.say(data), self.hear(len(data)))
+        return answer
+
+    def end_saying(self) -> None:
+        """End this side."""
+        self.connection.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """End the connection without a word, as a crash would."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()

@@ -1,0 +1,25 @@
+"""Fixtures of the server's unit tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stentor_chassis.board import Board
+from stentor_chassis.metrics import Schema
+from stentor_server.metrics import SCHEMA
+from unit.looping import Events
+from unit.server.serving import Serving
+
+ROWS = 4
+
+
+@pytest.fixture
+def serving(new_board: Callable[[Schema, int], Board], events: Events, tmp_path: Path) -> Callable[..., Serving]:
+    """Makes servers; to be called within the loop, with changes to the options."""
+
+    def make(**changes: Any) -> Serving:
+        return Serving(new_board(SCHEMA, ROWS), events, tmp_path, **changes)
+
+    return make

@@ -1,0 +1,127 @@
+"""The command line of the server."""
+
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from processes import Server, run
+from stentor_chassis.failure import COULD_NOT_START, USAGE
+from stentor_server.__main__ import cli
+from unit.ending import RunCommand, commands, identify
+
+SPARE_DESCRIPTORS = 100
+
+
+@pytest.fixture
+def few_descriptors() -> Iterator[int]:
+    """Children begin with a low soft limit of descriptors, as most systems set it; yields the hard limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(("command", "option"), commands(cli), ids=identify)
+def test_help_names_every_option(run_command: RunCommand, command: click.Command, option: click.Option) -> None:
+    """The help of a command shows the flag, the variable and the meaning of every option."""
+    help_text = " ".join(run_command(cli, str(command.name), "--help").out.split())
+    assert option.opts[0] in help_text
+    assert f"env var: {option.envvar}" in help_text
+    assert option.help
+    assert option.help.split(";")[0].split("  [")[0] in help_text
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--port", "65536"),
+        ("--port", "http"),
+        ("--workers", "0"),
+        ("--workers", "many"),
+        ("--max-connections", "0"),
+        ("--backlog", "0"),
+        ("--transform", "lower"),
+        ("--idle-timeout", "10"),
+        ("--drain-timeout", "0"),
+        ("--admin-port", "-1"),
+        ("--log-level", "loud"),
+        ("--log-format", "xml"),
+    ],
+)
+def test_wrong_value(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, flag: str, value: str) -> None:
+    """A wrong value, by flag or by variable, ends with 2 and one line that names both and the value."""
+    variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
+    by_flag = run_command(cli, "serve", flag, value)
+    monkeypatch.setenv(variable, value)
+    by_variable = run_command(cli, "serve")
+    for ended in (by_flag, by_variable):
+        assert ended.code == USAGE
+        assert flag in ended.line
+        assert variable in ended.line
+        assert value in ended.line
+
+
+def test_more_connections_than_descriptors() -> None:
+    """A limit of connections that the descriptors do not suffice for is wrong, and the most there can be is told."""
+    ended = run("stentor-server", "serve", "--port", "0", "--admin-port", "0", "--max-connections", "999999999")
+    assert (ended.returncode, ended.stdout) == (USAGE, b"")
+    assert ended.stderr.count(b"\n") == 1
+    for named in (b"--max-connections", b"STENTOR_MAX_CONNECTIONS"):
+        assert named in ended.stderr
+
+
+def test_port_in_use(run_command: RunCommand) -> None:
+    """A port that is taken ends with 3 and one line that names it."""
+    with Server("--workers", "1") as server:
+        port = str(server.address[1])
+        ended = run_command(cli, "serve", "--port", port, "--admin-port", "0")
+    assert ended.code == COULD_NOT_START
+    assert port in ended.line
+
+
+def test_health(run_command: RunCommand) -> None:
+    """The health command says by its code alone whether a server is well."""
+    with Server("--workers", "1") as server:
+        ports = ["--port", str(server.address[1]), "--admin-port", server.admin.rpartition(":")[2]]
+        well = run_command(cli, "health", *ports)
+        assert (well.code, well.out, well.err) == (0, "", "")
+        wrong = run_command(cli, "health", *ports, "--transform", "echo")
+        assert wrong.code == COULD_NOT_START
+        assert "answered" in wrong.line
+
+
+def test_options_reach_the_workers(tmp_path: Path) -> None:
+    """What the command line says is what the workers are told, in base units."""
+    path = str(tmp_path / "exchange")
+    arguments = {"--workers": "1", "--transform": "echo", "--backlog": "9", "--max-connections": "7"}
+    durations = {"--idle-timeout": "3m", "--drain-timeout": "250ms", "--unix": path}
+    with Server(*(word for pair in (arguments | durations).items() for word in pair)) as server:
+        assert server.ask(b"echo") == b"echo"
+        status = server.status()
+        assert {
+            "workers": 1,
+            "transform": "echo",
+            "backlog": 9,
+            "max_connections": 7,
+            "idle_timeout_seconds": 180.0,
+            "drain_timeout_seconds": 0.25,
+        }.items() <= status["config"].items()
+        assert f"unix:{path}" in status["addresses"]
+        assert server.stop() == 0
+
+
+def test_default_limit_of_connections(few_descriptors: int) -> None:
+    """Unless told, the server takes as many connections as the hard limit of descriptors has room for."""
+    with Server("--workers", "1") as server:
+        assert few_descriptors - SPARE_DESCRIPTORS == server.status()["config"]["max_connections"]
+        assert (few_descriptors,) * 2 == resource.prlimit(server.worker_pids()[0], resource.RLIMIT_NOFILE)
+
+
+def test_descriptors_suffice_for_the_limit(few_descriptors: int) -> None:
+    """The limit of connections is reached before the one of descriptors, where it is given as well."""
+    with Server("--workers", "1", "--max-connections", "1000") as server:
+        soft, _ = resource.prlimit(server.worker_pids()[0], resource.RLIMIT_NOFILE)
+        assert soft > 1000

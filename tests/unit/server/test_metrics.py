@@ -1,0 +1,102 @@
+"""What the server declares, and how it settles a lost worker's account."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stentor_chassis.board import FIRST_WORKER, RETIRED, Board
+from stentor_chassis.metrics import Counter, Metric, Schema
+from stentor_server.metrics import (
+    ACCEPTED,
+    CLOSED,
+    RECEIVED,
+    SCHEMA,
+    SENT,
+    UNSENT,
+    WRITE_BUFFER,
+    CloseReason,
+    RejectReason,
+    open_connections,
+    settle,
+)
+
+counts = st.integers(0, 1 << 40)
+
+
+def _row(accepted: int, closed: int, sent: int, unsent: int, waiting: int) -> list[int]:
+    row = [0] * SCHEMA.row_slots
+    row[SCHEMA.slot(CLOSED, CloseReason.EOF)] = closed
+    row[SCHEMA.slot(ACCEPTED)] = closed + accepted
+    row[SCHEMA.slot(RECEIVED)] = sent + unsent + waiting
+    row[SCHEMA.slot(SENT)] = sent
+    row[SCHEMA.slot(UNSENT)] = unsent
+    row[SCHEMA.slot(WRITE_BUFFER)] = waiting
+    return row
+
+
+@given(counts, counts, counts, counts, counts)
+def test_settle_balances(still_open: int, closed: int, sent: int, unsent: int, waiting: int) -> None:
+    """When a worker is lost its connections are booked as lost and what it held as unsent: all accounts balance."""
+    row = _row(still_open, closed, sent, unsent, waiting)
+    assert still_open == open_connections(row)
+    settle(row)  # type: ignore[arg-type]
+    assert open_connections(row) == 0
+    assert still_open == row[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)]
+    assert closed == row[SCHEMA.slot(CLOSED, CloseReason.EOF)]
+    assert (sent, unsent + waiting, 0) == tuple(row[SCHEMA.slot(each)] for each in (SENT, UNSENT, WRITE_BUFFER))
+
+
+@given(counts, counts, counts, counts, counts)
+def test_settle_twice(still_open: int, closed: int, sent: int, unsent: int, waiting: int) -> None:
+    """A settled row has nothing left to settle."""
+    row = _row(still_open, closed, sent, unsent, waiting)
+    settle(row)  # type: ignore[arg-type]
+    settled = [*row]
+    settle(row)  # type: ignore[arg-type]
+    assert settled == row
+
+
+def test_retired_worker_leaves_balanced_totals(new_board: Callable[[Schema, int], Board]) -> None:
+    """Settled and retired, a lost worker's connections and bytes stay in the totals, and the totals balance."""
+    board = new_board(SCHEMA, 4)
+    for row, values in ((FIRST_WORKER, _row(3, 4, 50, 6, 7)), (FIRST_WORKER + 1, _row(1, 1, 10, 0, 0))):
+        for slot, value in enumerate(values):
+            board.row(row)[slot] = value
+    settle(board.row(FIRST_WORKER))
+    board.retire(FIRST_WORKER)
+    totals = board.totals([board.row(row).tolist() for row in (RETIRED, FIRST_WORKER + 1)])
+    assert open_connections(totals) == 1
+    assert totals[SCHEMA.slot(ACCEPTED)] == 9
+    assert totals[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] == 3
+    assert totals[SCHEMA.slot(RECEIVED)] == totals[SCHEMA.slot(SENT)] + totals[SCHEMA.slot(UNSENT)] == 73
+
+
+@pytest.mark.parametrize("metric", [RECEIVED, WRITE_BUFFER])
+def test_lost_between_two_counts(metric: Metric) -> None:
+    """A worker may go after it counted a chunk as received, or as waiting, and before it counted what became of it."""
+    row = _row(1, 0, 50, 6, 7)
+    row[SCHEMA.slot(metric)] += 1000
+    settle(row)  # type: ignore[arg-type]
+    assert row[SCHEMA.slot(RECEIVED)] == row[SCHEMA.slot(SENT)] + row[SCHEMA.slot(UNSENT)]
+    assert row[SCHEMA.slot(WRITE_BUFFER)] == 0
+
+
+def test_closed_is_read_before_accepted() -> None:
+    """A scrape reads slots in order: were closed read after accepted, more could seem closed than were accepted."""
+    assert SCHEMA.slots(CLOSED).stop <= SCHEMA.slot(ACCEPTED)
+
+
+def test_every_reason_has_a_series() -> None:
+    """Labels take their values from the closed sets of the code, one slot for each."""
+    for metric, reasons in ((CLOSED, CloseReason), ("connections_rejected_total", RejectReason)):
+        declared = metric if isinstance(metric, Counter) else _named(metric)
+        slots = {SCHEMA.slot(declared, reason) for reason in reasons}
+        assert len(reasons) == len(slots) == len(declared.values)
+
+
+def _named(name: str) -> Counter:
+    (metric,) = (each for each in SCHEMA.metrics if each.name == name)
+    assert isinstance(metric, Counter)
+    return metric

@@ -1,0 +1,63 @@
+"""How the packages and their tests are laid out."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("chassis", "server", "client")
+MODULES = [
+    (package, module)
+    for package in PACKAGES
+    for module in sorted((ROOT / package / f"stentor_{package}").rglob("*.py"))
+    if module.name != "__init__.py"
+]
+FORBIDDEN = {
+    "chassis": {"stentor_server", "stentor_client"},
+    "server": {"stentor_client"},
+    "client": {"stentor_server"},
+}
+
+
+def _name(case: object) -> str:
+    return case.stem if isinstance(case, Path) else str(case)
+
+
+def _imports(module: Path) -> set[str]:
+    """Return the top-level packages that a module imports, wherever in it."""
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            imported.add(str(node.module).partition(".")[0])
+    return imported
+
+
+def test_there_are_modules() -> None:
+    """The packages are where the tests look for them."""
+    assert set(PACKAGES) == {package for package, _ in MODULES}
+
+
+@pytest.mark.parametrize(("package", "module"), MODULES, ids=_name)
+def test_every_module_has_its_tests(package: str, module: Path) -> None:
+    """Beside the packages, in the same layout, stands a file of tests for every module, with tests in it."""
+    name = module.relative_to(ROOT / package / f"stentor_{package}").with_suffix("")
+    tests = ROOT / "tests" / "unit" / package / name.with_name(f"test_{name.name.strip('_')}.py")
+    assert "\ndef test_" in tests.read_text()
+
+
+@pytest.mark.parametrize(("package", "module"), MODULES, ids=_name)
+def test_packages_keep_apart(package: str, module: Path) -> None:
+    """Server and client never import each other, and the chassis neither of them."""
+    assert set() == _imports(module) & FORBIDDEN[package]
+
+
+def test_workers_are_started_by_names_of_modules() -> None:
+    """No service names a module of the other in its code either."""
+    for package, module in MODULES:
+        strings = {node.value for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Constant)}
+        named = {str(value).partition(".")[0] for value in strings}
+        assert set() == named & FORBIDDEN[package]
