@@ -11,7 +11,7 @@ class MessageSource:
     A message begins with a header of run, connection and sequence number, in characters that upper-casing leaves
     alone: a reply that is stale, or belongs to another connection, cannot pass. The body begins with a lower-case
     letter, so that a plain echo cannot pass either, and runs through every byte value from there. A message too small
-    for the header keeps the header's end, which is the sequence number, and the letter; under 9 bytes that is no longer
+    for the header keeps its end, which is the sequence number, and the letter; under 10 bytes that is no longer
     unique over a long run.
     """
 
