@@ -24,8 +24,8 @@ up: ## Start server, client and Prometheus in containers, and wait until they ar
 down: ## Stop and remove what `make up` started, with its data
 	docker compose down --volumes --remove-orphans
 
-logs: ## Follow the logs of all containers
-	docker compose logs --follow
+logs: ## Follow the logs of server and client, until Ctrl-C
+	@docker compose logs --follow server client || true
 
 demo: $(SERVICES) ## Run the pair on loopback, without Docker: a few verified exchanges, and both sides' counts
 	@$(BIN)/python scripts/demo.py

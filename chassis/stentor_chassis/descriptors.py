@@ -6,13 +6,16 @@ import select
 
 
 def fill_standard() -> None:
-    """Put the null device where standard input, output or error is closed: else a socket would take its number."""
+    """Put the null device where standard input, output or error is closed: else a socket would take its number.
+
+    It is opened for reading, so that writing to what was closed still fails, and is noticed.
+    """
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
         except OSError:
             # Takes the lowest free number, which is `fd`; workers must inherit it, or their logs would go astray.
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)
 
 
 def write_all(fd: int, data: bytes) -> None:

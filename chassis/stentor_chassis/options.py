@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -110,8 +109,6 @@ def log_options(command: Any) -> Any:
 def run(command: click.Command, name: str) -> NoReturn:
     """Run a command line and exit: nothing else in a service ends the process."""
     fill_standard()
-    if os.getpid() == 1:  # nothing ends a container's first process by default: until a command takes over, this does
-        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     try:
         code = command.main(prog_name=name, standalone_mode=False)
         if sys.stdout is not None:  # it was closed when we started

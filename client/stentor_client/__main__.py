@@ -1,5 +1,8 @@
 """The command line of the client."""
 
+import stentor_chassis.terminable  # noqa: F401 - first, before what takes time to import
+
+# isort: split
 import os
 import signal
 import sys
@@ -70,7 +73,7 @@ def _target_options(command: Callable[..., int]) -> Callable[..., int]:
 @click.argument("text", nargs=-1)
 @_target_options
 def send(text: tuple[str, ...], **options: Any) -> int:
-    """Send TEXT, or standard input, and write the verified reply to standard output.
+    """Send TEXT, or standard input, write the reply to standard output as it comes, and verify it.
 
     TEXT is sent as one line. Standard input is sent as it is, whatever it holds and however long it is. On a terminal,
     and without TEXT, each line you type is sent and its reply shown.

@@ -121,16 +121,17 @@ class Probe:
         began = time.perf_counter_ns()
         if began - due > LATE_NANOSECONDS:
             self._account.late()
+        facts: dict[str, Any] = {"sequence": sequence, "size_bytes": size, "connection": None}
         detail, sent_at = "", began
         try:
             connection = await self._connected()
+            facts["connection"] = self._connections
             message = self._messages.build(self._connections, sequence, size)
             sent_at = time.perf_counter_ns()
             verdict = await self._ask(connection, message)
         except ExchangeError as error:
             verdict, detail = Verdict(error.outcome), error.detail
         self._account.exchange(verdict.outcome)
-        facts: dict[str, Any] = {"sequence": sequence, "size_bytes": size, "connection": self._connections}
         if verdict.outcome is Outcome.OK:
             response, service = connection.answered_at - due, connection.answered_at - sent_at
             self._account.times(response, service)

@@ -1,5 +1,8 @@
 """The command line of the server."""
 
+import stentor_chassis.terminable  # noqa: F401 - first, before what takes time to import
+
+# isort: split
 import resource
 from dataclasses import asdict
 from typing import Any

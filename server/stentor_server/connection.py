@@ -76,7 +76,7 @@ class Connection(asyncio.BufferedProtocol):
         self.active_at = 0.0
         self.left_at = 0.0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvloop and asyncio give a Transport
         """Begin, or refuse."""
         server = self._server
         rejection = server.rejection()

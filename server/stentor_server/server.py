@@ -160,12 +160,12 @@ class Server:
         """Look at every connection: one timer per worker, none per connection."""
         now = self._tick()
         idle = self._options.idle_timeout_seconds
+        pause = min(SWEEP_SECONDS, idle / 4) if idle else SWEEP_SECONDS
         for connection in list(self.connections):
             if connection.waiting:
                 connection.look()
-            if idle and now - connection.active_at > idle:
+            if idle and now - connection.active_at > idle + pause:  # by the coarse clock it may have been active later
                 connection.abort(CloseReason.IDLE_TIMEOUT)
-        pause = min(SWEEP_SECONDS, idle / 4) if idle else SWEEP_SECONDS
         self._sweeper = asyncio.get_running_loop().call_later(pause, self._sweep)
 
     def _usher_out(self, connection: Connection, *, hurry: bool) -> None:

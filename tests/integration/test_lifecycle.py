@@ -188,7 +188,7 @@ def test_closed_output_does_not_reach_the_counters() -> None:
             values = scrape(f"http://127.0.0.1:{admin}")
             assert values["stentor_server_connections_accepted_total"] == 3
             assert values["stentor_server_received_bytes_total"] == 9
-            assert values["stentor_server_log_events_dropped_total"] == 0
+            assert values["stentor_server_log_events_dropped_total"] >= 3
         finally:
             process.terminate()
         assert process.wait(20) == 0

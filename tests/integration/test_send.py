@@ -153,6 +153,13 @@ def test_output_that_cannot_be_written(shared_server: Server) -> None:
     assert sent.stderr == b"stentor-client: cannot write standard output: No space left on device\n"
 
 
+def test_closed_standard_output(shared_server: Server) -> None:
+    """With standard output closed the reply has nowhere to go, and that is told."""
+    sent = _shell(f"exec {BIN}/stentor-client send --target {shared_server.target} hello >&-")
+    assert sent.returncode == 1
+    assert sent.stderr == b"stentor-client: cannot write standard output: Bad file descriptor\n"
+
+
 def test_closed_standard_input(shared_server: Server) -> None:
     """With standard input closed there is nothing to send; the socket does not take its place."""
     sent = _shell(f"exec {BIN}/stentor-client send --target {shared_server.target} <&-")

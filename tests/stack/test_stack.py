@@ -73,7 +73,9 @@ def test_prometheus_sees_both(stack: Stack) -> None:
     query = f'stentor_client_exchanges_total{{outcome="ok",instance="{network["IPAddress"]}:8082"}}'
     first = until(lambda: _value(stack, query), "a value", 60)
     until(lambda: (_value(stack, query) or 0) > first, "a larger value", 60)
-    assert _value(stack, query) <= stack.client_metrics()[OK]  # type: ignore[operator]
+    value = _value(stack, query)
+    assert value is not None
+    assert value <= stack.client_metrics()[OK]
 
 
 def test_prometheus_finds_every_replica(stack: Stack) -> None:

@@ -16,7 +16,7 @@ from unit.ending import Ended, RunCommand
 from unit.looping import Events, Loop
 
 # How long an example takes says nothing here, and no example is worth a file.
-settings.register_profile("unit", deadline=None, database=None, max_examples=60)
+settings.register_profile("unit", deadline=None, database=None, max_examples=40)
 settings.load_profile("unit")
 
 

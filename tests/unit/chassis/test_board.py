@@ -89,7 +89,7 @@ def test_merged_histograms_equal_the_whole(some: list[int], others: list[int]) -
         os.close(board.fd)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(rows, min_size=1, max_size=4))
 def test_totals(copies: list[list[int]]) -> None:
     """Counters and sums add up over the rows; of a gauge declared so, the largest counts."""
@@ -109,7 +109,7 @@ def test_rows_have_their_owners() -> None:
     assert sorted({CONTROL, RETIRED, FIRST_WORKER}) == [0, 1, 2]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(rows, min_size=4, max_size=4))
 def test_retire_keeps_what_was_counted(before: list[list[int]]) -> None:
     """After a worker is retired, all that was counted still is; only its share of sums of the living goes with it."""
@@ -135,7 +135,7 @@ def _goes_with_its_worker(metric: Metric) -> bool:
     return isinstance(metric, Internal) or (isinstance(metric, Gauge) and metric.across == "sum")
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(rows, rows, rows)
 def test_retire_again(kept: list[int], first: list[int], second: list[int]) -> None:
     """One row serves one worker after the other, and each one's counts are kept once."""

@@ -31,7 +31,7 @@ from stentor_chassis.listeners import Listeners, bind_tcp
 from stentor_chassis.logs import LogOptions
 from unit.chassis.example import SCHEMA
 told = json.loads(sys.argv[1])
-supervisor.BACKOFF_SECONDS, supervisor.START_ATTEMPTS = 0.01, 2
+supervisor.BACKOFF_SECONDS, supervisor.START_ATTEMPTS = 0.01, 1
 service = Service(
     name="an-example", version="1.2.3", schema=SCHEMA, worker_module="example_worker", reloads=told["reloads"]
 )
@@ -146,8 +146,8 @@ def test_life(start: Callable[..., Running], number: int, code: int) -> None:
 
 
 def test_admin_endpoint(start: Callable[..., Running]) -> None:
-    """The admin endpoint tells what the service is, which workers it has, and what they have counted."""
-    service = start()
+    """The admin endpoint tells what the service is, has and counts, also during a drain; a second signal ends that."""
+    service = start(DRAINS_LONG, drain_seconds=60.0)
     assert service.get("/readyz") == (200, "ready\n")
     assert service.get("/healthz") == (200, "ok\n")
     status = json.loads(service.get("/status")[1])
@@ -159,12 +159,11 @@ def test_admin_endpoint(start: Callable[..., Running]) -> None:
     metrics = service.get("/metrics")[1]
     for line in ("an_example_taken_total 20.0", "an_example_workers 2.0", "stentor_build_info{", 'process="worker1"'):
         assert line in metrics
+    _drains_and_can_be_hurried(service)
 
 
-def test_not_ready_while_draining(start: Callable[..., Running]) -> None:
-    """While it drains it is alive and not ready, and told a second time it ends at once."""
-    service = start(DRAINS_LONG, drain_seconds=60.0)
-    assert service.get("/readyz") == (200, "ready\n")
+def _drains_and_can_be_hurried(service: Running) -> None:
+    """Check that while it drains it is alive and not ready, and that told a second time it ends at once."""
     service.process.terminate()
     service.event("example.draining")
     assert service.get("/readyz") == (503, "not ready\n")
@@ -187,7 +186,7 @@ def test_workers_that_cannot_start(start: Callable[..., Running]) -> None:
     service = start("\n    raise SystemExit(3)\n")
     code, told = service.ended()
     assert code == COULD_NOT_START
-    assert "did not start in 2 attempts" in told
+    assert "did not start in 1 attempts" in told
     assert not service.find("example.ready")
 
 

@@ -10,13 +10,17 @@ from stentor_chassis import supervisor as supervisor_module
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_chassis.metrics import RestartReason
 from unit.chassis.example import ENDED, TAKEN
-from unit.chassis.team import DONE, FAILS, FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam
+from unit.chassis.team import DONE, FAILS, FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam, Team
 from unit.looping import Events, Loop, eventually
 
 
-def _stand_still_until_gone(pid: int) -> None:
-    """Keep the loop from running until a child has exited, as it happens when the machine is busy elsewhere."""
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+async def _stand_still_until_gone(team: Team) -> int:
+    """Keep the loop from running until the worker has exited, as it happens when the machine is busy elsewhere."""
+    while not (pids := team.supervisor.pids()):  # noqa: ASYNC110 - looked at in each turn of the loop
+        await asyncio.sleep(0)
+    (pid,) = pids.values()
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - that is the point
+    return pid
 
 
 def test_start(loop: Loop, team: NewTeam, events: Events) -> None:
@@ -133,8 +137,7 @@ def test_work_finished_in_no_time(loop: Loop, team: NewTeam) -> None:
     async def scenario() -> None:
         async with team(READY + DONE) as own:
             starting = asyncio.create_task(own.supervisor.start())
-            await eventually(own.supervisor.pids, "the worker to be started")
-            _stand_still_until_gone(own.supervisor.pids()["worker0"])
+            await _stand_still_until_gone(own)
             await starting
             await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 3)
             assert (own.restarts(), own.ready()) == ({}, 0)
@@ -149,9 +152,7 @@ def test_worker_lost_in_no_time(loop: Loop, team: NewTeam) -> None:
         dies_once = FIRST_STAYS.replace("read more; ", FAILS) + STAYS_ON
         async with team(dies_once) as own:
             starting = asyncio.create_task(own.supervisor.start())
-            await eventually(own.supervisor.pids, "the worker to be started")
-            lost = own.supervisor.pids()["worker0"]
-            _stand_still_until_gone(lost)
+            lost = await _stand_still_until_gone(own)
             await starting
             await eventually(lambda: own.supervisor.live_rows() and own.pids not in ([], [lost]), "a successor", 3)
             assert own.ready() == 1

@@ -7,7 +7,7 @@ import pytest
 
 from stentor_chassis import supervisor as supervisor_module
 from stentor_chassis.metrics import RestartReason
-from unit.chassis.team import MENDABLE, READY, STAYS_ON, WAITS, NewTeam
+from unit.chassis.team import FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam
 from unit.looping import Events, Loop, eventually
 
 
@@ -102,7 +102,8 @@ def test_drain_during_a_reload(loop: Loop, team: NewTeam) -> None:
     """A drain ends a reload that is under way, with the workers of both generations and without a warning."""
 
     async def scenario() -> None:
-        async with team(workers=2) as own:
+        second_waits = FIRST_STAYS + "[ $number = 0 ] || { " + WAITS + "}; " + STAYS_ON
+        async with team(second_waits, workers=2) as own:
             await own.supervisor.start()
             own.supervisor.reload()
             await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 1}, "half of the reload")

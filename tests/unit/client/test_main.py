@@ -167,21 +167,14 @@ def test_conversation() -> None:
             os.close(ours)
 
 
-def test_probe_counts_and_ends() -> None:
-    """A probe with a count ends when it is reached: with 0 if all was well, and not a byte on standard output."""
-    with LyingServer(honest) as server:
-        ended = run("stentor-client", "probe", "--target", server.target, *_quick("3"))
-    assert (ended.returncode, ended.stdout) == (0, b"")
-    assert b'"exchanges":3' in ended.stderr
-
-
-@pytest.mark.parametrize(("behaviour", "code"), [(None, 3), (flip, 5)], ids=["refused", "wrong"])
-def test_probe_exit_code(behaviour: Behaviour | None, code: int) -> None:
-    """A probe ends with the code of its worst outcome."""
+@pytest.mark.parametrize(("behaviour", "code"), [(honest, 0), (None, 3), (flip, 5)], ids=["well", "refused", "wrong"])
+def test_probe_that_ends(behaviour: Behaviour | None, code: int) -> None:
+    """A probe ends when its count is reached, with the code of its worst outcome, and writes nothing but its log."""
     with LyingServer(behaviour or honest) as server:
         target = server.target if behaviour else _refusing()
         ended = run("stentor-client", "probe", "--target", target, *_quick("2"))
     assert (code, b"") == (ended.returncode, ended.stdout)
+    assert b'"exchanges":2' in ended.stderr
 
 
 def _quick(count: str) -> list[str]:

@@ -15,13 +15,20 @@ from unit.ending import RunCommand, commands, identify
 SPARE_DESCRIPTORS = 100
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def few_descriptors() -> Iterator[int]:
     """Children begin with a low soft limit of descriptors, as most systems set it; yields the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     yield hard
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture(scope="module")
+def server(few_descriptors: int) -> Iterator[Server]:
+    """A server with the defaults, for tests that leave it as it is."""
+    with Server("--workers", "1") as server:
+        yield server
 
 
 @pytest.mark.parametrize(("command", "option"), commands(cli), ids=identify)
@@ -73,11 +80,10 @@ def test_more_connections_than_descriptors() -> None:
         assert named in ended.stderr
 
 
-def test_port_in_use(run_command: RunCommand) -> None:
+def test_port_in_use(run_command: RunCommand, server: Server) -> None:
     """A port that is taken ends with 3 and one line that names it."""
-    with Server("--workers", "1") as server:
-        port = str(server.address[1])
-        ended = run_command(cli, "serve", "--port", port, "--admin-port", "0")
+    port = str(server.address[1])
+    ended = run_command(cli, "serve", "--port", port, "--admin-port", "0")
     assert ended.code == COULD_NOT_START
     assert port in ended.line
 
@@ -113,11 +119,10 @@ def test_options_reach_the_workers(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
-def test_default_limit_of_connections(few_descriptors: int) -> None:
+def test_default_limit_of_connections(few_descriptors: int, server: Server) -> None:
     """Unless told, the server takes as many connections as the hard limit of descriptors has room for."""
-    with Server("--workers", "1") as server:
-        assert few_descriptors - SPARE_DESCRIPTORS == server.status()["config"]["max_connections"]
-        assert (few_descriptors,) * 2 == resource.prlimit(server.worker_pids()[0], resource.RLIMIT_NOFILE)
+    assert few_descriptors - SPARE_DESCRIPTORS == server.status()["config"]["max_connections"]
+    assert (few_descriptors,) * 2 == resource.prlimit(server.worker_pids()[0], resource.RLIMIT_NOFILE)
 
 
 def test_descriptors_suffice_for_the_limit(few_descriptors: int) -> None:
