@@ -138,6 +138,22 @@ def test_abandoned_bytes_are_not_sent(loop: Loop) -> None:
     loop.run(scenario())
 
 
+def test_bytes_that_went_unseen_are_sent(loop: Loop) -> None:
+    """What the kernel took without anything else happening counts as sent too when the connection is given up."""
+
+    async def scenario() -> None:
+        async with _connected() as pair:
+            await pair.connection.send(b"c" * (1 << 20))
+            waiting = pair.connection._transport.get_write_buffer_size
+            before, heard = waiting(), 0
+            while waiting() == before:
+                heard += len(await pair.peer.hear(4096))
+            await pair.connection.abandon(Outcome.TIMEOUT)
+            assert pair.account.sent_bytes == heard + len(await pair.peer.hear_all())
+
+    loop.run(scenario())
+
+
 def test_waiting_to_send_ends_with_the_connection(loop: Loop) -> None:
     """Who waits to send more is let go when the connection is lost, and the verdict tells."""
 

@@ -4,43 +4,28 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lying import Behaviour, LyingServer, add, close_early, flip, repeat_the_first, reset, stay_silent, truncate
-from stentor_chassis.board import Board
-from stentor_chassis.metrics import Schema
 from stentor_client import probe as probe_module
 from stentor_client.metrics import (
     ACTIVE,
-    EXCHANGES,
     LAST_SUCCESS,
     LATE,
-    LOST,
     OPENED,
     PHASE_DURATION,
     RECEIVED,
     RESPONSE_TIME,
-    SCHEMA,
     SENT,
     SERVICE_TIME,
     UP,
     Phase,
 )
 from stentor_client.outcomes import Outcome
-from stentor_client.probe import Probe, ProbeOptions
-from unit.looping import Events, Loop, eventually
-
-SIZES = [40, 3, 5000]
-
-
-def honest(connection: socket.socket) -> None:
-    """Answer in upper case until the client ends."""
-    for data in iter(lambda: connection.recv(65536), b""):
-        connection.sendall(data.upper())
+from unit.client.probing import SIZES, NewProbing, Probing, honest
+from unit.looping import Loop, eventually
 
 
 def echo(connection: socket.socket) -> None:
@@ -52,55 +37,6 @@ def echo(connection: socket.socket) -> None:
 def answer_once(connection: socket.socket) -> None:
     """Answer the first message, and end."""
     connection.sendall(connection.recv(65536).upper())
-
-
-class Probing:
-    """A probe of a target, what it counts, and what it logs."""
-
-    def __init__(self, target: str, board: Board, events: Events, first: int = 0, **changes: Any) -> None:
-        """Probe quickly and without end, but for what is changed."""
-        options = ProbeOptions(
-            target=target,
-            interval_seconds=0.002,
-            connection="persistent",
-            sizes=SIZES,
-            count=0,
-            timeout_seconds=5.0,
-            connect_timeout_seconds=5.0,
-            expect="upper",
-        )
-        self.row = board.row(1)
-        self.events = events
-        self.stop = asyncio.Event()
-        self.probe = Probe(replace(options, **changes), self.row, events.logger, self.stop, first)
-
-    def exchanges(self) -> dict[str, int]:
-        """Return how many exchanges ended, by outcome, without the outcomes that did not occur."""
-        counts = {str(outcome): self.row[SCHEMA.slot(EXCHANGES, outcome)] for outcome in Outcome}
-        return {outcome: count for outcome, count in counts.items() if count}
-
-    def lost(self) -> dict[str, int]:
-        """Return how many connections were lost, by outcome, without the outcomes that did not occur."""
-        counts = {str(outcome): self.row[SCHEMA.slot(LOST, outcome)] for outcome in LOST.values}
-        return {outcome: count for outcome, count in counts.items() if count}
-
-    def observed(self, metric: Any, value: str = "") -> int:
-        """Return how many observations a histogram has."""
-        first = SCHEMA.slot(metric, value)
-        return sum(self.row[first : first + metric.width - 1])
-
-    def __getitem__(self, metric: Any) -> int:
-        """Return a metric's value."""
-        return self.row[SCHEMA.slot(metric)]
-
-
-NewProbing = Callable[..., Probing]
-
-
-@pytest.fixture
-def probing(new_board: Callable[[Schema, int], Board], events: Events) -> NewProbing:
-    """Makes probes; to be called within the loop."""
-    return lambda target, **changes: Probing(target, new_board(SCHEMA, 2), events, **changes)
 
 
 def _probe(loop: Loop, probing: NewProbing, behaviour: Behaviour, **changes: Any) -> Probing:

@@ -116,7 +116,9 @@ def test_truncated_reply(sent: list[bytes], draw: st.DataObject, end: Outcome) -
     assert at == cut.offset
     assert exchange.reply[length : length + 1] == cut.expected[:1]
     assert cut.actual == b""
-    assert all((end, 0) == (verdict.outcome, verdict.offset) for verdict in verdicts[number + 1 :])
+    for message, verdict in zip(sent[number + 1 :], verdicts[number + 1 :], strict=True):
+        assert (end, 0) == (verdict.outcome, verdict.offset)
+        assert message.upper().startswith(verdict.expected)
 
 
 @given(messages, st.data())

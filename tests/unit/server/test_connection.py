@@ -198,6 +198,26 @@ def test_abort_counts_what_the_kernel_took(loop: Loop, serving: NewServing, even
     loop.run(scenario())
 
 
+def test_abort_counts_what_went_unseen(loop: Loop, serving: NewServing) -> None:
+    """What the kernel took since the last look at a slow reader counts as sent too when it is cut off."""
+
+    async def scenario() -> None:
+        async with serving() as server:
+            caller = await server.call("unix")
+            await server.stuff(caller, numbered("cut off"))
+            (connection,) = server.server.connections
+            before = connection._buffered()
+            heard = b""
+            while connection._buffered() == before:
+                heard += await caller.hear(4096)
+            connection.abort(CloseReason.IDLE_TIMEOUT)
+            heard += await caller.hear_all()
+            await server.until(lambda: server.active == 0, "the abort to be counted")
+            assert server.sent == len(heard)
+
+    loop.run(scenario())
+
+
 def test_progress_is_seen_between_chunks(loop: Loop, serving: NewServing) -> None:
     """A look at a slow reader that has read on moves bytes from waiting to sent, and counts as activity."""
 

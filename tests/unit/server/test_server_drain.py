@@ -112,7 +112,9 @@ def test_drain_waits_for_a_slow_reader(loop: Loop, serving: NewServing) -> None:
         async with serving(drain_timeout_seconds=60.0) as server:
             slow = await server.call("unix")
             said = await server.stuff(slow, numbered("slow"))
+            (connection,) = server.server.connections
             drain = asyncio.create_task(server.drain())
+            await server.until(lambda: server.server.now - connection.active_at > 2 * QUIET_SECONDS, "some quiet")
             assert said.upper() == await slow.hear_all()
             slow.connection.close()
             await drain
