@@ -182,7 +182,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def abort(self, reason: CloseReason) -> None:
         """End the connection at once."""
-        self._reason = self._reason or reason
+        if self._reason is not CloseReason.DRAIN:  # an orderly end that took too long is still that
+            self._reason = reason
         self._transport.abort()
 
     def eof_received(self) -> bool:
