@@ -62,7 +62,7 @@ def bind_tcp(host: str, port: int, copies: int, backlog: int) -> list[list[socke
     copies_of_sockets: list[list[socket.socket]] = [[] for _ in range(copies)]
     with contextlib.ExitStack() as unless_all_are_bound:
         for family, sockaddr in addresses:
-            _refuse_to_share(family, sockaddr)
+            _refuse_to_share(family, (sockaddr[0], port, *sockaddr[2:]))
             for sockets in copies_of_sockets:
                 listener = _bound(family, (sockaddr[0], port, *sockaddr[2:]), backlog)
                 unless_all_are_bound.enter_context(listener)
@@ -101,11 +101,16 @@ def _printable(listener: socket.socket) -> str:
 
 def _refuse_to_share(family: int, address: Address) -> None:
     """Raise where somebody listens already: with `SO_REUSEPORT` alone, two servers would quietly share a port."""
-    with _failing_to_listen(address), socket.socket(family, socket.SOCK_STREAM) as guard:
-        guard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT are no obstacle
-        if family == socket.AF_INET6:
-            guard.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    with _failing_to_listen(address), _stream_socket(family) as guard:
         guard.bind(address)
+
+
+def _stream_socket(family: int) -> socket.socket:
+    stream = socket.socket(family, socket.SOCK_STREAM)
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT are no obstacle
+    if family == socket.AF_INET6:
+        stream.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return stream
 
 
 @contextlib.contextmanager
@@ -118,12 +123,9 @@ def _failing_to_listen(address: Address) -> Iterator[None]:
 
 def _bound(family: int, address: Address, backlog: int) -> socket.socket:
     with _failing_to_listen(address):
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener = _stream_socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # inherited by what is accepted
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(address)
         listener.listen(backlog)
         listener.setblocking(False)
