@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from stentor_chassis.failure import INTERRUPTED, OK
-from stentor_chassis.options import Duration, Size, admin_options, group, log_options, option, run
+from stentor_chassis.options import admin_options, group, log_options, option, run
+from stentor_chassis.quantities import Duration, Size
 from stentor_client import __version__
 from stentor_client.target import TargetType
 

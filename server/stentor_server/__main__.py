@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-from stentor_chassis.options import Duration, Workers, admin_options, group, log_options, option, run
+from stentor_chassis.options import admin_options, group, log_options, option, run
+from stentor_chassis.processors import Workers
+from stentor_chassis.quantities import Duration
 from stentor_server import __version__
 
 NAME = "stentor-server"

@@ -1,33 +1,17 @@
 """Options, and the one place where a process exits."""
 
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from stentor_chassis import options
 from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
-from stentor_chassis.options import (
-    Duration,
-    Size,
-    Workers,
-    admin_options,
-    group,
-    log_options,
-    option,
-    usable_processors,
-)
+from stentor_chassis.options import admin_options, group, log_options, option
+from stentor_chassis.quantities import Size
 from unit.ending import RunCommand
-
-DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-SIZE_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def _command(*declare: Any, end: BaseException | int | None = None) -> click.Group:
@@ -44,90 +28,6 @@ def _command(*declare: Any, end: BaseException | int | None = None) -> click.Gro
     service = group("A service.", "1.2.3")
     service.command()(show)
     return service
-
-
-@given(st.integers(1, 8000), st.sampled_from([*DURATION_UNITS]))
-def test_duration(number: int, unit: str) -> None:
-    """A duration is a number and its unit, in seconds."""
-    assert pytest.approx(number * DURATION_UNITS[unit]) == Duration().convert(f"{number}{unit}", None, None)
-
-
-@given(st.floats(0.01, 1e6).map(lambda seconds: round(seconds, 3)))
-def test_duration_with_a_fraction(seconds: float) -> None:
-    """A duration may have a fraction, and one that was parsed already stays as it is."""
-    parsed = Duration().convert(f"{seconds:.3f}s", None, None)
-    assert seconds == parsed == Duration().convert(parsed, None, None)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    ["", "0", "0s", "0ms", "5", "s", "5 s", "-5s", "5d", "1e3s", ".5s", "5.s", "inf", "nan", "9999h", "9" * 400 + "s"],
-)
-def test_no_duration(wrong: str) -> None:
-    """What is no duration, or none that lasts, is refused with an example of what is wanted."""
-    with pytest.raises(click.BadParameter, match="is not a duration such as 250ms, 10s or 2m"):
-        Duration().convert(wrong, None, None)
-
-
-def test_duration_of_zero() -> None:
-    """Where 0 switches something off, it needs no unit, and may have one."""
-    for zero in ("0", "0s", "0ms", "0.0m"):
-        assert Duration(zero=True).convert(zero, None, None) == 0.0
-    assert Duration(zero=True).convert("5s", None, None) == 5.0
-    for wrong in ("", "00", "off", "-0"):
-        with pytest.raises(click.BadParameter, match="not a duration"):
-            Duration(zero=True).convert(wrong, None, None)
-
-
-@given(st.integers(0, 10**6), st.sampled_from([*SIZE_UNITS]))
-def test_size(number: int, unit: str) -> None:
-    """A size is a number and its unit, in bytes, and one that was parsed already stays as it is."""
-    size = Size().convert(f"{number}{unit}", None, None)
-    assert number * SIZE_UNITS[unit] == size == Size().convert(size, None, None)
-
-
-@pytest.mark.parametrize("wrong", ["", "KiB", "1KB", "1kib", "1 KiB", "-1", "1.5KiB", "0x10", "9" * 5000])
-def test_no_size(wrong: str) -> None:
-    """What is no size is refused with an example of what is wanted."""
-    with pytest.raises(click.BadParameter, match="not a size such as 64, 64KiB or 1MiB"):
-        Size().convert(wrong, None, None)
-
-
-def test_workers() -> None:
-    """Workers are a number from 1, or as many as the processors that may be used."""
-    assert tuple(Workers().convert(value, None, None) for value in ("1", "999", 3)) == (1, 999, 3)
-    assert usable_processors() == Workers().convert("auto", None, None)
-    for wrong in ("0", "1000", "-1", "two", "", "1.0"):
-        with pytest.raises(click.BadParameter, match="neither auto nor a number"):
-            Workers().convert(wrong, None, None)
-
-
-@pytest.mark.parametrize(
-    ("files", "processors"),
-    [
-        ({}, 3),
-        ({"cpu.max": "max 100000\n"}, 3),
-        ({"cpu.max": "250000 100000\n"}, 2),
-        ({"cpu.max": "900000 100000\n"}, 3),
-        ({"cpu.max": "50000 100000\n"}, 1),
-        ({"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"}, 3),
-        ({"cpu.cfs_quota_us": "200000\n", "cpu.cfs_period_us": "100000\n"}, 2),
-    ],
-    ids=str,
-)
-def test_usable_processors(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: dict[str, str], processors: int
-) -> None:
-    """Of three processors as many may be used as the container's limit leaves, and at least one."""
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-
-    def of_container(path: str, **how: Any) -> Any:
-        return open(tmp_path / os.path.basename(path), **how)
-
-    monkeypatch.setattr(options, "open", of_container, raising=False)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 2, 5})
-    assert processors == usable_processors()
 
 
 def test_flag_variable_and_default(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:

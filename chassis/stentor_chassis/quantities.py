@@ -1,0 +1,45 @@
+"""Values of options that have a unit: durations and sizes."""
+
+import re
+from typing import Any
+
+import click
+
+_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LONGEST_SECONDS = 366 * 86400.0
+_SIZE_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+class Duration(click.ParamType[float]):
+    """A length of time such as `250ms`, `10s`, `2m`; the value is in seconds."""
+
+    name = "duration"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        """`zero` lets `0` stand, for what it can switch off."""
+        self._zero = zero
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse, or fail with what is wanted."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value)
+        seconds = float(match[1]) * _DURATION_UNITS[match[2]] if match else 0.0
+        if (not seconds and not (self._zero and (match or value == "0"))) or seconds > _LONGEST_SECONDS:
+            self.fail(f"{value!r} is not a duration such as 250ms, 10s or 2m, up to a year", param, ctx)
+        return seconds
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes such as `64`, `64KiB`, `1MiB`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse, or fail with what is wanted."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d{1,12})(|B|KiB|MiB|GiB)", value)
+        if not match:
+            self.fail(f"{value!r} is not a size such as 64, 64KiB or 1MiB", param, ctx)
+        return int(match[1]) * _SIZE_UNITS[match[2]]
