@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import urllib.error
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from exposition import OPENER, Samples, scrape
@@ -33,11 +34,13 @@ def run(
 class Service:
     """A running service, its log read as it comes."""
 
-    def __init__(self, *arguments: str, log_fd: int, ready: str) -> None:
+    def __init__(
+        self, *arguments: str, log_fd: int, ready: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Start it; the block of `with` begins when it has logged the event `ready`."""
         self.process = subprocess.Popen(
             [f"{BIN}/{arguments[0]}", *arguments[1:], "--log-format", "json", "--admin-port", "0"],
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, **environment},
             text=True,
             stdout=subprocess.PIPE if log_fd == 1 else None,
             stderr=subprocess.PIPE if log_fd == 2 else None,
@@ -122,9 +125,10 @@ class Service:
 class Server(Service):
     """A `stentor-server serve` on a free port of loopback."""
 
-    def __init__(self, *options: str) -> None:
-        """Start it with these options."""
-        super().__init__("stentor-server", "serve", "--port", "0", *options, log_fd=1, ready="server.ready")
+    def __init__(self, *options: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Start it with these options, and this environment besides."""
+        command = ("stentor-server", "serve", "--port", "0")
+        super().__init__(*command, *options, log_fd=1, ready="server.ready", environment=environment)
 
     @property
     def target(self) -> str:

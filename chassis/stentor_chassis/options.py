@@ -1,4 +1,4 @@
-"""The command line: options that are flags and environment variables at once, and the one place a process exits."""
+"""The command line: options that are flag, environment variable and key of a file, and where a process exits."""
 
 import os
 import sys
@@ -11,6 +11,7 @@ from stentor_chassis.descriptors import fill_standard
 from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_FILE = "stentor_chassis.options.file"  # where a context keeps the path of the configuration file
 
 
 def option(flag: str, **attributes: Any) -> Callable[[Any], Any]:
@@ -22,8 +23,14 @@ def option(flag: str, **attributes: Any) -> Callable[[Any], Any]:
 
 def group(help_text: str, version: str) -> click.Group:
     """Return the group that a service's commands hang on."""
-    commands = click.Group(help=help_text, context_settings=_CONTEXT)
+    commands = _Commands(help=help_text, context_settings=_CONTEXT)
     return click.version_option(version, "-V", "--version", message="%(prog)s %(version)s")(commands)
+
+
+def wrong_value(name: str, message: str) -> click.BadParameter:
+    """Return the error to raise for the option `name` of the command that runs, where only that can judge the value."""
+    context = click.get_current_context()
+    return click.BadParameter(message, context, next(each for each in context.command.params if each.name == name))
 
 
 def admin_options(port: int) -> Callable[[Any], Any]:
@@ -69,10 +76,45 @@ def run(command: click.Command, name: str) -> NoReturn:
     sys.exit(code)
 
 
+class _Commands(click.Group):
+    """Commands that all take a configuration file, which one of them can share with the others."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, and to the command the option."""
+        declare = option(
+            "--config",
+            metavar="FILE",
+            is_eager=True,  # before the options that it has values for
+            expose_value=False,
+            callback=self._configure,
+            help="Read options from this TOML file; flags and variables go before it.",
+            show_default=False,
+        )
+        super().add_command(declare(cmd), name)
+
+    def _configure(self, context: click.Context, parameter: click.Parameter, path: str | None) -> None:
+        if path is None:
+            return
+        # Imported here, because most start without a file, and it takes time.
+        from stentor_chassis import config_file  # noqa: PLC0415
+
+        try:
+            context.default_map = config_file.read(path, context.command, self.commands.values())
+        except OSError as error:
+            raise click.BadParameter(f"{path!r}: {error.strerror}", context, parameter) from error
+        except config_file.WrongFileError as error:
+            raise click.BadParameter(f"{path!r}: {error}", context, parameter) from error
+        context.meta[_FILE] = path
+
+
 def _say(name: str, error: click.ClickException) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context and isinstance(error, click.BadParameter) and error.param:
+        source = context.get_parameter_source(error.param.name)
+        if source is click.ParameterSource.DEFAULT_MAP:
+            error.param_hint = f"{error.param.get_error_hint(context)} in {context.meta[_FILE]!r}"
     message = " ".join(error.format_message().split())
-    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else name
-    print(f"{command}: {message}", file=sys.stderr)
+    print(f"{context.command_path if context else name}: {message}", file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from stentor_chassis.options import admin_options, group, log_options, option, run
+from stentor_chassis.options import admin_options, group, log_options, option, run, wrong_value
 from stentor_chassis.processors import Workers
 from stentor_chassis.quantities import Duration
 from stentor_server import __version__
@@ -62,9 +62,10 @@ def serve(**options: Any) -> int:
 
     most_connections = _raise_descriptor_limit() - _SPARE_DESCRIPTORS
     if not 1 <= (options["max_connections"] or 1) <= most_connections:
-        raise click.UsageError(
-            f"--max-connections (STENTOR_MAX_CONNECTIONS) can be {max(0, most_connections)} at the most: the limit of "
-            f"file descriptors (ulimit -n), less {_SPARE_DESCRIPTORS}"
+        raise wrong_value(
+            "max_connections",
+            f"there can be {max(0, most_connections)} at the most: the limit of file descriptors (ulimit -n), "
+            f"less {_SPARE_DESCRIPTORS}",
         )
     service = Service(
         name=NAME, version=__version__, schema=SCHEMA, worker_module="stentor_server.worker", settle=settle

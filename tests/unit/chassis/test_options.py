@@ -3,14 +3,17 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
 from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
-from stentor_chassis.options import admin_options, group, log_options, option
-from stentor_chassis.quantities import Size
+from stentor_chassis.network import Network
+from stentor_chassis.options import admin_options, group, log_options, option, wrong_value
+from stentor_chassis.processors import Workers
+from stentor_chassis.quantities import Duration, Size
 from unit.ending import RunCommand
 
 
@@ -30,13 +33,203 @@ def _command(*declare: Any, end: BaseException | int | None = None) -> click.Gro
     return service
 
 
-def test_flag_variable_and_default(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The flag goes before the variable, and the variable before the default."""
+# An option of every kind: what it is declared with; then as flags, as variable and as line of the file, each with a
+# value of its own; and the values that come of these, and of none.
+KINDS = [
+    (
+        option("--some-size", type=Size(), default="1KiB", help="A size."),
+        (["--some-size", "4KiB"], "3KiB", 'some-size = "2KiB"'),
+        (4096, 3072, 2048, 1024),
+    ),
+    (
+        option("--some-size", type=Size(), help="A size."),
+        (["--some-size", "4"], "3", "some-size = 2"),
+        (4, 3, 2, None),
+    ),
+    (
+        option("--count", type=click.IntRange(0, 9), default=1, help="A count."),
+        (["--count", "4"], "3", "count = 2"),
+        (4, 3, 2, 1),
+    ),
+    (
+        option("--workers", type=Workers(), default=1, help="Workers."),
+        (["--workers", "4"], "3", "workers = 2"),
+        (4, 3, 2, 1),
+    ),
+    (
+        option("--timeout", type=Duration(), default="1s", help="A duration."),
+        (["--timeout", "4s"], "3s", 'timeout = "2s"'),
+        (4.0, 3.0, 2.0, 1.0),
+    ),
+    (
+        option("--transform", type=click.Choice(["a", "b", "c", "d"]), default="a", help="A choice."),
+        (["--transform", "d"], "c", 'transform = "b"'),
+        ("d", "c", "b", "a"),
+    ),
+    (
+        option("--host", default="a", help="A text."),
+        (["--host", "d"], "c", 'host = "b"'),
+        ("d", "c", "b", "a"),
+    ),
+    (
+        option("--closed", is_flag=True, help="A switch."),
+        (["--closed"], "0", "closed = true"),
+        (True, False, True, False),
+    ),
+    (
+        option("--allow", type=Network(), multiple=True, help="Networks."),
+        (["--allow", "10.4.0.0/16", "--allow", "::4"], "10.3.0.0/16,::3", 'allow = ["10.2.0.0/16", "::2"]'),
+        (("10.4.0.0/16", "::4/128"), ("10.3.0.0/16", "::3/128"), ("10.2.0.0/16", "::2/128"), ()),
+    ),
+    (
+        option("--allow", type=Network(), multiple=True, default=["::1"], help="Networks."),
+        (["--allow", "::4"], "::3", 'allow = "::2"'),
+        (("::4/128",), ("::3/128",), ("::2/128",), ("::1/128",)),
+    ),
+]
+
+
+@pytest.mark.parametrize(("declare", "given", "values"), KINDS)
+def test_precedence(
+    run_command: RunCommand,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    declare: Any,
+    given: tuple[list[str], str, str],
+    values: tuple[Any, Any, Any, Any],
+) -> None:
+    """The flag goes before the variable, that before the file, and that before the default, for every kind of value."""
+    service = _command(declare)
+    flags, variable, line = given
+    path = tmp_path / "stentor.toml"
+    path.write_text(line)
+    from_flag, from_variable, from_file, default = values
+    name = flags[0].removeprefix("--").replace("-", "_")
+    config = ["--config", str(path)]
+
+    def shown(*arguments: str) -> Any:
+        return eval(run_command(service, "show", *arguments).out)[name]
+
+    assert default == shown()
+    assert from_file == shown(*config)
+    monkeypatch.setenv(f"STENTOR_{name.upper()}", variable)
+    assert from_variable == shown(*config) == shown()
+    assert from_flag == shown(*config, *flags) == shown(*flags, *config) == shown(*flags)
+    monkeypatch.setenv(f"STENTOR_{name.upper()}", "")
+    assert from_file == shown(*config)
+
+
+def test_file_named_by_variable(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The file can be named by its variable; the flag goes before it, and no other file is read then."""
     service = _command(option("--some-size", type=Size(), default="1KiB", help="A size."))
-    assert run_command(service, "show").out == "{'some_size': 1024}\n"
-    monkeypatch.setenv("STENTOR_SOME_SIZE", "2KiB")
-    assert run_command(service, "show").out == "{'some_size': 2048}\n"
-    assert run_command(service, "show", "--some-size", "3KiB").out == "{'some_size': 3072}\n"
+    (tmp_path / "stentor.toml").write_text("some-size = 5")
+    monkeypatch.setenv("STENTOR_CONFIG", str(tmp_path / "stentor.toml"))
+    assert run_command(service, "show").out == "{'some_size': 5}\n"
+    monkeypatch.setenv("STENTOR_CONFIG", str(tmp_path / "nothing.toml"))
+    assert run_command(service, "show", "--config", str(tmp_path / "stentor.toml")).out == "{'some_size': 5}\n"
+
+
+def test_file_of_several_commands(run_command: RunCommand, tmp_path: Path) -> None:
+    """Commands share a file; each takes what it has an option for."""
+    service = _command(option("--some-size", type=Size(), default="1KiB", help="A size."))
+
+    @service.command()
+    @option("--count", type=int, help="A count.")
+    def other(count: int) -> None:
+        print(count)
+
+    path = tmp_path / "stentor.toml"
+    path.write_text("some-size = 2\ncount = 3")
+    assert run_command(service, "show", "--config", str(path)).out == "{'some_size': 2}\n"
+    assert run_command(service, "other", "--config", str(path)).out == "3\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file or directory"),
+        ("", "Is a directory"),
+        ("some-size = \n", "not TOML: Invalid value (at line 1, column 13)"),
+        ("[show]", "'show' is a table"),
+        ("size = 1", "'size' is no option of any command; did you mean 'some-size'?"),
+        ("some_size = 1", "did you mean 'some-size'?"),
+        ("config = 'x'", "'config' cannot be set in the file itself"),
+    ],
+)
+def test_wrong_file(
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, message: str
+) -> None:
+    """A file that cannot be used ends with 2 and one line that names option, variable, file and what is wrong."""
+    service = _command(option("--some-size", type=Size(), default="1KiB", help="A size."))
+    path = tmp_path / "a file"
+    if text:
+        path.write_text(text)
+    elif text is not None:
+        path.mkdir()
+    by_flag = run_command(service, "show", "--config", str(path))
+    monkeypatch.setenv("STENTOR_CONFIG", str(path))
+    by_variable = run_command(service, "show")
+    for ended in (by_flag, by_variable):
+        assert ended.code == USAGE
+        for named in ("a-service show", "--config", "STENTOR_CONFIG", repr(str(path)), message):
+            assert named in ended.line
+
+
+def test_wrong_value_in_the_file(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A wrong value names the file where it came from there, and only then."""
+    service = _command(
+        option("--some-size", type=Size(), default="1KiB", help="A size."),
+        option("--allow", type=Network(), multiple=True, help="Networks."),
+    )
+    path = tmp_path / "stentor.toml"
+    config = ["--config", str(path)]
+    for line, flag in (("some-size = 0.5", "--some-size"), ('allow = ["::1", "::1/8"]', "--allow")):
+        path.write_text(line)
+        ended = run_command(service, "show", *config)
+        assert ended.code == USAGE
+        variable = "STENTOR_" + flag.strip("-").replace("-", "_").upper()
+        assert ended.line.startswith(
+            f"a-service show: Invalid value for '{flag}' (env var: '{variable}') in '{path}': '"
+        )
+    assert str(path) not in run_command(service, "show", *config, "--some-size", "large").line
+    assert str(path) not in run_command(service, "show", *config, "--allow", "large").line
+    monkeypatch.setenv("STENTOR_ALLOW", "large")
+    assert str(path) not in run_command(service, "show", *config).line
+
+
+def test_wrong_value_by_the_command(run_command: RunCommand, tmp_path: Path) -> None:
+    """A command can refuse a value as a type does, with the same names in the line."""
+
+    def refuse(**_: Any) -> None:
+        raise wrong_value("some_size", "too large for today")
+
+    service = group("A service.", "1")
+    service.command()(option("--some-size", type=Size(), help="A size.")(refuse))
+    path = tmp_path / "stentor.toml"
+    path.write_text("some-size = 5")
+    begin = "a-service refuse: Invalid value for '--some-size' (env var: 'STENTOR_SOME_SIZE')"
+    assert run_command(service, "refuse", "--some-size", "5").line == f"{begin}: too large for today"
+    ended = run_command(service, "refuse", "--config", str(path))
+    assert (ended.code, ended.line) == (USAGE, f"{begin} in '{path}': too large for today")
+
+
+def test_help_with_a_file(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Help shows the defaults as the file that stands before it has them, and asks for none that the variable names."""
+    service = _command(
+        option("--some-size", type=Size(), default="1KiB", help="A size."),
+        option("--allow", type=Network(), multiple=True, help="Networks."),
+    )
+    path = tmp_path / "stentor.toml"
+    path.write_text('some-size = 7\nallow = ["::1", "::2"]')
+    ended = run_command(service, "show", "--config", str(path), "--help")
+    assert ended.code == 0
+    assert "default: 7]" in ended.out
+    assert "default: ::1, ::2]" in " ".join(ended.out.split())
+    monkeypatch.setenv("STENTOR_CONFIG", str(tmp_path / "nothing.toml"))
+    ended = run_command(service, "show", "--help")
+    assert (ended.code, ended.err) == (0, "")
+    for shown in ("--config FILE", "STENTOR_CONFIG", "default: 1KiB]"):
+        assert shown in ended.out
 
 
 def test_help(run_command: RunCommand) -> None:

@@ -58,13 +58,19 @@ def test_help_names_every_option(run_command: RunCommand, command: click.Command
         ("--log-format", "xml"),
     ],
 )
-def test_wrong_value(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, flag: str, value: str) -> None:
-    """A wrong value, by flag or by variable, ends with 2 and one line that names both and the value."""
+def test_wrong_value(
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flag: str, value: str
+) -> None:
+    """A wrong value, by flag, variable or file, ends with 2 and one line that names them and the value."""
     variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
     by_flag = run_command(cli, "serve", flag, value)
+    path = tmp_path / "stentor.toml"
+    path.write_text(f'{flag.removeprefix("--")} = "{value}"')
+    by_file = run_command(cli, "serve", "--config", str(path))
+    assert repr(str(path)) in by_file.line
     monkeypatch.setenv(variable, value)
     by_variable = run_command(cli, "serve")
-    for ended in (by_flag, by_variable):
+    for ended in (by_flag, by_file, by_variable):
         assert ended.code == USAGE
         assert flag in ended.line
         assert variable in ended.line
