@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -62,13 +62,19 @@ class Control:
     """Runs one service from start to exit."""
 
     def __init__(
-        self, service: Service, options: ControlOptions, listeners: Listeners, config: Mapping[str, Any]
+        self,
+        service: Service,
+        options: ControlOptions,
+        listeners: Listeners,
+        config: Mapping[str, Any],
+        inherited: Sequence[int] = (),
     ) -> None:
-        """`config` is what workers are told and `/status` shows; it must be plain data."""
+        """`config` is what workers are told and `/status` shows, plain data; they also inherit these descriptors."""
         self._service = service
         self._options = options
         self._listeners = listeners
         self._config = dict(config)
+        self._inherited = inherited
         self._phase = Phase.STARTING
         self.finished = False  # set when the workers ended by themselves, their work done
         self._started = time.time()
@@ -158,6 +164,7 @@ class Control:
             rows=self.board.rows,
             board_fd=self.board.fd,
             listener_fds=self._listeners.of_worker(worker),
+            inherited_fds=list(self._inherited),
             log=self._options.log,
             options=self._config,
         )

@@ -4,10 +4,13 @@ import contextlib
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 from stentor_chassis.failure import COULD_NOT_START, Failure
+
+# What the kernel holds for a peer that does not read, beyond what that peer has room for: otherwise some megabytes.
+UNSENT_BYTES = 128 * 1024
 
 Address = tuple[Any, ...]  # host and port, for IPv6 also flow and scope
 
@@ -43,21 +46,17 @@ class Listeners:
         self.close()
 
 
-def bind_tcp(host: str, port: int, copies: int, backlog: int) -> list[list[socket.socket]]:
-    """Return one list of listening sockets per worker, one socket in it per address that `host` resolves to.
+def bind_tcp(hosts: Sequence[str], port: int, copies: int, backlog: int) -> list[list[socket.socket]]:
+    """Return one list of listening sockets per worker, one socket in it per address that `hosts` resolve to.
 
     With `SO_REUSEPORT` the kernel spreads connections over the copies; each copy's queue outlives the worker that
     serves it. Port 0 takes a free port, the same one for all copies and addresses.
 
     Raises:
-        Failure: the name does not resolve, or an address cannot be bound.
+        Failure: a name does not resolve, or an address cannot be bound.
 
     """
-    try:
-        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (socket.gaierror, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, socket.gaierror) else "it is no host name"
-        raise Failure(COULD_NOT_START, f"cannot resolve the host to listen on, {host!r}: {reason}") from error
+    resolved = [found for host in hosts for found in _resolve(host, port)]
     addresses = list(dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in resolved))
     copies_of_sockets: list[list[socket.socket]] = [[] for _ in range(copies)]
     with contextlib.ExitStack() as unless_all_are_bound:
@@ -88,6 +87,14 @@ def bind_unix(path: str, backlog: int) -> socket.socket:
         listener.close()
         raise Failure(COULD_NOT_START, f"cannot listen on the Unix socket {path}: {error.strerror or error}") from error
     return listener
+
+
+def _resolve(host: str, port: int) -> list[Any]:
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else "it is no host name"
+        raise Failure(COULD_NOT_START, f"cannot resolve the host to listen on, {host!r}: {reason}") from error
 
 
 def _printable(listener: socket.socket) -> str:
@@ -125,7 +132,10 @@ def _bound(family: int, address: Address, backlog: int) -> socket.socket:
     with _failing_to_listen(address):
         listener = _stream_socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # inherited by what is accepted
+        # What follows is inherited by what is accepted.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         listener.bind(address)
         listener.listen(backlog)
         listener.setblocking(False)

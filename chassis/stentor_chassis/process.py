@@ -58,7 +58,7 @@ class WorkerProcess:
         self._lifeline, theirs = socket.socketpair()
         try:
             with theirs:
-                inherited = [assignment.board_fd, *assignment.listener_fds]
+                inherited = [assignment.board_fd, *assignment.listener_fds, *assignment.inherited_fds]
                 # The mask is inherited: until the child can ignore these, they wait.
                 mask = signal.pthread_sigmask(signal.SIG_BLOCK, CONTROLS_AFFAIR)
                 try:

@@ -37,6 +37,7 @@ class Assignment:
     rows: int
     board_fd: int
     listener_fds: list[int]
+    inherited_fds: list[int]
     log: LogOptions
     options: dict[str, Any]
 
@@ -58,7 +59,9 @@ class Worker:
         self.options = assignment.options
         self.listeners = [socket.socket(fileno=fd) for fd in assignment.listener_fds]
         self.board = board
+        self.row_number = assignment.row
         self.row = board.row(assignment.row)
+        self.inherited = assignment.inherited_fds  # what the service itself shares with its workers
         self.log = log
         self.stop = stop
         self._lifeline = lifeline

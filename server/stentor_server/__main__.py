@@ -3,95 +3,96 @@
 import stentor_chassis.terminable  # noqa: F401 - first, before what takes time to import
 
 # isort: split
-import resource
-from dataclasses import asdict
+from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import click
 
-from stentor_chassis.options import admin_options, group, log_options, option, run, wrong_value
+from stentor_chassis.network import Network
+from stentor_chassis.options import admin_options, group, log_options, option, run
 from stentor_chassis.processors import Workers
 from stentor_chassis.quantities import Duration
 from stentor_server import __version__
 
 NAME = "stentor-server"
-_SPARE_DESCRIPTORS = 100  # for all that is not a connection
-_MOST_DESCRIPTORS = 1_000_000  # where the system sets no limit
+_OR_NEVER = Duration(zero=True)
 
 cli = group("Upper-case every byte received over TCP and stream it back.", __version__)
 
 
-def _listen_options(command: Any) -> Any:
-    for declare in (
-        option("--transform", type=click.Choice(["upper", "echo"]), default="upper", help="What happens to the bytes."),
-        option("--port", type=click.IntRange(0, 65535), default=8080, help="Exchange port; 0 takes a free one."),
-        option("--host", default="127.0.0.1", help="Address, or name, of the exchange port."),
-    ):
-        command = declare(command)
-    return command
+def _all(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Declare several options, in the order in which the help shows them."""
+    return lambda command: reduce(lambda declared, declare: declare(declared), reversed(options), command)
+
+
+_exchange_options = _all(
+    option("--host", default="127.0.0.1", help="Addresses, or names, of the exchange port, separated by commas."),
+    option("--port", type=click.IntRange(0, 65535), default=8080, help="Exchange port; 0 takes a free one."),
+    option("--unix", metavar="PATH", help="Listen on this Unix socket as well: without TLS, PROXY or --allow."),
+    option("--transform", type=click.Choice(["upper", "echo"]), default="upper", help="What happens to the bytes."),
+    option("--tls-cert", metavar="FILE", help="Speak TLS, with this certificate and what is needed to trust it (PEM)."),
+    option("--tls-key", metavar="FILE", help="Its private key; where it is not given, it is in the same file."),
+    option(
+        "--proxy-protocol",
+        type=click.Choice(["off", "v1", "v2", "any"]),
+        default="off",
+        help="Every connection begins with a PROXY header of this version.",
+    ),
+)
+_limit_options = _all(
+    option(
+        "--max-connections",
+        type=click.IntRange(1),
+        help="Connections open at once, over all workers; more are refused.  [default: what the file-descriptor limit "
+        "has room for]",
+        show_default=False,
+    ),
+    option("--max-connections-per-address", type=click.IntRange(1), help="Of these, from one client address."),
+    option("--allow", type=Network(), multiple=True, help="Client addresses that may connect; may be repeated."),
+    option("--backlog", type=click.IntRange(1, 65535), default=4096, help="Connections that may wait to be accepted."),
+    option("--idle-timeout", type=_OR_NEVER, default="10m", help="Close what moved no byte for this long; 0: never."),
+    option(
+        "--write-timeout",
+        type=_OR_NEVER,
+        default="1m",
+        help="Close a peer that reads none of the answers that wait for it for this long; 0: never.",
+    ),
+    option(
+        "--half-close-timeout",
+        type=_OR_NEVER,
+        default="1m",
+        help="Close a peer that has ended its side and not read all its answers after this long; 0: never.",
+    ),
+    option("--max-age", type=_OR_NEVER, default="0", help="End a connection in order after this long; 0: never."),
+    option("--drain-timeout", type=Duration(), default="8s", help="How long a stop may wait for open connections."),
+)
+_trust_options = _all(
+    option("--tls-client-ca", metavar="FILE", help="Take only clients with a certificate of these authorities (PEM)."),
+    option("--proxy-from", type=Network(), multiple=True, help="Proxies whose PROXY headers count; may be repeated."),
+)
 
 
 @cli.command()
-@_listen_options
-@option("--unix", metavar="PATH", help="Listen on this Unix socket as well.", show_default=False)
+@_exchange_options
+@_trust_options
 @option("--workers", type=Workers(), default="auto", help="Data processes; auto: one per usable processor.")
-@option(
-    "--max-connections",
-    type=click.IntRange(1),
-    help="Connections open at once, over all workers; more are refused.  [default: from the file-descriptor limit]",
-    show_default=False,
-)
-@option("--backlog", type=click.IntRange(1, 65535), default=4096, help="Connections that may wait to be accepted.")
-@option(
-    "--idle-timeout", type=Duration(zero=True), default="10m", help="Close what moved no byte for this long; 0: never."
-)
-@option("--drain-timeout", type=Duration(), default="8s", help="How long a stop may wait for open connections.")
+@_limit_options
 @admin_options(8081)
 @log_options
 def serve(**options: Any) -> int:
-    """Serve until SIGTERM; SIGHUP replaces the workers one by one.
+    """Serve until SIGTERM; SIGHUP replaces the workers one by one, and reads the TLS files anew.
 
     Example: stentor-server serve --port 8080 --workers 2
     """
     # Imported here, so that --help and health checks start in no time.
-    from stentor_chassis.control import Control, ControlOptions, Service
-    from stentor_chassis.listeners import Listeners, bind_tcp, bind_unix
-    from stentor_chassis.logs import LogOptions
-    from stentor_server.metrics import SCHEMA, settle
-    from stentor_server.server import ServerOptions
+    from stentor_server.service import serve as run_service
 
-    most_connections = _raise_descriptor_limit() - _SPARE_DESCRIPTORS
-    if not 1 <= (options["max_connections"] or 1) <= most_connections:
-        raise wrong_value(
-            "max_connections",
-            f"there can be {max(0, most_connections)} at the most: the limit of file descriptors (ulimit -n), "
-            f"less {_SPARE_DESCRIPTORS}",
-        )
-    service = Service(
-        name=NAME, version=__version__, schema=SCHEMA, worker_module="stentor_server.worker", settle=settle
-    )
-    control_options = ControlOptions(
-        workers=options["workers"],
-        drain_seconds=options["drain_timeout"],
-        admin_host=options["admin_host"],
-        admin_port=options["admin_port"],
-        log=LogOptions(level=options["log_level"], format=options["log_format"], fd=1),
-    )
-    server_options = ServerOptions(
-        transform=options["transform"],
-        backlog=options["backlog"],
-        max_connections=options["max_connections"] or most_connections,
-        idle_timeout_seconds=options["idle_timeout"],
-        drain_timeout_seconds=options["drain_timeout"],
-    )
-    per_worker = bind_tcp(options["host"], options["port"], options["workers"], options["backlog"])
-    shared = [bind_unix(options["unix"], options["backlog"])] if options["unix"] else []
-    with Listeners(per_worker, shared) as listeners:
-        return Control(service, control_options, listeners, asdict(server_options)).run()
+    return run_service(NAME, __version__, options)
 
 
 @cli.command()
-@_listen_options
+@_exchange_options
 @admin_options(8081)
 @option("--timeout", type=Duration(), default="2s", help="How long the exchange may take.")
 def health(**options: Any) -> int:
@@ -103,14 +104,6 @@ def health(**options: Any) -> int:
 
     check(**options)
     return 0
-
-
-def _raise_descriptor_limit() -> int:
-    """Raise this process's limit of file descriptors, which the workers inherit, as far as it goes; return it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    hard = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
 
 
 def main() -> None:

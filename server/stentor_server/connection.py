@@ -1,28 +1,23 @@
 """One connection: the way of a byte from the peer, through the transform, and back."""
 
-import asyncio
+import fcntl
+import socket
+import struct
+import termios
 import time
-from enum import Enum
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from os import close, readv, write
 from typing import TYPE_CHECKING
 
 from stentor_chassis.histogram import NANOSECONDS
-from stentor_server.metrics import (
-    READ_PAUSES,
-    RECEIVED,
-    SCHEMA,
-    SENT,
-    UNSENT,
-    WRITE_BUFFER,
-    CloseReason,
-)
+from stentor_server.acceptor import Address
+from stentor_server.metrics import READ_PAUSES, RECEIVED, SCHEMA, SENT, UNSENT, WRITE_BUFFER, CloseReason
+from stentor_server.poller import PEER_ENDED, READABLE, WRITABLE
+from stentor_server.transform import translate
 
 if TYPE_CHECKING:
     from stentor_server.server import Server
-
-# A peer this far behind with reading is not read from until it has caught up to the lower mark. Both are set, because
-# uvloop's own lower mark is 16 bytes.
-WRITE_HIGH_BYTES = 64 * 1024
-WRITE_LOW_BYTES = 16 * 1024
 
 _RECEIVED = SCHEMA.slot(RECEIVED)
 _SENT = SCHEMA.slot(SENT)
@@ -30,193 +25,236 @@ _UNSENT = SCHEMA.slot(UNSENT)
 _WRITE_BUFFER = SCHEMA.slot(WRITE_BUFFER)
 _READ_PAUSES = SCHEMA.slot(READ_PAUSES)
 
-
-class Stage(Enum):
-    """How far a connection has come."""
-
-    NEW = 1
-    OPEN = 2
-    LEAVING = 3  # the server has ended its side, and waits for the peer to end its own
-    GONE = 4
+_NOTHING = memoryview(b"")
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, see socket(7)
 
 
-class Connection(asyncio.BufferedProtocol):
-    """Answers everything it receives, in order; holds no more than the write limit and one chunk for a slow reader.
+class Connection:
+    """Answers everything it receives, in order.
 
-    After every call the worker's row balances: received = sent + unsent + what waits in transports.
+    While a part of an answer waits for the peer to read, no more is read from the peer: so a connection never holds
+    more than one chunk. After every call the worker's row balances: received = sent + unsent + what waits.
     """
 
     __slots__ = (
-        "_buffered",
-        "_is_closing",
         "_kept",
-        "_opened",
-        "_peer",
+        "_poller",
+        "_proxy",
+        "_queued",
         "_reason",
         "_received",
         "_row",
         "_server",
-        "_transport",
+        "_slow",
         "_unsent",
-        "_write",
+        "_waiting",
         "active_at",
+        "client",
+        "ended_at",
+        "fd",
         "left_at",
-        "stage",
+        "opened_at",
     )
 
-    def __init__(self, server: "Server") -> None:
-        """Belong to `server`, whose buffer, row and clock all its connections share."""
+    def __init__(self, server: "Server", stream: socket.socket, client: Address, proxy: Address = ()) -> None:
+        """Serve an accepted socket of `client`, whose connection a proxy may have passed on."""
         self._server = server
+        self._poller = server.poller
         self._row = server.row
+        stream.setblocking(False)
+        self.fd = stream.detach()  # the number is all that is needed, and smaller
+        self.client = client
+        self._proxy = proxy
+        self.opened_at = time.monotonic()
+        self.active_at = self.opened_at  # when the last byte moved, in either direction
+        self.ended_at = 0.0  # when the peer was seen to have ended its side with answers still waiting
+        self.left_at = 0.0  # when the server ended its side
         self._received = 0
-        self._kept = 0  # bytes that waited in the transport at the last look
         self._unsent = 0
+        self._waiting = _NOTHING  # what the kernel has not taken yet
+        self._kept = 0  # how many received bytes wait in it
+        self._queued = 0  # what the kernel's own queue held at the last look
+        self._slow = False  # whether something waits, or the server has left
         self._reason: CloseReason | None = None
-        self.stage = Stage.NEW
-        self.active_at = 0.0
-        self.left_at = 0.0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvloop and asyncio give a Transport
-        """Begin, or refuse."""
-        server = self._server
-        rejection = server.rejection()
-        if rejection is not None:
-            transport.abort()
-            server.reject(rejection, _printable_peer(transport))
-            return
-        self._transport = transport
-        # Looked up once: these are called for every chunk.
-        self._write = transport.write
-        self._buffered = transport.get_write_buffer_size
-        self._is_closing = transport.is_closing
-        transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
-        self._peer = _printable_peer(transport)
-        self._opened = time.perf_counter_ns()
-        self.active_at = server.now
-        self.stage = Stage.OPEN
-        server.admit(self)
+    def ready(self, events: int) -> None:
+        """Answer one chunk; the hot path.
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
-        """Read into the buffer that all connections of the worker share: one chunk is answered before the next."""
-        return self._server.buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Answer one chunk.
-
-        uvloop tries the write at once, so mostly nothing is kept and the buffer is free again. Where the transport
-        kept some, it holds a view of the buffer, and the buffer is its own from then on.
+        All connections of a worker read into the same buffer: each chunk is done with before the next is read.
         """
-        server = self._server
-        row = self._row
-        row[_RECEIVED] += nbytes
+        if self._slow:
+            self._ready_slowly(events)
+            return
+        server, row = self._server, self._row
+        try:
+            nbytes = readv(self.fd, server.buffers)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.abort(CloseReason.RESET)
+            return
+        if not nbytes:
+            self.close(CloseReason.EOF)
+            return
+        self.active_at = self._poller.now
         self._received += nbytes
-        self.active_at = server.now
+        row[_RECEIVED] += nbytes
         chunk = server.buffer[:nbytes]
-        if self._kept or self.stage is not Stage.OPEN:
-            self._answer_slow_reader(chunk)
-            return
-        server.transform(chunk)
-        self._write(chunk)
-        if self._buffered() or self._is_closing():
-            self._fall_behind(nbytes)
-        else:
-            row[_SENT] += nbytes
-
-    def _fall_behind(self, nbytes: int) -> None:
-        if self._is_closing():  # the write failed: nothing of the chunk went, and connection_lost() follows
+        translate(chunk, server.table, inplace=True)
+        try:
+            sent = write(self.fd, chunk)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
             self._lose(nbytes)
+            self.abort(CloseReason.RESET)
             return
-        self._server.renew_buffer()
-        self._keep(nbytes)
+        row[_SENT] += sent
+        if sent != nbytes:
+            self._fall_behind(chunk[sent:], nbytes - sent)
 
-    def _answer_slow_reader(self, chunk: memoryview) -> None:
-        if self.stage is Stage.LEAVING:  # came after the server's FIN
-            self._lose(len(chunk))
+    def _fall_behind(self, rest: memoryview, kept: int) -> None:
+        """Keep a copy of what the kernel did not take, and read no more until it has."""
+        self._waiting = memoryview(bytes(rest))
+        self._kept = kept
+        self._slow = True
+        self._row[_WRITE_BUFFER] += kept
+        self._row[_READ_PAUSES] += 1
+        self._queued = 0
+        self._poller.rewatch(self.fd, WRITABLE | PEER_ENDED)
+
+    def _ready_slowly(self, events: int) -> None:
+        if not self._waiting:
+            self._drop()
             return
-        self._server.transform(chunk)
-        self._write(bytes(chunk))  # it will wait: a copy of the right size, instead of giving up a whole buffer
-        self._keep(len(chunk))
+        if events & PEER_ENDED and not self.ended_at:
+            self.ended_at = self._poller.now
+            self._poller.rewatch(self.fd, WRITABLE)
+        if events & ~PEER_ENDED:
+            self._flush()
 
-    def _keep(self, added: int) -> None:
-        """Account for `added` bytes given to the transport, and for what it handed to the kernel meanwhile."""
-        left = self._buffered()
-        row = self._row
-        row[_SENT] += self._kept + added - left
-        row[_WRITE_BUFFER] += left - self._kept
-        self._kept = left
+    def _flush(self) -> None:
+        try:
+            sent = write(self.fd, self._waiting)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.abort(CloseReason.RESET)
+            return
+        self.active_at = self._poller.now
+        self._waiting = self._waiting[sent:]
+        # Encrypted, there is more in it than was received: what was received counts as sent last.
+        freed = self._kept - min(self._kept, len(self._waiting))
+        self._kept -= freed
+        self._row[_SENT] += freed
+        self._row[_WRITE_BUFFER] -= freed
+        if not self._waiting:
+            self._waiting = _NOTHING
+            self._caught_up()
+
+    def _caught_up(self) -> None:
+        self._poller.rewatch(self.fd, READABLE)
+        if self.left_at:
+            self._end_side()
+        else:
+            self._slow = False
+
+    def leave(self, reason: CloseReason) -> None:
+        """End the server's side once everything received is answered, and wait for the peer to end its own."""
+        self._reason = reason
+        self._slow = True
+        self.left_at = self._poller.now
+        if not self._waiting:
+            self._end_side()
+
+    def _end_side(self) -> None:
+        with _socket(self.fd) as stream, suppress(OSError):  # it was reset: reading will tell
+            stream.shutdown(socket.SHUT_WR)
+
+    def _drop(self) -> None:
+        """Take what comes after the server's FIN, which nobody can answer, until the peer's."""
+        try:
+            nbytes = readv(self.fd, self._server.buffers)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.abort(CloseReason.RESET)
+            return
+        if not nbytes:
+            self.close(CloseReason.EOF)
+            return
+        self._received += nbytes
+        self._row[_RECEIVED] += nbytes
+        self._lose(nbytes)
 
     def _lose(self, nbytes: int) -> None:
         self._unsent += nbytes
         self._row[_UNSENT] += nbytes
 
-    def pause_writing(self) -> None:
-        """Stop reading from a peer that does not read."""
-        self._row[_READ_PAUSES] += 1
-        self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """Go on reading."""
-        self.look()
-        self._transport.resume_reading()
-
-    def look(self) -> None:
-        """See how far a slow reader got; getting anywhere counts as activity."""
-        before = self._kept
-        self._keep(0)
-        if self._kept < before:
-            self.active_at = self._server.now
-
     @property
     def waiting(self) -> bool:
         """Whether answers wait for the peer to read."""
-        return self._kept > 0
+        return len(self._waiting) > 0
 
-    def leave(self) -> None:
-        """End the server's side once everything received is answered, and wait for the peer to end its own."""
-        self._reason = CloseReason.DRAIN
-        self.stage = Stage.LEAVING
-        self.left_at = self._server.now
-        if self._transport.can_write_eof() and not self._is_closing():
-            self._transport.write_eof()
-        self._transport.resume_reading()
-
-    def abort(self, reason: CloseReason) -> None:
-        """End the connection at once."""
-        if self._reason is not CloseReason.DRAIN:  # an orderly end that took too long is still that
-            self._reason = reason
-        self._transport.abort()
-
-    def eof_received(self) -> bool:
-        """Take the end of the peer's side: what waits is still sent, then the transport closes."""
-        self._reason = self._reason or CloseReason.EOF
+    @property
+    def greeting(self) -> bool:
+        """Whether the two sides have yet to agree on how to talk."""
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Close the account."""
-        if self.stage is Stage.NEW:
-            return  # it was rejected
-        if exc is None:
-            self.look()
-        row = self._row
-        row[_WRITE_BUFFER] -= self._kept
+    def look(self) -> None:
+        """See how far a slow reader got: what it acknowledges makes progress long before the kernel takes more."""
+        queued = struct.unpack("i", fcntl.ioctl(self.fd, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        if queued != self._queued:
+            self._queued = queued
+            self.active_at = self._poller.now
+
+    def abort(self, reason: CloseReason) -> None:
+        """End the connection at once; what the kernel still holds for the peer is given up with what waits here."""
+        if self._waiting or reason is CloseReason.RESET:
+            with _socket(self.fd) as stream:
+                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.close(reason)
+
+    def close(self, reason: CloseReason) -> None:
+        """Close the socket and the account."""
+        self._poller.forget(self.fd)
+        close(self.fd)
+        self._row[_WRITE_BUFFER] -= self._kept
         self._lose(self._kept)
         self._kept = 0
-        reason = CloseReason.RESET if exc is not None else self._reason or CloseReason.EOF
-        duration = time.perf_counter_ns() - self._opened
-        self.stage = Stage.GONE
-        self._server.forget(self, reason, duration)
+        self._waiting = _NOTHING
+        if self._reason is not None and reason is not CloseReason.RESET:
+            reason = self._reason  # an orderly end stays that, also when the peer took too long over it
+        duration = time.monotonic() - self.opened_at
+        self._server.forget(self, reason, int(duration * NANOSECONDS))
         self._server.log.info(
             "connection.closed",
-            peer=self._peer,
+            peer=printable(self.client),
+            **self.facts(),
             received_bytes=self._received,
             sent_bytes=self._received - self._unsent,
-            duration_seconds=round(duration / NANOSECONDS, 6),
+            duration_seconds=round(duration, 6),
             reason=reason,
         )
 
+    def facts(self) -> dict[str, str]:
+        """Return what the log says of this connection besides what it says of all."""
+        return {"proxy": printable(self._proxy)} if self._proxy else {}
 
-def _printable_peer(transport: asyncio.BaseTransport) -> str:
-    name = transport.get_extra_info("peername")
-    if isinstance(name, tuple):
-        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
-    return "unix" if name is not None else "unknown"  # gone before it could be asked
+
+def printable(address: Address) -> str:
+    """Return `host:port`, `[host]:port`, or `unix`."""
+    if not address:
+        return "unix"
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@contextmanager
+def _socket(fd: int) -> Iterator[socket.socket]:
+    """Lend the descriptor to a socket object, for what is done once in a connection's life."""
+    stream = socket.socket(fileno=fd)
+    try:
+        yield stream
+    finally:
+        stream.detach()

@@ -13,7 +13,11 @@ class CloseReason(StrEnum):
     EOF = "eof"
     RESET = "reset"
     IDLE_TIMEOUT = "idle_timeout"
+    WRITE_TIMEOUT = "write_timeout"
+    HALF_CLOSE_TIMEOUT = "half_close_timeout"
+    MAX_AGE = "max_age"
     DRAIN = "drain"
+    TLS_ERROR = "tls_error"
     WORKER_LOST = "worker_lost"
 
 
@@ -21,6 +25,9 @@ class RejectReason(StrEnum):
     """Why a connection was not taken."""
 
     MAX_CONNECTIONS = "max_connections"
+    PER_ADDRESS = "per_address"
+    NOT_ALLOWED = "not_allowed"
+    PROXY_PROTOCOL = "proxy_protocol"
     DRAINING = "draining"
 
 
@@ -67,14 +74,15 @@ REJECTED = Counter(
 RECEIVED = Counter(name="received_bytes_total", help="Bytes read from peers.")
 SENT = Counter(
     name="sent_bytes_total",
-    help="Bytes handed to the kernel; what a transport still held when its connection was lost is not among them.",
+    help="Bytes handed to the kernel; what still waited when its connection was lost is not among them.",
 )
 UNSENT = Counter(
     name="unsent_bytes_total",
     help="Bytes received and never answered: the connection was lost, or the server had ended its side, before that.",
 )
 WRITE_BUFFER = Gauge(
-    name="write_buffer_bytes", help="Bytes that wait in the transports of slow readers, as of the last look at each."
+    name="write_buffer_bytes",
+    help="Bytes of answers that the kernel has not taken yet, because the peer does not read.",
 )
 READ_PAUSES = Counter(name="read_pauses_total", help="Times reading from a peer paused because it does not read.")
 DURATION = Histogram(

@@ -1,15 +1,17 @@
-"""The server's part of one worker: its listeners, its connections, their time-outs and their end."""
+"""The server's part of one worker: its listeners, its connections, and their end."""
 
 import asyncio
-import select
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
 from stentor_chassis.board import Board
 from stentor_chassis.logs import Logger
-from stentor_server.connection import Connection, Stage
+from stentor_server.acceptor import Acceptor, Address
+from stentor_server.addresses import AddressCounts
+from stentor_server.admission import Admission, Networks
+from stentor_server.connection import Connection, printable
 from stentor_server.metrics import (
     ACCEPTED,
     CLOSED,
@@ -20,55 +22,53 @@ from stentor_server.metrics import (
     CloseReason,
     RejectReason,
 )
+from stentor_server.options import ServerOptions
+from stentor_server.poller import Handler, Poller
+from stentor_server.preface import Preface
+from stentor_server.timeouts import GREETING_SECONDS, LINGER_SECONDS, Timeouts
+from stentor_server.tls import TlsConnection, tls_context
 from stentor_server.transform import TRANSFORMS
 
-BUFFER_BYTES = 256 * 1024
-SWEEP_SECONDS = 0.5
+BUFFER_BYTES = 64 * 1024
 DRAIN_STEP_SECONDS = 0.02
 QUIET_SECONDS = 0.1  # a peer that sent nothing for this long is between exchanges
-LINGER_SECONDS = 0.25  # how long a peer has to end its side after the server ended its own
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
-    """What the command line says to every worker; plain data, for it travels as JSON."""
-
-    transform: str
-    backlog: int
-    max_connections: int
-    idle_timeout_seconds: float  # 0: never
-    drain_timeout_seconds: float
 
 
 class Server:
-    """Serves connections from bound sockets until told to drain; needs a running uvloop."""
+    """Serves connections from bound sockets until told to drain; needs a running event loop."""
 
-    def __init__(self, options: ServerOptions, board: Board, row: "memoryview[int]", log: Logger) -> None:
+    def __init__(
+        self,
+        options: ServerOptions,
+        board: Board,
+        row: "memoryview[int]",
+        log: Logger,
+        addresses: AddressCounts | None = None,
+    ) -> None:
         """Count in `row`, and read the other rows of `board` for the limit that all workers share."""
+        self.options = options
         self.row = row
         self.log = log
-        self.transform = TRANSFORMS[options.transform]
-        self.connections: set[Connection] = set()
-        self.now = time.monotonic()  # a coarse clock: as of the last sweep
+        self.table = TRANSFORMS[options.transform]
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
-        self._options = options
-        self._open = board.column(SCHEMA.slot(OPEN))
+        self.buffers = [self.buffer]  # as readv() takes it
+        self.poller = Poller(self._failed)
+        self.connections: set[Connection] = set()
+        self.prefaces: set[Preface] = set()
+        self._admission = Admission(options, board.column(SCHEMA.slot(OPEN)), addresses)
+        tls = tls_context(options)
+        self._connection = partial(TlsConnection, tls) if tls is not None else Connection
+        self._proxies = Networks(options.proxy_from)
+        self._timeouts = Timeouts(options)
         self._durations = SCHEMA.histogram(DURATION, row)
-        self._draining = False
-        self._drained = False
-        self._listeners: Sequence[socket.socket] = ()
-        self._listening: list[asyncio.Server] = []
+        self._acceptors: list[Acceptor] = []
         self._sweeper: asyncio.TimerHandle | None = None
-        self._empty = asyncio.Event()
 
-    async def start(self, listeners: Sequence[socket.socket]) -> None:
+    def start(self, listeners: Sequence[socket.socket]) -> None:
         """Accept from the sockets, which are bound and listen already."""
-        loop = asyncio.get_running_loop()
         for listener in listeners:
-            # Also for a Unix socket: create_unix_server() would remove its file, which is not this worker's to remove.
-            listening = await loop.create_server(self._new_connection, sock=listener, backlog=self._options.backlog)
-            self._listening.append(listening)
-        self._listeners = listeners
+            arrive = self._arrive if listener.family != socket.AF_UNIX else self._arrive_locally
+            self._acceptors.append(Acceptor(listener, self.poller, arrive, self.log))
         self._sweep()
 
     async def drain(self) -> None:
@@ -78,101 +78,101 @@ class Server:
         moment, and which has read its answers, gets a FIN. Who never pauses gets it shortly before the deadline, after
         the answer to all that was received until then.
         """
-        self._draining = True
-        await self._accept_waiting()
-        for listening in self._listening:
-            listening.close()
-        await asyncio.sleep(0)  # what was accepted last becomes a connection
-        last_sweep, deadline = self.now, self._tick() + self._options.drain_timeout_seconds
-        for connection in self.connections:
-            if connection.active_at == last_sweep:  # some time since then: until now the clock was too coarse to tell
-                connection.active_at = self.now
-        while self.connections and self._tick() < deadline:
-            hurry = deadline - self.now <= LINGER_SECONDS
+        for acceptor in self._acceptors:
+            acceptor.take_all(self.options.max_connections)
+            acceptor.close()
+        deadline = asyncio.get_running_loop().time() + self.options.drain_timeout_seconds
+        while (self.connections or self.prefaces) and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            self.poller.poll()
             for connection in list(self.connections):
-                self._usher_out(connection, hurry=hurry)
+                self._usher_out(connection, hurry=left <= LINGER_SECONDS)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
-        self._drained = True
-        self._empty.clear()
+        for preface in list(self.prefaces):
+            preface.reject("the server stops", RejectReason.DRAINING)
         for connection in list(self.connections):
             connection.abort(CloseReason.DRAIN)
-        if self.connections:
-            await self._empty.wait()
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self.poller.close()
 
-    async def _accept_waiting(self) -> None:
-        """Take the connections that wait in the queues, for a moment at the most: uvloop accepts one a turn."""
-        deadline = time.monotonic() + QUIET_SECONDS
-        queues = select.poll()
-        for listener in self._listeners:
-            queues.register(listener, select.POLLIN)
-        while queues.poll(0) and time.monotonic() < deadline:  # noqa: ASYNC110 - each turn of the loop accepts one
-            await asyncio.sleep(0)
+    def _usher_out(self, connection: Connection, *, hurry: bool) -> None:
+        now = self.poller.now
+        if connection.left_at:
+            self._timeouts.enforce(connection, now)
+        elif hurry or (not connection.waiting and now - connection.active_at > QUIET_SECONDS):
+            connection.leave(CloseReason.DRAIN)
 
-    def rejection(self) -> RejectReason | None:
-        """Return why a connection cannot be taken now, or nothing.
+    def _arrive(self, stream: socket.socket, address: Address) -> None:
+        """Let a connection in, or refuse it, as early and as cheaply as can be."""
+        refusal = self._admission.refusal(len(self.connections) + len(self.prefaces))
+        if refusal is not None:
+            self.reject(stream, refusal, address)
+        elif self.options.proxy_protocol == "off":
+            self._admit(stream, address)
+        elif address[0] in self._proxies:
+            self.prefaces.add(Preface(self, stream, address))
+            self._count_open()
+        else:
+            self.reject(stream, RejectReason.PROXY_PROTOCOL, address, error="not from a proxy that is trusted")
 
-        The limit is on the sum over all workers, which each counts by itself: in the same instant every one of them
-        may take the last place, so that it can be exceeded by at most the number of workers less one.
-        """
-        if self._drained:
-            return RejectReason.DRAINING
-        if sum(self._open) >= self._options.max_connections:
-            return RejectReason.MAX_CONNECTIONS
-        return None
+    def proxied(self, preface: Preface, stream: socket.socket, client: Address, proxy: Address) -> None:
+        """Let a connection in whose proxy has said whose it is."""
+        self.prefaces.discard(preface)
+        self._admit(stream, client, proxy)
 
-    def reject(self, reason: RejectReason, peer: str) -> None:
-        """Count and log a connection that was not taken."""
+    def _arrive_locally(self, stream: socket.socket, address: Address) -> None:
+        """Let in who may open the Unix socket's file: there are no addresses to judge, and no network to guard from."""
+        refusal = self._admission.refusal(len(self.connections) + len(self.prefaces))
+        if refusal is not None:
+            self.reject(stream, refusal, address)
+        else:
+            self._begin(Connection(self, stream, address))
+
+    def _admit(self, stream: socket.socket, client: Address, proxy: Address = ()) -> None:
+        refusal = self._admission.refusal_of(client[0])
+        if refusal is not None:
+            self.reject(stream, refusal, client)
+            return
+        self._admission.enter(client[0])
+        self._begin(self._connection(self, stream, client, proxy))
+
+    def _begin(self, connection: Connection) -> None:
+        self.connections.add(connection)
+        self._count_open()
+        self.row[SCHEMA.slot(ACCEPTED)] += 1
+        self.poller.watch(connection.fd, connection)
+
+    def reject(self, stream: socket.socket, reason: RejectReason, peer: Address, **facts: str) -> None:
+        """Close, count and log a connection that was not taken."""
+        stream.close()
+        self._count_open()
         self.row[SCHEMA.slot(REJECTED, reason)] += 1
-        self.log.warning("connection.rejected", peer=peer, reason=reason)
+        self.log.warning("connection.rejected", peer=printable(peer), reason=reason, **facts)
 
     def forget(self, connection: Connection, reason: CloseReason, duration: int) -> None:
         """Count a connection that ended after `duration` nanoseconds."""
         self.connections.discard(connection)
+        if connection.client:
+            self._admission.leave(connection.client[0])
         self._count_open()
-        if self._draining and not self.connections:
-            self._empty.set()
         self.row[SCHEMA.slot(CLOSED, reason)] += 1
         self._durations.observe(duration)
 
-    def admit(self, connection: Connection) -> None:
-        """Count a connection that was taken."""
-        self.connections.add(connection)
-        self._count_open()
-        self.row[SCHEMA.slot(ACCEPTED)] += 1
-
     def _count_open(self) -> None:
-        self.row[SCHEMA.slot(OPEN)] = len(self.connections)
-
-    def renew_buffer(self) -> None:
-        """Leave the shared buffer to the transport that holds a view of it, and take a fresh one."""
-        self.buffer = memoryview(bytearray(BUFFER_BYTES))
-
-    def _new_connection(self) -> Connection:
-        return Connection(self)
-
-    def _tick(self) -> float:
-        self.now = time.monotonic()
-        return self.now
+        self.row[SCHEMA.slot(OPEN)] = len(self.connections) + len(self.prefaces)
 
     def _sweep(self) -> None:
         """Look at every connection: one timer per worker, none per connection."""
-        now = self._tick()
-        idle = self._options.idle_timeout_seconds
-        pause = min(SWEEP_SECONDS, idle / 4) if idle else SWEEP_SECONDS
+        now = self.poller.now = time.monotonic()
         for connection in list(self.connections):
-            if connection.waiting:
-                connection.look()
-            if idle and now - connection.active_at > idle + pause:  # by the coarse clock it may have been active later
-                connection.abort(CloseReason.IDLE_TIMEOUT)
-        self._sweeper = asyncio.get_running_loop().call_later(pause, self._sweep)
+            self._timeouts.enforce(connection, now)
+        for preface in list(self.prefaces):
+            if now - preface.opened_at > GREETING_SECONDS:
+                preface.reject("its PROXY header did not come in time")
+        self._sweeper = asyncio.get_running_loop().call_later(self._timeouts.sweep_seconds, self._sweep)
 
-    def _usher_out(self, connection: Connection, *, hurry: bool) -> None:
-        if connection.waiting:
-            connection.look()
-        if connection.stage is Stage.LEAVING:
-            if self.now - connection.left_at > LINGER_SECONDS and not connection.waiting:
-                connection.abort(CloseReason.DRAIN)
-        elif hurry or (not connection.waiting and self.now - connection.active_at > QUIET_SECONDS):
-            connection.leave()
+    def _failed(self, handler: Handler, error: Exception) -> None:
+        """Log what a handler raised, a bug, and give up its connection alone."""
+        self.log.error("worker.exception", exc_info=error)
+        if isinstance(handler, Connection) and handler in self.connections:
+            handler.abort(CloseReason.RESET)

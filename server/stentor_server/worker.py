@@ -1,14 +1,20 @@
 """The server's data process."""
 
 from stentor_chassis.worker import Worker, run
+from stentor_server.addresses import AddressCounts
 from stentor_server.metrics import SCHEMA
-from stentor_server.server import Server, ServerOptions
+from stentor_server.options import ServerOptions
+from stentor_server.server import Server
 
 
 async def serve(worker: Worker) -> None:
     """Serve the inherited listeners until told to stop, then drain."""
-    server = Server(ServerOptions(**worker.options), worker.board, worker.row, worker.log)
-    await server.start(worker.listeners)
+    options = ServerOptions(**worker.options)
+    addresses = None
+    if worker.inherited:
+        addresses = AddressCounts(worker.inherited[0], worker.board.rows, worker.row_number)
+    server = Server(options, worker.board, worker.row, worker.log, addresses)
+    server.start(worker.listeners)
     worker.ready()
     await worker.stop.wait()
     await server.drain()

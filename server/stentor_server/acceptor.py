@@ -1,0 +1,74 @@
+"""Takes connections out of one listening socket's queue."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from stentor_chassis.logs import Logger
+from stentor_server.poller import Poller
+
+BATCH = 64  # taken in one go, so that a storm of callers does not starve who is connected
+PAUSE_SECONDS = 0.2
+# Out of descriptors or memory: the connection stays in the queue, and to try again at once would be to spin.
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+Address = tuple[Any, ...]  # of a caller: host and port, for IPv6 also flow and scope; empty for a Unix socket
+Arrive = Callable[[socket.socket, Address], None]
+
+
+class Acceptor:
+    """Hands over every connection of one listener."""
+
+    def __init__(self, listener: socket.socket, poller: Poller, arrive: Arrive, log: Logger) -> None:
+        """`arrive(stream, address)` takes over each."""
+        self._listener = listener
+        self._poller = poller
+        self._arrive = arrive
+        self._log = log
+        self._resume: asyncio.TimerHandle | None = None
+        listener.setblocking(False)
+        poller.watch(listener.fileno(), self)
+
+    def ready(self, _events: int) -> None:
+        """Take some connections."""
+        for _ in range(BATCH):
+            if not self._take():
+                return
+
+    def take_all(self, most: int) -> None:
+        """Take what waits, `most` at the most."""
+        while most and self._take():
+            most -= 1
+
+    def _take(self) -> bool:
+        """Take one connection; return whether there may be more."""
+        try:
+            stream, address = self._listener.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self._pause(error)
+                return False
+            return True  # the caller has gone already: accept(2) says to go on
+        self._arrive(stream, address if self._listener.family != socket.AF_UNIX else ())
+        return True
+
+    def _pause(self, error: OSError) -> None:
+        self._log.error("listener.paused", message=error.strerror, timeout_seconds=PAUSE_SECONDS)
+        self._poller.forget(self._listener.fileno())
+        self._resume = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        self._resume = None
+        self._poller.watch(self._listener.fileno(), self)
+
+    def close(self) -> None:
+        """Take no more; the socket itself belongs to the control process."""
+        if self._resume is not None:
+            self._resume.cancel()
+        else:
+            self._poller.forget(self._listener.fileno())
+        self._listener.close()

@@ -1,0 +1,81 @@
+"""How many connections each address has open, over all workers."""
+
+import mmap
+import os
+from hashlib import blake2b
+
+_KEY_BYTES = 16
+_WINDOW = 64  # places where the entry of an address can stand: at a quarter full, far more than ever needed
+_SLOT_BYTES = 8
+
+
+class AddressCounts:
+    """A table for each worker, in memory that all share: one writes, all read, so nobody waits for a lock.
+
+    An entry is an address, hashed, and a count. The hash says where the entry can stand: in one of `_WINDOW` places
+    from there on. It is keyed, so that nobody can choose addresses which crowd each other.
+    """
+
+    def __init__(self, fd: int, rows: int, row: int) -> None:
+        """Attach to what `create` made; `row` is this worker's, and is cleared of what another may have left."""
+        size = os.fstat(fd).st_size
+        shared = mmap.mmap(fd, size)
+        self._key = shared[:_KEY_BYTES]
+        slots = memoryview(shared)[_KEY_BYTES:].cast("q")
+        width = len(slots) // rows // 2
+        self._places = width - _WINDOW
+        self._hashes = [slots[2 * width * each :][:width] for each in range(rows)]
+        self._counts = [slots[2 * width * each + width :][:width] for each in range(rows)]
+        self._row = row
+        self._own: dict[int, int] = {}  # where this worker's entries stand, by hash
+        for place, left_over in enumerate(self._hashes[row].tolist()):
+            if left_over:  # writing only where something is keeps untouched memory untouched
+                self._hashes[row][place] = 0
+
+    @staticmethod
+    def create(rows: int, connections: int) -> int:
+        """Return a descriptor of room for `connections` open in each of `rows` workers."""
+        fd = os.memfd_create("stentor-addresses")
+        os.truncate(fd, _KEY_BYTES + rows * 2 * (4 * connections + _WINDOW) * _SLOT_BYTES)
+        os.write(fd, os.urandom(_KEY_BYTES))
+        return fd
+
+    def __getitem__(self, host: str) -> int:
+        """Return how many connections an address has open."""
+        digest = self._digest(host)
+        window = self._window(digest)
+        total = 0
+        for hashes, counts in zip(self._hashes, self._counts, strict=True):
+            seen = hashes[window].tolist()
+            if digest in seen:
+                total += counts[window.start + seen.index(digest)]
+        return total
+
+    def add(self, host: str) -> None:
+        """Count one more."""
+        digest = self._digest(host)
+        place = self._own.get(digest)
+        if place is None:
+            window = self._window(digest)
+            place = window.start + self._hashes[self._row][window].tolist().index(0)
+            self._own[digest] = place
+            self._counts[self._row][place] = 0
+            self._hashes[self._row][place] = digest
+        self._counts[self._row][place] += 1
+
+    def remove(self, host: str) -> None:
+        """Count one less."""
+        digest = self._digest(host)
+        place = self._own[digest]
+        self._counts[self._row][place] -= 1
+        if not self._counts[self._row][place]:
+            self._hashes[self._row][place] = 0
+            del self._own[digest]
+
+    def _digest(self, host: str) -> int:
+        digest = blake2b(host.encode(), digest_size=_SLOT_BYTES, key=self._key).digest()
+        return int.from_bytes(digest, "little") >> 1 or 1  # positive: 0 is an empty place
+
+    def _window(self, digest: int) -> slice:
+        start = digest % self._places
+        return slice(start, start + _WINDOW)

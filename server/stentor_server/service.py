@@ -1,0 +1,70 @@
+"""The server's control process: from options to listening sockets and workers."""
+
+from dataclasses import asdict
+from typing import Any
+
+from stentor_chassis.board import FIRST_WORKER
+from stentor_chassis.control import Control, ControlOptions, Service
+from stentor_chassis.listeners import Listeners, bind_tcp, bind_unix
+from stentor_chassis.logs import LogOptions
+from stentor_chassis.options import wrong_value
+from stentor_server.addresses import AddressCounts
+from stentor_server.admission import SPARE_DESCRIPTORS, raise_descriptor_limit, room
+from stentor_server.metrics import SCHEMA, settle
+from stentor_server.options import ServerOptions
+from stentor_server.tls import tls_context
+
+
+def serve(name: str, version: str, options: dict[str, Any]) -> int:
+    """Serve by the command's options until told to stop; return the exit code."""
+    raise_descriptor_limit()
+    server_options = _server_options(options)
+    tls_context(server_options)  # fails now, instead of in each worker
+    service = Service(name=name, version=version, schema=SCHEMA, worker_module="stentor_server.worker", settle=settle)
+    control_options = ControlOptions(
+        workers=options["workers"],
+        drain_seconds=options["drain_timeout"],
+        admin_host=options["admin_host"],
+        admin_port=options["admin_port"],
+        log=LogOptions(level=options["log_level"], format=options["log_format"], fd=1),
+    )
+    inherited = []
+    if server_options.max_connections_per_address:
+        inherited = [AddressCounts.create(FIRST_WORKER + 2 * options["workers"], room())]
+    hosts = options["host"].split(",")
+    per_worker = bind_tcp(hosts, options["port"], options["workers"], options["backlog"])
+    shared = [bind_unix(options["unix"], options["backlog"])] if options["unix"] else []
+    with Listeners(per_worker, shared) as listeners:
+        return Control(service, control_options, listeners, asdict(server_options), inherited).run()
+
+
+def _server_options(options: dict[str, Any]) -> ServerOptions:
+    """Check what depends on each other."""
+    most = options["workers"] * room()
+    if not 1 <= (options["max_connections"] or 1) <= most:
+        raise wrong_value(
+            "max_connections",
+            f"there can be {max(0, most)} at the most: in each worker the limit of file descriptors (ulimit -n), less "
+            f"{SPARE_DESCRIPTORS}",
+        )
+    for dependent, needed in (("tls_key", "tls_cert"), ("tls_client_ca", "tls_cert"), ("proxy_from", "proxy_protocol")):
+        if options[dependent] and options[needed] in {None, "off"}:
+            raise wrong_value(dependent, f"it needs --{needed.replace('_', '-')} as well")
+    if options["proxy_protocol"] != "off" and not options["proxy_from"]:
+        raise wrong_value("proxy_protocol", "it needs --proxy-from as well: the addresses of the proxies")
+    return ServerOptions(
+        transform=options["transform"],
+        max_connections=options["max_connections"] or most,
+        max_connections_per_address=options["max_connections_per_address"] or 0,
+        allow=options["allow"],
+        idle_timeout_seconds=options["idle_timeout"],
+        write_timeout_seconds=options["write_timeout"],
+        half_close_timeout_seconds=options["half_close_timeout"],
+        max_age_seconds=options["max_age"],
+        drain_timeout_seconds=options["drain_timeout"],
+        proxy_protocol=options["proxy_protocol"],
+        proxy_from=options["proxy_from"],
+        tls_cert=options["tls_cert"],
+        tls_key=options["tls_key"] or options["tls_cert"],
+        tls_client_ca=options["tls_client_ca"],
+    )

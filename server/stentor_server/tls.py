@@ -1,0 +1,198 @@
+"""TLS between the socket and the transform."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from os import readv, write
+from typing import TYPE_CHECKING, cast
+
+from stentor_chassis.failure import COULD_NOT_START, Failure
+from stentor_server.acceptor import Address
+from stentor_server.connection import Connection
+from stentor_server.metrics import RECEIVED, SCHEMA, SENT, CloseReason
+from stentor_server.options import ServerOptions
+from stentor_server.transform import translate
+
+if TYPE_CHECKING:
+    from stentor_server.server import Server
+
+_RECEIVED = SCHEMA.slot(RECEIVED)
+_SENT = SCHEMA.slot(SENT)
+
+
+def tls_context(options: ServerOptions) -> ssl.SSLContext | None:
+    """Read the certificate, the key and the clients' authorities anew; None where TLS was not asked for.
+
+    Raises:
+        Failure: in one line, which file cannot be used, and why.
+
+    """
+    cert, key, client_ca = options.tls_cert, options.tls_key, options.tls_client_ca
+    if not cert or not key:
+        return None
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        for path in (cert, key):
+            with open(path, "rb"):  # load_cert_chain() does not say which of the two it cannot read
+                pass
+        # Without a password OpenSSL would ask for one on the terminal.
+        made.load_cert_chain(cert, key, password="")
+    except ssl.SSLError as error:
+        raise Failure(
+            COULD_NOT_START, f"cannot use the certificate {cert} with the key {key}: {_why(error)}"
+        ) from error
+    except OSError as error:
+        raise Failure(COULD_NOT_START, f"cannot read {error.filename}: {error.strerror}") from error
+    if client_ca:
+        try:
+            made.load_verify_locations(client_ca)
+        except ssl.SSLError as error:
+            raise Failure(COULD_NOT_START, f"no certificates in {client_ca}: {_why(error)}") from error
+        except OSError as error:
+            raise Failure(COULD_NOT_START, f"cannot read {client_ca}: {error.strerror}") from error
+        made.verify_mode = ssl.CERT_REQUIRED
+    return made
+
+
+def _why(error: ssl.SSLError) -> str:
+    return (error.reason or str(error)).lower().replace("_", " ")
+
+
+class TlsConnection(Connection):
+    """A connection whose bytes are decrypted before the transform and encrypted after it.
+
+    OpenSSL works on two buffers in memory here, so that the socket stays the connection's own, and with it the exact
+    account of what the kernel took.
+    """
+
+    __slots__ = ("_arriving", "_begun", "_departing", "_error", "_shaken", "_tls")
+
+    def __init__(
+        self, tls: ssl.SSLContext, server: "Server", stream: socket.socket, client: Address, proxy: Address = ()
+    ) -> None:
+        """Take the server's part of the handshake when the client begins."""
+        super().__init__(server, stream, client, proxy)
+        self._arriving = ssl.MemoryBIO()
+        self._departing = ssl.MemoryBIO()
+        self._tls = tls.wrap_bio(self._arriving, self._departing, server_side=True)
+        self._begun = False
+        self._shaken = False
+        self._error = ""
+
+    @property
+    def greeting(self) -> bool:
+        """Whether the handshake is under way."""
+        return not self._shaken
+
+    def ready(self, events: int) -> None:
+        """Answer what the next encrypted chunk holds."""
+        if self._slow:
+            self._ready_slowly(events)
+            return
+        if not self._arrive():
+            return
+        owed, ended = 0, False
+        try:
+            if not self._shaken:
+                self._tls.do_handshake()
+                self._shaken = True
+            for chunk in self._decrypted():
+                translate(chunk, self._server.table, inplace=True)
+                self._tls.write(chunk)
+                owed += len(chunk)
+            ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as error:
+            self._send(owed)  # with the alert that tells the client why
+            self._fail(error)
+            return
+        if ended:
+            self._say_end()
+            self.ended_at = self._poller.now
+        self._send(owed)
+        if ended and not self._waiting:
+            self.close(CloseReason.EOF)
+
+    def _arrive(self) -> bool:
+        """Read one encrypted chunk; return whether there is anything to decrypt."""
+        try:
+            nbytes = readv(self.fd, self._server.buffers)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.abort(CloseReason.RESET)
+            return False
+        if (
+            not nbytes
+        ):  # without a farewell, which many leave out; whether something was cut off is the client's to judge
+            self.close(CloseReason.TLS_ERROR if self._begun and not self._shaken else CloseReason.EOF)
+            return False
+        self._begun = True
+        self._arriving.write(self._server.buffer[:nbytes])
+        return True
+
+    def _decrypted(self) -> Iterator[memoryview]:
+        """Yield what has arrived, and end when the client has; raise `SSLWantReadError` where there is no more yet."""
+        buffer = self._server.buffer
+        while nbytes := cast("int", self._tls.read(len(buffer), buffer)):
+            self.active_at = self._poller.now
+            self._received += nbytes
+            self._row[_RECEIVED] += nbytes
+            yield buffer[:nbytes]
+
+    def _send(self, owed: int) -> None:
+        """Send what is encrypted by now, and with it `owed` bytes that were received."""
+        departing = memoryview(self._departing.read())
+        try:
+            sent = write(self.fd, departing) if departing else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = len(departing)
+            self._lose(owed)
+            owed = 0  # reading will tell what happened
+        kept = min(owed, len(departing) - sent)
+        self._row[_SENT] += owed - kept
+        if sent != len(departing):
+            self._fall_behind(departing[sent:], kept)
+
+    def _caught_up(self) -> None:
+        if self.ended_at and not self.left_at:
+            self.close(CloseReason.EOF)
+        else:
+            super()._caught_up()
+
+    def _say_end(self) -> None:
+        with suppress(ssl.SSLError):  # it wants the client's farewell, which may come or not
+            self._tls.unwrap()
+
+    def _end_side(self) -> None:
+        if self._shaken:
+            self._say_end()
+            self._send(0)
+        if not self._waiting:  # otherwise again when it has gone
+            super()._end_side()
+
+    def _drop(self) -> None:
+        if not self._arrive():
+            return
+        try:
+            for chunk in self._decrypted():
+                self._lose(len(chunk))
+            self.close(CloseReason.EOF)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as error:
+            self._fail(error)
+
+    def _fail(self, error: ssl.SSLError) -> None:
+        self._error = _why(error)
+        self.close(CloseReason.TLS_ERROR)
+
+    def facts(self) -> dict[str, str]:
+        """Return what the log says of this connection besides what it says of all."""
+        version = {"tls": self._tls.version() or ""} if self._shaken else {}
+        return {**super().facts(), **version, **({"error": self._error} if self._error else {})}
