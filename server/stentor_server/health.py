@@ -1,48 +1,90 @@
 """The server's own health check: a real exchange, and readiness."""
 
 import socket
+import ssl
 import time
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 
 from stentor_chassis.failure import COULD_NOT_START, Failure
+from stentor_server.proxy_protocol import LOCAL
 
 QUESTION = b"aZ"
 ANSWERS = {"upper": b"AZ", "echo": b"aZ"}
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
-def check(host: str, port: int, admin_host: str, admin_port: int, transform: str, timeout: float) -> None:
-    """Return when the server answers as it should and says that it is ready; raise `Failure` otherwise."""
-    host, admin_host = _ANY.get(host, host), _ANY.get(admin_host, admin_host)
-    try:
-        answer = _exchange(host, port, timeout)
-    except (OSError, UnicodeError) as error:
-        raise Failure(COULD_NOT_START, f"no exchange with {host} port {port}: {error}") from error
-    if answer != ANSWERS[transform]:
-        raise Failure(COULD_NOT_START, f"{host} port {port} answered {answer!r} to {QUESTION!r}")
-    admin = HTTPConnection(admin_host, admin_port, timeout=timeout)
-    try:
-        admin.request("GET", "/readyz")
-        status = admin.getresponse().status
-    except (OSError, UnicodeError, HTTPException) as error:
-        raise Failure(COULD_NOT_START, f"no answer from {admin_host} port {admin_port}: {error}") from error
-    finally:
-        admin.close()
-    if status != 200:
-        raise Failure(COULD_NOT_START, f"{admin_host} port {admin_port} says not ready ({status})")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Where a server listens and how it is to be talked to, as its own options say; `timeout` in seconds."""
 
+    host: str
+    port: int
+    unix: str | None
+    transform: str
+    tls_cert: str | None
+    tls_key: str | None
+    proxy_protocol: str
+    admin_host: str
+    admin_port: int
+    timeout: float
 
-def _exchange(host: str, port: int, timeout: float) -> bytes:
-    """Send the question, end our side, and read to the server's end, or to where it has answered too much."""
-    deadline = time.monotonic() + timeout
-    answer = b""
-    with socket.create_connection((host, port), timeout) as connection:
-        connection.sendall(QUESTION)
-        connection.shutdown(socket.SHUT_WR)
-        while len(answer) <= len(QUESTION):
-            connection.settimeout(max(deadline - time.monotonic(), 0.001))
-            part = connection.recv(64)
-            if not part:
-                break
-            answer += part
-    return answer
+    def check(self) -> None:
+        """Return when the server answers as it should and says that it is ready; raise `Failure` otherwise."""
+        try:
+            answer = self._exchange()
+        except (OSError, UnicodeError) as error:
+            raise Failure(COULD_NOT_START, f"no exchange with {self._where}: {error}") from error
+        if answer != ANSWERS[self.transform]:
+            raise Failure(COULD_NOT_START, f"{self._where} answered {answer!r} to {QUESTION!r}")
+        host = _ANY.get(self.admin_host, self.admin_host)
+        admin = HTTPConnection(host, self.admin_port, timeout=self.timeout)
+        try:
+            admin.request("GET", "/readyz")
+            status = admin.getresponse().status
+        except (OSError, UnicodeError, HTTPException) as error:
+            raise Failure(COULD_NOT_START, f"no answer from {host} port {self.admin_port}: {error}") from error
+        finally:
+            admin.close()
+        if status != 200:
+            raise Failure(COULD_NOT_START, f"{host} port {self.admin_port} says not ready ({status})")
+
+    @property
+    def _address(self) -> tuple[str, int]:
+        host = self.host.partition(",")[0]
+        return _ANY.get(host, host), self.port
+
+    @property
+    def _where(self) -> str:
+        return self.unix or "{} port {}".format(*self._address)
+
+    def _exchange(self) -> bytes:
+        """Send the question, and read until there is an answer, or the server ends."""
+        deadline = time.monotonic() + self.timeout
+        answer = b""
+        with self._connect() as connection:
+            connection.sendall(QUESTION)
+            while len(answer) < len(QUESTION):
+                connection.settimeout(max(deadline - time.monotonic(), 0.001))
+                part = connection.recv(64)
+                if not part:
+                    break
+                answer += part
+        return answer
+
+    def _connect(self) -> socket.socket:
+        if self.unix:  # the plainest way in, and open to nobody else
+            local = socket.socket(socket.AF_UNIX)
+            local.settimeout(self.timeout)
+            local.connect(self.unix)
+            return local
+        connection = socket.create_connection(self._address, self.timeout)
+        connection.sendall(LOCAL.get(self.proxy_protocol, b""))
+        if not self.tls_cert:
+            return connection
+        # It is this machine's own server, found by its address. It may want a certificate: there is only its own.
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+        tls.load_cert_chain(self.tls_cert, self.tls_key)
+        return tls.wrap_socket(connection)

@@ -12,6 +12,8 @@ V1_MOST_BYTES = 107  # with the line's end; the specification's own figure
 V2_MOST_BYTES = 4096  # the specification allows 64 KiB; addresses and the usual extras take a few hundred
 V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V1_START = b"PROXY "
+# What a proxy sends when it speaks for itself, by version: for health checks.
+LOCAL = {"v1": b"PROXY UNKNOWN\r\n", "v2": V2_SIGNATURE + b"\x20\0\0\0", "any": V2_SIGNATURE + b"\x20\0\0\0"}
 _V2_FIXED_BYTES = 16
 _LOCAL, _PROXIED = 0x20, 0x21  # version 2 in the upper half
 _TCP4, _TCP6 = 0x11, 0x21
