@@ -98,8 +98,8 @@ def serve(**options: Any) -> int:
 def health(**options: Any) -> int:
     """Make a real exchange with a running server, and ask whether it is ready; exit 0 if both are well.
 
-    It talks as the server's options say, over the Unix socket if there is one. Otherwise this machine's own address must
-    be among those of --allow and --proxy-from, and with --tls-client-ca the server's own certificate must be welcome.
+    It talks as the server's options say, over the Unix socket if there is one. Otherwise this machine's own address
+    must be among those of --allow and --proxy-from, and with --tls-client-ca the server's own certificate must do.
 
     Example: stentor-server health --port 8080
     """
