@@ -13,7 +13,7 @@ from dataclasses import asdict
 from enum import StrEnum
 
 from stentor_chassis.metrics import RestartReason
-from stentor_chassis.worker import CONTROLS_AFFAIR, DONE, READY, Assignment
+from stentor_chassis.worker import CONTROLS_AFFAIR, DONE, READY, RETIRE, Assignment
 
 
 class State(StrEnum):
@@ -21,6 +21,7 @@ class State(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
+    RETIRED = "retired"  # its successor serves who comes; it serves whom it has, for as long as they last
     DRAINING = "draining"
     EXITED = "exited"
 
@@ -45,6 +46,7 @@ class WorkerProcess:
         self.row = assignment.row
         self.state = State.STARTING
         self.done = False  # it said that its work is finished
+        self.told_to_retire = False
         self.told_to_stop = False
         self.launched = time.monotonic()
         self.killed_for: RestartReason | None = None
@@ -84,6 +86,14 @@ class WorkerProcess:
             self._child.wait()
             raise
 
+    def retire(self) -> None:
+        """Ask the worker to accept no more, and to exit when the last of its connections is gone."""
+        if self.state is State.READY:
+            self.state = State.RETIRED
+            self.told_to_retire = True
+            with contextlib.suppress(ConnectionError):  # it may be gone already; `_reap` will see that
+                self._lifeline.send(RETIRE)
+
     def terminate(self) -> None:
         """Ask the worker to drain and exit."""
         if self.state is not State.EXITED:
@@ -96,6 +106,10 @@ class WorkerProcess:
         if self.state is not State.EXITED:
             self.killed_for = reason
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def was_to_go(self) -> bool:
+        """Whether a worker that has gone went as it was told to, or because its work was finished."""
+        return self.told_to_stop or self.done or (self.told_to_retire and self.exited.result() == 0)
 
     def restart_reason(self) -> RestartReason:
         """Why a worker that has gone must be replaced."""

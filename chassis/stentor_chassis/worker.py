@@ -24,6 +24,7 @@ LIFELINE_FD = 0  # the worker's end of the socket pair is its standard input
 CONTROLS_AFFAIR = (signal.SIGINT, signal.SIGHUP)
 READY = b"ready\n"
 DONE = b"done\n"
+RETIRE = b"retire\n"  # the one word that the control process says after the assignment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class Worker:
         self.inherited = assignment.inherited_fds  # what the service itself shares with its workers
         self.log = log
         self.stop = stop
+        self.retire = asyncio.Event()  # take on nothing new, and return from `serve` when nothing is left
         self._lifeline = lifeline
 
     def ready(self) -> None:
@@ -87,7 +89,8 @@ Serve = Callable[[Worker], Awaitable[None]]
 def run(schema: Schema, serve: Serve) -> NoReturn:
     """Run `serve` as this process's work; it returns after `worker.stop` was set, or when its work is finished.
 
-    The event is set by SIGTERM, and by the end of the lifeline: then the control process is gone.
+    The event is set by SIGTERM, and by the end of the lifeline: then the control process is gone. `worker.retire` is
+    set when a successor has taken over; a service that is never reloaded need not know it.
     """
     fill_standard()
     for ignored in CONTROLS_AFFAIR:
@@ -133,19 +136,25 @@ async def _live(
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.set_exception_handler(lambda _loop, context: _log_exception(log, context))
 
-    def lifeline_ended() -> None:
+    unfinished = b""
+
+    def hear() -> None:
+        nonlocal unfinished
         try:
-            ended = not lifeline.recv(64)
+            heard = lifeline.recv(64)
         except ConnectionResetError:  # it went without reading what we said
-            ended = True
-        if ended:
+            heard = b""
+        *lines, unfinished = (unfinished + heard).split(b"\n")
+        if RETIRE.rstrip() in lines:
+            worker.retire.set()
+        if not heard:
             loop.remove_reader(LIFELINE_FD)
             log.warning("worker.orphaned")
             stop.set()
 
-    lifeline.setblocking(False)
-    loop.add_reader(LIFELINE_FD, lifeline_ended)
     worker = Worker(assignment, board, log, stop, lifeline)
+    lifeline.setblocking(False)
+    loop.add_reader(LIFELINE_FD, hear)
     heart = Heart(schema, worker.row)
     heart.beat()
     try:

@@ -62,6 +62,7 @@ class Server:
         self._timeouts = Timeouts(options)
         self._durations = SCHEMA.histogram(DURATION, row)
         self._acceptors: list[Acceptor] = []
+        self._empty = asyncio.Event()
         self._sweeper: asyncio.TimerHandle | None = None
 
     def start(self, listeners: Sequence[socket.socket]) -> None:
@@ -71,6 +72,13 @@ class Server:
             self._acceptors.append(Acceptor(listener, self.poller, arrive, self.log))
         self._sweep()
 
+    async def retire(self) -> None:
+        """Accept no more, and return when the last connection has ended by itself; `drain` may cut this short."""
+        self._stop_accepting()
+        while self.connections or self.prefaces:
+            self._empty.clear()
+            await self._empty.wait()
+
     async def drain(self) -> None:
         """Accept no more, end every connection when it is between exchanges, and all of them by the deadline.
 
@@ -78,9 +86,7 @@ class Server:
         moment, and which has read its answers, gets a FIN. Who never pauses gets it shortly before the deadline, after
         the answer to all that was received until then.
         """
-        for acceptor in self._acceptors:
-            acceptor.take_all(self.options.max_connections)
-            acceptor.close()
+        self._stop_accepting()
         deadline = asyncio.get_running_loop().time() + self.options.drain_timeout_seconds
         while (self.connections or self.prefaces) and (left := deadline - asyncio.get_running_loop().time()) > 0:
             self.poller.poll()
@@ -94,6 +100,13 @@ class Server:
         if self._sweeper is not None:
             self._sweeper.cancel()
         self.poller.close()
+
+    def _stop_accepting(self) -> None:
+        """Take the connections that wait in the queues, and none after them."""
+        for acceptor in self._acceptors:
+            acceptor.take_all(self.options.max_connections)
+            acceptor.close()
+        self._acceptors.clear()
 
     def _usher_out(self, connection: Connection, *, hurry: bool) -> None:
         now = self.poller.now
@@ -159,7 +172,9 @@ class Server:
         self._durations.observe(duration)
 
     def _count_open(self) -> None:
-        self.row[SCHEMA.slot(OPEN)] = len(self.connections) + len(self.prefaces)
+        self.row[SCHEMA.slot(OPEN)] = count = len(self.connections) + len(self.prefaces)
+        if not count:
+            self._empty.set()
 
     def _sweep(self) -> None:
         """Look at every connection: one timer per worker, none per connection."""

@@ -1,5 +1,8 @@
 """The server's data process."""
 
+import asyncio
+import contextlib
+
 from stentor_chassis.worker import Worker, run
 from stentor_server.addresses import AddressCounts
 from stentor_server.metrics import SCHEMA
@@ -8,16 +11,27 @@ from stentor_server.server import Server
 
 
 async def serve(worker: Worker) -> None:
-    """Serve the inherited listeners until told to stop, then drain."""
-    options = ServerOptions(**worker.options)
+    """Serve the inherited listeners until told to stop, then drain; told to retire, stop when nobody is left."""
     addresses = None
     if worker.inherited:
         addresses = AddressCounts(worker.inherited[0], worker.board.rows, worker.row_number)
-    server = Server(options, worker.board, worker.row, worker.log, addresses)
+    server = Server(ServerOptions(**worker.options), worker.board, worker.row, worker.log, addresses)
     server.start(worker.listeners)
     worker.ready()
+    retiring = asyncio.create_task(_retire(worker, server))
     await worker.stop.wait()
+    retiring.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await retiring
     await server.drain()
+
+
+async def _retire(worker: Worker, server: Server) -> None:
+    try:
+        await worker.retire.wait()
+        await server.retire()
+    finally:
+        worker.stop.set()  # also when it failed: then `serve` fails
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,52 @@ def test_life(loop: Loop, spawn: Spawn) -> None:
     loop.run(scenario())
 
 
+@pytest.mark.parametrize("code", [0, 4])
+def test_retire(loop: Loop, spawn: Spawn, code: int) -> None:
+    """It is told to retire by a word, and goes when it likes; how it goes says whether it did so in order."""
+
+    async def scenario() -> None:
+        process = spawn(READY + f'read word; [ "$word" = retire ] && read more; exit {code}')
+        assert await process.started
+        process.retire()
+        assert (str(process.state), process.told_to_stop) == ("retired", False)
+        process._lifeline.shutdown(socket.SHUT_WR)
+        assert await process.exited == code
+        assert process.was_to_go() == (code == 0)
+
+    loop.run(scenario())
+
+
+def test_retired_one_is_told_to_stop(loop: Loop, spawn: Spawn) -> None:
+    """One that retired can still be told to stop, and is then to go however it goes."""
+
+    async def scenario() -> None:
+        process = spawn(READY + "read word; read more")
+        assert await process.started
+        process.retire()
+        process.terminate()
+        assert process.state == State.DRAINING
+        assert await process.exited == -signal.SIGTERM
+        assert process.was_to_go()
+
+    loop.run(scenario())
+
+
+def test_retire_one_that_just_went(loop: Loop, spawn: Spawn) -> None:
+    """Telling one to retire that has gone, before this process noticed, is no error; it was not to go."""
+
+    async def scenario() -> None:
+        process = spawn(READY + "read more")
+        assert await process.started
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop stands still
+        process.retire()
+        assert await process.exited == -signal.SIGKILL
+        assert not process.was_to_go()
+
+    loop.run(scenario())
+
+
 def test_hears_its_assignment(loop: Loop, spawn: Spawn) -> None:
     """It is told its assignment as one line."""
 
@@ -86,6 +133,7 @@ def test_done(loop: Loop, spawn: Spawn) -> None:
         assert await process.started
         assert await process.exited == 0
         assert process.done
+        assert process.was_to_go()
 
     loop.run(scenario())
 
@@ -100,6 +148,7 @@ def test_killed_from_outside(loop: Loop, spawn: Spawn) -> None:
         assert await process.exited == -signal.SIGKILL
         assert process.restart_reason() == RestartReason.SIGNAL
         assert not process.told_to_stop
+        assert not process.was_to_go()
 
     loop.run(scenario())
 
@@ -134,14 +183,16 @@ def test_lifeline_ends_with_us(loop: Loop, spawn: Spawn) -> None:
 
 
 def test_late_words_are_no_error(loop: Loop, spawn: Spawn) -> None:
-    """Telling one that has gone to stop, or killing it, does nothing."""
+    """Telling one that has gone to retire or to stop, or killing it, does nothing."""
 
     async def scenario() -> None:
         process = spawn("exit 0")
         await process.exited
+        process.retire()
         process.terminate()
         process.kill()
         assert process.state == State.EXITED
+        assert not process.told_to_retire
         assert not process.told_to_stop
 
     loop.run(scenario())

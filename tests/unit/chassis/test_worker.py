@@ -1,11 +1,15 @@
 """The life of a data process."""
 
+import array
 import asyncio
+import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
+import termios
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +20,7 @@ import pytest
 from stentor_chassis.board import Board
 from stentor_chassis.histogram import NANOSECONDS
 from stentor_chassis.metrics import HEARTBEAT, LOOP_LAG, Schema
-from stentor_chassis.worker import BEAT_SECONDS, DONE, READY, Assignment, Heart, Worker
+from stentor_chassis.worker import BEAT_SECONDS, DONE, READY, RETIRE, Assignment, Heart, Worker
 from unit.chassis.example import SCHEMA, TAKEN
 from unit.chassis.team import ENVIRONMENT, STAYS, assignment, command
 from unit.looping import Events, Loop, eventually
@@ -87,10 +91,8 @@ def test_heart_beats(start: Callable[[str], Child]) -> None:
     child = start(STAYS)
     child.assign()
     assert child.lifeline.recv(64) == READY
-    row, slot = child.board.row(ROW), SCHEMA.slot(HEARTBEAT)
-    before = row[slot]
-    assert before >= 1
-    until(lambda: row[slot] >= before + 2, "two more beats")
+    assert child.board.row(ROW)[SCHEMA.slot(HEARTBEAT)] >= 1
+    _beats_on(child)
 
 
 def test_work_that_ends(start: Callable[[str], Child]) -> None:
@@ -114,6 +116,40 @@ def test_signals_of_a_terminal_are_ignored(start: Callable[[str], Child], number
     child.process.send_signal(number)
     child.process.terminate()
     assert child.lifeline.recv(64) == b"stopped"
+    assert child.ended() == (0, [])
+
+
+def test_told_to_retire(start: Callable[[str], Child]) -> None:
+    """The word to retire sets the event of that name and no other, however it is cut up on the way."""
+    child = start("""
+    worker.ready()
+    await worker.retire.wait()
+    os.write(0, b"stopped" if worker.stop.is_set() else b"retired")
+    await worker.stop.wait()
+    """)
+    child.assign()
+    assert child.lifeline.recv(64) == READY
+    for part in (b"ret", b"retire", b"re\nreti"):  # none of the lines so far is the word
+        child.lifeline.sendall(part)
+        until(lambda: _unread(child.lifeline) == 0, "the part to be read")
+    _beats_on(child)
+    assert select.select([child.lifeline], [], [], 0)[0] == []
+    child.lifeline.sendall(RETIRE[4:])
+    assert child.lifeline.recv(64) == b"retired"
+    child.lifeline.close()
+    code, (event,) = child.ended()
+    assert (code, event["event"]) == (0, "worker.orphaned")
+
+
+def test_retiring_means_nothing_to_some(start: Callable[[str], Child]) -> None:
+    """A worker whose service does not reload goes on after the word."""
+    child = start(STAYS)
+    child.assign()
+    assert child.lifeline.recv(64) == READY
+    child.lifeline.sendall(RETIRE)
+    until(lambda: _unread(child.lifeline) == 0, "the word to be read")
+    _beats_on(child)
+    child.process.terminate()
     assert child.ended() == (0, [])
 
 
@@ -220,3 +256,17 @@ def test_heart_sees_a_busy_loop(loop: Loop, new_board: NewBoard) -> None:
         assert BEAT_SECONDS < lag < running.time() - began + 1
 
     loop.run(scenario())
+
+
+def _beats_on(child: Child) -> None:
+    """Wait for two more beats of its heart: whatever it was about to do is done by then."""
+    row, slot = child.board.row(ROW), SCHEMA.slot(HEARTBEAT)
+    before = row[slot]
+    until(lambda: row[slot] >= before + 2, "two more beats")
+
+
+def _unread(connection: socket.socket) -> int:
+    """Return whether the peer has yet to read something: how much memory of the kernel's it takes, or 0."""
+    waiting = array.array("i", [0])
+    fcntl.ioctl(connection, termios.TIOCOUTQ, waiting)
+    return waiting[0]
