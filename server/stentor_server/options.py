@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """Plain data, for it travels as JSON; a time-out of 0 seconds is none."""
+    """Plain data, for it travels as JSON, and `/status` shows it; a time-out of 0 seconds is none."""
 
     transform: str = "upper"
+    backlog: int  # the control process has seen to it
     max_connections: int
     max_connections_per_address: int = 0  # 0: no limit
     allow: tuple[str, ...] = ()  # networks; empty: everybody

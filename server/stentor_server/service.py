@@ -54,6 +54,7 @@ def _server_options(options: dict[str, Any]) -> ServerOptions:
         raise wrong_value("proxy_protocol", "it needs --proxy-from as well: the addresses of the proxies")
     return ServerOptions(
         transform=options["transform"],
+        backlog=options["backlog"],
         max_connections=options["max_connections"] or most,
         max_connections_per_address=options["max_connections_per_address"] or 0,
         allow=options["allow"],
