@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 import structlog
 
 from stentor_chassis.encoding import encode
+from stentor_chassis.histogram import NANOSECONDS
 from stentor_chassis.sink import Sink
 
 Logger = structlog.typing.FilteringBoundLogger
@@ -16,6 +18,7 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 
 FLUSH_SECONDS = 1.0  # a blocked sink may not hold a process that is done
+_LEVELS = {"exception": "error", "warn": "warning"}  # of the methods that are not called as their level
 _EXCERPT_BYTES = 32  # received bytes in a log are cut to this
 
 
@@ -43,18 +46,19 @@ class Log:
         """Start logging; every line carries service, version and worker (`None` in the control process)."""
         terminal = os.isatty(options.fd)
         console = options.format == "console" or (options.format == "auto" and terminal)
-        renderer = _ConsoleLine(colors=terminal and not os.environ.get("NO_COLOR")) if console else _json_line
-        processors: list[Any] = [
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-        ]
-        if not console:
+        if console:
+            processors: list[Any] = [
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _ConsoleLine(colors=terminal and not os.environ.get("NO_COLOR")),
+            ]
+        else:
             frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals may be anybody's bytes
-            processors.append(structlog.processors.ExceptionRenderer(frames))
+            processors = [structlog.processors.ExceptionRenderer(frames), _JsonLine()]
         self._sink = Sink(options.fd, on_drop=on_drop)
         self.logger: Logger = structlog.wrap_logger(
             self._sink,
-            processors=[*processors, renderer],
+            processors=processors,
             wrapper_class=structlog.make_filtering_bound_logger(options.level),
         ).bind(service=service, version=version, worker=worker)
 
@@ -87,9 +91,26 @@ def excerpt(data: bytes) -> str:
     return escaped + ("…" if len(data) > _EXCERPT_BYTES else "")
 
 
-def _json_line(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
-    ordered = {key: event.pop(key) for key in ("timestamp", "level", "event")} | dict(event)
-    return encode(ordered)
+class _JsonLine:
+    """Renders for programs. A line is made for every connection, so the date is only made anew every second."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._date = ""
+
+    def __call__(self, _logger: object, method: str, event: structlog.typing.EventDict) -> bytes:
+        second, nanoseconds = divmod(time.time_ns(), NANOSECONDS)
+        if second != self._second:
+            self._second = second
+            self._date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return encode(
+            {
+                "timestamp": f"{self._date}.{nanoseconds // 1000:06d}Z",
+                "level": _LEVELS.get(method, method),
+                "event": event.pop("event"),
+                **event,
+            }
+        )
 
 
 class _ConsoleLine:

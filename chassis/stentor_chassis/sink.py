@@ -10,6 +10,9 @@ from stentor_chassis.descriptors import write_all
 # A write of at most PIPE_BUF bytes to a pipe is atomic (pipe(7)), so lines of several processes never interleave.
 BATCH_BYTES = select.PIPE_BUF
 QUEUE_LINES = 10_000
+# Lines are gathered this long before they are written: waking the thread for each would cost the data path more than
+# making the line did.
+GATHER_SECONDS = 0.02
 
 
 class Sink:
@@ -27,6 +30,8 @@ class Sink:
         self._lines: deque[bytes] = deque()
         self._writing = 0  # lines taken off the queue and not yet written
         self._changed = threading.Condition()
+        self._idle = False  # the thread waits to be told of a line
+        self._hurry = threading.Event()
         threading.Thread(target=self._run, name="log-sink", daemon=True).start()
 
     def msg(self, line: bytes) -> None:
@@ -34,7 +39,9 @@ class Sink:
         with self._changed:
             if len(self._lines) < self._limit:
                 self._lines.append(line)
-                self._changed.notify_all()
+                if self._idle:
+                    self._idle = False
+                    self._changed.notify_all()
             else:
                 self._drop(1)
 
@@ -42,6 +49,7 @@ class Sink:
 
     def flush(self, timeout: float) -> None:
         """Wait until all is written, at most `timeout` seconds; what is left then is counted as dropped."""
+        self._hurry.set()
         with self._changed:
             self._changed.wait_for(lambda: not self._lines and not self._writing, timeout)
             self._drop(len(self._lines) + self._writing)
@@ -55,8 +63,10 @@ class Sink:
 
     def _run(self) -> None:
         while True:
+            self._wait()
             with self._changed:
-                self._changed.wait_for(lambda: self._lines)
+                if not self._lines:  # flush() has given them up
+                    continue
                 batch = self._take_batch()
                 self._writing = len(batch)
             lost = 0
@@ -69,6 +79,15 @@ class Sink:
                     self._drop(lost)
                 self._writing = 0
                 self._changed.notify_all()
+
+    def _wait(self) -> None:
+        """Wait until there are lines, and then for some more."""
+        with self._changed:
+            if self._lines:
+                return
+            self._idle = True
+            self._changed.wait_for(lambda: self._lines)
+        self._hurry.wait(GATHER_SECONDS)
 
     def _take_batch(self) -> list[bytes]:
         batch = [self._lines.popleft()]

@@ -7,7 +7,7 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from os import close, readv, write
+from os import readv, write
 from typing import TYPE_CHECKING
 
 from stentor_chassis.histogram import NANOSECONDS
@@ -217,8 +217,7 @@ class Connection:
 
     def close(self, reason: CloseReason) -> None:
         """Close the socket and the account."""
-        self._poller.forget(self.fd)
-        close(self.fd)
+        self._poller.close_watched(self.fd)
         self._row[_WRITE_BUFFER] -= self._kept
         self._lose(self._kept)
         self._kept = 0

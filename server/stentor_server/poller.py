@@ -1,6 +1,7 @@
 """Which sockets are ready, asked of the kernel for all of a worker's sockets at once."""
 
 import asyncio
+import os
 import select
 import time
 from collections.abc import Callable
@@ -44,9 +45,14 @@ class Poller:
         self._epoll.modify(fd, events)
 
     def forget(self, fd: int) -> None:
-        """Stop watching; to be called before `fd` is closed."""
+        """Stop watching a descriptor that stays open."""
         del self._handlers[fd]
         self._epoll.unregister(fd)
+
+    def close_watched(self, fd: int) -> None:
+        """Close a descriptor; the kernel's list of those watched loses it by itself."""
+        del self._handlers[fd]
+        os.close(fd)
 
     def poll(self) -> None:
         """Handle what is ready now."""
