@@ -8,7 +8,7 @@ DEVELOPMENT := $(VENV)/.development
 export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down logs demo test test-unit test-integration test-stack lint docs lock images clean
+.PHONY: help install up down logs demo test test-unit test-integration test-stack bench-quick lint docs lock images clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test-integration: $(DEVELOPMENT) ## Run the tests of real processes over real so
 
 test-stack: $(DEVELOPMENT) ## Run the tests of the containers
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest tests/stack'
+
+bench-quick: $(SERVICES) ## Compare the server with its peers in three minutes: gcc needed, Go, Node and liburing welcome
+	@$(BIN)/python -m bench quick
 
 lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts and the Prometheus configuration
 	@$(BIN)/ruff check .
