@@ -1,11 +1,12 @@
 """Who takes part: Stentor as its users start it, and the peers that can be had on this machine."""
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.peer import PEERS, UnavailableError
+from bench.scrape import scraped
 from bench.server import Server, ServerFailedError, running_peer, running_stentor
 
 STENTOR = "stentor"
@@ -17,31 +18,34 @@ class Contender:
     """A server that can be started."""
 
     name: str
-    command: tuple[str, ...] | None  # of a peer; none: Stentor
+    command: tuple[str, ...] = ()  # of a peer; none: Stentor
     arguments: tuple[str, ...] = ()  # of Stentor
+    scraped: bool = False
 
-    def running(self, cores: Iterable[int], folder: Path) -> AbstractContextManager[Server]:
+    @contextmanager
+    def running(self, cores: Iterable[int], folder: Path) -> Iterator[Server]:
         """Run it on these cores, with its log in `folder`.
 
         Raises ServerFailedError.
         """
         log = folder / f"{self.name}.log"
-        if self.command is None:
-            return running_stentor(self.arguments, cores, log)
-        return running_peer(self.command, cores, log)
+        peer = running_peer(self.command, cores, log) if self.command else running_stentor(self.arguments, cores, log)
+        with peer as server, scraped(server) if self.scraped else nullcontext():
+            yield server
 
 
-def stentor(name: str = STENTOR, *arguments: str, workers: int = 1, connections: int = 19000) -> Contender:
+def stentor(
+    name: str = STENTOR, *arguments: str, workers: int = 1, connections: int = 19000, scraped: bool = False
+) -> Contender:
     """Return Stentor with everything on."""
-    return Contender(
-        name, None, ("--workers", str(workers), "--max-connections", str(connections), *arguments)
-    )
+    limits = ("--workers", str(workers), "--max-connections", str(connections))
+    return Contender(name, arguments=(*limits, *arguments), scraped=scraped)
 
 
 def contenders(folder: Path, names: Iterable[str] = ()) -> tuple[list[Contender], dict[str, str]]:
     """Return Stentor and the peers, built into `folder`; and those that are skipped, with the reason.
 
-    With `names` only these, and the reference.
+    With `names` only these.
     """
     wanted = set(names) or set(TITLES)
     ready, skipped = [stentor()] if STENTOR in wanted else [], {}

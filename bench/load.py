@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from bench.peer import GCC, compile_
 from bench.process import end, pinned
@@ -24,20 +24,19 @@ class Load:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         """Listen to `process`."""
-        self._process = process
+        self._said = cast("IO[bytes]", process.stdout)
+        self._complained = cast("IO[bytes]", process.stderr)
 
     def wait_for(self, stage: str) -> dict[str, Any]:
         """Return the line that has `stage`: open, warm, or exchanges, which is the result.
 
         Raises LoadFailedError.
         """
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._said:
             said = cast("dict[str, Any]", json.loads(line))
             if stage in said:
                 return said
-        assert self._process.stderr is not None
-        complaint = self._process.stderr.read().decode(errors="replace").strip()
+        complaint = self._complained.read().decode(errors="replace").strip()
         raise LoadFailedError(complaint or f"load: ended, or was ended, before it was {stage}")
 
 

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.contender import Contender
@@ -50,26 +50,25 @@ class Laboratory:
 
     def run(self, cell: Cell, contender: Contender, timing: Timing, round_: int) -> Run:
         """Start the server, warm it, measure it, end it."""
+        empty = Run(cell.name, contender.name, round_)
         try:
             with contender.running(cell.server_cores, self._folder) as server:
                 self._first(server, cell, timing)
-                measured = self._measure(server, cell, timing)
-        except (ServerFailedError, LoadFailedError) as error:
-            return Run(cell.name, contender.name, round_, failure=str(error))
-        return Run(cell.name, contender.name, round_, **measured)
+                return self._measure(server, cell, timing, empty)
+        except (ServerFailedError, LoadFailedError, OSError) as error:  # the last: it is gone
+            return replace(empty, failure=str(error))
 
     def _first(self, server: Server, cell: Cell, timing: Timing) -> None:
         arguments = cell.generator_arguments(idle=False)
         with self._generator.running(server.port, arguments, timing.first_seconds, 0, cell.generator_cores[:1]) as load:
             load.wait_for("exchanges")
 
-    def _measure(self, server: Server, cell: Cell, timing: Timing) -> dict[str, float]:
+    def _measure(self, server: Server, cell: Cell, timing: Timing, empty: Run) -> Run:
+        arguments = cell.generator_arguments()
         with ExitStack() as stack:
             loads = [
                 stack.enter_context(
-                    self._generator.running(
-                        server.port, cell.generator_arguments(), timing.seconds, timing.warmup_seconds, (core,)
-                    )
+                    self._generator.running(server.port, arguments, timing.seconds, timing.warmup_seconds, (core,))
                 )
                 for core in cell.generator_cores
             ]
@@ -78,10 +77,13 @@ class Laboratory:
             began, cpu_began = time.perf_counter(), server.cpu_seconds()
             results = [load.wait_for("exchanges") for load in loads]
             took, cpu = time.perf_counter() - began, server.cpu_seconds() - cpu_began
-        return {
-            "exchanges": sum(result["exchanges"] for result in results),
-            "seconds": max(result["seconds"] for result in results),
-            **{name: max(result[name] for result in results) for name in ("p50_us", "p99_us", "p999_us")},
-            "server_cpu_seconds": cpu,
-            "server_utilisation": cpu / took / len(cell.server_cores),
-        }
+        return replace(
+            empty,
+            exchanges=sum(result["exchanges"] for result in results),
+            seconds=max(result["seconds"] for result in results),
+            p50_us=max(result["p50_us"] for result in results),
+            p99_us=max(result["p99_us"] for result in results),
+            p999_us=max(result["p999_us"] for result in results),
+            server_cpu_seconds=cpu,
+            server_utilisation=cpu / took / len(cell.server_cores),
+        )

@@ -20,15 +20,23 @@ class Spread:
         """Return the spread of some values; none of none."""
         return cls(median(values), min(values), max(values)) if values else None
 
+    @property
+    def range(self) -> str:
+        """From the least to the most, where they differ."""
+        least, most = f"{self.least:.2f}", f"{self.most:.2f}"
+        return f"({least}–{most})" if least != most else ""
+
+    def __str__(self) -> str:
+        """Return the median, and the range beside it."""
+        return f"{self.median:.2f} {self.range}".rstrip()
+
 
 Figure = Callable[[Run], float]
 
 
 def figures(runs: Sequence[Run], cell: str, contender: str, figure: Figure) -> dict[int, float]:
     """Return a figure of one contender in one cell, by round, without the runs that failed."""
-    return {
-        run.round: figure(run) for run in runs if (run.cell, run.contender, run.failure) == (cell, contender, "")
-    }
+    return {run.round: figure(run) for run in runs if (run.cell, run.contender, run.failure) == (cell, contender, "")}
 
 
 def spread(runs: Sequence[Run], cell: str, contender: str, figure: Figure) -> Spread | None:

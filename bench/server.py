@@ -1,16 +1,16 @@
 """A server under measurement: started, waited for, ended."""
 
-import json
+import itertools
 import os
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.process import anonymous_bytes, children, cpu_seconds, end, open_descriptors, pinned
 
@@ -20,7 +20,7 @@ FIRST_PORT = 20000  # below the ports that connections are given, so that none o
 LAST_PORT = 32000
 STENTOR = (
     str(Path(sys.executable).with_name("stentor-server")),
-    *("serve", "--port", "0", "--admin-port", "0", "--log-format", "json", "--idle-timeout", "10m"),
+    *("serve", "--log-format", "json", "--idle-timeout", "10m"),
 )
 
 
@@ -55,7 +55,7 @@ def running_peer(command: Sequence[str], cores: Iterable[int], log: Path) -> Ite
 
     Raises ServerFailedError.
     """
-    port = _free_port()
+    (port,) = _free_ports(1)
     with _running([*command, str(port)], cores, log) as process:
         _wait(lambda: _accepts(port), process, log)
         yield Server(port, (process.pid,))
@@ -63,16 +63,18 @@ def running_peer(command: Sequence[str], cores: Iterable[int], log: Path) -> Ite
 
 @contextmanager
 def running_stentor(arguments: Sequence[str], cores: Iterable[int], log: Path) -> Iterator[Server]:
-    """Run Stentor's server as a user would; it is ready when it logs so.
+    """Run Stentor's server as a user would; it is ready when it says so.
 
     Raises ServerFailedError.
     """
-    with _running([*STENTOR, *arguments], cores, log) as process:
-        _wait(lambda: _ready_event(log) is not None, process, log)
-        ready = _ready_event(log)
-        assert ready is not None
-        port, admin_port = (int(address.rpartition(":")[2]) for address in (ready["addresses"][0], ready["admin"]))
-        yield Server(port, tuple(children(process.pid)), admin_port)
+    port, admin_port = _free_ports(2)
+    command = [*STENTOR, "--port", str(port), "--admin-port", str(admin_port), *arguments]
+    with _running(command, cores, log) as process:
+        _wait(lambda: _is_ready(admin_port), process, log)
+        workers = tuple(children(process.pid))
+        for pid, core in zip(workers, itertools.cycle(cores), strict=False):
+            os.sched_setaffinity(pid, {core})  # else the kernel may leave two on one core
+        yield Server(port, workers, admin_port)
 
 
 @contextmanager
@@ -101,19 +103,19 @@ def _accepts(port: int) -> bool:
     return False
 
 
-def _ready_event(log: Path) -> dict[str, Any] | None:
-    for line in log.read_text(encoding="utf-8").splitlines():
-        with suppress(ValueError):
-            event: dict[str, Any] = json.loads(line)
-            if event.get("event") == "server.ready":
-                return event
-    return None
+def _is_ready(admin_port: int) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/readyz", timeout=1):
+        return True
+    return False
 
 
-def _free_port() -> int:
+def _free_ports(number: int) -> list[int]:
+    free: list[int] = []
     for port in range(FIRST_PORT, LAST_PORT):
         with suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-            return port
+            free.append(port)
+        if len(free) == number:
+            return free
     raise ServerFailedError(f"no free port from {FIRST_PORT} to {LAST_PORT}")
