@@ -8,7 +8,7 @@ DEVELOPMENT := $(VENV)/.development
 export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down logs demo test test-unit test-integration test-stack lint docs lock images clean
+.PHONY: help install up down logs demo test test-unit test-integration test-stack bench bench-quick lint docs lock images clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ test-integration: $(DEVELOPMENT) ## Run the tests of real processes over real so
 
 test-stack: $(DEVELOPMENT) ## Run the tests of the containers
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest tests/stack'
+
+bench: $(SERVICES) ## Measure the server beside its peers, in half an hour, and write docs/performance.md anew
+	@$(BIN)/python -m bench full
+
+bench-quick: $(SERVICES) ## Measure the main table only, roughly, in three minutes
+	@$(BIN)/python -m bench quick
 
 lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts and the Prometheus configuration
 	@$(BIN)/ruff check .

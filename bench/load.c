@@ -113,6 +113,13 @@ static void open_connection(struct connection *c) {
     watch(c, EPOLL_CTL_ADD);
 }
 
+/* Whether the server has closed none of the connections that only had to be open, and sent them nothing. */
+static bool held(const int *fds) {
+    for (uint64_t i = 0; i < idle; i++)
+        if (recv(fds[i], arrived, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN) return false;
+    return true;
+}
+
 /* Keep `pipeline` messages in flight. */
 static void fill(struct connection *c, uint64_t now) {
     uint64_t wanted = (c->received / size + pipeline) * size;
@@ -209,7 +216,8 @@ int main(int argc, char **argv) {
     setrlimit(RLIMIT_NOFILE, &descriptors);
     make_pattern();
     epoll_fd = epoll_create1(0);
-    for (uint64_t i = 0; i < idle; i++) dial();
+    int *idle_fds = calloc(idle ? idle : 1, sizeof *idle_fds);
+    for (uint64_t i = 0; i < idle; i++) idle_fds[i] = dial();
     struct connection *all = calloc(connections ? connections : 1, sizeof *all);
     for (uint64_t i = 0; i < connections; i++) {
         all[i].sent_at = calloc(pipeline, sizeof(uint64_t));
@@ -223,6 +231,10 @@ int main(int argc, char **argv) {
     fflush(stdout);
     memset(latencies, 0, sizeof latencies);
     uint64_t completed = run(all, seconds, &took);
+    if (!held(idle_fds)) {
+        fprintf(stderr, "load: the server ended a connection that was idle\n");
+        return WRONG_REPLY;
+    }
     printf("{\"exchanges\":%" PRIu64 ",\"seconds\":%.6f,\"p50_us\":%.2f,\"p99_us\":%.2f,\"p999_us\":%.2f}\n", completed,
            took, percentile(0.5), percentile(0.99), percentile(0.999));
     return 0;

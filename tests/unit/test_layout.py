@@ -7,12 +7,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("chassis", "server", "client")
+FOLDERS = {package: ROOT / package / f"stentor_{package}" for package in PACKAGES}
 MODULES = [
     (package, module)
-    for package in PACKAGES
-    for module in sorted((ROOT / package / f"stentor_{package}").rglob("*.py"))
+    for package, folder in FOLDERS.items()
+    for module in sorted(folder.rglob("*.py"))
     if module.name != "__init__.py"
 ]
+# The peers are programs in several languages, with tests in common.
+BENCH = [("bench", module) for module in sorted((ROOT / "bench").glob("*.py")) if module.name != "__init__.py"]
 FORBIDDEN = {
     "chassis": {"stentor_server", "stentor_client"},
     "server": {"stentor_client"},
@@ -41,12 +44,18 @@ def test_there_are_modules() -> None:
     assert set(PACKAGES) == {package for package, _ in MODULES}
 
 
-@pytest.mark.parametrize(("package", "module"), MODULES, ids=_name)
+@pytest.mark.parametrize(("package", "module"), [*MODULES, *BENCH], ids=_name)
 def test_every_module_has_its_tests(package: str, module: Path) -> None:
     """Beside the packages, in the same layout, stands a file of tests for every module, with tests in it."""
-    name = module.relative_to(ROOT / package / f"stentor_{package}").with_suffix("")
+    name = module.relative_to(FOLDERS.get(package, ROOT / package)).with_suffix("")
     tests = ROOT / "tests" / "unit" / package / name.with_name(f"test_{name.name.strip('_')}.py")
     assert "\ndef test_" in tests.read_text()
+
+
+@pytest.mark.parametrize("module", [module for _, module in BENCH], ids=_name)
+def test_benchmarks_know_the_services_from_outside(module: Path) -> None:
+    """What measures a server starts it as a user does."""
+    assert {name for name in _imports(module) if name.startswith("stentor")} == set()
 
 
 @pytest.mark.parametrize(("package", "module"), MODULES, ids=_name)

@@ -1,0 +1,1 @@
+"""The benchmarks: Stentor's server beside peers that do the same job."""

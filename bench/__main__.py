@@ -1,0 +1,109 @@
+"""The benchmarks: Stentor's server beside peers that do the same job.
+
+`full` measures everything for half an hour and writes the results and the documents; limited by --peers or --cells it
+prints the main table and writes nothing. `quick` prints a rough main table within three minutes. `report` writes the
+documents anew from the last results.
+"""
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from bench import document, machine, report
+from bench.contender import TITLES, Contender, contenders
+from bench.load import Generator
+from bench.measurement import Laboratory
+from bench.memory import Scales
+from bench.peer import REFERENCE, UnavailableError
+from bench.process import raise_descriptor_limit
+from bench.result import Result
+from bench.rounds import all_series, main_series
+from bench.workload import FULL, MAIN, QUICK, Cell
+
+MEMORY_ROUNDS = 3
+LEAST_DESCRIPTORS = 20000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and print or write what came of it."""
+    options = _parser().parse_args(arguments)
+    if options.what == "report":
+        document.write(Result.load())
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    if raise_descriptor_limit() < LEAST_DESCRIPTORS:
+        print(f"ulimit -Hn must be {LEAST_DESCRIPTORS} or more", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="stentor-bench-") as folder:
+        try:
+            return _measure(options, Path(folder))
+        except UnavailableError as error:
+            print(f"the load generator cannot be built: {error}", file=sys.stderr)
+            return 1
+
+
+def _measure(options: argparse.Namespace, folder: Path) -> int:
+    generator = Generator(folder)
+    laboratory = Laboratory(generator, folder)
+    ready, skipped = contenders(folder, options.peers and {*options.peers, REFERENCE})
+    for name, reason in skipped.items():
+        _say(f"skipped {name}: {reason}")
+    if options.what == "quick" or options.peers or options.cells:
+        timing = QUICK if options.what == "quick" else FULL
+        runs = main_series(ready, _cells(options.cells), timing).measure(laboratory, _say)
+        print(report.main_table(runs) + report.failures(runs))
+        return 0
+    result = _full(laboratory, Scales(generator, folder), ready, skipped)
+    result.save()
+    document.write(result)
+    print(report.main_table(result.runs) + "\n" + report.target_table(result) + report.failures(result.runs))
+    return 0
+
+
+def _full(laboratory: Laboratory, scales: Scales, ready: Sequence[Contender], skipped: dict[str, str]) -> Result:
+    runs = [run for series in all_series(ready) for run in series.measure(laboratory, _say)]
+    memory = []
+    for round_ in range(1, MEMORY_ROUNDS + 1):
+        for contender in ready:
+            memory.append(scales.weigh(contender, round_))
+            _say(f"  {round_}/{MEMORY_ROUNDS}  {contender.name:22} {memory[-1].each_bytes:8.0f} bytes a connection")
+    many = scales.weigh_many()
+    _say(f"  {many.connections} connections held {many.failure}")
+    return Result(machine.machine(), machine.tools(), skipped, runs, memory, many)
+
+
+def _cells(names: Collection[str]) -> list[Cell]:
+    """Return these cells of the main table and those they are compared with; all without names."""
+    needed = {*names, *(cell.against for cell in MAIN if cell.name in names)}
+    return [cell for cell in MAIN if not names or cell.name in needed]
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=form)
+    parser.add_argument("what", choices=["full", "quick", "report"], nargs="?", default="full")
+    cells = [cell.name for cell in MAIN]
+    for flag, known in (("--peers", list(TITLES)), ("--cells", cells)):
+        parser.add_argument(flag, type=_some_of(known), default=[], help=f"only these, of {','.join(known)}")
+    return parser
+
+
+def _some_of(known: Collection[str]) -> Callable[[str], list[str]]:
+    def names(text: str) -> list[str]:
+        chosen = text.split(",")
+        if not set(chosen) <= set(known):
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(set(chosen) - set(known)))}")
+        return chosen
+
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Who takes part: Stentor as its users start it, and the peers that can be had on this machine."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.peer import PEERS, UnavailableError
+from bench.scrape import scraped
+from bench.server import Server, ServerFailedError, running_peer, running_stentor
+
+STENTOR = "stentor"
+TITLES = {STENTOR: "Stentor"} | {peer.name: peer.title for peer in PEERS}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A server that can be started."""
+
+    name: str
+    command: tuple[str, ...] = ()  # of a peer; none: Stentor
+    arguments: tuple[str, ...] = ()  # of Stentor
+    scraped: bool = False
+
+    @contextmanager
+    def running(self, cores: Iterable[int], folder: Path) -> Iterator[Server]:
+        """Run it on these cores, with its log in `folder`.
+
+        Raises ServerFailedError.
+        """
+        log = folder / f"{self.name}.log"
+        peer = running_peer(self.command, cores, log) if self.command else running_stentor(self.arguments, cores, log)
+        with peer as server, scraped(server) if self.scraped else nullcontext():
+            yield server
+
+
+def stentor(
+    name: str = STENTOR, *arguments: str, workers: int = 1, connections: int = 19000, scraped: bool = False
+) -> Contender:
+    """Return Stentor with everything on."""
+    limits = ("--workers", str(workers), "--max-connections", str(connections))
+    return Contender(name, arguments=(*limits, *arguments), scraped=scraped)
+
+
+def contenders(folder: Path, names: Iterable[str] = ()) -> tuple[list[Contender], dict[str, str]]:
+    """Return Stentor and the peers, built into `folder`; and those that are skipped, with the reason.
+
+    With `names` only these.
+    """
+    wanted = set(names) or set(TITLES)
+    ready, skipped = [stentor()] if STENTOR in wanted else [], {}
+    for peer in PEERS:
+        if peer.name not in wanted:
+            continue
+        try:
+            contender = Contender(peer.name, peer.command(folder))
+            with contender.running((0,), folder):
+                ready.append(contender)
+        except (UnavailableError, ServerFailedError) as error:
+            skipped[peer.name] = str(error)
+    return ready, skipped

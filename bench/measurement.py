@@ -1,0 +1,89 @@
+"""One measurement: a server, a load, and what both came to."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.contender import Contender
+from bench.load import Generator, LoadFailedError
+from bench.server import Server, ServerFailedError
+from bench.workload import Cell, Timing
+
+MICRO = 1e6
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a cell came to; `failure` says why there is nothing."""
+
+    cell: str
+    contender: str
+    round: int
+    exchanges: int = 0
+    seconds: float = 0.0
+    p50_us: float = 0.0
+    p99_us: float = 0.0
+    p999_us: float = 0.0
+    server_cpu_seconds: float = 0.0
+    server_utilisation: float = 0.0  # of the cores it may use
+    failure: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Messages per second."""
+        return self.exchanges / self.seconds if self.seconds else 0.0
+
+    @property
+    def cpu_us(self) -> float:
+        """Microseconds of the server's processor time for each message."""
+        return self.server_cpu_seconds / self.exchanges * MICRO if self.exchanges else 0.0
+
+
+class Laboratory:
+    """Where runs are made."""
+
+    def __init__(self, generator: Generator, folder: Path) -> None:
+        """Keep logs in `folder`."""
+        self._generator = generator
+        self._folder = folder
+
+    def run(self, cell: Cell, contender: Contender, timing: Timing, round_: int) -> Run:
+        """Start the server, warm it, measure it, end it."""
+        empty = Run(cell.name, contender.name, round_)
+        try:
+            with contender.running(cell.server_cores, self._folder) as server:
+                self._first(server, cell, timing)
+                return self._measure(server, cell, timing, empty)
+        except (ServerFailedError, LoadFailedError, OSError) as error:  # the last: it is gone
+            return replace(empty, failure=str(error))
+
+    def _first(self, server: Server, cell: Cell, timing: Timing) -> None:
+        arguments = cell.generator_arguments(idle=False)
+        with self._generator.running(server.port, arguments, timing.first_seconds, 0, cell.generator_cores[:1]) as load:
+            load.wait_for("exchanges")
+
+    def _measure(self, server: Server, cell: Cell, timing: Timing, empty: Run) -> Run:
+        arguments = cell.generator_arguments()
+        with ExitStack() as stack:
+            loads = [
+                stack.enter_context(
+                    self._generator.running(server.port, arguments, timing.seconds, timing.warmup_seconds, (core,))
+                )
+                for core in cell.generator_cores
+            ]
+            for load in loads:
+                load.wait_for("warm")
+            began, cpu_began = time.perf_counter(), server.cpu_seconds()
+            results = [load.wait_for("exchanges") for load in loads]
+            took, cpu = time.perf_counter() - began, server.cpu_seconds() - cpu_began
+        return replace(
+            empty,
+            exchanges=sum(result["exchanges"] for result in results),
+            seconds=max(result["seconds"] for result in results),
+            p50_us=max(result["p50_us"] for result in results),
+            p99_us=max(result["p99_us"] for result in results),
+            p999_us=max(result["p999_us"] for result in results),
+            server_cpu_seconds=cpu,
+            server_utilisation=cpu / took / len(cell.server_cores),
+        )

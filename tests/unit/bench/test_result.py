@@ -1,0 +1,22 @@
+"""The file of results."""
+
+import json
+from pathlib import Path
+
+from bench.result import Result
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path, result: Result) -> None:
+    """Nothing is lost."""
+    file = tmp_path / "results" / "full.json"
+    result.save(file)
+    assert Result.load(file) == result
+
+
+def test_a_line_for_each_run(tmp_path: Path, result: Result) -> None:
+    """So that a change can be read."""
+    file = tmp_path / "full.json"
+    result.save(file)
+    lines = [line for line in file.read_text().splitlines() if line.startswith('  {"cell"')]
+    assert len(lines) == len(result.runs)
+    assert json.loads(lines[0].rstrip(","))["contender"] == "stentor"
