@@ -54,7 +54,6 @@ class Server:
         self._options = options
         self._open = board.column(SCHEMA.slot(OPEN))
         self._durations = SCHEMA.histogram(DURATION, row)
-        self._draining = False
         self._drained = False
         self._listeners: Sequence[socket.socket] = ()
         self._listening: list[asyncio.Server] = []
@@ -71,6 +70,13 @@ class Server:
         self._listeners = listeners
         self._sweep()
 
+    async def retire(self) -> None:
+        """Accept no more, and return when the last connection has ended by itself; `drain` may cut this short."""
+        await self._stop_accepting()
+        while self.connections:
+            self._empty.clear()
+            await self._empty.wait()
+
     async def drain(self) -> None:
         """Accept no more, end every connection when it is between exchanges, and all of them by the deadline.
 
@@ -78,11 +84,7 @@ class Server:
         moment, and which has read its answers, gets a FIN. Who never pauses gets it shortly before the deadline, after
         the answer to all that was received until then.
         """
-        self._draining = True
-        await self._accept_waiting()
-        for listening in self._listening:
-            listening.close()
-        await asyncio.sleep(0)  # what was accepted last becomes a connection
+        await self._stop_accepting()
         last_sweep, deadline = self.now, self._tick() + self._options.drain_timeout_seconds
         for connection in self.connections:
             if connection.active_at == last_sweep:  # some time since then: until now the clock was too coarse to tell
@@ -100,6 +102,14 @@ class Server:
             await self._empty.wait()
         if self._sweeper is not None:
             self._sweeper.cancel()
+
+    async def _stop_accepting(self) -> None:
+        """Take the connections that wait in the queues, and none after them; may be cancelled and called again."""
+        await self._accept_waiting()
+        for listening in self._listening:
+            listening.close()
+        self._listening, self._listeners = [], ()
+        await asyncio.sleep(0)  # what was accepted last becomes a connection
 
     async def _accept_waiting(self) -> None:
         """Take the connections that wait in the queues, for a moment at the most: uvloop accepts one a turn."""
@@ -131,7 +141,7 @@ class Server:
         """Count a connection that ended after `duration` nanoseconds."""
         self.connections.discard(connection)
         self._count_open()
-        if self._draining and not self.connections:
+        if not self.connections:
             self._empty.set()
         self.row[SCHEMA.slot(CLOSED, reason)] += 1
         self._durations.observe(duration)

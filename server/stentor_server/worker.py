@@ -1,17 +1,32 @@
 """The server's data process."""
 
+import asyncio
+import contextlib
+
 from stentor_chassis.worker import Worker, run
 from stentor_server.metrics import SCHEMA
 from stentor_server.server import Server, ServerOptions
 
 
 async def serve(worker: Worker) -> None:
-    """Serve the inherited listeners until told to stop, then drain."""
+    """Serve the inherited listeners until told to stop, then drain; told to retire, stop when nobody is left."""
     server = Server(ServerOptions(**worker.options), worker.board, worker.row, worker.log)
     await server.start(worker.listeners)
     worker.ready()
+    retiring = asyncio.create_task(_retire(worker, server))
     await worker.stop.wait()
+    retiring.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await retiring
     await server.drain()
+
+
+async def _retire(worker: Worker, server: Server) -> None:
+    try:
+        await worker.retire.wait()
+        await server.retire()
+    finally:
+        worker.stop.set()  # also when it failed: then `serve` fails
 
 
 if __name__ == "__main__":
