@@ -171,3 +171,24 @@ def send_and_end(connection: socket.socket, data: bytes) -> None:
     """Send, and end our side."""
     connection.sendall(data)
     connection.shutdown(socket.SHUT_WR)
+
+
+def fill(connection: socket.socket) -> None:
+    """Write until nothing more is taken for a moment."""
+    full = 0
+    while full < 20:
+        try:
+            connection.send(bytes(1 << 16))
+            full = 0
+        except BlockingIOError:
+            full += 1
+            threading.Event().wait(0.01)
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and has not exited."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from stentor_chassis.board import CONTROL, RETIRED, Board
 from stentor_chassis.metrics import Counter, Derived, Gauge, Histogram, Metric
 
-# Which row each living worker writes, by worker number; while a worker drains, its successor has a row as well.
+# Which row each living worker writes, by worker number; one that retired has a row beside its successor's.
 LiveRows = Callable[[], Mapping[int, list[int]]]
 
 

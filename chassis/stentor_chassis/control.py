@@ -73,7 +73,7 @@ class Control:
         self.finished = False  # set when the workers ended by themselves, their work done
         self._started = time.time()
         self._clock = time.monotonic()
-        # Two rows for each worker: one is its successor's while it drains.
+        # Two rows for each worker: one is its predecessor's, which may serve on for long.
         self.board = Board(service.schema, FIRST_WORKER + 2 * options.workers)
         row, dropped = self.board.row(CONTROL), service.schema.slot(LOG_DROPPED)
 

@@ -82,14 +82,14 @@ class Supervisor:
             process.kill()
 
     def live_rows(self) -> dict[int, list[int]]:
-        """Return the rows in use, by worker number; a draining worker's beside its successor's."""
+        """Return the rows in use, by worker number; a retired worker's beside its successor's."""
         rows: dict[int, list[int]] = {}
         for process in sorted(self._processes, key=lambda process: process.number):
             rows.setdefault(process.number, []).append(process.row)
         return rows
 
     def pids(self) -> dict[str, int]:
-        """Return the process id of each worker, by a name for it; a draining worker hides behind its successor."""
+        """Return the process id of each worker, by a name for it; a retired worker hides behind its successor."""
         ordered = sorted(self._processes, key=lambda process: process.launched)
         return {f"worker{process.number}": process.pid for process in ordered}
 
@@ -162,8 +162,7 @@ class Supervisor:
         self._board.retire(process.row)
         self._free_rows.append(process.row)
         self._processes.discard(process)
-        expected = process.told_to_stop or process.done
-        emit = self._log.info if expected else self._log.error
+        emit = self._log.info if process.was_to_go() else self._log.error
         emit("worker.exited", worker=process.number, pid=process.pid, code=process.exited.result())
         if self.current.get(process.number) is not process:
             return  # its successor serves already, or it never did
@@ -189,7 +188,9 @@ class Supervisor:
     async def _reload(self) -> None:
         while self._reloads_wanted:
             self._reloads_wanted = 1
-            leaving = []
+            # A place has room for two. Those retired before are ended together: in turn, each could take the whole
+            # drain timeout.
+            await asyncio.gather(*(self._stop(each) for each in self._processes if each.state is State.RETIRED))
             for number in range(self._workers):
                 before = self.current.get(number)
                 if before is None or number in self._launching:
@@ -199,8 +200,8 @@ class Supervisor:
                     break
                 if before.state is not State.EXITED:  # else it was counted by how it ended
                     self._row[self._board.schema.slot(RESTARTS, RestartReason.RELOAD)] += 1
-                leaving.append(asyncio.ensure_future(self._stop(before)))
-            await asyncio.gather(*leaving)
+                    before.retire()
+                    self._log.info("worker.retired", worker=number, pid=before.pid)
             self._reloads_wanted -= 1
 
     async def _stop(self, process: WorkerProcess) -> None:

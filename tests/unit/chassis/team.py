@@ -41,7 +41,8 @@ STAYS = """
 TOLD = """read told; number=${told#*'"worker": '}; number=${number%%,*}; """
 READY = "echo ready >&0; "
 DONE = "echo done >&0; "
-STAYS_ON = READY + "read more; "
+STAYS_ON = READY + "read more; "  # the next word is that it shall retire; it ends there, like one with nothing left
+LINGERS = READY + "while read more; do :; done; "
 FAILS = "exit 3; "
 WAITS = "while [ ! -e $MENDED ]; do sleep 0.01; done; "
 # The first one in its place stays until it is told to end; its successors do what follows.

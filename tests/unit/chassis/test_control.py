@@ -191,13 +191,18 @@ def test_workers_that_cannot_start(start: Callable[..., Running]) -> None:
 
 
 def test_reload(start: Callable[..., Running]) -> None:
-    """SIGHUP replaces the workers, and the service is ready all the while."""
+    """SIGHUP retires the workers beside their successors, a second one ends them; all the while it is ready."""
     service = start()
     service.event("example.ready")
     service.process.send_signal(signal.SIGHUP)
-    until(lambda: len(service.find("worker.exited")) == 2, "both workers to be replaced")
+    until(lambda: len(service.find("worker.retired")) == 2, "both workers to be replaced")
     assert service.get("/readyz") == (200, "ready\n")
+    states = [worker["state"] for worker in json.loads(service.get("/status")[1])["workers"]]
+    assert sorted(states) == ["ready", "ready", "retired", "retired"]
     assert 'an_example_worker_restarts_total{reason="reload"} 2.0' in service.get("/metrics")[1]
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: len(service.find("worker.retired")) == 4, "both to be replaced again")
+    assert [event["code"] for event in service.find("worker.exited")] == [0, 0]
     service.process.terminate()
     assert service.ended() == (0, "told\n")
 

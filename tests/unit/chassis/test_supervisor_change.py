@@ -129,23 +129,3 @@ def test_reload_during_a_drain(loop: Loop, team: NewTeam, events: Events) -> Non
             assert own.restarts() == {}
 
     loop.run(scenario())
-
-
-def test_row_of_a_worker_being_replaced(loop: Loop, team: NewTeam) -> None:
-    """While the old worker of a place drains, its row counts beside its successor's."""
-
-    async def scenario() -> None:
-        async with team("trap '' TERM; " + STAYS_ON) as own:
-            await own.supervisor.start()
-            before = own.pids
-            own.supervisor.reload()
-            await own.replaced(before)
-            rows = own.supervisor.live_rows()
-            assert (len(rows), len(rows[0])) == (1, 2)
-            assert {"worker0": own.pids[0]} == own.supervisor.pids()
-            await eventually(
-                lambda: sorted(str(each["state"]) for each in own.supervisor.status()) == ["draining", "ready"],
-                "the old one to drain",
-            )
-
-    loop.run(scenario())

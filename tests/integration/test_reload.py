@@ -1,0 +1,261 @@
+"""A reload loses no connection: workers that leave serve whom they have, beside their successors."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from exposition import Samples, balanced, scrape, total
+from processes import Server, fill, running
+from waiting import until
+
+RELOADED = 'stentor_server_worker_restarts_total{reason="reload"}'
+LOST = 'stentor_server_connections_closed_total{reason="worker_lost"}'
+DRAINED = 'stentor_server_connections_closed_total{reason="drain"}'
+ENDED = 'stentor_server_connections_closed_total{reason="eof"}'
+
+
+def _reload(server: Server) -> list[int]:
+    """Reload; return the process ids of the workers that retired with it when their successors serve."""
+    before = server.worker_pids()
+    server.process.send_signal(signal.SIGHUP)
+
+    def reloaded() -> bool:
+        assert balanced(server.metrics())
+        states = [each["state"] for each in server.status()["workers"]]
+        assert max(states.count("ready"), states.count("retired")) <= len(before)
+        return {event["pid"] for event in server.find("worker.retired")} >= set(before)
+
+    until(reloaded, "the reload")
+    assert not set(server.worker_pids()) & set(before)
+    return before
+
+
+def _exchange(connection: socket.socket, data: bytes) -> None:
+    connection.sendall(data)
+    assert connection.recv(64) == data.upper()
+
+
+def _retired(server: Server, connection: socket.socket) -> int:
+    """Reload while this is the one connection; return the process id of the retired worker that serves it."""
+    _exchange(connection, b"before")
+    _reload(server)
+    _exchange(connection, b"after")
+    (pid,) = until(lambda: _pids(server, "retired"), "the retired worker")
+    return pid
+
+
+def _pids(server: Server, state: str) -> list[int]:
+    return [each["pid"] for each in server.status()["workers"] if each["state"] == state]
+
+
+def _accounts(server: Server, condition: Callable[[Samples], bool], description: str) -> Samples:
+    """Wait for what the server exports; its accounts must agree all the while."""
+
+    def agreed_and_met() -> Samples | None:
+        values = server.metrics()
+        if not balanced(values):
+            pytest.fail(f"accounts do not agree: {values}")
+        return values if condition(values) else None
+
+    return until(agreed_and_met, description)
+
+
+def test_open_connections_survive(server: Server) -> None:
+    """A reload leaves open connections alone: they exchange on, beside new ones, for as long as they like."""
+    with contextlib.ExitStack() as open_ones:
+        connections = [open_ones.enter_context(server.connect()) for _ in range(12)]
+        before = _exchange_across_a_reload(server, connections)
+    for pid in before:
+        assert server.event("worker.exited", pid=pid)["code"] == 0
+    values = _accounts(server, lambda values: values[ENDED] == 13, "all to have ended")
+    assert (values[RELOADED], values[DRAINED], values["stentor_server_connections_active"]) == (2, 0, 0)
+    assert server.stop() == 0
+
+
+def _exchange_across_a_reload(server: Server, connections: list[socket.socket]) -> list[int]:
+    """Check that they all survive; return the process ids of the retired workers that serve them."""
+    for connection in connections:
+        _exchange(connection, b"before")
+    before = _reload(server)
+    started = time.monotonic()
+    while time.monotonic() < started + 0.5:  # in which a drain would have ended who is quiet
+        _exchange(connections[0], b"busy")
+    for connection in connections:
+        _exchange(connection, b"after")
+    assert server.ask(b"new") == b"NEW"
+    values = _accounts(server, lambda values: values[ENDED] == 1, "the new one to end")
+    assert values["stentor_server_connections_active"] == 12
+    assert total(values, "stentor_server_worker_connections_active") == 12
+    assert (values["stentor_server_workers"], values[RELOADED]) == (2, 2)
+    assert (sorted(before), 2) == (sorted(_pids(server, "retired")), len(_pids(server, "ready")))
+    return before
+
+
+def test_stream_in_full_flow_survives(server: Server) -> None:
+    """A stream that never pauses gets every byte back across a reload."""
+    data = os.urandom(1 << 20)
+    expected = data.upper() * 2
+    stop = threading.Event()
+    sent = heard = 0
+
+    def write(connection: socket.socket) -> None:
+        nonlocal sent
+        while not stop.is_set():
+            connection.sendall(data)
+            sent += len(data)
+        connection.shutdown(socket.SHUT_WR)
+
+    with server.connect() as connection:
+        writer = threading.Thread(target=write, args=(connection,))
+        writer.start()
+        try:
+            while part := connection.recv(len(data)):
+                begin = heard % len(data)
+                assert part == expected[begin : begin + len(part)]
+                if heard < 4 * len(data) <= heard + len(part):
+                    server.process.send_signal(signal.SIGHUP)
+                heard += len(part)
+                if len(server.find("worker.retired")) == 2:
+                    stop.set()
+        finally:
+            stop.set()
+            with contextlib.suppress(OSError):  # the writer must end, whatever went wrong here
+                connection.shutdown(socket.SHUT_RDWR)
+            writer.join()
+    assert heard == sent
+    assert server.event("connection.closed")["reason"] == "eof"
+
+
+def test_second_reload_ends_the_oldest() -> None:
+    """A further reload gives those who are still with the oldest workers an orderly end, and spares the others."""
+    with Server("--workers", "1") as server, server.connect() as first:
+        oldest = _retired(server, first)
+        with server.connect() as second:
+            _exchange(second, b"second")
+            (older,) = _reload(server)
+            assert first.recv(9) == b""
+            assert server.event("worker.exited")["pid"] == oldest
+            _exchange(second, b"still")
+            assert server.ask(b"third") == b"THIRD"
+            assert _pids(server, "retired") == [older]
+            values = _accounts(server, lambda values: values[ENDED] == 1, "the newest to end")
+            assert (values[DRAINED], values["stentor_server_connections_active"], values[RELOADED]) == (1, 1, 2)
+
+
+def test_second_reload_waits_no_longer_than_a_drain() -> None:
+    """Who neither reads nor ends cannot hold a further reload longer than the drain timeout."""
+    with Server("--workers", "1", "--drain-timeout", "300ms") as server, server.connect() as connection:
+        oldest = _retired(server, connection)
+        connection.setblocking(False)
+        fill(connection)
+        server.process.send_signal(signal.SIGHUP)
+        server.event("worker.retired", 2)
+        assert server.find("worker.exited", pid=oldest, level="info")
+        assert _accounts(server, lambda values: values["stentor_server_connections_active"] == 0, "it to be cut off")
+
+
+def test_stop_with_retired_workers() -> None:
+    """A stop ends retired workers together with the others, in order, and well before the drain timeout."""
+    with Server("--workers", "1", "--drain-timeout", "10m") as server, server.connect() as old:
+        _retired(server, old)
+        with server.connect() as new:
+            _exchange(new, b"new")
+            server.process.send_signal(signal.SIGTERM)
+            assert [each.recv(9) for each in (old, new)] == [b"", b""]
+        old.close()
+        assert server.process.wait(30) == 0
+        server.event("server.stopped")
+        assert [event["reason"] for event in server.find("connection.closed")] == ["drain", "drain"]
+
+
+def test_deaf_peer_of_a_retired_worker_cannot_hold_a_stop() -> None:
+    """The drain timeout holds for retired workers as well."""
+    with Server("--workers", "1", "--drain-timeout", "300ms") as server, server.connect() as connection:
+        _retired(server, connection)
+        connection.setblocking(False)
+        fill(connection)
+        assert server.stop() == 0
+        assert server.event("connection.closed")["reason"] == "drain"
+
+
+def test_second_signal_ends_retired_workers() -> None:
+    """A second SIGTERM waits for no retired worker either."""
+    with Server("--workers", "1", "--drain-timeout", "10m") as server, server.connect() as connection:
+        retired = _retired(server, connection)
+        connection.setblocking(False)
+        fill(connection)
+        server.process.send_signal(signal.SIGTERM)
+        server.event("server.draining")
+        assert server.stop() == 128 + signal.SIGTERM
+        until(lambda: not running(retired), "the retired worker to be gone")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_lost_retired_worker(number: int) -> None:
+    """A retired worker that is killed, or freezes, is an error and its connections lost; nobody takes its place."""
+    with Server("--workers", "1") as server, server.connect() as connection:
+        retired = _retired(server, connection)
+        serving = server.worker_pids()
+        os.kill(retired, number)
+        exited = server.event("worker.exited", pid=retired)
+        assert (exited["code"], exited["level"]) == (-signal.SIGKILL, "error")
+        hung = [retired] if number == signal.SIGSTOP else []
+        assert hung == [event["pid"] for event in server.find("worker.hung")]
+        assert connection.recv(9) == b""  # by the kernel
+        values = _accounts(server, lambda values: values[LOST] == 1, "the loss to be booked")
+        assert values["stentor_server_connections_active"] == 0
+        assert (values[RELOADED], total(values, "stentor_server_worker_restarts_total")) == (1, 1)
+        assert server.ask(b"served") == b"SERVED"
+        assert serving == server.worker_pids()
+        assert server.stop() == 0
+
+
+def test_retired_workers_end_with_their_control_process() -> None:
+    """When the control process is killed, retired workers drain and exit like the others."""
+    with Server("--workers", "1") as server, server.connect() as connection:
+        pids = [_retired(server, connection), *server.worker_pids()]
+        server.process.kill()
+        assert connection.recv(9) == b""
+        connection.close()
+        until(lambda: not any(running(pid) for pid in pids), "the workers to exit")
+
+
+def test_reload_under_load_fails_nothing(server: Server) -> None:
+    """While workers are replaced over and over, no exchange on a fresh connection fails, and the accounts agree."""
+    failures, stop = [], threading.Event()
+    exchanges = [0, 0]
+
+    def exchange(client: int) -> None:
+        while not stop.is_set():
+            try:
+                if server.ask(b"reload") != b"RELOAD":
+                    failures.append("wrong")
+            except OSError as error:
+                failures.append(repr(error))
+            exchanges[client] += 1
+
+    clients = [threading.Thread(target=exchange, args=(client,)) for client in range(len(exchanges))]
+    for client in clients:
+        client.start()
+    try:
+        for reloads in range(1, 4):
+            server.process.send_signal(signal.SIGHUP)
+            while len(server.find("worker.retired")) < 2 * reloads:
+                values = scrape(server.admin)
+                closed = total(values, "stentor_server_connections_closed_total")
+                active = total(values, "stentor_server_worker_connections_active")
+                assert values["stentor_server_connections_accepted_total"] == closed + active
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+    assert failures == []
+    server.event("worker.exited", 6)
+    values = _accounts(server, lambda values: values[ENDED] == sum(exchanges) > 0, "all to have ended")
+    assert (values[RELOADED], values["stentor_server_connections_accepted_total"]) == (6, sum(exchanges))
