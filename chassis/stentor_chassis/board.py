@@ -6,7 +6,7 @@ import os
 from stentor_chassis.metrics import Counter, Gauge, Histogram, Schema
 
 SLOT_BYTES = 8
-CONTROL, RETIRED = 0, 1  # the rows of the control process, and of the workers that are gone
+CONTROL, GONE = 0, 1  # the rows of the control process, and of the workers that are gone
 FIRST_WORKER = 2
 ROW_ALIGNMENT = 128  # two cache lines: adjacent-line prefetch would make neighbours share
 
@@ -48,18 +48,18 @@ class Board:
                 merged[where] = [max(column) for column in zip(*(row[where] for row in rows), strict=True)]
         return merged
 
-    def retire(self, number: int) -> None:
-        """Fold a row whose writer is gone into that of the retired, and clear it for another worker.
+    def fold(self, number: int) -> None:
+        """Fold a row whose writer is gone into that of all that are gone, and clear it for another worker.
 
         Sums of living workers go with the worker; everything else stays counted. Between two scrapes this is atomic,
         because the process that scrapes is the one that retires.
         """
-        row, retired = self.row(number), self.row(RETIRED)
+        row, gone = self.row(number), self.row(GONE)
         for metric in self.schema.stored:
             where = self.schema.slots(metric)
             for slot in range(where.start, where.stop):
                 if isinstance(metric, Counter | Histogram):
-                    retired[slot] += row[slot]
+                    gone[slot] += row[slot]
                 elif isinstance(metric, Gauge) and metric.across == "max":
-                    retired[slot] = max(retired[slot], row[slot])
+                    gone[slot] = max(gone[slot], row[slot])
                 row[slot] = 0

@@ -14,7 +14,7 @@ from prometheus_client.core import (
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
-from stentor_chassis.board import CONTROL, RETIRED, Board
+from stentor_chassis.board import CONTROL, GONE, Board
 from stentor_chassis.metrics import Counter, Derived, Gauge, Histogram, Metric
 
 # Which row each living worker writes, by worker number; one that retired has a row beside its successor's.
@@ -25,7 +25,7 @@ class BoardCollector(Collector):
     """Sums the rows of a board at the scrape; one instance, in the control process."""
 
     def __init__(self, board: Board, live_rows: LiveRows) -> None:
-        """Read the rows of the control process, the retired, and those that `live_rows` names at each scrape."""
+        """Read the rows of the control process, of who is gone, and those that `live_rows` names at each scrape."""
         self._board = board
         self._schema = board.schema
         self._live_rows = live_rows
@@ -37,7 +37,7 @@ class BoardCollector(Collector):
             number: [self._board.row(row).tolist() for row in rows] for number, rows in self._live_rows().items()
         }
         rows = [
-            *(self._board.row(row).tolist() for row in (CONTROL, RETIRED)),
+            *(self._board.row(row).tolist() for row in (CONTROL, GONE)),
             *(row for rows in workers.values() for row in rows),
         ]
         totals = self._board.totals(rows)

@@ -159,7 +159,7 @@ class Supervisor:
     def _on_exit(self, process: WorkerProcess) -> None:
         row = self._board.row(process.row)
         self._settle(row)
-        self._board.retire(process.row)
+        self._board.fold(process.row)
         self._free_rows.append(process.row)
         self._processes.discard(process)
         emit = self._log.info if process.was_to_go() else self._log.error

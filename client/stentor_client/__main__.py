@@ -117,7 +117,7 @@ def probe(**options: Any) -> int:
     Example: stentor-client probe --target server:8080 --interval 250ms
     """
     # Imported here, so that --help and `send` start in no time.
-    from stentor_chassis.board import RETIRED
+    from stentor_chassis.board import GONE
     from stentor_chassis.control import Control, ControlOptions, Service
     from stentor_chassis.listeners import Listeners
     from stentor_chassis.logs import LogOptions
@@ -150,7 +150,7 @@ def probe(**options: Any) -> int:
     code = control.run()
     if not control.finished:
         return code
-    counts = control.board.row(RETIRED)
+    counts = control.board.row(GONE)
     return worst_exit_code(outcome for outcome in Outcome if counts[SCHEMA.slot(EXCHANGES, outcome)])
 
 

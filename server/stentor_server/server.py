@@ -61,7 +61,14 @@ class Server:
         self._proxies = Networks(options.proxy_from)
         self._timeouts = Timeouts(options)
         self._durations = SCHEMA.histogram(DURATION, row)
+<<<<<<< HEAD
         self._acceptors: list[Acceptor] = []
+=======
+        self._drained = False
+        self._listeners: Sequence[socket.socket] = ()
+        self._listening: list[asyncio.Server] = []
+        self._sweeper: asyncio.TimerHandle | None = None
+>>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
         self._empty = asyncio.Event()
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -74,8 +81,13 @@ class Server:
 
     async def retire(self) -> None:
         """Accept no more, and return when the last connection has ended by itself; `drain` may cut this short."""
+<<<<<<< HEAD
         self._stop_accepting()
         while self.connections or self.prefaces:
+=======
+        await self._stop_accepting()
+        while self.connections:
+>>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
             self._empty.clear()
             await self._empty.wait()
 
@@ -86,10 +98,20 @@ class Server:
         moment, and which has read its answers, gets a FIN. Who never pauses gets it shortly before the deadline, after
         the answer to all that was received until then.
         """
+<<<<<<< HEAD
         self._stop_accepting()
         deadline = asyncio.get_running_loop().time() + self.options.drain_timeout_seconds
         while (self.connections or self.prefaces) and (left := deadline - asyncio.get_running_loop().time()) > 0:
             self.poller.poll()
+=======
+        await self._stop_accepting()
+        last_sweep, deadline = self.now, self._tick() + self._options.drain_timeout_seconds
+        for connection in self.connections:
+            if connection.active_at == last_sweep:  # some time since then: until now the clock was too coarse to tell
+                connection.active_at = self.now
+        while self.connections and self._tick() < deadline:
+            hurry = deadline - self.now <= LINGER_SECONDS
+>>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
             for connection in list(self.connections):
                 self._usher_out(connection, hurry=left <= LINGER_SECONDS)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
@@ -101,12 +123,31 @@ class Server:
             self._sweeper.cancel()
         self.poller.close()
 
+<<<<<<< HEAD
     def _stop_accepting(self) -> None:
         """Take the connections that wait in the queues, and none after them."""
         for acceptor in self._acceptors:
             acceptor.take_all(self.options.max_connections)
             acceptor.close()
         self._acceptors.clear()
+=======
+    async def _stop_accepting(self) -> None:
+        """Take the connections that wait in the queues, and none after them; may be cancelled and called again."""
+        await self._accept_waiting()
+        for listening in self._listening:
+            listening.close()
+        self._listening, self._listeners = [], ()
+        await asyncio.sleep(0)  # what was accepted last becomes a connection
+
+    async def _accept_waiting(self) -> None:
+        """Take the connections that wait in the queues, for a moment at the most: uvloop accepts one a turn."""
+        deadline = time.monotonic() + QUIET_SECONDS
+        queues = select.poll()
+        for listener in self._listeners:
+            queues.register(listener, select.POLLIN)
+        while queues.poll(0) and time.monotonic() < deadline:  # noqa: ASYNC110 - each turn of the loop accepts one
+            await asyncio.sleep(0)
+>>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
 
     def _usher_out(self, connection: Connection, *, hurry: bool) -> None:
         now = self.poller.now
@@ -168,6 +209,11 @@ class Server:
         if connection.client:
             self._admission.leave(connection.client[0])
         self._count_open()
+<<<<<<< HEAD
+=======
+        if not self.connections:
+            self._empty.set()
+>>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
         self.row[SCHEMA.slot(CLOSED, reason)] += 1
         self._durations.observe(duration)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from stentor_chassis.board import CONTROL, FIRST_WORKER, RETIRED, Board
+from stentor_chassis.board import CONTROL, FIRST_WORKER, GONE, Board
 from stentor_chassis.logs import LogOptions
 from stentor_chassis.metrics import RESTARTS, WORKERS, Metric, RestartReason
 from stentor_chassis.supervisor import Supervisor
@@ -141,9 +141,9 @@ class Team:
         """Return how many workers are ready, as exported."""
         return self.board.row(CONTROL)[SCHEMA.slot(WORKERS)]
 
-    def retired(self, metric: Metric, value: str = "") -> int:
+    def left(self, metric: Metric, value: str = "") -> int:
         """Return what the workers that are gone have left of a metric."""
-        return self.board.row(RETIRED)[SCHEMA.slot(metric, value)]
+        return self.board.row(GONE)[SCHEMA.slot(metric, value)]
 
 
 NewTeam = Callable[..., Team]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stentor_chassis.board import CONTROL, FIRST_WORKER, RETIRED, ROW_ALIGNMENT, SLOT_BYTES, Board
+from stentor_chassis.board import CONTROL, FIRST_WORKER, GONE, ROW_ALIGNMENT, SLOT_BYTES, Board
 from stentor_chassis.metrics import HEARTBEAT, Gauge, Internal, Metric, Schema
 from unit.chassis.example import ENDED, NEWEST, PHASES, SCHEMA, SPAN, TAKEN, WAITING
 
@@ -106,18 +106,18 @@ def test_totals(copies: list[list[int]]) -> None:
 
 def test_rows_have_their_owners() -> None:
     """The control process, the workers that are gone, and each worker have rows of their own."""
-    assert sorted({CONTROL, RETIRED, FIRST_WORKER}) == [0, 1, 2]
+    assert sorted({CONTROL, GONE, FIRST_WORKER}) == [0, 1, 2]
 
 
 @settings(max_examples=20)
 @given(st.lists(rows, min_size=4, max_size=4))
 def test_retire_keeps_what_was_counted(before: list[list[int]]) -> None:
-    """After a worker is retired, all that was counted still is; only its share of sums of the living goes with it."""
+    """After a worker is gone, all that was counted still is; only its share of sums of the living goes with it."""
     board = Board(SCHEMA, 4)
     try:
         for number, values in enumerate(before):
             _write(board, number, values)
-        board.retire(FIRST_WORKER)
+        board.fold(FIRST_WORKER)
         after = [board.row(number).tolist() for number in range(4)]
         totals = board.totals(before), board.totals(after)
     finally:
@@ -141,14 +141,14 @@ def test_retire_again(kept: list[int], first: list[int], second: list[int]) -> N
     """One row serves one worker after the other, and each one's counts are kept once."""
     board = Board(SCHEMA, 3)
     try:
-        _write(board, RETIRED, kept)
+        _write(board, GONE, kept)
         for values in (first, second):
             _write(board, FIRST_WORKER, values)
-            board.retire(FIRST_WORKER)
-        retired = board.row(RETIRED).tolist()
+            board.fold(FIRST_WORKER)
+        gone = board.row(GONE).tolist()
     finally:
         os.close(board.fd)
     for slot in (SCHEMA.slot(TAKEN), SCHEMA.slot(ENDED, "lost"), SCHEMA.slot(SPAN), SCHEMA.slot(PHASES, "last")):
-        assert kept[slot] + first[slot] + second[slot] == retired[slot]
+        assert kept[slot] + first[slot] + second[slot] == gone[slot]
     newest = SCHEMA.slot(NEWEST)
-    assert max(kept[newest], first[newest], second[newest]) == retired[newest]
+    assert max(kept[newest], first[newest], second[newest]) == gone[newest]

@@ -95,7 +95,7 @@ def test_values(new_board: NewBoard, form: str) -> None:
             SCHEMA.histogram(SPAN, row).observe(nanoseconds)
         SCHEMA.histogram(PHASES, row, "last").observe(50)
     samples = FORMATS[form](_exported(board))
-    # Rows 0 and 1 are the control process's and the retired's; row 5 is nobody's: what is in it does not count.
+    # Rows 0 and 1 are of the control process and of who is gone; row 5 is nobody's: what is in it does not count.
     assert samples[_key("taken_total")] == 11111
     assert samples[_key("ended_total", reason="worn")] == 10
     assert samples[_key("ended_total", reason="lost")] == 0
@@ -132,15 +132,15 @@ def test_histograms_are_cumulative(some: list[int], others: list[int]) -> None:
 
 
 def test_accounts_balance_while_workers_come_and_go(new_board: NewBoard) -> None:
-    """At a scrape, taken is open plus ended, whichever rows are in use and however they were retired."""
+    """At a scrape, taken is open plus ended, whichever rows are in use and however they were folded."""
     board = new_board(SCHEMA, 5)
     live: dict[int, list[int]] = {}
     exported = _exported(board, live)
-    for live_rows, retired in (({0: [2]}, 0), ({0: [2, 3]}, 0), ({0: [3]}, 2), ({0: [3], 1: [4]}, 0), ({1: [4]}, 3)):
-        if retired:
-            row = board.row(retired)
+    for live_rows, gone in (({0: [2]}, 0), ({0: [2, 3]}, 0), ({0: [3]}, 2), ({0: [3], 1: [4]}, 0), ({1: [4]}, 3)):
+        if gone:
+            row = board.row(gone)
             row[SCHEMA.slot(ENDED, "lost")] += row[SCHEMA.slot(TAKEN)] - sum(row[SCHEMA.slots(ENDED)])
-            board.retire(retired)
+            board.fold(gone)
         live.clear()
         live.update(live_rows)
         for rows in live.values():

@@ -56,7 +56,7 @@ def test_killed_worker_is_replaced(loop: Loop, team: NewTeam, events: Events) ->
                 os.kill(pid, signal.SIGKILL)
                 await own.replaced([pid])
                 assert own.restarts() == {RestartReason.SIGNAL: deaths}
-                assert (10 * deaths,) * 2 == (own.retired(TAKEN), own.retired(ENDED, "lost"))
+                assert (10 * deaths,) * 2 == (own.left(TAKEN), own.left(ENDED, "lost"))
             assert own.ready() == 1
             assert sum(map(len, own.supervisor.live_rows().values())) == 1
             assert events.find("worker.exited", pid=before[0], code=-signal.SIGKILL, log_level="error")
@@ -74,7 +74,7 @@ def test_worker_that_exits_is_replaced(loop: Loop, real_team: NewTeam) -> None:
             os.kill(before[0], signal.SIGTERM)
             await own.replaced(before)
             assert own.restarts() == {RestartReason.EXIT: 1}
-            assert own.retired(TAKEN) == 10
+            assert own.left(TAKEN) == 10
 
     loop.run(scenario())
 
@@ -110,7 +110,7 @@ def test_finished_work(loop: Loop, team: NewTeam, events: Events) -> None:
             await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 10)
             assert (own.restarts(), own.ready(), own.supervisor.live_rows()) == ({}, 0, {})
             assert len(events.find("worker.exited", code=0, log_level="info")) == 2
-            assert own.retired(TAKEN) == 20
+            assert own.left(TAKEN) == 20
 
     loop.run(scenario())
 

@@ -64,7 +64,7 @@ def test_retired_worker_goes_by_itself(loop: Loop, team: NewTeam, events: Events
             await eventually(lambda: events.find("worker.exited", pid=before[0], code=0, log_level="info"), "its end")
             assert (after, 1) == (own.pids, own.ready())
             assert own.restarts() == {RestartReason.RELOAD: 1}
-            assert own.retired(TAKEN) == 10
+            assert own.left(TAKEN) == 10
             assert [len(rows) for rows in own.supervisor.live_rows().values()] == [1]
 
     loop.run(scenario())
@@ -118,7 +118,7 @@ def test_retired_worker_that_is_lost(loop: Loop, team: NewTeam, events: Events) 
             await eventually(lambda: events.find("worker.exited", pid=lost, log_level="error"), "its end")
             assert (after, 1) == (own.pids, own.ready())
             assert own.restarts() == {RestartReason.RELOAD: 1}
-            assert (own.retired(TAKEN), own.retired(ENDED, "lost")) == (10, 10)
+            assert (own.left(TAKEN), own.left(ENDED, "lost")) == (10, 10)
             assert len(events.find("worker.started")) == 2
             assert not own.supervisor.ended.done()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from lying import LyingServer
-from stentor_chassis.board import RETIRED, Board
+from stentor_chassis.board import GONE, Board
 from stentor_chassis.logs import LogOptions
 from stentor_chassis.metrics import Schema
 from stentor_chassis.worker import DONE, READY, Assignment, Worker
@@ -48,7 +48,7 @@ def test_probes_to_the_end(loop: Loop, new_board: Callable[[Schema, int], Board]
             log=LogOptions(level="info", format="json", fd=2),
             options=asdict(options),
         )
-        board.row(RETIRED)[SCHEMA.slot(EXCHANGES, Outcome.RESET)] = 1
+        board.row(GONE)[SCHEMA.slot(EXCHANGES, Outcome.RESET)] = 1
         ours, theirs = socket.socketpair()
         with ours, theirs:
             await serve(Worker(assignment, board, events.logger, asyncio.Event(), ours))

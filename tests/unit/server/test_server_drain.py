@@ -159,20 +159,21 @@ def test_drain_listens_no_more(loop: Loop, serving: NewServing) -> None:
     loop.run(scenario())
 
 
+@pytest.mark.parametrize("crowd", [1, 20])
 @pytest.mark.parametrize("path", ["tcp", "unix"])
-def test_drain_takes_who_waits(loop: Loop, serving: NewServing, path: str) -> None:
+def test_drain_takes_who_waits(loop: Loop, serving: NewServing, path: str, crowd: int) -> None:
     """Connections that wait in the queue when the drain begins are taken and served: their peers think they are in."""
 
     async def scenario() -> None:
         async with serving(drain_timeout_seconds=60.0) as server:
-            waiting = [server.knock(path) for _ in range(20)]
+            waiting = [server.knock(path) for _ in range(crowd)]
             drain = asyncio.create_task(server.drain())
             answers = await asyncio.gather(*(each.ask(b"waited") for each in waiting))
-            assert answers == [b"WAITED"] * 20
+            assert answers == [b"WAITED"] * crowd
             for each in waiting:
                 each.connection.close()
             await drain
-            assert (server.accepted, server.rejected()) == (20, 0)
+            assert (server.accepted, server.rejected()) == (crowd, 0)
 
     loop.run(scenario())
 
