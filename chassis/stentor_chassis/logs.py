@@ -18,6 +18,7 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 
 FLUSH_SECONDS = 1.0  # a blocked sink may not hold a process that is done
+_FIRST = ("timestamp", "level", "event")  # keys keep the order in which they are bound
 _LEVELS = {"exception": "error", "warn": "warning"}  # of the methods that are not called as their level
 _EXCERPT_BYTES = 32  # received bytes in a log are cut to this
 
@@ -60,7 +61,7 @@ class Log:
             self._sink,
             processors=processors,
             wrapper_class=structlog.make_filtering_bound_logger(options.level),
-        ).bind(service=service, version=version, worker=worker)
+        ).bind(**dict.fromkeys(_FIRST), service=service, version=version, worker=worker)
 
     def relay_libraries(self) -> None:
         """Log what libraries say through the standard library's logging: warnings and errors, without tracebacks."""
@@ -103,14 +104,9 @@ class _JsonLine:
         if second != self._second:
             self._second = second
             self._date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return encode(
-            {
-                "timestamp": f"{self._date}.{nanoseconds // 1000:06d}Z",
-                "level": _LEVELS.get(method, method),
-                "event": event.pop("event"),
-                **event,
-            }
-        )
+        event["timestamp"] = f"{self._date}.{nanoseconds // 1000:06d}Z"
+        event["level"] = _LEVELS.get(method, method)
+        return encode(event)
 
 
 class _ConsoleLine:

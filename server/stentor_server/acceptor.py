@@ -4,6 +4,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
+from os import set_blocking
 from typing import Any
 
 from stentor_chassis.logs import Logger
@@ -15,15 +16,16 @@ PAUSE_SECONDS = 0.2
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 Address = tuple[Any, ...]  # of a caller: host and port, for IPv6 also flow and scope; empty for a Unix socket
-Arrive = Callable[[socket.socket, Address], None]
+Arrive = Callable[[int, Address], None]
 
 
 class Acceptor:
     """Hands over every connection of one listener."""
 
     def __init__(self, listener: socket.socket, poller: Poller, arrive: Arrive, log: Logger) -> None:
-        """`arrive(stream, address)` takes over each."""
+        """`arrive(fd, address)` takes over each, a descriptor that does not block."""
         self._listener = listener
+        self._local = listener.family == socket.AF_UNIX
         self._poller = poller
         self._arrive = arrive
         self._log = log
@@ -45,7 +47,8 @@ class Acceptor:
     def _take(self) -> bool:
         """Take one connection; return whether there may be more."""
         try:
-            stream, address = self._listener.accept()
+            # accept() without the object that it makes around the descriptor, which takes longer than the system call.
+            fd, address = self._listener._accept()  # type: ignore[attr-defined] # noqa: SLF001
         except BlockingIOError:
             return False
         except OSError as error:
@@ -53,7 +56,8 @@ class Acceptor:
                 self._pause(error)
                 return False
             return True  # the caller has gone already: accept(2) says to go on
-        self._arrive(stream, address if self._listener.family != socket.AF_UNIX else ())
+        set_blocking(fd, False)
+        self._arrive(fd, () if self._local else address)
         return True
 
     def _pause(self, error: OSError) -> None:

@@ -56,13 +56,12 @@ class Connection:
         "opened_at",
     )
 
-    def __init__(self, server: "Server", stream: socket.socket, client: Address, proxy: Address = ()) -> None:
-        """Serve an accepted socket of `client`, whose connection a proxy may have passed on."""
+    def __init__(self, server: "Server", fd: int, client: Address, proxy: Address = ()) -> None:
+        """Serve an accepted, non-blocking socket of `client`, whose connection a proxy may have passed on."""
         self._server = server
         self._poller = server.poller
         self._row = server.row
-        stream.setblocking(False)
-        self.fd = stream.detach()  # the number is all that is needed, and smaller
+        self.fd = fd
         self.client = client
         self._proxy = proxy
         self.opened_at = time.monotonic()
@@ -168,7 +167,7 @@ class Connection:
             self._end_side()
 
     def _end_side(self) -> None:
-        with _socket(self.fd) as stream, suppress(OSError):  # it was reset: reading will tell
+        with lent(self.fd) as stream, suppress(OSError):  # it was reset: reading will tell
             stream.shutdown(socket.SHUT_WR)
 
     def _drop(self) -> None:
@@ -211,7 +210,7 @@ class Connection:
     def abort(self, reason: CloseReason) -> None:
         """End the connection at once; what the kernel still holds for the peer is given up with what waits here."""
         if self._waiting or reason is CloseReason.RESET:
-            with _socket(self.fd) as stream:
+            with lent(self.fd) as stream:
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.close(reason)
 
@@ -250,7 +249,7 @@ def printable(address: Address) -> str:
 
 
 @contextmanager
-def _socket(fd: int) -> Iterator[socket.socket]:
+def lent(fd: int) -> Iterator[socket.socket]:
     """Lend the descriptor to a socket object, for what is done once in a connection's life."""
     stream = socket.socket(fileno=fd)
     try:

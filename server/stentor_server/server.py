@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Sequence
 from functools import partial
+from os import close
 
 from stentor_chassis.board import Board
 from stentor_chassis.logs import Logger
@@ -61,14 +62,7 @@ class Server:
         self._proxies = Networks(options.proxy_from)
         self._timeouts = Timeouts(options)
         self._durations = SCHEMA.histogram(DURATION, row)
-<<<<<<< HEAD
         self._acceptors: list[Acceptor] = []
-=======
-        self._drained = False
-        self._listeners: Sequence[socket.socket] = ()
-        self._listening: list[asyncio.Server] = []
-        self._sweeper: asyncio.TimerHandle | None = None
->>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
         self._empty = asyncio.Event()
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -81,13 +75,8 @@ class Server:
 
     async def retire(self) -> None:
         """Accept no more, and return when the last connection has ended by itself; `drain` may cut this short."""
-<<<<<<< HEAD
         self._stop_accepting()
         while self.connections or self.prefaces:
-=======
-        await self._stop_accepting()
-        while self.connections:
->>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
             self._empty.clear()
             await self._empty.wait()
 
@@ -98,20 +87,10 @@ class Server:
         moment, and which has read its answers, gets a FIN. Who never pauses gets it shortly before the deadline, after
         the answer to all that was received until then.
         """
-<<<<<<< HEAD
         self._stop_accepting()
         deadline = asyncio.get_running_loop().time() + self.options.drain_timeout_seconds
         while (self.connections or self.prefaces) and (left := deadline - asyncio.get_running_loop().time()) > 0:
             self.poller.poll()
-=======
-        await self._stop_accepting()
-        last_sweep, deadline = self.now, self._tick() + self._options.drain_timeout_seconds
-        for connection in self.connections:
-            if connection.active_at == last_sweep:  # some time since then: until now the clock was too coarse to tell
-                connection.active_at = self.now
-        while self.connections and self._tick() < deadline:
-            hurry = deadline - self.now <= LINGER_SECONDS
->>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
             for connection in list(self.connections):
                 self._usher_out(connection, hurry=left <= LINGER_SECONDS)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
@@ -123,31 +102,12 @@ class Server:
             self._sweeper.cancel()
         self.poller.close()
 
-<<<<<<< HEAD
     def _stop_accepting(self) -> None:
         """Take the connections that wait in the queues, and none after them."""
         for acceptor in self._acceptors:
             acceptor.take_all(self.options.max_connections)
             acceptor.close()
         self._acceptors.clear()
-=======
-    async def _stop_accepting(self) -> None:
-        """Take the connections that wait in the queues, and none after them; may be cancelled and called again."""
-        await self._accept_waiting()
-        for listening in self._listening:
-            listening.close()
-        self._listening, self._listeners = [], ()
-        await asyncio.sleep(0)  # what was accepted last becomes a connection
-
-    async def _accept_waiting(self) -> None:
-        """Take the connections that wait in the queues, for a moment at the most: uvloop accepts one a turn."""
-        deadline = time.monotonic() + QUIET_SECONDS
-        queues = select.poll()
-        for listener in self._listeners:
-            queues.register(listener, select.POLLIN)
-        while queues.poll(0) and time.monotonic() < deadline:  # noqa: ASYNC110 - each turn of the loop accepts one
-            await asyncio.sleep(0)
->>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
 
     def _usher_out(self, connection: Connection, *, hurry: bool) -> None:
         now = self.poller.now
@@ -156,39 +116,39 @@ class Server:
         elif hurry or (not connection.waiting and now - connection.active_at > QUIET_SECONDS):
             connection.leave(CloseReason.DRAIN)
 
-    def _arrive(self, stream: socket.socket, address: Address) -> None:
+    def _arrive(self, fd: int, address: Address) -> None:
         """Let a connection in, or refuse it, as early and as cheaply as can be."""
         refusal = self._admission.refusal(len(self.connections) + len(self.prefaces))
         if refusal is not None:
-            self.reject(stream, refusal, address)
+            self.reject(fd, refusal, address)
         elif self.options.proxy_protocol == "off":
-            self._admit(stream, address)
+            self._admit(fd, address)
         elif address[0] in self._proxies:
-            self.prefaces.add(Preface(self, stream, address))
+            self.prefaces.add(Preface(self, fd, address))
             self._count_open()
         else:
-            self.reject(stream, RejectReason.PROXY_PROTOCOL, address, error="not from a proxy that is trusted")
+            self.reject(fd, RejectReason.PROXY_PROTOCOL, address, error="not from a proxy that is trusted")
 
-    def proxied(self, preface: Preface, stream: socket.socket, client: Address, proxy: Address) -> None:
+    def proxied(self, preface: Preface, fd: int, client: Address, proxy: Address) -> None:
         """Let a connection in whose proxy has said whose it is."""
         self.prefaces.discard(preface)
-        self._admit(stream, client, proxy)
+        self._admit(fd, client, proxy)
 
-    def _arrive_locally(self, stream: socket.socket, address: Address) -> None:
+    def _arrive_locally(self, fd: int, address: Address) -> None:
         """Let in who may open the Unix socket's file: there are no addresses to judge, and no network to guard from."""
         refusal = self._admission.refusal(len(self.connections) + len(self.prefaces))
         if refusal is not None:
-            self.reject(stream, refusal, address)
+            self.reject(fd, refusal, address)
         else:
-            self._begin(Connection(self, stream, address))
+            self._begin(Connection(self, fd, address))
 
-    def _admit(self, stream: socket.socket, client: Address, proxy: Address = ()) -> None:
+    def _admit(self, fd: int, client: Address, proxy: Address = ()) -> None:
         refusal = self._admission.refusal_of(client[0])
         if refusal is not None:
-            self.reject(stream, refusal, client)
+            self.reject(fd, refusal, client)
             return
         self._admission.enter(client[0])
-        self._begin(self._connection(self, stream, client, proxy))
+        self._begin(self._connection(self, fd, client, proxy))
 
     def _begin(self, connection: Connection) -> None:
         self.connections.add(connection)
@@ -196,9 +156,9 @@ class Server:
         self.row[SCHEMA.slot(ACCEPTED)] += 1
         self.poller.watch(connection.fd, connection)
 
-    def reject(self, stream: socket.socket, reason: RejectReason, peer: Address, **facts: str) -> None:
+    def reject(self, fd: int, reason: RejectReason, peer: Address, **facts: str) -> None:
         """Close, count and log a connection that was not taken."""
-        stream.close()
+        close(fd)
         self._count_open()
         self.row[SCHEMA.slot(REJECTED, reason)] += 1
         self.log.warning("connection.rejected", peer=printable(peer), reason=reason, **facts)
@@ -209,11 +169,6 @@ class Server:
         if connection.client:
             self._admission.leave(connection.client[0])
         self._count_open()
-<<<<<<< HEAD
-=======
-        if not self.connections:
-            self._empty.set()
->>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
         self.row[SCHEMA.slot(CLOSED, reason)] += 1
         self._durations.observe(duration)
 

@@ -1,6 +1,5 @@
 """TLS between the socket and the transform."""
 
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
@@ -69,11 +68,9 @@ class TlsConnection(Connection):
 
     __slots__ = ("_arriving", "_begun", "_departing", "_error", "_shaken", "_tls")
 
-    def __init__(
-        self, tls: ssl.SSLContext, server: "Server", stream: socket.socket, client: Address, proxy: Address = ()
-    ) -> None:
+    def __init__(self, tls: ssl.SSLContext, server: "Server", fd: int, client: Address, proxy: Address = ()) -> None:
         """Take the server's part of the handshake when the client begins."""
-        super().__init__(server, stream, client, proxy)
+        super().__init__(server, fd, client, proxy)
         self._arriving = ssl.MemoryBIO()
         self._departing = ssl.MemoryBIO()
         self._tls = tls.wrap_bio(self._arriving, self._departing, server_side=True)

@@ -12,16 +12,11 @@ from stentor_server.server import Server
 
 async def serve(worker: Worker) -> None:
     """Serve the inherited listeners until told to stop, then drain; told to retire, stop when nobody is left."""
-<<<<<<< HEAD
     addresses = None
     if worker.inherited:
         addresses = AddressCounts(worker.inherited[0], worker.board.rows, worker.row_number)
     server = Server(ServerOptions(**worker.options), worker.board, worker.row, worker.log, addresses)
     server.start(worker.listeners)
-=======
-    server = Server(ServerOptions(**worker.options), worker.board, worker.row, worker.log)
-    await server.start(worker.listeners)
->>>>>>> 2350957b6eb982db10f4f1ee2e712675a2c44970
     worker.ready()
     retiring = asyncio.create_task(_retire(worker, server))
     await worker.stop.wait()
