@@ -54,7 +54,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
     if options.what == "quick" or options.peers or options.cells:
         timing = QUICK if options.what == "quick" else FULL
         runs = main_series(ready, _cells(options.cells), timing).measure(laboratory, _say)
-        print(report.main_table(runs) + report.failures(runs))
+        print(report.main_table(runs) + report.failures(runs) + report.disturbance(runs))
         return 0
     result = _full(laboratory, Scales(generator, folder), ready, skipped)
     result.save()
