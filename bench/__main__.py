@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.what == "report":
         document.write(Result.load())
         return 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    signal.signal(signal.SIGTERM, _stop)
     if raise_descriptor_limit() < LEAST_DESCRIPTORS:
         print(f"ulimit -Hn must be {LEAST_DESCRIPTORS} or more", file=sys.stderr)
         return 1
@@ -54,7 +54,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
     if options.what == "quick" or options.peers or options.cells:
         timing = QUICK if options.what == "quick" else FULL
         runs = main_series(ready, _cells(options.cells), timing).measure(laboratory, _say)
-        print(report.main_table(runs) + report.failures(runs))
+        print(report.main_table(runs) + report.failures(runs) + report.disturbance(runs))
         return 0
     result = _full(laboratory, Scales(generator, folder), ready, skipped)
     result.save()
@@ -79,6 +79,12 @@ def _cells(names: Collection[str]) -> list[Cell]:
     """Return these cells of the main table and those they are compared with; all without names."""
     needed = {*names, *(cell.against for cell in MAIN if cell.name in names)}
     return [cell for cell in MAIN if not names or cell.name in needed]
+
+
+def _stop(*_: object) -> None:
+    """End by an exception, so that what was started is ended as well."""
+    _say("ended by SIGTERM")
+    sys.exit(143)
 
 
 def _say(line: str) -> None:

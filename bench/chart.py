@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 760, 400
-LEFT, RIGHT, TOP, BOTTOM = 70, 24, 78, 56
+LEFT, RIGHT, TOP, BOTTOM = 70, 24, 92, 56
+HEADROOM = 1.02  # above the highest value
 STYLE = """
 text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328; }
 .title { font-size: 16px; font-weight: 600; }
@@ -78,8 +79,8 @@ def logarithmic_axis(label: str, curves: Sequence[Curve]) -> Axis:
 def linear_axis(label: str, curves: Sequence[Curve]) -> Axis:
     """Return an axis from 0 that has room for the curves."""
     most = max(point.most for curve in curves for point in curve.points)
-    step = next(s for s in (0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000) if most / s <= 6)
-    return Axis(label, tuple(step * number for number in range(math.ceil(most / step) + 1)))
+    step = next(s for s in (0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000) if most * HEADROOM / s <= 6)
+    return Axis(label, tuple(step * number for number in range(math.ceil(most * HEADROOM / step) + 1)))
 
 
 def line_chart(title: str, horizontal: str, names: Sequence[str], axis: Axis, curves: Sequence[Curve]) -> str:
@@ -91,8 +92,8 @@ def line_chart(title: str, horizontal: str, names: Sequence[str], axis: Axis, cu
         body.append(f'<polyline class="line s{number}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>')
         for (x, y), point in zip(places, curve.points, strict=True):
             body += [_whisker(x, point, axis), f'<circle class="s{number}" cx="{x}" cy="{y}" r="3.5"/>']
-            above = number == 0
-            body.append(_text(x, y - 9 if above else y + 19, _figure(point.value), "quiet"))
+            highest = all(point.value >= other.value for one in curves for other in one.points if other.at == point.at)
+            body.append(_text(x, y - 9 if highest else y + 19, _figure(point.value), "quiet"))
     return _svg(title, body)
 
 

@@ -27,6 +27,7 @@ class Run:
     p999_us: float = 0.0
     server_cpu_seconds: float = 0.0
     server_utilisation: float = 0.0  # of the cores it may use
+    server_waiting: float = 0.0  # the share of the time in which others had the cores it could have used
     failure: str = ""
 
     @property
@@ -74,9 +75,10 @@ class Laboratory:
             ]
             for load in loads:
                 load.wait_for("warm")
-            began, cpu_began = time.perf_counter(), server.cpu_seconds()
+            began, cpu_began, waited_began = time.perf_counter(), server.cpu_seconds(), server.waited_seconds()
             results = [load.wait_for("exchanges") for load in loads]
             took, cpu = time.perf_counter() - began, server.cpu_seconds() - cpu_began
+            waited = server.waited_seconds() - waited_began
         return replace(
             empty,
             exchanges=sum(result["exchanges"] for result in results),
@@ -86,4 +88,5 @@ class Laboratory:
             p999_us=max(result["p999_us"] for result in results),
             server_cpu_seconds=cpu,
             server_utilisation=cpu / took / len(cell.server_cores),
+            server_waiting=waited / took / len(server.working),
         )

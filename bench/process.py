@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 KIB = 1024
+NANOSECONDS = 10**9
 END_SECONDS = 15.0
 
 
@@ -19,6 +20,11 @@ def cpu_seconds(pid: int) -> float:
     clock_getcpuclockid(3) makes it.
     """
     return time.clock_gettime((~pid << 3) | 2)
+
+
+def waited_seconds(pid: int) -> float:
+    """Return how long the main thread of a process could have run and had no core, as proc(5) has it in schedstat."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / NANOSECONDS
 
 
 def anonymous_bytes(pid: int) -> int:

@@ -91,7 +91,14 @@ def machine_table(result: Result) -> str:
     names = {"virtual": "virtual machine"}
     rows = [[names.get(name, name), str(value)] for name, value in {**result.machine, **result.tools}.items()]
     skipped = [[f"skipped: {TITLES[name]}", reason] for name, reason in result.skipped.items()]
-    return _table(["", ""], [*rows, *skipped])
+    return _table(["", ""], [*rows, *skipped, ["disturbance", disturbance(result.runs)]])
+
+
+def disturbance(runs: Sequence[Run]) -> str:
+    """Return how much of the time the reference's core was not its own, so that a reader knows what to trust."""
+    shares = [run.server_waiting for run in runs if run.contender == REFERENCE and not run.failure]
+    value = Spread.of(shares) or Spread(0, 0, 0)
+    return f"{TITLES[REFERENCE]} waited for its core {value.median:.1%} of the time, {value.most:.1%} at the worst"
 
 
 def failures(runs: Sequence[Run]) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.process import anonymous_bytes, children, cpu_seconds, end, open_descriptors, pinned
+from bench.process import anonymous_bytes, children, cpu_seconds, end, open_descriptors, pinned, waited_seconds
 
 READY_SECONDS = 20.0
 LOOK_SECONDS = 0.005
@@ -39,6 +39,10 @@ class Server:
     def cpu_seconds(self) -> float:
         """Return the processor time of the processes that carry data."""
         return sum(cpu_seconds(pid) for pid in self.working)
+
+    def waited_seconds(self) -> float:
+        """Return how long the processes that carry data waited for their cores."""
+        return sum(waited_seconds(pid) for pid in self.working)
 
     def anonymous_bytes(self) -> int:
         """Return the memory that the processes that carry data have to themselves."""

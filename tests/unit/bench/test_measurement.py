@@ -27,6 +27,7 @@ def test_a_run(generator: Generator, peer: Contender, tmp_path: Path) -> None:
     assert run.exchanges > 0
     assert 0 < run.server_cpu_seconds < 1
     assert 0 < run.server_utilisation < 1.5
+    assert 0 <= run.server_waiting < 1
     assert 0 < run.p50_us <= run.p99_us
 
 

@@ -11,7 +11,16 @@ from collections.abc import Iterator
 import pytest
 
 from bench import process
-from bench.process import anonymous_bytes, children, cpu_seconds, end, open_descriptors, pinned, raise_descriptor_limit
+from bench.process import (
+    anonymous_bytes,
+    children,
+    cpu_seconds,
+    end,
+    open_descriptors,
+    pinned,
+    raise_descriptor_limit,
+    waited_seconds,
+)
 
 
 @pytest.fixture
@@ -35,6 +44,17 @@ def test_processor_time_of_nobody(sleeper: subprocess.Popen[bytes]) -> None:
     end(sleeper)
     with pytest.raises(OSError, match="Invalid argument"):
         cpu_seconds(sleeper.pid)
+
+
+def test_waiting() -> None:
+    """Two busy processes on one core wait for each other."""
+    core = [min(os.sched_getaffinity(0))]
+    spin = [sys.executable, "-c", "while True: pass"]
+    with pinned(core), subprocess.Popen(spin) as one, subprocess.Popen(spin) as other:
+        while waited_seconds(one.pid) < 0.02 or waited_seconds(other.pid) < 0.02:
+            time.sleep(0.01)
+        one.kill()
+        other.kill()
 
 
 def test_memory() -> None:

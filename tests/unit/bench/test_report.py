@@ -48,6 +48,12 @@ def test_utilisation(result: Result) -> None:
     assert report.utilisation_table(runs).splitlines()[2].count("99%") == 5
 
 
+def test_disturbance() -> None:
+    """A reader sees whether the reference had its core for itself."""
+    runs = [replace(run("64B", "epoll", 10, round_), server_waiting=round_ / 100) for round_ in (1, 2, 9)]
+    assert report.disturbance(runs).endswith("2.0% of the time, 9.0% at the worst")
+
+
 def test_targets(result: Result) -> None:
     """Each has its mark."""
     lines = report.target_table(result).splitlines()
@@ -66,4 +72,5 @@ def test_machine(result: Result) -> None:
         "| cores | 2 |",
         "| python | 3.11.0 |",
         "| skipped: C, io_uring | no liburing |",
+        "| disturbance | C, epoll waited for its core 0.0% of the time, 0.0% at the worst |",
     ]
