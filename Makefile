@@ -31,12 +31,14 @@ demo: $(SERVICES) ## Run the pair on loopback, without Docker: a few verified ex
 	@$(BIN)/python scripts/demo.py
 
 test: $(DEVELOPMENT) ## Run all tests; installs and starts a Docker engine where none answers, and stops it again
+	@scripts/test-peers
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest'
 
 test-unit: $(DEVELOPMENT) ## Run the tests of the packages, piece by piece
 	@$(BIN)/pytest tests/unit
 
-test-integration: $(DEVELOPMENT) ## Run the tests of real processes over real sockets
+test-integration: $(DEVELOPMENT) ## Run the tests of real processes over real sockets; installs the peers that are missing
+	@scripts/test-peers
 	@$(BIN)/pytest tests/integration
 
 test-stack: $(DEVELOPMENT) ## Run the tests of the containers
@@ -54,7 +56,7 @@ lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts and 
 	@$(BIN)/mypy
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/hadolint Dockerfile.server Dockerfile.client
-	@$(BIN)/shellcheck scripts/docker-engine scripts/base-images scripts/lock scripts/promtool scripts/what-to-open .ci/run
+	@$(BIN)/shellcheck scripts/docker-engine scripts/base-images scripts/lock scripts/promtool scripts/test-peers scripts/what-to-open .ci/run
 	@scripts/promtool check config prometheus.yml
 
 docs: $(DEVELOPMENT) ## Write docs/metrics.md and the tables of options in README.md from the code
