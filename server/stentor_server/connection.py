@@ -120,7 +120,8 @@ class Connection:
         self._row[_WRITE_BUFFER] += kept
         self._row[_READ_PAUSES] += 1
         self._queued = 0
-        self._poller.rewatch(self.fd, WRITABLE | PEER_ENDED)
+        # Seen once is enough: it stays true, and would be told of again and again.
+        self._poller.rewatch(self.fd, WRITABLE if self.ended_at else WRITABLE | PEER_ENDED)
 
     def _ready_slowly(self, events: int) -> None:
         if not self._waiting:
