@@ -5,6 +5,8 @@
  * connection's ends the run with exit code 5. A message is `size` bytes of the stream; `pipeline` of them are in flight
  * on each connection. With `churn` each connection carries one message and is closed and opened anew.
  *
+ * Beside these there can be connections that are only open (`idle`), and some that write and never read (`deaf`).
+ *
  * Prints one line of JSON. Sends to loopback only.
  */
 #define _GNU_SOURCE
@@ -35,6 +37,7 @@ enum {
 struct connection {
     int fd;
     bool blocked;            /* the kernel took less than was offered: waiting for EPOLLOUT */
+    bool deaf;               /* writes whenever it can, and never reads */
     uint64_t start;          /* where in the pattern its stream begins */
     uint64_t sent, received; /* bytes */
     uint64_t *sent_at;       /* when each message in flight was sent, in nanoseconds: a ring of `pipeline` */
@@ -43,7 +46,7 @@ struct connection {
 static unsigned char pattern[PERIOD + RUN], expected[PERIOD + RUN], arrived[RUN];
 static uint64_t latencies[BUCKETS];
 static struct sockaddr_in target = {.sin_family = AF_INET};
-static uint64_t size = 64, pipeline = 1, connections = 50, idle = 0, opened = 0;
+static uint64_t size = 64, pipeline = 1, connections = 50, idle = 0, deaf = 0, opened = 0;
 static double seconds = 3, warmup = 0.5;
 static bool churn = false;
 static int epoll_fd;
@@ -103,6 +106,16 @@ static int dial(void) {
 static void watch(struct connection *c, int operation) {
     struct epoll_event event = {.events = EPOLLIN | (c->blocked ? EPOLLOUT : 0), .data.ptr = c};
     if (epoll_ctl(epoll_fd, operation, c->fd, &event)) die("epoll_ctl");
+}
+
+static void open_deaf_connection(struct connection *c) {
+    *c = (struct connection){.fd = dial(), .deaf = true};
+    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = c};
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event)) die("epoll_ctl");
+}
+
+static void stuff(const struct connection *c) {
+    if (send(c->fd, pattern, RUN, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN) die("send");
 }
 
 static void open_connection(struct connection *c) {
@@ -168,6 +181,10 @@ static uint64_t run(struct connection *all, double limit, double *took) {
         now = now_ns();
         for (int i = 0; i < n; i++) {
             struct connection *c = events[i].data.ptr;
+            if (c->deaf) {
+                stuff(c);
+                continue;
+            }
             uint64_t done = events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR) ? drain(c, now) : 0;
             completed += done;
             if (churn && done) {
@@ -187,6 +204,7 @@ static void options(int argc, char **argv) {
         {"size", required_argument, 0, 's'},    {"connections", required_argument, 0, 'c'},
         {"pipeline", required_argument, 0, 'p'}, {"seconds", required_argument, 0, 't'},
         {"warmup", required_argument, 0, 'w'},  {"idle", required_argument, 0, 'i'},
+        {"deaf", required_argument, 0, 'd'},
         {"sources-from", required_argument, 0, 'f'}, {"churn", no_argument, 0, 'x'}, {0, 0, 0, 0}};
     for (int o; (o = getopt_long(argc, argv, "", known, 0)) != -1;) switch (o) {
         case 's': size = strtoull(optarg, 0, 10); break;
@@ -195,12 +213,13 @@ static void options(int argc, char **argv) {
         case 't': seconds = atof(optarg); break;
         case 'w': warmup = atof(optarg); break;
         case 'i': idle = strtoull(optarg, 0, 10); break;
+        case 'd': deaf = strtoull(optarg, 0, 10); break;
         case 'f': opened = PORTS_PER_SOURCE * strtoull(optarg, 0, 10); break;
         case 'x': churn = true; break;
         default: exit(2);
     }
     if (optind != argc - 1 || !size || !pipeline) {
-        fprintf(stderr, "usage: load PORT [--size BYTES] [--connections N] [--pipeline N] [--churn] [--idle N]"
+        fprintf(stderr, "usage: load PORT [--size BYTES] [--connections N] [--pipeline N] [--churn] [--idle N] [--deaf N]"
                         " [--sources-from N] [--warmup S] [--seconds S]\n");
         exit(2);
     }
@@ -218,6 +237,8 @@ int main(int argc, char **argv) {
     epoll_fd = epoll_create1(0);
     int *idle_fds = calloc(idle ? idle : 1, sizeof *idle_fds);
     for (uint64_t i = 0; i < idle; i++) idle_fds[i] = dial();
+    struct connection *never_reading = calloc(deaf ? deaf : 1, sizeof *never_reading);
+    for (uint64_t i = 0; i < deaf; i++) open_deaf_connection(&never_reading[i]);
     struct connection *all = calloc(connections ? connections : 1, sizeof *all);
     for (uint64_t i = 0; i < connections; i++) {
         all[i].sent_at = calloc(pipeline, sizeof(uint64_t));

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.contender import STENTOR, Contender, stentor
 from bench.measurement import Laboratory, Run
 from bench.peer import REFERENCE
-from bench.workload import CONNECTIONS, FULL, GROWTH, MAIN, OBSERVATION, OBSERVED, SIZES, WORKERS, Cell, Timing
+from bench.workload import CONNECTIONS, FLOOD, FULL, GROWTH, MAIN, OBSERVATION, OBSERVED, SIZES, WORKERS, Cell, Timing
 
 Say = Callable[[str], None]
 Group = tuple[tuple[Cell, Contender], ...]  # measured right after each other, and compared
@@ -48,6 +48,7 @@ def all_series(ready: Sequence[Contender]) -> list[Series]:
     return [
         main_series(ready, MAIN, FULL),
         Series("observability", tuple(tuple((cell, one) for one in observed) for cell in OBSERVED), OBSERVATION),
+        Series("flood", (tuple((cell, stentor()) for cell in FLOOD),), OBSERVATION),
         Series("workers", (workers,), FULL),
         Series("growth", tuple(tuple((cell, one) for one in growing) for cell in (*SIZES, *CONNECTIONS)), GROWTH),
     ]

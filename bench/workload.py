@@ -19,6 +19,7 @@ class Cell:
     pipeline: int = 1  # messages in flight on each connection
     churn: bool = False  # each connection carries one message
     idle: int = 0  # connections that are only open
+    deaf: int = 0  # connections that write and never read
     against: str = ""  # the cell whose rate this one's is compared with; none: the reference peer's in this cell
     target: float = 0.0  # least ratio; 0: none is set
     server_cores: tuple[int, ...] = (SERVER_CORE,)
@@ -29,7 +30,7 @@ class Cell:
         share = len(self.generator_cores)
         numbers = {"size": self.size_bytes, "connections": self.connections // share, "pipeline": self.pipeline}
         if idle:
-            numbers["idle"] = self.idle // share
+            numbers |= {"idle": self.idle // share, "deaf": self.deaf // share}
         arguments = [text for name, number in numbers.items() for text in (f"--{name}", str(number))]
         return [*arguments, *["--churn"] * self.churn]
 
@@ -47,6 +48,11 @@ MAIN = (
 OBSERVED = (
     Cell("observed", "64 B, 50 connections"),
     Cell("observed-churn", "connect, one exchange, close", churn=True),
+)
+# What those who behave notice of those who do not.
+FLOOD = (
+    Cell("calm", "64 B, 50 connections"),
+    Cell("flood", "the same beside 1,000 that write and never read", deaf=1000),
 )
 # Each worker has 50 connections and shares its core with a generator, and half of them come from the other core.
 BOTH_CORES = (SERVER_CORE, GENERATOR_CORE)
