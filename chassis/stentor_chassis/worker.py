@@ -14,6 +14,7 @@ import uvloop
 
 from stentor_chassis.board import Board
 from stentor_chassis.descriptors import fill_standard
+from stentor_chassis.failure import Failure
 from stentor_chassis.histogram import NANOSECONDS
 from stentor_chassis.logs import Log, Logger, LogOptions
 from stentor_chassis.metrics import HEARTBEAT, LOG_DROPPED, LOOP_LAG, Schema
@@ -117,6 +118,9 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_live(serve, schema, assignment, board, log.logger, lifeline))
+    except Failure as failure:
+        log.logger.error("worker.failed", message=failure.message)  # noqa: TRY400 - for a person to mend, no bug to trace
+        sys.exit(1)
     except Exception:
         log.logger.exception("worker.failed")
         sys.exit(1)

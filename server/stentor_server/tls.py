@@ -40,9 +40,8 @@ def tls_context(options: ServerOptions) -> ssl.SSLContext | None:
         # Without a password OpenSSL would ask for one on the terminal.
         made.load_cert_chain(cert, key, password="")
     except ssl.SSLError as error:
-        raise Failure(
-            COULD_NOT_START, f"cannot use the certificate {cert} with the key {key}: {_why(error)}"
-        ) from error
+        why = _why(error) if error.reason else "not whole, or not PEM"  # of which OpenSSL says no more
+        raise Failure(COULD_NOT_START, f"cannot use the certificate {cert} with the key {key}: {why}") from error
     except OSError as error:
         raise Failure(COULD_NOT_START, f"cannot read {error.filename}: {error.strerror}") from error
     if client_ca:
