@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from exposition import OPENER, Samples, scrape
+from exposition import OPENER, Samples, balanced, scrape
 from waiting import until
 
 BIN = str(Path(sys.executable).parent)
@@ -139,11 +139,11 @@ class Server(Service):
     def address(self) -> tuple[str, int]:
         """Where it listens, as a socket address."""
         host, _, port = self.target.rpartition(":")
-        return host, int(port)
+        return host.strip("[]"), int(port)
 
-    def connect(self, timeout: float = 30.0) -> socket.socket:
-        """Return a new connection to it."""
-        return socket.create_connection(self.address, timeout)
+    def connect(self, timeout: float = 30.0, source: str = "") -> socket.socket:
+        """Return a new connection to it, from the address `source` if there is one."""
+        return socket.create_connection(self.address, timeout, source_address=(source, 0) if source else None)
 
     def ask(self, data: bytes) -> bytes:
         """Send, end our side, and return all that comes back."""
@@ -153,6 +153,30 @@ class Server(Service):
             reply = read_all(connection)
             writer.join()
         return reply
+
+    def closed(self, reason: str, count: int = 1) -> list[dict[str, Any]]:
+        """Wait until log and metric tell of `count` connections that ended for this reason; return the events."""
+        return self._told("closed", reason, count)
+
+    def rejected(self, reason: str, count: int = 1) -> list[dict[str, Any]]:
+        """Wait until log and metric tell of `count` connections rejected for this reason; return the events."""
+        return self._told("rejected", reason, count)
+
+    def _told(self, what: str, reason: str, count: int) -> list[dict[str, Any]]:
+        self.event(f"connection.{what}", count, reason=reason)
+        assert self.metrics()[f'stentor_server_connections_{what}_total{{reason="{reason}"}}'] == count
+        return self.find(f"connection.{what}", reason=reason)
+
+    def quiet(self) -> Samples:
+        """Wait until no connection is open; return the samples of that moment, whose accounts must balance."""
+
+        def all_closed() -> Samples | None:
+            values = self.metrics()
+            return values if values["stentor_server_connections_active"] == 0 else None
+
+        values = until(all_closed, "all connections to be closed")
+        assert balanced(values)
+        return values
 
 
 class Probe(Service):
