@@ -66,7 +66,7 @@ class TlsConnection(Connection):
     account of what the kernel took.
     """
 
-    __slots__ = ("_arriving", "_begun", "_departing", "_error", "_shaken", "_tls")
+    __slots__ = ("_arriving", "_begun", "_departing", "_ended", "_error", "_shaken", "_tls")
 
     def __init__(
         self, tls: ssl.SSLContext, server: "Server", stream: socket.socket, client: Address, proxy: Address = ()
@@ -78,6 +78,7 @@ class TlsConnection(Connection):
         self._tls = tls.wrap_bio(self._arriving, self._departing, server_side=True)
         self._begun = False
         self._shaken = False
+        self._ended = False  # whether the client has said its farewell; its FIN can be seen long before that is read
         self._error = ""
 
     @property
@@ -92,7 +93,7 @@ class TlsConnection(Connection):
             return
         if not self._arrive():
             return
-        owed, ended = 0, False
+        owed = 0
         try:
             if not self._shaken:
                 self._tls.do_handshake()
@@ -101,18 +102,18 @@ class TlsConnection(Connection):
                 translate(chunk, self._server.table, inplace=True)
                 self._tls.write(chunk)
                 owed += len(chunk)
-            ended = True
+            self._ended = True
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
             self._send(owed)  # with the alert that tells the client why
             self._fail(error)
             return
-        if ended:
+        if self._ended:
             self._say_end()
             self.ended_at = self._poller.now
         self._send(owed)
-        if ended and not self._waiting:
+        if self._ended and not self._waiting:
             self.close(CloseReason.EOF)
 
     def _arrive(self) -> bool:
@@ -159,7 +160,7 @@ class TlsConnection(Connection):
             self._fall_behind(departing[sent:], kept)
 
     def _caught_up(self) -> None:
-        if self.ended_at and not self.left_at:
+        if self._ended and not self.left_at:
             self.close(CloseReason.EOF)
         else:
             super()._caught_up()

@@ -1,9 +1,11 @@
 """Fixtures of the integration tests."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from certificates import Authority
 from processes import Server
 
 
@@ -19,3 +21,9 @@ def server() -> Iterator[Server]:
     """A server of the test's own."""
     with Server("--workers", "2") as server:
         yield server
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """The authority of the server's certificates."""
+    return Authority(tmp_path)

@@ -19,12 +19,6 @@ HALF_A_HELLO = b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03"
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    """The authority of the server's certificate."""
-    return Authority(tmp_path)
-
-
-@pytest.fixture
 def server(authority: Authority) -> Iterator[Server]:
     """A server that speaks TLS with everybody."""
     with Server("--workers", "1", "--tls-cert", authority.issue("server")) as server:

@@ -16,12 +16,6 @@ from waiting import until
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    """The authority of the server's certificates."""
-    return Authority(tmp_path)
-
-
-@pytest.fixture
 def server(authority: Authority) -> Iterator[Server]:
     """A server that speaks TLS."""
     with Server("--workers", "2", "--tls-cert", authority.issue("server")) as server:
