@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from exposition import OPENER, Samples, balanced, scrape
+from exposition import OPENER, Samples, balanced, scrape, total
 from waiting import until
 
 BIN = str(Path(sys.executable).parent)
@@ -46,6 +46,8 @@ class Service:
             stderr=subprocess.PIPE if log_fd == 2 else None,
         )
         self.events: list[dict[str, Any]] = []
+        self._first = 0  # of the events that count
+        self._before: Samples = {}
         self._ready = ready
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -83,7 +85,7 @@ class Service:
 
     def find(self, name: str, **fields: object) -> list[dict[str, Any]]:
         """Return the events so far that have these fields."""
-        return [each for each in list(self.events) if each["event"] == name and fields.items() <= each.items()]
+        return [each for each in self.events[self._first :] if each["event"] == name and fields.items() <= each.items()]
 
     def metrics(self) -> Samples:
         """Scrape."""
@@ -154,6 +156,15 @@ class Server(Service):
             writer.join()
         return reply
 
+    def begin(self) -> Self:
+        """Begin a test on a server that others have used: what came before it is settled, and counts no more."""
+        self._first, self._before = 0, {}
+        values = self.quiet()
+        ended = sum(total(values, f"stentor_server_connections_{what}_total") for what in ("closed", "rejected"))
+        until(lambda: len(self._ends()) == ended, "every end of a connection to be logged")
+        self._first, self._before = len(self.events), values
+        return self
+
     def closed(self, reason: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait until log and metric tell of `count` connections that ended for this reason; return the events."""
         return self._told("closed", reason, count)
@@ -162,13 +173,8 @@ class Server(Service):
         """Wait until log and metric tell of `count` connections rejected for this reason; return the events."""
         return self._told("rejected", reason, count)
 
-    def _told(self, what: str, reason: str, count: int) -> list[dict[str, Any]]:
-        self.event(f"connection.{what}", count, reason=reason)
-        assert self.metrics()[f'stentor_server_connections_{what}_total{{reason="{reason}"}}'] == count
-        return self.find(f"connection.{what}", reason=reason)
-
     def quiet(self) -> Samples:
-        """Wait until no connection is open; return the samples of that moment, whose accounts must balance."""
+        """Wait until no connection is open; return what was counted since the beginning, which must balance."""
 
         def all_closed() -> Samples | None:
             values = self.metrics()
@@ -176,7 +182,19 @@ class Server(Service):
 
         values = until(all_closed, "all connections to be closed")
         assert balanced(values)
-        return values
+        return self._counted(values)
+
+    def _ends(self) -> list[dict[str, Any]]:
+        return [*self.find("connection.closed"), *self.find("connection.rejected")]
+
+    def _told(self, what: str, reason: str, count: int) -> list[dict[str, Any]]:
+        self.event(f"connection.{what}", count, reason=reason)
+        name = f'stentor_server_connections_{what}_total{{reason="{reason}"}}'
+        assert self._counted(self.metrics())[name] == count
+        return self.find(f"connection.{what}", reason=reason)
+
+    def _counted(self, values: Samples) -> Samples:
+        return {name: value - self._before.get(name, 0) * ("_total" in name) for name, value in values.items()}
 
 
 class Probe(Service):

@@ -70,7 +70,7 @@ class HAProxy(Proxy):
 
     def command(self) -> list[str]:
         """Write the configuration, and return how to start the proxy in the foreground."""
-        (self.folder / "haproxy.cfg").write_text(f"""\
+        configuration = f"""
             global
                 maxconn 256
             defaults
@@ -81,7 +81,8 @@ class HAProxy(Proxy):
             listen front
                 bind fd@{self.listener.fileno()}
                 server stentor {self._server}
-        """)
+        """
+        (self.folder / "haproxy.cfg").write_text(f"{configuration.strip()}\n")  # it insists on the last line's end
         return [program("haproxy"), "-db", "-f", "haproxy.cfg"]
 
 

@@ -18,25 +18,43 @@ from processes import Server, read_all, run
 HALF_A_HELLO = b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03"
 
 
-@pytest.fixture
-def server(authority: Authority) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The authority of the servers' certificate."""
+    return Authority(tmp_path_factory.mktemp("servers"))
+
+
+@pytest.fixture(scope="module")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The authority of the clients' certificates."""
+    return Authority(tmp_path_factory.mktemp("clients"))
+
+
+@pytest.fixture(scope="module")
+def secure_server(authority: Authority) -> Iterator[Server]:
     """A server that speaks TLS with everybody."""
     with Server("--workers", "1", "--tls-cert", authority.issue("server")) as server:
         yield server
 
 
 @pytest.fixture
-def clients(tmp_path: Path) -> Authority:
-    """The authority of the clients' certificates."""
-    return Authority(tmp_path, "clients")
+def server(secure_server: Server) -> Server:
+    """The same, at the beginning of a test."""
+    return secure_server.begin()
+
+
+@pytest.fixture(scope="module")
+def choosy_server(authority: Authority, clients: Authority) -> Iterator[Server]:
+    """A server that speaks TLS with clients that have a certificate."""
+    options = ("--tls-cert", authority.issue("mutual"), "--tls-client-ca", clients.file)
+    with Server("--workers", "1", *options) as server:
+        yield server
 
 
 @pytest.fixture
-def mutual_server(authority: Authority, clients: Authority) -> Iterator[Server]:
-    """A server that speaks TLS with clients that have a certificate."""
-    options = ("--tls-cert", authority.issue("server"), "--tls-client-ca", clients.file)
-    with Server("--workers", "1", *options) as server:
-        yield server
+def mutual_server(choosy_server: Server) -> Server:
+    """The same, at the beginning of a test."""
+    return choosy_server.begin()
 
 
 def secured(server: Server, context: ssl.SSLContext) -> ssl.SSLSocket:
@@ -123,7 +141,7 @@ def test_client_that_does_not_trust_the_server(tmp_path: Path, authority: Author
     """A client that refuses the server's certificate says why, and the server passes it on (row 36)."""
     identity = "localhost" if wrong == "name" else "127.0.0.1"
     trusted = Authority(tmp_path, "another") if wrong == "authority" else authority
-    options = ("--workers", "1", "--tls-cert", authority.issue("server", identity, expired=wrong == "age"))
+    options = ("--workers", "1", "--tls-cert", authority.issue("wrong", identity, expired=wrong == "age"))
     with Server(*options) as server:
         with pytest.raises(ssl.SSLCertVerificationError):
             secured(server, trusted.trust())
@@ -236,12 +254,9 @@ def test_unusable_files(tmp_path: Path, authority: Authority) -> None:
     garbage.write_bytes(os.urandom(999))
     cases = [
         ([missing, good], "missing.pem: No such file or directory"),
-        ([good, missing], "missing.pem: No such file or directory"),
-        ([str(tmp_path), good], "Is a directory"),
+        ([good, str(tmp_path)], "Is a directory"),
         ([str(garbage), good], "not whole, or not PEM"),
-        ([good, str(garbage)], "garbage.pem"),
         ([good, other], "key values mismatch"),
-        ([good, good, missing], "missing.pem: No such file or directory"),
         ([good, good, str(garbage)], "no certificates in"),
     ]
     for files, words in cases:
