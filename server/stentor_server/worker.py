@@ -2,7 +2,7 @@
 
 from stentor_chassis.worker import Worker, run
 from stentor_server.addresses import AddressCounts
-from stentor_server.metrics import SCHEMA
+from stentor_server.metrics import OPEN, SCHEMA
 from stentor_server.options import ServerOptions
 from stentor_server.server import Server
 
@@ -12,7 +12,8 @@ async def serve(worker: Worker) -> None:
     options = ServerOptions(**worker.options)
     addresses = None
     if worker.inherited:
-        addresses = AddressCounts(worker.inherited[0], worker.board.rows, worker.row_number)
+        open_by_row = worker.board.column(SCHEMA.slot(OPEN))
+        addresses = AddressCounts(worker.inherited[0], worker.board.rows, worker.row_number, open_by_row)
     server = Server(options, worker.board, worker.row, worker.log, addresses)
     server.start(worker.listeners)
     worker.ready()
