@@ -1,5 +1,6 @@
 """Many connections of one process, none of which waits for another."""
 
+import select
 import selectors
 import socket
 import struct
@@ -37,6 +38,14 @@ class Crowd:
         """Close whatever is still open."""
         for caller in self.callers:
             caller.close()
+
+    def connected(self) -> list[socket.socket]:
+        """Return those whose handshake is done."""
+        poll = select.poll()
+        for caller in self.callers:
+            poll.register(caller, select.POLLOUT)
+        ready = {fd for fd, events in poll.poll(0) if events == select.POLLOUT}
+        return [caller for caller in self.callers if caller.fileno() in ready]
 
     def reset(self) -> None:
         """Cut all connections."""

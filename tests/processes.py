@@ -35,11 +35,20 @@ class Service:
     """A running service, its log read as it comes."""
 
     def __init__(
-        self, *arguments: str, log_fd: int, ready: str, environment: Mapping[str, str] = MappingProxyType({})
+        self,
+        *arguments: str,
+        log_fd: int,
+        ready: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        descriptors: int = 0,
     ) -> None:
-        """Start it; the block of `with` begins when it has logged the event `ready`."""
+        """Start it, each process with at most so many `descriptors`, if not 0.
+
+        The block of `with` begins when it has logged the event `ready`.
+        """
+        limited = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
         self.process = subprocess.Popen(
-            [f"{BIN}/{arguments[0]}", *arguments[1:], "--log-format", "json", "--admin-port", "0"],
+            [*limited, f"{BIN}/{arguments[0]}", *arguments[1:], "--log-format", "json", "--admin-port", "0"],
             env={**ENVIRONMENT, **environment},
             text=True,
             stdout=subprocess.PIPE if log_fd == 1 else None,
@@ -127,10 +136,14 @@ class Service:
 class Server(Service):
     """A `stentor-server serve` on a free port of loopback."""
 
-    def __init__(self, *options: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Start it with these options, and this environment besides."""
+    def __init__(
+        self, *options: str, environment: Mapping[str, str] = MappingProxyType({}), descriptors: int = 0
+    ) -> None:
+        """Start it with these options, this environment besides, and at most so many descriptors, if not 0."""
         command = ("stentor-server", "serve", "--port", "0")
-        super().__init__(*command, *options, log_fd=1, ready="server.ready", environment=environment)
+        super().__init__(
+            *command, *options, log_fd=1, ready="server.ready", environment=environment, descriptors=descriptors
+        )
 
     @property
     def target(self) -> str:

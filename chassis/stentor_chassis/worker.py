@@ -121,8 +121,8 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_live(serve, schema, assignment, board, log.logger, lifeline))
-    except Failure as failure:  # something for a person to mend, such as a certificate: no trace leads there
-        log.logger.error("worker.failed", message=failure.message)
+    except Failure as failure:
+        log.logger.error("worker.failed", message=failure.message)  # noqa: TRY400 - for a person to mend, no bug to trace
         sys.exit(1)
     except Exception:
         log.logger.exception("worker.failed")

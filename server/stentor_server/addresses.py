@@ -2,6 +2,7 @@
 
 import mmap
 import os
+from collections.abc import Sequence
 from hashlib import blake2b
 
 _KEY_BYTES = 16
@@ -16,8 +17,11 @@ class AddressCounts:
     from there on. It is keyed, so that nobody can choose addresses which crowd each other.
     """
 
-    def __init__(self, fd: int, rows: int, row: int) -> None:
-        """Attach to what `create` made; `row` is this worker's, and is cleared of what another may have left."""
+    def __init__(self, fd: int, rows: int, row: int, open_by_row: Sequence[int] = ()) -> None:
+        """Attach to what `create` made; `row` is this worker's, and is cleared of what another may have left.
+
+        Where `open_by_row` says that nothing is open, the row is what a killed worker left: it counts no more.
+        """
         size = os.fstat(fd).st_size
         shared = mmap.mmap(fd, size)
         self._key = shared[:_KEY_BYTES]
@@ -27,6 +31,7 @@ class AddressCounts:
         self._hashes = [slots[2 * width * each :][:width] for each in range(rows)]
         self._counts = [slots[2 * width * each + width :][:width] for each in range(rows)]
         self._row = row
+        self._open_by_row = open_by_row
         self._own: dict[int, int] = {}  # where this worker's entries stand, by hash
         for place, left_over in enumerate(self._hashes[row].tolist()):
             if left_over:  # writing only where something is keeps untouched memory untouched
@@ -45,7 +50,9 @@ class AddressCounts:
         digest = self._digest(host)
         window = self._window(digest)
         total = 0
-        for hashes, counts in zip(self._hashes, self._counts, strict=True):
+        for row, (hashes, counts) in enumerate(zip(self._hashes, self._counts, strict=True)):
+            if self._open_by_row and not self._open_by_row[row]:
+                continue
             seen = hashes[window].tolist()
             if digest in seen:
                 total += counts[window.start + seen.index(digest)]

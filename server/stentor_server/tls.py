@@ -182,6 +182,8 @@ class TlsConnection(Connection):
             self.close(CloseReason.EOF)
         except ssl.SSLWantReadError:
             pass
+        except ssl.SSLZeroReturnError:  # what OpenSSL calls the end when both sides have said their farewell
+            self.close(CloseReason.EOF)
         except ssl.SSLError as error:
             self._fail(error)
 

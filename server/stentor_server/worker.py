@@ -5,7 +5,7 @@ import contextlib
 
 from stentor_chassis.worker import Worker, run
 from stentor_server.addresses import AddressCounts
-from stentor_server.metrics import SCHEMA
+from stentor_server.metrics import OPEN, SCHEMA
 from stentor_server.options import ServerOptions
 from stentor_server.server import Server
 
@@ -14,7 +14,8 @@ async def serve(worker: Worker) -> None:
     """Serve the inherited listeners until told to stop, then drain; told to retire, stop when nobody is left."""
     addresses = None
     if worker.inherited:
-        addresses = AddressCounts(worker.inherited[0], worker.board.rows, worker.row_number)
+        open_by_row = worker.board.column(SCHEMA.slot(OPEN))
+        addresses = AddressCounts(worker.inherited[0], worker.board.rows, worker.row_number, open_by_row)
     server = Server(ServerOptions(**worker.options), worker.board, worker.row, worker.log, addresses)
     server.start(worker.listeners)
     worker.ready()

@@ -1,0 +1,163 @@
+"""Crowds: of peers that never read, that all come at once, that all go at once."""
+
+import hashlib
+import resource
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from certificates import Authority
+from crowd import Crowd
+from exposition import balanced
+from processes import Probe, Server
+from procfs import anonymous_bytes, descriptors
+from waiting import until
+
+CHUNK = 64 << 10  # what a connection may hold for a peer that does not read
+# Beside its chunk a connection has a few objects; beside its connections a worker has some tables that have grown.
+OBJECTS, TABLES = 4 << 10, 2 << 20
+SMALL = 4096  # bytes of a peer's socket buffers
+
+
+@pytest.fixture(autouse=True)
+def many_descriptors() -> Iterator[None]:
+    """Let the test have as many connections as the server."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextmanager
+def left_as_it_was(server: Server) -> Iterator[dict[int, int]]:
+    """Yield how much memory each worker has; afterwards they must have no descriptor, and hardly any memory, more.
+
+    Chunks are too large for the allocator's small bins and lie together at the end of the heap, so that it gives them
+    back when they are freed; what stays are the tables, which keep the size that they once needed.
+    """
+    pids = server.worker_pids()
+    files = {pid: descriptors(pid) for pid in pids}
+    memory = {pid: anonymous_bytes(pid) for pid in pids}
+    yield memory
+    server.quiet()
+    until(lambda: {pid: descriptors(pid) for pid in pids} == files, "the descriptors to be closed")
+    until(lambda: all(anonymous_bytes(pid) < memory[pid] + TABLES for pid in pids), "the memory to be given back")
+    assert server.worker_pids() == pids
+    assert [event for event in server.events if event["level"] == "error"] == []
+
+
+def test_peers_that_never_read() -> None:
+    """A thousand that write and never read take 64 KiB each and no more, and nobody else notices (row 15)."""
+    with (
+        Server("--workers", "2") as server,
+        left_as_it_was(server) as memory,
+        Probe(server.target, "--interval", "10ms", "--sizes", "64,1KiB,64KiB") as probe,
+    ):
+        with Crowd(server.address, 1000, buffer_bytes=SMALL) as deaf:
+            deaf.write_until_nothing_is_taken()
+            before = _exchanges(probe)
+            until(lambda: _exchanges(probe) > before + 50, "others to be served on")
+            values = server.metrics()
+            assert values["stentor_server_read_pauses_total"] >= 1000
+            assert 0 < values["stentor_server_write_buffer_bytes"] <= 1000 * CHUNK
+            for number, pid in enumerate(server.worker_pids()):
+                connections = values[f'stentor_server_worker_connections_active{{worker="{number}"}}']
+                assert connections > 0
+                assert anonymous_bytes(pid) - memory[pid] < connections * (CHUNK + OBJECTS) + TABLES
+        server.closed("reset", 1000)
+        metrics = probe.metrics()
+        exchanges = _exchanges(probe)
+        assert probe.stop() == 0
+        assert probe.find("exchange.failed") == []
+        assert probe.find("connection.lost") == []
+        quick = metrics['stentor_client_response_time_seconds_bucket{le="1.6384"}']
+        assert quick >= 0.99 * metrics["stentor_client_response_time_seconds_count"] > 0
+        assert exchanges > 50
+
+
+def test_peers_that_never_read_and_are_cut() -> None:
+    """Who never reads is cut by the write timeout, however many they are, and all that they held is free (row 15)."""
+    with Server("--workers", "2", "--write-timeout", "2s") as server, left_as_it_was(server):
+        with Crowd(server.address, 300, buffer_bytes=SMALL) as deaf:
+            deaf.write_until_nothing_is_taken()
+            server.closed("write_timeout", 300)
+            values = server.quiet()
+        assert values["stentor_server_write_buffer_bytes"] == 0
+        lost = [each["received_bytes"] - each["sent_bytes"] for each in server.find("connection.closed")]
+        assert values["stentor_server_unsent_bytes_total"] == sum(lost)
+        assert 0 < max(lost) <= CHUNK
+
+
+def test_peers_that_never_read_over_tls(authority: Authority) -> None:
+    """Encrypted it is the same: what waits is bounded, for each connection and in all (row 15)."""
+    context, count = authority.trust(), 50
+    with Server("--workers", "1", "--tls-cert", authority.issue("server")) as server, left_as_it_was(server) as memory:
+        (pid,) = memory
+        with ExitStack() as connections:
+            deaf = [
+                connections.enter_context(context.wrap_socket(server.connect(), server_hostname="127.0.0.1"))
+                for _ in range(count)
+            ]
+            greeted = anonymous_bytes(pid)
+            for connection in deaf:
+                connection.setblocking(False)
+            until(lambda: sum(_took_more(connection) for connection in deaf) == 0, "nothing more to be taken")
+            until(lambda: server.metrics()["stentor_server_read_pauses_total"] >= count, "the server to wait for all")
+            assert 0 < server.metrics()["stentor_server_write_buffer_bytes"] <= count * CHUNK
+            # Beside what waits, OpenSSL's buffers of both directions keep room for the largest chunk they ever had.
+            assert anonymous_bytes(pid) - greeted < count * 4 * CHUNK
+            assert balanced(server.metrics())
+
+
+def test_storm_of_connects() -> None:
+    """Five thousand that come at once are all let in, soon, and all served (row 20)."""
+    messages = [f"one of many: {number}".encode() for number in range(5000)]
+    with Server("--workers", "2") as server, left_as_it_was(server):
+        with Crowd(server.address, len(messages)) as crowd:
+            until(lambda: len(crowd.connected()) >= 0.99 * len(messages), "99 of 100 to be connected", 5)
+            assert crowd.exchange(messages) == [message.upper() for message in messages]
+        values = server.quiet()
+        assert values["stentor_server_connections_accepted_total"] == len(messages)
+        assert values["stentor_server_received_bytes_total"] == sum(len(message) for message in messages)
+        server.closed("eof", len(messages))
+
+
+def test_storm_of_resets() -> None:
+    """A thousand resets in mid-stream, half of them of peers that do not read, are told as what they are (row 13)."""
+    with Server("--workers", "2") as server, left_as_it_was(server):
+        with Crowd(server.address, 500) as talking, Crowd(server.address, 500, buffer_bytes=SMALL) as deaf:
+            assert talking.exchange([b"so far so good"] * 500, end=False) == [b"SO FAR SO GOOD"] * 500
+            deaf.write_until_nothing_is_taken()
+            talking.reset()
+            deaf.reset()
+            assert server.ask(b"who stays is served") == b"WHO STAYS IS SERVED"
+            server.closed("reset", 1000)
+        server.closed("eof", 1)
+
+
+def test_partial_writes() -> None:
+    """However little of an answer each of many peers takes at a time, none ever gets a byte of another's (row 16)."""
+    messages = [_unlike_any_other(number) for number in range(200)]
+    with Server("--workers", "1") as server, left_as_it_was(server):
+        with Crowd(server.address, len(messages), buffer_bytes=SMALL) as crowd:
+            answers = crowd.exchange(messages)
+        wrong = [number for number, message in enumerate(messages) if answers[number] != message.upper()]
+        assert wrong == []
+        assert server.quiet()["stentor_server_read_pauses_total"] > len(messages)
+
+
+def _unlike_any_other(number: int) -> bytes:
+    return b"".join(hashlib.sha256(f"{number} {block}".encode()).digest() for block in range(8192))
+
+
+def _exchanges(probe: Probe) -> float:
+    return probe.metrics()['stentor_client_exchanges_total{outcome="ok"}']
+
+
+def _took_more(connection: ssl.SSLSocket) -> bool:
+    try:
+        return connection.send(bytes(64 << 10)) > 0
+    except ssl.SSLWantWriteError:
+        return False
