@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from stentor_server.metrics import CloseReason, RejectReason
-from stentor_server.server import LINGER_SECONDS, QUIET_SECONDS
-from unit.looping import Events, Loop
+from stentor_server.server import QUIET_SECONDS
+from stentor_server.timeouts import LINGER_SECONDS
+from unit.looping import Loop
 from unit.peer import Peer
 from unit.server.serving import Serving, numbered
 
@@ -114,7 +115,9 @@ def test_drain_waits_for_a_slow_reader(loop: Loop, serving: NewServing) -> None:
             said = await server.stuff(slow, numbered("slow"))
             (connection,) = server.server.connections
             drain = asyncio.create_task(server.drain())
-            await server.until(lambda: server.server.now - connection.active_at > 2 * QUIET_SECONDS, "some quiet")
+            await server.until(
+                lambda: server.server.poller.now - connection.active_at > 2 * QUIET_SECONDS, "some quiet"
+            )
             assert said.upper() == await slow.hear_all()
             slow.connection.close()
             await drain
@@ -188,48 +191,80 @@ def test_drain_leaves_the_socket_file(loop: Loop, serving: NewServing, tmp_path:
     loop.run(scenario())
 
 
-def test_drain_serves_who_got_through(loop: Loop, serving: NewServing, events: Events) -> None:
-    """One that was accepted just as the drain began is served and ended in order; after the drain it is refused."""
-
-    async def get_through(server: Serving) -> Peer:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        await asyncio.get_running_loop().connect_accepted_socket(server.server._new_connection, ours)
-        return Peer(theirs)
+def test_drain_refuses_above_the_limit(loop: Loop, serving: NewServing) -> None:
+    """Of those that wait in the queue as many are taken as the limit allows; the others are refused, not forgotten."""
 
     async def scenario() -> None:
-        async with serving(drain_timeout_seconds=60.0) as server:
-            first = await server.call()
+        async with serving(max_connections=3, drain_timeout_seconds=60.0) as server:
+            waiting = [server.knock() for _ in range(3)] + [server.knock("unix") for _ in range(2)]
             drain = asyncio.create_task(server.drain())
-            await server.until(lambda: server.server._draining, "the drain to begin")
-            early = await get_through(server)
-            assert await early.ask(b"early") == b"EARLY"
-            assert await early.hear_all() == b""
-            for each in (first, early):
+            for each in waiting:
+                assert await each.hear_all() == b""
                 each.connection.close()
             await drain
-            late = await get_through(server)
-            assert await late.hear_all() == b""
-            late.connection.close()
-            assert (server.accepted, server.rejected(RejectReason.DRAINING)) == (2, 1)
-            assert events.find("connection.rejected", reason=RejectReason.DRAINING)
+            assert (server.accepted, server.rejected(RejectReason.MAX_CONNECTIONS)) == (3, 2)
 
     loop.run(scenario())
 
 
 def test_drain_knows_who_was_busy(loop: Loop, serving: NewServing) -> None:
-    """One that exchanged since the last sweep has its moment of quiet before its end, however old that sweep is."""
+    """One that exchanged just before the drain has its moment of quiet before its end."""
 
     async def scenario() -> None:
         async with serving(drain_timeout_seconds=60.0) as server:
             caller = await server.call()
-            server.server.now -= 100
+            server.connection(caller).active_at -= 100
             assert await caller.ask(b"busy") == b"BUSY"
             began = time.monotonic()
             drain = asyncio.create_task(server.drain())
             assert await caller.hear_all() == b""
-            assert time.monotonic() - began >= QUIET_SECONDS
+            assert time.monotonic() - began >= QUIET_SECONDS * 0.9
             caller.connection.close()
             await drain
+
+    loop.run(scenario())
+
+
+def test_drain_of_one_that_left(loop: Loop, serving: NewServing) -> None:
+    """One whose time was over already ends as that, during a drain as well."""
+
+    async def scenario() -> None:
+        async with serving(drain_timeout_seconds=60.0) as server:
+            server.connection(await server.call()).leave(CloseReason.MAX_AGE)
+            await server.drain()
+            assert (server.closed(CloseReason.MAX_AGE), server.closed(CloseReason.DRAIN)) == (1, 0)
+
+    loop.run(scenario())
+
+
+def test_drain_waits_for_prefaces(loop: Loop, serving: NewServing) -> None:
+    """A connection whose PROXY header has begun is served when it comes; where it does not, it is refused at last."""
+
+    async def scenario() -> None:
+        async with serving(proxy_protocol="v1", proxy_from=("127.0.0.0/8",), drain_timeout_seconds=0.5) as server:
+            early, late = server.knock(), server.knock()
+            drain = asyncio.create_task(server.drain())
+            await server.until(lambda: len(server.server.prefaces) == 2, "both to be taken")
+            await early.say(b"PROXY UNKNOWN\r\nlast words")
+            assert await early.hear(10) == b"LAST WORDS"
+            early.connection.close()
+            await drain
+            assert await late.hear_all() == b""
+            assert (server.accepted, server.sent) == (1, 10)
+            assert 1 == server.rejected(RejectReason.DRAINING) == server.rejected()
+            assert server.events.find("connection.rejected", reason="draining", error="the server stops")
+
+    loop.run(scenario())
+
+
+def test_drain_leaves_nothing_to_do(loop: Loop, serving: NewServing) -> None:
+    """After a drain no timer of the server runs, and its epoll is closed."""
+
+    async def scenario() -> None:
+        async with serving() as server:
+            await server.drain()
+            assert server.server._sweeper is not None
+            assert server.server._sweeper.cancelled()
+            assert server.server.poller._epoll.closed
 
     loop.run(scenario())

@@ -1,59 +1,111 @@
 """The server's data process, without the process."""
 
 import asyncio
+import json
 import os
 import socket
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any, Self
 
 from stentor_chassis.board import Board
 from stentor_chassis.listeners import bind_tcp
 from stentor_chassis.logs import LogOptions
 from stentor_chassis.metrics import Schema
 from stentor_chassis.worker import READY, Assignment, Worker
-from stentor_server.metrics import ACCEPTED, SCHEMA, SENT
+from stentor_server.addresses import AddressCounts
+from stentor_server.metrics import ACCEPTED, REJECTED, SCHEMA, SENT, RejectReason
 from stentor_server.worker import serve
 from unit.looping import Events, Loop, eventually
 from unit.peer import Peer
-from unit.server.serving import BACKLOG, options
+from unit.server.serving import BACKLOG, LOOPBACK, options
+
+NewBoard = Callable[[Schema, int], Board]
 
 
-def test_serves_until_told_to_stop(loop: Loop, new_board: Callable[[Schema, int], Board], events: Events) -> None:
-    """It says that it is ready when it serves its listeners, counts in its row, drains when told to, and returns."""
+class Running:
+    """The work of a worker, on a listener and a row of the test's."""
 
-    async def scenario() -> None:
-        board = new_board(SCHEMA, 3)
-        ((listener,),) = bind_tcp("127.0.0.1", 0, 1, BACKLOG)
-        ours, theirs = socket.socketpair()
+    def __init__(self, board: Board, events: Events, inherited: list[int], **changes: Any) -> None:
+        """Begin, within the loop."""
+        self.stop = asyncio.Event()
+        ((self.listener,),) = bind_tcp([LOOPBACK], 0, 1, BACKLOG)
+        self._ours, self.lifeline = socket.socketpair()
+        self.lifeline.setblocking(False)
         assignment = Assignment(
             service="stentor-server",
             version="0",
             worker=1,
             row=2,
-            rows=3,
+            rows=board.rows,
             board_fd=board.fd,
-            listener_fds=[os.dup(listener.fileno())],
+            listener_fds=[os.dup(self.listener.fileno())],
+            inherited_fds=inherited,
             log=LogOptions(level="info", format="json", fd=1),
-            options=asdict(options()),
+            options=json.loads(json.dumps(asdict(options(**changes)))),
         )
-        stop = asyncio.Event()
-        with listener, ours, theirs, socket.socket() as connection:
-            theirs.setblocking(False)
-            worker = Worker(assignment, board, events.logger, stop, ours)
-            serving = asyncio.ensure_future(serve(worker))
-            assert await asyncio.get_running_loop().sock_recv(theirs, 64) == READY
-            caller = Peer(connection)
-            await asyncio.get_running_loop().sock_connect(connection, listener.getsockname())
+        self.worker = Worker(assignment, board, events.logger, self.stop, self._ours)
+        self.serving = asyncio.ensure_future(serve(self.worker))
+
+    async def __aenter__(self) -> Self:
+        """Wait until it says that it is ready."""
+        assert await asyncio.get_running_loop().sock_recv(self.lifeline, 64) == READY
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Tell it to stop, and wait for that."""
+        self.stop.set()
+        await self.serving
+        for each in (*self.worker.listeners, self.listener, self.lifeline, self._ours):
+            each.close()
+
+    async def call(self) -> Peer:
+        """Connect."""
+        connection = socket.socket()
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, self.listener.getsockname())
+        return Peer(connection)
+
+
+def test_serves_until_told_to_stop(loop: Loop, new_board: NewBoard, events: Events) -> None:
+    """It says that it is ready when it serves its listeners, counts in its row, drains when told to, and returns."""
+
+    async def scenario() -> None:
+        board = new_board(SCHEMA, 3)
+        async with Running(board, events, []) as running:
+            caller = await running.call()
             assert await caller.ask(b"served") == b"SERVED"
             row = board.row(2)
             await eventually(lambda: row[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
             assert row[SCHEMA.slot(ACCEPTED)] == 1
-            stop.set()
+            running.stop.set()
             assert await caller.hear_all() == b""
-            connection.close()
-            await serving
-            for each in worker.listeners:
-                each.close()
+            caller.connection.close()
+            await running.serving
         assert events.find("connection.closed", reason="drain")
+
+    loop.run(scenario())
+
+
+def test_shares_counts_of_addresses(loop: Loop, new_board: NewBoard, events: Events) -> None:
+    """With a limit per address it counts in its own row of the table that it inherits, and reads the others'."""
+
+    async def scenario() -> None:
+        board = new_board(SCHEMA, 4)
+        fd = AddressCounts.create(4, 10)
+        successor, other = AddressCounts(fd, 4, 2), AddressCounts(fd, 4, 3)
+        successor.add(LOOPBACK)  # left over by its predecessor
+        async with Running(board, events, [fd], max_connections_per_address=2) as running:
+            other.add(LOOPBACK)
+            caller = await running.call()
+            assert await caller.ask(b"second") == b"SECOND"
+            assert other[LOOPBACK] == 2
+            third = await running.call()
+            assert await third.hear_all() == b""
+            assert board.row(2)[SCHEMA.slot(REJECTED, RejectReason.PER_ADDRESS)] == 1
+            for each in (caller, third):
+                each.connection.close()
+            await eventually(lambda: other[LOOPBACK] == 1, "its own to be counted no more")
+        os.close(fd)
 
     loop.run(scenario())
