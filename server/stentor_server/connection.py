@@ -121,7 +121,8 @@ class Connection:
         self._row[_WRITE_BUFFER] += kept
         self._row[_READ_PAUSES] += 1
         self._queued = 0
-        self._poller.rewatch(self.fd, WRITABLE | PEER_ENDED)
+        # An end that was seen stays true: to wait for it again would be to spin.
+        self._poller.rewatch(self.fd, WRITABLE if self.ended_at else WRITABLE | PEER_ENDED)
 
     def _ready_slowly(self, events: int) -> None:
         if not self._waiting:
