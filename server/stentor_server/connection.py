@@ -68,7 +68,7 @@ class Connection:
         self.opened_at = time.monotonic()
         self.active_at = self.opened_at  # when the last byte moved, in either direction
         self.ended_at = 0.0  # when the peer was seen to have ended its side with answers still waiting
-        self.left_at = 0.0  # when the server ended its side
+        self.left_at = 0.0  # when the server ended its side, or wanted to and answers waited
         self._received = 0
         self._unsent = 0
         self._waiting = _NOTHING  # what the kernel has not taken yet
@@ -156,6 +156,7 @@ class Connection:
     def _caught_up(self) -> None:
         self._poller.rewatch(self.fd, READABLE)
         if self.left_at:
+            self.left_at = self._poller.now
             self._end_side()
         else:
             self._slow = False
