@@ -61,6 +61,8 @@ class Acceptor:
         return True
 
     def _pause(self, error: OSError) -> None:
+        if self._resume is not None:  # a drain looks into the queue during a pause as well
+            return
         self._log.error("listener.paused", message=error.strerror, timeout_seconds=PAUSE_SECONDS)
         self._poller.forget(self._listener.fileno())
         self._resume = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._go_on)

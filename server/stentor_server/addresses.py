@@ -25,23 +25,25 @@ class AddressCounts:
         size = os.fstat(fd).st_size
         shared = mmap.mmap(fd, size)
         self._key = shared[:_KEY_BYTES]
-        slots = memoryview(shared)[_KEY_BYTES:].cast("q")
-        width = len(slots) // rows // 2
+        row_bytes = (size - mmap.PAGESIZE) // rows
+        starts = [mmap.PAGESIZE + each * row_bytes for each in range(rows)]
+        _clear(shared, starts[row], row_bytes)
+        width = row_bytes // _SLOT_BYTES // 2
         self._places = width - _WINDOW
-        self._hashes = [slots[2 * width * each :][:width] for each in range(rows)]
-        self._counts = [slots[2 * width * each + width :][:width] for each in range(rows)]
+        slots = [memoryview(shared)[start : start + row_bytes].cast("q") for start in starts]
+        self._hashes = [each[:width] for each in slots]
+        self._counts = [each[width:] for each in slots]
         self._row = row
         self._open_by_row = open_by_row
         self._own: dict[int, int] = {}  # where this worker's entries stand, by hash
-        for place, left_over in enumerate(self._hashes[row].tolist()):
-            if left_over:  # writing only where something is keeps untouched memory untouched
-                self._hashes[row][place] = 0
 
     @staticmethod
     def create(rows: int, connections: int) -> int:
         """Return a descriptor of room for `connections` open in each of `rows` workers."""
         fd = os.memfd_create("stentor-addresses")
-        os.truncate(fd, _KEY_BYTES + rows * 2 * (4 * connections + _WINDOW) * _SLOT_BYTES)
+        row_bytes = 2 * (4 * connections + _WINDOW) * _SLOT_BYTES
+        pages = 1 + rows * -(-row_bytes // mmap.PAGESIZE)  # the key's, and whole ones for each row
+        os.truncate(fd, pages * mmap.PAGESIZE)
         os.write(fd, os.urandom(_KEY_BYTES))
         return fd
 
@@ -86,3 +88,10 @@ class AddressCounts:
     def _window(self, digest: int) -> slice:
         start = digest % self._places
         return slice(start, start + _WINDOW)
+
+
+def _clear(shared: mmap.mmap, start: int, size: int) -> None:
+    try:
+        shared.madvise(mmap.MADV_REMOVE, start, size)  # gives the memory back; to look what is set would take it
+    except OSError:  # not all systems can
+        shared[start : start + size] = bytes(size)

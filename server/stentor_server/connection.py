@@ -67,7 +67,7 @@ class Connection:
         self.opened_at = time.monotonic()
         self.active_at = self.opened_at  # when the last byte moved, in either direction
         self.ended_at = 0.0  # when the peer was seen to have ended its side with answers still waiting
-        self.left_at = 0.0  # when the server ended its side
+        self.left_at = 0.0  # when the server ended its side, or wanted to and answers waited
         self._received = 0
         self._unsent = 0
         self._waiting = _NOTHING  # what the kernel has not taken yet
@@ -120,7 +120,7 @@ class Connection:
         self._row[_WRITE_BUFFER] += kept
         self._row[_READ_PAUSES] += 1
         self._queued = 0
-        # Seen once is enough: it stays true, and would be told of again and again.
+        # An end that was seen stays true: to wait for it again would be to spin.
         self._poller.rewatch(self.fd, WRITABLE if self.ended_at else WRITABLE | PEER_ENDED)
 
     def _ready_slowly(self, events: int) -> None:
@@ -155,6 +155,7 @@ class Connection:
     def _caught_up(self) -> None:
         self._poller.rewatch(self.fd, READABLE)
         if self.left_at:
+            self.left_at = self._poller.now
             self._end_side()
         else:
             self._slow = False

@@ -3,6 +3,8 @@
 import socket
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 
@@ -62,7 +64,7 @@ class Health:
         """Send the question, and read until there is an answer, or the server ends."""
         deadline = time.monotonic() + self.timeout
         answer = b""
-        with self._connect() as connection:
+        with self._connection() as connection:
             connection.sendall(QUESTION)
             while len(answer) < len(QUESTION):
                 connection.settimeout(max(deadline - time.monotonic(), 0.001))
@@ -72,19 +74,23 @@ class Health:
                 answer += part
         return answer
 
-    def _connect(self) -> socket.socket:
+    @contextmanager
+    def _connection(self) -> Iterator[socket.socket]:
         if self.unix:  # the plainest way in, and open to nobody else
-            local = socket.socket(socket.AF_UNIX)
-            local.settimeout(self.timeout)
-            local.connect(self.unix)
-            return local
-        connection = socket.create_connection(self._address, self.timeout)
-        connection.sendall(LOCAL.get(self.proxy_protocol, b""))
-        if not self.tls_cert:
-            return connection
-        # It is this machine's own server, found by its address. It may want a certificate: there is only its own.
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        tls.check_hostname = False
-        tls.verify_mode = ssl.CERT_NONE
-        tls.load_cert_chain(self.tls_cert, self.tls_key)
-        return tls.wrap_socket(connection)
+            with socket.socket(socket.AF_UNIX) as local:
+                local.settimeout(self.timeout)
+                local.connect(self.unix)
+                yield local
+            return
+        with socket.create_connection(self._address, self.timeout) as connection:
+            connection.sendall(LOCAL.get(self.proxy_protocol, b""))
+            if not self.tls_cert:
+                yield connection
+                return
+            # It is this machine's own server, found by its address. It may want a certificate: there is only its own.
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            tls.check_hostname = False
+            tls.verify_mode = ssl.CERT_NONE
+            tls.load_cert_chain(self.tls_cert, self.tls_key)
+            with tls.wrap_socket(connection) as encrypted:
+                yield encrypted

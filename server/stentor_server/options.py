@@ -8,8 +8,8 @@ class ServerOptions:
     """Plain data, for it travels as JSON, and `/status` shows it; a time-out of 0 seconds is none."""
 
     transform: str = "upper"
-    backlog: int  # the control process has seen to it
     max_connections: int
+    backlog: int = 0  # the control process has seen to it; here for those who look
     max_connections_per_address: int = 0  # 0: no limit
     allow: tuple[str, ...] = ()  # networks; empty: everybody
     idle_timeout_seconds: float = 0.0

@@ -55,6 +55,8 @@ def _parse_v1(data: bytes) -> Header | None:
         return Header(length, None)
     if len(fields) != 6 or fields[1] not in {"TCP4", "TCP6"}:
         raise ValueError("a PROXY header v1 that is neither TCP4, TCP6 nor UNKNOWN")
+    if "%" in fields[2] + fields[3]:  # Python would take a zone, and in it any text
+        raise ValueError("a PROXY header v1 with an address that has a zone")
     family = ipaddress.IPv4Address if fields[1] == "TCP4" else ipaddress.IPv6Address
     source, _ = family(fields[2]), family(fields[3])
     port, _ = _port(fields[4]), _port(fields[5])

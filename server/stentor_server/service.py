@@ -30,7 +30,8 @@ def serve(name: str, version: str, options: dict[str, Any]) -> int:
     )
     inherited = []
     if server_options.max_connections_per_address:
-        inherited = [AddressCounts.create(FIRST_WORKER + 2 * options["workers"], room())]
+        most = min(room(), server_options.max_connections)
+        inherited = [AddressCounts.create(FIRST_WORKER + 2 * options["workers"], most)]
     hosts = options["host"].split(",")
     per_worker = bind_tcp(hosts, options["port"], options["workers"], options["backlog"])
     shared = [bind_unix(options["unix"], options["backlog"])] if options["unix"] else []

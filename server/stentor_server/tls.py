@@ -65,7 +65,7 @@ class TlsConnection(Connection):
     account of what the kernel took.
     """
 
-    __slots__ = ("_arriving", "_begun", "_departing", "_ended", "_error", "_shaken", "_tls")
+    __slots__ = ("_arriving", "_begun", "_departing", "_ended", "_error", "_tls", "_version")
 
     def __init__(self, tls: ssl.SSLContext, server: "Server", fd: int, client: Address, proxy: Address = ()) -> None:
         """Take the server's part of the handshake when the client begins."""
@@ -74,14 +74,14 @@ class TlsConnection(Connection):
         self._departing = ssl.MemoryBIO()
         self._tls = tls.wrap_bio(self._arriving, self._departing, server_side=True)
         self._begun = False
-        self._shaken = False
-        self._ended = False  # whether the client has said its farewell; its FIN can be seen long before that is read
+        self._version = ""  # of TLS, once the handshake is done
+        self._ended = False  # whether the client has said that it has, so that nothing is left to be read
         self._error = ""
 
     @property
     def greeting(self) -> bool:
         """Whether the handshake is under way."""
-        return not self._shaken
+        return not self._version
 
     def ready(self, events: int) -> None:
         """Answer what the next encrypted chunk holds."""
@@ -92,9 +92,9 @@ class TlsConnection(Connection):
             return
         owed = 0
         try:
-            if not self._shaken:
+            if not self._version:
                 self._tls.do_handshake()
-                self._shaken = True
+                self._version = self._tls.version() or "unknown"
             for chunk in self._decrypted():
                 translate(chunk, self._server.table, inplace=True)
                 self._tls.write(chunk)
@@ -103,14 +103,13 @@ class TlsConnection(Connection):
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            self._send(owed)  # with the alert that tells the client why
-            self._fail(error)
+            if self._send(owed):  # with the alert that tells the client why
+                self._fail(error)
             return
         if self._ended:
             self._say_end()
             self.ended_at = self._poller.now
-        self._send(owed)
-        if self._ended and not self._waiting:
+        if self._send(owed) and self._ended and not self._waiting:
             self.close(CloseReason.EOF)
 
     def _arrive(self) -> bool:
@@ -122,10 +121,8 @@ class TlsConnection(Connection):
         except OSError:
             self.abort(CloseReason.RESET)
             return False
-        if (
-            not nbytes
-        ):  # without a farewell, which many leave out; whether something was cut off is the client's to judge
-            self.close(CloseReason.TLS_ERROR if self._begun and not self._shaken else CloseReason.EOF)
+        if not nbytes:  # without a farewell, which many leave out: whether something is missing the client must judge
+            self.close(CloseReason.TLS_ERROR if self._begun and self.greeting else CloseReason.EOF)
             return False
         self._begun = True
         self._arriving.write(self._server.buffer[:nbytes])
@@ -140,21 +137,22 @@ class TlsConnection(Connection):
             self._row[_RECEIVED] += nbytes
             yield buffer[:nbytes]
 
-    def _send(self, owed: int) -> None:
-        """Send what is encrypted by now, and with it `owed` bytes that were received."""
+    def _send(self, owed: int) -> bool:
+        """Send what is encrypted by now, and with it `owed` bytes that were received; return whether it can go on."""
         departing = memoryview(self._departing.read())
         try:
             sent = write(self.fd, departing) if departing else 0
         except BlockingIOError:
             sent = 0
         except OSError:
-            sent = len(departing)
             self._lose(owed)
-            owed = 0  # reading will tell what happened
+            self.abort(CloseReason.RESET)
+            return False
         kept = min(owed, len(departing) - sent)
         self._row[_SENT] += owed - kept
         if sent != len(departing):
             self._fall_behind(departing[sent:], kept)
+        return True
 
     def _caught_up(self) -> None:
         if self._ended and not self.left_at:
@@ -167,9 +165,10 @@ class TlsConnection(Connection):
             self._tls.unwrap()
 
     def _end_side(self) -> None:
-        if self._shaken:
+        if self._version:
             self._say_end()
-            self._send(0)
+            if not self._send(0):
+                return
         if not self._waiting:  # otherwise again when it has gone
             super()._end_side()
 
@@ -179,13 +178,14 @@ class TlsConnection(Connection):
         try:
             for chunk in self._decrypted():
                 self._lose(len(chunk))
-            self.close(CloseReason.EOF)
         except ssl.SSLWantReadError:
+            return
+        except ssl.SSLZeroReturnError:  # the client's farewell, when ours went first
             pass
-        except ssl.SSLZeroReturnError:  # what OpenSSL calls the end when both sides have said their farewell
-            self.close(CloseReason.EOF)
         except ssl.SSLError as error:
             self._fail(error)
+            return
+        self.close(CloseReason.EOF)
 
     def _fail(self, error: ssl.SSLError) -> None:
         self._error = _why(error)
@@ -193,5 +193,5 @@ class TlsConnection(Connection):
 
     def facts(self) -> dict[str, str]:
         """Return what the log says of this connection besides what it says of all."""
-        version = {"tls": self._tls.version() or ""} if self._shaken else {}
+        version = {"tls": self._version} if self._version else {}
         return {**super().facts(), **version, **({"error": self._error} if self._error else {})}

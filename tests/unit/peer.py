@@ -19,17 +19,22 @@ class Peer:
         """Send all of it."""
         await self._loop.sock_sendall(self.connection, data)
 
+    def push(self, data: bytes) -> bytes:
+        """Return what goes over the wire for `data`, which is to be sent."""
+        return data
+
+    async def hear_some(self, most: int = 1 << 18) -> bytes:
+        """Read what has come, at least a byte; nothing when the other side has ended."""
+        try:
+            return await self._loop.sock_recv(self.connection, most)
+        except ConnectionError:
+            self.was_reset = True
+            return b""
+
     async def hear(self, nbytes: int) -> bytes:
         """Read as many bytes, or fewer where the other side ends first."""
         parts: list[bytes] = []
-        while nbytes > 0:
-            try:
-                part = await self._loop.sock_recv(self.connection, min(nbytes, 1 << 18))
-            except ConnectionError:
-                self.was_reset = True
-                break
-            if not part:
-                break
+        while nbytes > 0 and (part := await self.hear_some(min(nbytes, 1 << 18))):
             parts.append(part)
             nbytes -= len(part)
         return b"".join(parts)

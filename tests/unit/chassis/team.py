@@ -74,6 +74,7 @@ def assignment(board: Board, worker: int = 0, row: int = FIRST_WORKER, log_fd: i
         rows=board.rows,
         board_fd=board.fd,
         listener_fds=[],
+        inherited_fds=[],
         log=LogOptions(level="warning", format="json", fd=log_fd),
         options=options,
     )

@@ -39,8 +39,8 @@ options = ControlOptions(
     workers=2, drain_seconds=told["drain_seconds"], admin_host="127.0.0.1", admin_port=told["admin_port"],
     log=LogOptions(level="debug", format="json", fd=1),
 )
-with Listeners(bind_tcp("127.0.0.1", 0, 2, 16), []) as listeners:
-    control = Control(service, options, listeners, {"colour": "red"})
+with Listeners(bind_tcp(["127.0.0.1"], 0, 2, 16), []) as listeners:
+    control = Control(service, options, listeners, {"colour": "red"}, [int(fd) for fd in told["inherited"]])
     try:
         code = control.run()
     except Failure as failure:
@@ -62,7 +62,7 @@ class Running:
     def __init__(self, directory: Path, body: str, **changes: Any) -> None:
         """Start it; its workers do what `body` says."""
         (directory / "example_worker.py").write_text(PROLOGUE + body + EPILOGUE)
-        plain = {"drain_seconds": 5.0, "reloads": True, "admin_port": 0}
+        plain = {"drain_seconds": 5.0, "reloads": True, "admin_port": 0, "inherited": []}
         path = os.pathsep.join((str(directory), ENVIRONMENT["PYTHONPATH"]))
         self.process = subprocess.Popen(
             [sys.executable, "-c", MAIN, json.dumps(plain | changes)],
@@ -70,6 +70,7 @@ class Running:
             stderr=subprocess.PIPE,
             text=True,
             env=ENVIRONMENT | {"PYTHONPATH": path},
+            pass_fds=[int(fd) for fd in changes.get("inherited", [])],
         )
         self.events: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read)
@@ -240,6 +241,18 @@ def test_killed(start: Callable[..., Running]) -> None:
     service.process.kill()
     service.ended()  # reads the log to its end, which is the end of the workers
     until(lambda: len(service.find("worker.orphaned")) == len(pids), "the workers to notice")
+
+
+def test_workers_inherit(start: Callable[..., Running]) -> None:
+    """What the service shares with its workers, they inherit and are told of."""
+    reader, writer = os.pipe()
+    service = start("\n    os.write(worker.inherited[0], b'!')\n" + STAYS, inherited=[writer])
+    service.event("example.ready")
+    os.close(writer)
+    service.process.terminate()
+    assert service.ended() == (0, "told\n")
+    with open(reader, "rb") as written:
+        assert written.read() == b"!!"
 
 
 def test_admin_port_in_use(start: Callable[..., Running]) -> None:

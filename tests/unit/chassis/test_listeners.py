@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from stentor_chassis.failure import COULD_NOT_START, Failure
-from stentor_chassis.listeners import Listeners, bind_tcp, bind_unix
+from stentor_chassis.listeners import UNSENT_BYTES, Listeners, bind_tcp, bind_unix
 
 BACKLOG = 16
 
 
 @contextmanager
-def _bound(host: str = "127.0.0.1", port: int = 0, copies: int = 1) -> Iterator[list[list[socket.socket]]]:
-    sockets = bind_tcp(host, port, copies, BACKLOG)
+def _bound(*hosts: str, port: int = 0, copies: int = 1) -> Iterator[list[list[socket.socket]]]:
+    sockets = bind_tcp(hosts or ["127.0.0.1"], port, copies, BACKLOG)
     try:
         yield sockets
     finally:
@@ -65,6 +65,26 @@ def test_one_port_for_all_addresses(two_addresses: list[str]) -> None:
         assert len({each.getsockname()[1] for own in copies for each in own}) == 1
 
 
+def test_several_hosts() -> None:
+    """Several hosts get a socket on each of their addresses, in their order, all on one port, for every copy."""
+    with _bound("127.0.0.3", "127.0.0.1", copies=2) as copies:
+        for own in copies:
+            assert [each.getsockname()[0] for each in own] == ["127.0.0.3", "127.0.0.1"]
+        assert len({each.getsockname()[1] for own in copies for each in own}) == 1
+
+
+def test_host_named_twice() -> None:
+    """A host that is named twice, or of which another is but another name, is bound once."""
+    with _bound("127.0.0.1", "127.0.0.1") as ((listener,),):
+        assert _connects(listener.getsockname())
+
+
+def test_one_of_several_hosts_that_does_not_resolve() -> None:
+    """When one of several hosts cannot be resolved, that one is named, and nothing is bound."""
+    with pytest.raises(Failure, match=r"cannot resolve the host to listen on, 'a\.\.b'"):
+        bind_tcp(["127.0.0.1", "a..b"], 0, 1, BACKLOG)
+
+
 def test_repeated_addresses_are_bound_once(two_addresses: list[str]) -> None:
     """A name that resolves to an address twice gets one socket on it."""
     two_addresses[1] = two_addresses[0]
@@ -83,13 +103,22 @@ def test_waiting_connections_outlive_a_worker() -> None:
                 assert accepted.recv(64) == b"waiting"
 
 
-def test_accepted_sockets_are_kept_alive() -> None:
-    """What is accepted has keep-alive on, so that a peer that vanished is noticed."""
+@pytest.mark.parametrize(
+    ("level", "name", "value"),
+    [
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES),
+    ],
+    ids=["a peer that vanished is noticed", "small answers go out at once", "the kernel holds little for a slow peer"],
+)
+def test_options_of_accepted_sockets(level: int, name: int, value: int) -> None:
+    """What is accepted inherits the options of its listener."""
     with _bound() as ((listener,),), socket.create_connection(listener.getsockname()):
         listener.setblocking(True)
         accepted, _ = listener.accept()
         with accepted:
-            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert value == accepted.getsockopt(level, name)
 
 
 @pytest.mark.parametrize("reuse", [False, True], ids=["plain", "reuse port"])
@@ -102,7 +131,7 @@ def test_port_in_use(reuse: bool) -> None:  # noqa: FBT001
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(Failure, match=f"cannot listen on 127.0.0.1 port {port}: Address already in use") as failure:
-            bind_tcp("127.0.0.1", port, 2, BACKLOG)
+            bind_tcp(["127.0.0.1"], port, 2, BACKLOG)
         assert failure.value.code == COULD_NOT_START
 
 
@@ -125,7 +154,7 @@ def test_failure_leaves_nothing_open(two_addresses: list[str]) -> None:
         address = first.getsockname()
         first.close()
         with pytest.raises(Failure, match=f"cannot listen on {two_addresses[1]}"):
-            bind_tcp("both", address[1], 2, BACKLOG)
+            bind_tcp(["both"], address[1], 2, BACKLOG)
         assert not _connects(address)
         assert _connects(second.getsockname())
 
@@ -134,7 +163,7 @@ def test_failure_leaves_nothing_open(two_addresses: list[str]) -> None:
 def test_host_that_does_not_resolve(host: str) -> None:
     """A host that cannot be resolved, or cannot even be a name, ends with one line that names it."""
     with pytest.raises(Failure, match="cannot resolve the host to listen on") as failure:
-        bind_tcp(host, 0, 1, BACKLOG)
+        bind_tcp([host], 0, 1, BACKLOG)
     assert failure.value.code == COULD_NOT_START
     assert repr(host) in failure.value.message
 
@@ -142,7 +171,7 @@ def test_host_that_does_not_resolve(host: str) -> None:
 def test_address_of_another_machine() -> None:
     """An address that is not this machine's cannot be bound."""
     with pytest.raises(Failure, match=r"cannot listen on 192\.0\.2\.1 port 0"):
-        bind_tcp("192.0.2.1", 0, 1, BACKLOG)
+        bind_tcp(["192.0.2.1"], 0, 1, BACKLOG)
 
 
 def test_unix_socket(tmp_path: Path) -> None:
@@ -191,7 +220,7 @@ def test_impossible_path(tmp_path: Path, path: str) -> None:
 def test_what_a_worker_inherits(tmp_path: Path) -> None:
     """Each worker inherits its own copies and the shared sockets; the addresses are listed once."""
     unix = bind_unix(str(tmp_path / "socket"), BACKLOG)
-    copies = bind_tcp("127.0.0.1", 0, 2, BACKLOG)
+    copies = bind_tcp(["127.0.0.1"], 0, 2, BACKLOG)
     with Listeners(copies, [unix]) as listeners:
         assert [copies[0][0].fileno(), unix.fileno()] == listeners.of_worker(0)
         assert [copies[1][0].fileno(), unix.fileno()] == listeners.of_worker(1)
@@ -208,7 +237,7 @@ def test_no_listeners() -> None:
 def test_close(tmp_path: Path) -> None:
     """Closed, callers are refused and the socket file is gone; closing again, or without the file, is no error."""
     path = tmp_path / "socket"
-    copies = bind_tcp("127.0.0.1", 0, 2, BACKLOG)
+    copies = bind_tcp(["127.0.0.1"], 0, 2, BACKLOG)
     address = copies[0][0].getsockname()
     listeners = Listeners(copies, [bind_unix(str(path), BACKLOG)])
     assert _connects(address)
@@ -224,6 +253,6 @@ def test_printable_ipv6() -> None:
     """An address of IPv6 is shown in brackets."""
     if not socket.has_dualstack_ipv6():
         pytest.skip("no IPv6 here")
-    with Listeners(bind_tcp("::1", 0, 1, BACKLOG), []) as listeners:
+    with Listeners(bind_tcp(["::1"], 0, 1, BACKLOG), []) as listeners:
         (address,) = listeners.addresses
         assert address.startswith("[::1]:")

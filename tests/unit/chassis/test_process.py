@@ -1,5 +1,6 @@
 """One worker process, seen from the control process."""
 
+import dataclasses
 import os
 import signal
 import socket
@@ -22,12 +23,16 @@ READY = "read told; echo ready >&0; "
 ROW = 3
 
 
+def _ignore(_process: WorkerProcess) -> None:
+    pass
+
+
 @pytest.fixture
 def spawn(new_board: NewBoard) -> Spawn:
     """Starts processes from lines of shell."""
 
     def start(script: str, *, shell: str = "/bin/sh", **told: Callable[[WorkerProcess], None]) -> WorkerProcess:
-        nobody: dict[str, Any] = {"on_ready": lambda _process: None, "on_exit": lambda _process: None}
+        nobody: dict[str, Any] = {"on_ready": _ignore, "on_exit": _ignore}
         board = new_board(SCHEMA, ROW + 1)
         return WorkerProcess([shell, "-c", script], assignment(board, 2, ROW), **nobody | told)
 
@@ -105,6 +110,24 @@ def test_hears_its_assignment(loop: Loop, spawn: Spawn) -> None:
     async def scenario() -> None:
         process = spawn("""read told; case "$told" in '{"service": "an-example"'*'}') exit 7; esac""")
         assert await process.exited == 7
+
+    loop.run(scenario())
+
+
+def test_inherits_descriptors(loop: Loop, new_board: NewBoard) -> None:
+    """It has the descriptors of its board, its listeners and what its service shares, under the same numbers."""
+
+    async def scenario() -> None:
+        board = new_board(SCHEMA, ROW + 1)
+        theirs, ours = os.pipe(), os.pipe()
+        told = dataclasses.replace(assignment(board, 2, ROW), listener_fds=[theirs[1]], inherited_fds=[ours[1]])
+        words = ((board.fd, ""), (theirs[1], "listener"), (ours[1], "shared"))
+        script = "read told; " + "".join(f"printf '{word}' >> /proc/self/fd/{fd} || exit 8; " for fd, word in words)
+        process = WorkerProcess(["/bin/sh", "-c", script], told, on_ready=_ignore, on_exit=_ignore)
+        assert await process.exited == 0
+        assert (os.read(theirs[0], 64), os.read(ours[0], 64)) == (b"listener", b"shared")
+        for fd in (*theirs, *ours):
+            os.close(fd)
 
     loop.run(scenario())
 

@@ -2,6 +2,7 @@
 
 import array
 import asyncio
+import dataclasses
 import fcntl
 import json
 import os
@@ -11,7 +12,6 @@ import socket
 import subprocess
 import termios
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,9 @@ class Child:
 
     def assign(self, **options: Any) -> None:
         """Tell it what to do."""
-        self.lifeline.sendall(json.dumps(asdict(assignment(self.board, 3, ROW, **options))).encode() + b"\n")
+        self.lifeline.sendall(
+            json.dumps(dataclasses.asdict(assignment(self.board, 3, ROW, **options))).encode() + b"\n"
+        )
 
     def ended(self) -> tuple[int, list[dict[str, Any]]]:
         """Wait for its end; return exit code and log."""
@@ -73,7 +75,7 @@ def start(new_board: NewBoard, tmp_path: Path) -> Iterator[Callable[[str], Child
 def test_assignment_round_trip(new_board: NewBoard) -> None:
     """What the control process writes is what the worker reads."""
     told = assignment(new_board(SCHEMA, 3), 2, 1, text="é\n", deep={"a": [1, None]})
-    assert told == Assignment.read(json.dumps(asdict(told)))
+    assert told == Assignment.read(json.dumps(dataclasses.asdict(told)))
 
 
 def test_serves_until_told_to_stop(start: Callable[[str], Child]) -> None:
@@ -213,12 +215,28 @@ def test_listeners_are_inherited(loop: Loop, new_board: NewBoard, events: Events
         board = new_board(SCHEMA, 2)
         ours, theirs = socket.socketpair()
         with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
-            told = asdict(assignment(board)) | {"listener_fds": [os.dup(listener.fileno())]}
+            told = dataclasses.asdict(assignment(board)) | {"listener_fds": [os.dup(listener.fileno())]}
             worker = Worker(Assignment.read(json.dumps(told)), board, events.logger, asyncio.Event(), ours)
             (inherited,) = worker.listeners
             with inherited:
                 assert listener.getsockname() == inherited.getsockname()
                 assert inherited.family == socket.AF_INET
+
+    loop.run(scenario())
+
+
+def test_what_it_works_with(loop: Loop, new_board: NewBoard, events: Events) -> None:
+    """A worker knows its options, its row and that row's number, and what else its service shares with it."""
+
+    async def scenario() -> None:
+        board = new_board(SCHEMA, 4)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            told = dataclasses.replace(assignment(board, 0, 3, colour="red"), inherited_fds=[7, 8])
+            worker = Worker(told, board, events.logger, asyncio.Event(), ours)
+            assert (worker.options, worker.row_number, worker.inherited) == ({"colour": "red"}, 3, [7, 8])
+            worker.row[SCHEMA.slot(TAKEN)] = 5
+            assert list(board.column(SCHEMA.slot(TAKEN))) == [0, 0, 0, 5]
 
     loop.run(scenario())
 

@@ -45,6 +45,7 @@ def test_probes_to_the_end(loop: Loop, new_board: Callable[[Schema, int], Board]
             rows=3,
             board_fd=board.fd,
             listener_fds=[],
+            inherited_fds=[],
             log=LogOptions(level="info", format="json", fd=2),
             options=asdict(options),
         )

@@ -10,6 +10,7 @@ from stentor_chassis.board import Board
 from stentor_chassis.metrics import Schema
 from stentor_server.metrics import SCHEMA
 from unit.looping import Events
+from unit.server.authority import Authority
 from unit.server.serving import Serving
 
 ROWS = 4
@@ -23,3 +24,15 @@ def serving(new_board: Callable[[Schema, int], Board], events: Events, tmp_path:
         return Serving(new_board(SCHEMA, ROWS), events, tmp_path, **changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Certificates, made once."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def tls(authority: Authority) -> dict[str, Any]:
+    """Options of a server with a certificate."""
+    return {"tls_cert": authority.cert, "tls_key": authority.key}

@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import os
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
-from stentor_chassis.board import FIRST_WORKER, Board
+from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.listeners import bind_tcp, bind_unix
+from stentor_server.addresses import AddressCounts
+from stentor_server.connection import Connection
 from stentor_server.metrics import (
     ACCEPTED,
     CLOSED,
@@ -25,22 +29,21 @@ from stentor_server.metrics import (
     RejectReason,
     open_connections,
 )
-from stentor_server.server import Server, ServerOptions
+from stentor_server.options import ServerOptions
+from stentor_server.server import BUFFER_BYTES, Server
 from unit.looping import Events, eventually
 from unit.peer import Peer
+from unit.server.tls_peer import TlsPeer
 
 BACKLOG = 64
+LOOPBACK = "127.0.0.1"
+P = TypeVar("P", bound=Peer)
+_OVERHEAD_BYTES = 4096  # of TLS, on a chunk or a handshake
 
 
 def options(**changes: Any) -> ServerOptions:
     """Return options that end nothing by themselves, but for what is changed."""
-    plain: dict[str, Any] = {
-        "transform": "upper",
-        "backlog": BACKLOG,
-        "max_connections": 1000,
-        "idle_timeout_seconds": 0.0,
-        "drain_timeout_seconds": 5.0,
-    }
+    plain: dict[str, Any] = {"max_connections": 1000, "drain_timeout_seconds": 5.0}
     return ServerOptions(**(plain | changes))
 
 
@@ -50,22 +53,50 @@ class Serving:
     A Unix socket holds at the peer all that was handed to the kernel, so there what was sent can be counted exactly.
     """
 
-    def __init__(self, board: Board, events: Events, directory: Path, **changes: Any) -> None:
-        """Serve in the first worker's row of `board`, with the Unix socket in `directory`."""
+    def __init__(
+        self,
+        board: Board,
+        events: Events,
+        directory: Path,
+        *,
+        chunk: int = BUFFER_BYTES,
+        send_buffer: int = 0,
+        **changes: Any,
+    ) -> None:
+        """Serve in the first worker's row of `board`, with the Unix socket in `directory`.
+
+        The server reads `chunk` bytes in one go; the kernel takes `send_buffer` for a peer over TCP, or what it likes.
+        """
         self.board = board
         self.row = board.row(FIRST_WORKER)
         self.events = events
         self.options = options(**changes)
-        self.server = Server(self.options, board, self.row, events.logger)
-        ((self._tcp,),) = bind_tcp("127.0.0.1", 0, 1, BACKLOG)
-        self._unix = bind_unix(str(directory / "exchange"), BACKLOG)
+        self.counts: AddressCounts | None = None
         self._callers: list[Peer] = []
         self._drained = False
         self._closed_before = len(events.find("connection.closed"))
+        self.bugs = 0  # that the test causes
+        self._bugs_before = len(events.find("worker.exception"))
+        ((self._tcp,),) = bind_tcp([LOOPBACK], 0, 1, BACKLOG)
+        self._unix = bind_unix(str(directory / "exchange"), BACKLOG)
+        if send_buffer:
+            self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by what is accepted
+        self.server = Server(self.options, board, self.row, events.logger, self._new_counts())
+        self.server.buffer = memoryview(bytearray(chunk))
+        self.server.buffers = [self.server.buffer]
+
+    def _new_counts(self) -> AddressCounts | None:
+        if not self.options.max_connections_per_address:
+            return None
+        fd = AddressCounts.create(self.board.rows, self.options.max_connections)
+        self.counts = AddressCounts(fd, self.board.rows, CONTROL)
+        counts = AddressCounts(fd, self.board.rows, FIRST_WORKER)
+        os.close(fd)
+        return counts
 
     async def __aenter__(self) -> Self:
         """Start."""
-        await self.server.start([self._tcp, self._unix])
+        self.server.start([self._tcp, self._unix])
         return self
 
     async def __aexit__(
@@ -85,38 +116,97 @@ class Serving:
             assert self.accepted == len(closed)
             assert self.received == sum(event["received_bytes"] for event in closed)
             assert self.sent == sum(event["sent_bytes"] for event in closed)
+            assert self.counts is None or self.counts[LOOPBACK] == 0
+            assert self.bugs == len(self.events.find("worker.exception")) - self._bugs_before
 
-    def knock(self, path: str = "tcp") -> Peer:
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return cast("tuple[str, int]", self._tcp.getsockname())
+
+    @property
+    def path(self) -> str:
+        """The file of its Unix socket."""
+        return cast("str", self._unix.getsockname())
+
+    def knock(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
         """Connect, over `tcp` or `unix`: the connection waits in the queue until the loop runs."""
-        listener = self._tcp if path == "tcp" else self._unix
-        connection = socket.socket(listener.family, socket.SOCK_STREAM)
-        connection.connect(listener.getsockname())
-        self._callers.append(Peer(connection))
-        return self._callers[-1]
+        return self._keep(Peer(self._connected(path, receive_buffer, source)))
 
-    async def call(self, path: str = "tcp") -> Peer:
+    def knock_tls(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
+        """Connect, for a handshake that the test begins."""
+        return self._keep(TlsPeer(self._connected("tcp", receive_buffer), tls))
+
+    def _keep(self, caller: P) -> P:
+        self._callers.append(caller)
+        return caller
+
+    def _connected(self, path: str, receive_buffer: int, source: str = LOOPBACK) -> socket.socket:
+        family, address = (socket.AF_INET, self.address) if path == "tcp" else (socket.AF_UNIX, self.path)
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        if receive_buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if path == "tcp":
+            connection.bind((source, 0))
+        connection.connect(address)
+        return connection
+
+    async def call(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
         """Connect, and wait until the server has taken or refused the connection."""
         before = self.accepted + self.rejected()
-        caller = self.knock(path)
+        caller = self.knock(path, receive_buffer, source)
         await self.until(lambda: self.accepted + self.rejected() > before, "the connection to be taken or refused")
         return caller
 
+    async def call_tls(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
+        """Connect, and do the handshake."""
+        caller = self.knock_tls(tls, receive_buffer)
+        await caller.shake()
+        return caller
+
+    def connection(self, caller: Peer) -> Connection:
+        """Return the server's end of a caller's connection."""
+        name = caller.connection.getsockname() or ()
+        (found,) = (each for each in self.server.connections if each.client == name)
+        return found
+
     async def stuff(self, caller: Peer, pattern: Iterator[bytes]) -> bytes:
-        """Send without reading until nothing moves any more; return what was sent."""
+        """Send without reading until nothing moves any more; return what was sent, over TLS with `caller.rest`."""
         sent = bytearray()
         pauses = self.pauses
-        chunk = b""
+        rest = b""
         while True:
-            chunk = chunk or next(pattern)
+            if not rest:
+                sent += (block := next(pattern))
+                rest = caller.push(block)
             try:
-                taken = caller.connection.send(chunk)
+                taken = caller.connection.send(rest)
             except BlockingIOError:
-                if self.pauses > pauses:
-                    return bytes(sent)
+                if self.pauses > pauses and self.at_rest():
+                    break
                 await asyncio.sleep(0)
                 continue
-            sent += chunk[:taken]
-            chunk = chunk[taken:]
+            rest = rest[taken:]
+        if isinstance(caller, TlsPeer):
+            caller.rest = rest
+            return bytes(sent)
+        return bytes(sent[: len(sent) - len(rest)])
+
+    async def overtake(self, caller: Peer, pattern: Iterator[bytes]) -> bytes:
+        """Send without reading until the server reads no more, and two blocks besides; return what was sent."""
+        sent = bytearray()
+        pauses = self.pauses
+        more = 2
+        while more:
+            more -= self.pauses > pauses
+            sent += (block := next(pattern))
+            await caller.say(block)
+            await asyncio.sleep(0)  # gives the server its turn
+        return bytes(sent)
+
+    def at_rest(self) -> bool:
+        """Whether the server has nothing to do until somebody else does something."""
+        return not self.server.poller._epoll.poll(0)
 
     async def until(self, condition: Callable[[], Any], description: str) -> None:
         """Wait for a condition; the accounts must balance all the while."""
@@ -137,7 +227,11 @@ class Serving:
         """Check that every byte and every connection is accounted for."""
         assert self.received == self.sent + self.unsent + self.waiting
         assert self.accepted == self.active + sum(self.row[SCHEMA.slots(CLOSED)])
-        assert self.active == self.row[SCHEMA.slot(OPEN)] == len(self.server.connections)
+        assert self.active == len(self.server.connections)
+        assert self.row[SCHEMA.slot(OPEN)] == self.active + len(self.server.prefaces)
+        assert self.waiting == sum(each._kept for each in self.server.connections)
+        for each in self.server.connections:
+            assert each._kept <= len(each._waiting) <= BUFFER_BYTES + _OVERHEAD_BYTES
 
     def closed(self, reason: CloseReason) -> int:
         """Return how many connections ended for this reason."""
@@ -174,7 +268,7 @@ class Serving:
 
     @property
     def waiting(self) -> int:
-        """How many bytes wait in transports."""
+        """How many bytes wait for their peers to read."""
         return self.row[SCHEMA.slot(WRITE_BUFFER)]
 
     @property

@@ -2,8 +2,11 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,9 +15,10 @@ from prometheus_client import CollectorRegistry
 from lying import LyingServer, close_early, flip
 from stentor_chassis.admin import Admin
 from stentor_chassis.failure import COULD_NOT_START, Failure
-from stentor_server.health import check
-from unit.looping import Loop
-from unit.server.serving import Serving
+from stentor_server.health import Health
+from unit.looping import Events, Loop
+from unit.server.authority import Authority
+from unit.server.serving import LOOPBACK, Serving
 
 NewServing = Callable[..., Serving]
 TIMEOUT = 5.0
@@ -36,21 +40,134 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-async def _check(
-    port: int, admin_port: int, transform: str = "upper", host: str = "127.0.0.1", **timeout: float
-) -> None:
-    await asyncio.to_thread(check, host, port, host, admin_port, transform, timeout.get("timeout", TIMEOUT))
+async def _check(port: int, admin_port: int, **changes: Any) -> None:
+    plain: dict[str, Any] = {
+        "host": LOOPBACK,
+        "port": port,
+        "unix": None,
+        "transform": "upper",
+        "tls_cert": None,
+        "tls_key": None,
+        "proxy_protocol": "off",
+        "admin_host": LOOPBACK,
+        "admin_port": admin_port,
+        "timeout": TIMEOUT,
+    }
+    await asyncio.to_thread(Health(**plain | changes).check)
+
+
+async def _check_server(server: Serving, **changes: Any) -> None:
+    async with _admin(ready=True) as admin_port:
+        await _check(server.address[1], admin_port, **changes)
 
 
 @pytest.mark.parametrize("transform", ["upper", "echo"])
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", ""])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "", "127.0.0.1,192.0.2.1", "0.0.0.0,::"])
 def test_healthy(loop: Loop, serving: NewServing, transform: str, host: str) -> None:
-    """A server that answers as it should and is ready is healthy; every interface is asked on loopback."""
+    """A server that answers as it should and is ready is healthy; of several addresses the first is asked."""
 
     async def scenario() -> None:
-        async with serving(transform=transform) as server, _admin(ready=True) as admin_port:
-            await _check((await server.call()).connection.getpeername()[1], admin_port, transform, host)
+        async with serving(transform=transform) as server:
+            await _check_server(server, transform=transform, host=host, admin_host=host.partition(",")[0])
+            assert (server.accepted, server.sent) == (1, 2)
+
+    loop.run(scenario())
+
+
+def test_over_the_unix_socket(loop: Loop, serving: NewServing, events: Events) -> None:
+    """Where there is a Unix socket it is asked there, plainly, whatever is spoken elsewhere."""
+
+    async def scenario() -> None:
+        async with serving(proxy_protocol="v1", proxy_from=("192.0.2.1/32",)) as server:
+            await _check_server(server, unix=server.path, host="no.such.host.", proxy_protocol="v1")
+            await server.until(lambda: events.find("connection.closed", peer="unix", sent_bytes=2), "the exchange")
+
+    loop.run(scenario())
+
+
+def test_no_unix_socket(loop: Loop, serving: NewServing, tmp_path: Path) -> None:
+    """A Unix socket that is not there is named."""
+
+    async def scenario() -> None:
+        async with serving() as server:
+            path = str(tmp_path / "elsewhere")
+            with pytest.raises(Failure, match=f"no exchange with {path}: .*No such file"):
+                await _check_server(server, unix=path)
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize("one_file", [False, True])
+@pytest.mark.parametrize("mutual", [False, True])
+def test_over_tls(
+    loop: Loop, serving: NewServing, authority: Authority, events: Events, *, one_file: bool, mutual: bool
+) -> None:
+    """Over TLS it is asked with the server's own certificate, in case it wants one."""
+    files = {"tls_cert": authority.both, "tls_key": None} if one_file else {}
+    files = files or {"tls_cert": authority.cert, "tls_key": authority.key}
+
+    async def scenario() -> None:
+        own = {**files, "tls_key": files["tls_key"] or files["tls_cert"]}
+        async with serving(**own, tls_client_ca=authority.ca if mutual else None) as server:
+            await _check_server(server, **files)
+            await server.until(lambda: events.find("connection.closed", tls="TLSv1.3", sent_bytes=2), "the exchange")
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize("versions", ["v1", "v2", "any"])
+def test_over_proxy_protocol(loop: Loop, serving: NewServing, versions: str) -> None:
+    """Where every connection begins with a PROXY header, this one does too."""
+
+    async def scenario() -> None:
+        async with serving(proxy_protocol=versions, proxy_from=("127.0.0.1/32",)) as server:
+            await _check_server(server, proxy_protocol=versions)
+            assert (server.accepted, server.sent, server.rejected()) == (1, 2, 0)
+
+    loop.run(scenario())
+
+
+def test_over_proxy_protocol_and_tls(loop: Loop, serving: NewServing, authority: Authority) -> None:
+    """The header goes first."""
+    files = {"tls_cert": authority.cert, "tls_key": authority.key}
+
+    async def scenario() -> None:
+        async with serving(proxy_protocol="v2", proxy_from=("127.0.0.1/32",), **files) as server:
+            await _check_server(server, proxy_protocol="v2", **files)
             assert server.sent == 2
+
+    loop.run(scenario())
+
+
+def test_plain_server_that_should_speak_tls(loop: Loop, serving: NewServing, authority: Authority) -> None:
+    """A server that does not speak TLS, and should, is not healthy."""
+
+    async def scenario() -> None:
+        async with serving() as server:
+            with pytest.raises(Failure, match=r"no exchange with 127\.0\.0\.1 port"):
+                await _check_server(server, tls_cert=authority.cert, tls_key=authority.key)
+
+    loop.run(scenario())
+
+
+def test_certificate_that_is_not_there(loop: Loop, serving: NewServing, tmp_path: Path) -> None:
+    """Without the certificate there is no exchange, and nothing stays open."""
+
+    async def scenario() -> None:
+        async with serving() as server:
+            with pytest.raises(Failure, match=r"no exchange with .*No such file"):
+                await _check_server(server, tls_cert=str(tmp_path / "gone"))
+
+    loop.run(scenario())
+
+
+def test_refused(loop: Loop, serving: NewServing) -> None:
+    """A server that refuses connections is not healthy."""
+
+    async def scenario() -> None:
+        async with serving(allow=("192.0.2.0/24",)) as server:
+            with pytest.raises(Failure, match=r"answered b''|no exchange with"):
+                await _check_server(server)
 
     loop.run(scenario())
 
@@ -61,7 +178,7 @@ def test_not_ready(loop: Loop, serving: NewServing) -> None:
     async def scenario() -> None:
         async with serving() as server, _admin(ready=False) as admin_port:
             with pytest.raises(Failure, match=r"not ready \(503\)") as failure:
-                await _check((await server.call()).connection.getpeername()[1], admin_port)
+                await _check(server.address[1], admin_port)
             assert failure.value.code == COULD_NOT_START
 
     loop.run(scenario())
@@ -71,9 +188,26 @@ def test_other_transform(loop: Loop, serving: NewServing) -> None:
     """A server that answers, but not as it was told to, is not healthy."""
 
     async def scenario() -> None:
-        async with serving(transform="echo") as server, _admin(ready=True) as admin_port:
+        async with serving(transform="echo") as server:
             with pytest.raises(Failure, match=r"answered b'aZ' to b'aZ'"):
-                await _check((await server.call()).connection.getpeername()[1], admin_port)
+                await _check_server(server)
+
+    loop.run(scenario())
+
+
+def test_answer_in_pieces(loop: Loop) -> None:
+    """An answer that comes byte by byte is an answer."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(64)
+        for byte in (b"A", b"Z"):
+            connection.sendall(byte)
+            threading.Event().wait(0.02)
+
+    async def scenario() -> None:
+        with LyingServer(answer) as server:
+            async with _admin(ready=True) as admin_port:
+                await _check(int(server.target.rpartition(":")[2]), admin_port)
 
     loop.run(scenario())
 
@@ -145,7 +279,7 @@ def test_no_admin_endpoint(loop: Loop, serving: NewServing) -> None:
     async def scenario() -> None:
         async with serving() as server:
             with pytest.raises(Failure, match=r"no answer from 127\.0\.0\.1 port .*refused"):
-                await _check((await server.call()).connection.getpeername()[1], _free_port())
+                await _check(server.address[1], _free_port())
 
     loop.run(scenario())
 
@@ -156,7 +290,7 @@ def test_admin_endpoint_that_is_none(loop: Loop, serving: NewServing) -> None:
     async def scenario() -> None:
         with LyingServer(flip) as liar:
             async with serving() as server:
-                port = (await server.call()).connection.getpeername()[1]
+                port = server.address[1]
                 with pytest.raises(Failure, match=r"no answer from 127\.0\.0\.1 port"):
                     await _check(port, int(liar.target.rpartition(":")[2]))
 

@@ -51,6 +51,13 @@ def test_help_names_every_option(run_command: RunCommand, command: click.Command
         ("--max-connections", "0"),
         ("--backlog", "0"),
         ("--transform", "lower"),
+        ("--max-connections-per-address", "0"),
+        ("--allow", "10.0.0.1/8"),
+        ("--proxy-protocol", "v3"),
+        ("--proxy-from", "everybody"),
+        ("--write-timeout", "soon"),
+        ("--half-close-timeout", "-1s"),
+        ("--max-age", "1d1h"),
         ("--idle-timeout", "10"),
         ("--drain-timeout", "0"),
         ("--admin-port", "-1"),
@@ -108,20 +115,31 @@ def test_health(run_command: RunCommand) -> None:
 def test_options_reach_the_workers(tmp_path: Path) -> None:
     """What the command line says is what the workers are told, in base units."""
     path = str(tmp_path / "exchange")
-    arguments = {"--workers": "1", "--transform": "echo", "--backlog": "9", "--max-connections": "7"}
-    durations = {"--idle-timeout": "3m", "--drain-timeout": "250ms", "--unix": path}
+    arguments = {
+        "--workers": "1",
+        "--transform": "echo",
+        "--max-connections": "7",
+        "--max-connections-per-address": "2",
+    }
+    durations = {"--idle-timeout": "3m", "--drain-timeout": "250ms", "--unix": path, "--allow": "127.0.0.0/8"}
     with Server(*(word for pair in (arguments | durations).items() for word in pair)) as server:
         assert server.ask(b"echo") == b"echo"
         status = server.status()
         assert {
             "workers": 1,
             "transform": "echo",
-            "backlog": 9,
             "max_connections": 7,
+            "max_connections_per_address": 2,
+            "allow": ["127.0.0.0/8"],
             "idle_timeout_seconds": 180.0,
             "drain_timeout_seconds": 0.25,
         }.items() <= status["config"].items()
         assert f"unix:{path}" in status["addresses"]
+        held = [server.connect() for _ in range(2)]
+        with server.connect() as third:
+            assert third.recv(1) == b""  # refused
+        for each in held:
+            each.close()
         assert server.stop() == 0
 
 

@@ -1,6 +1,5 @@
-"""Limits and time-outs."""
+"""Who is let in, when they are looked at, and what becomes of a bug."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -8,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stentor_chassis.board import FIRST_WORKER
-from stentor_server import server as server_module
+from stentor_server import admission as admission_module
+from stentor_server.connection import Connection
 from stentor_server.metrics import DURATION, OPEN, SCHEMA, CloseReason, RejectReason
-from stentor_server.server import SWEEP_SECONDS
 from unit.looping import Events, Loop
 from unit.peer import Peer
 from unit.server.serving import Serving, numbered
@@ -28,8 +27,10 @@ def test_refuses_above_the_limit(loop: Loop, serving: NewServing, events: Events
             refused = await server.call()
             assert await refused.hear_all() == b""
             assert 1 == server.rejected(RejectReason.MAX_CONNECTIONS) == server.rejected()
+            host, port = refused.connection.getsockname()
             (rejected,) = events.find("connection.rejected")
-            assert rejected["reason"] == RejectReason.MAX_CONNECTIONS
+            assert (rejected["peer"], rejected["reason"]) == (f"{host}:{port}", "max_connections")
+            assert rejected["log_level"] == "warning"
             assert (server.accepted, server.active) == (2, 2)
             assert await first.ask(b"still") == b"STILL"
             first.end_saying()
@@ -76,83 +77,153 @@ def test_limit_is_shared(loop: Loop, serving: NewServing) -> None:
     loop.run(scenario())
 
 
-@pytest.mark.parametrize("path", ["tcp", "unix"])
-def test_idle_timeout(loop: Loop, serving: NewServing, path: str) -> None:
-    """A connection that moves no byte is closed after the timeout and not before it; one that does is left alone."""
+def test_room_of_a_worker(loop: Loop, serving: NewServing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker takes no more than its own descriptors have room for, whatever the limit of all."""
+    monkeypatch.setattr(admission_module, "room", lambda: 2)
+
+    async def scenario() -> None:
+        async with serving() as server:
+            for path in ("tcp", "unix"):
+                await server.call(path)
+            await server.call()
+            assert (server.accepted, server.rejected(RejectReason.MAX_CONNECTIONS)) == (2, 1)
+            await server.call("unix")
+            assert (server.accepted, server.rejected(RejectReason.MAX_CONNECTIONS)) == (2, 2)
+
+    loop.run(scenario())
+
+
+def test_allowed_networks(loop: Loop, serving: NewServing, events: Events) -> None:
+    """Who is not in the allowed networks is refused; the Unix socket is open to who may open its file."""
+
+    async def scenario() -> None:
+        async with serving(allow=("127.0.0.2/32",)) as server:
+            refused = await server.call()
+            assert await refused.hear_all() == b""
+            assert 1 == server.rejected(RejectReason.NOT_ALLOWED) == server.rejected()
+            assert events.find("connection.rejected", reason="not_allowed")
+            for caller in (await server.call(source="127.0.0.2"), await server.call("unix")):
+                assert await caller.ask(b"in") == b"IN"
+
+    loop.run(scenario())
+
+
+def test_limit_per_address(loop: Loop, serving: NewServing, events: Events) -> None:
+    """An address gets no more than its own share; others, and the Unix socket, are not affected; a place is reused."""
+
+    async def scenario() -> None:
+        async with serving(max_connections_per_address=2) as server:
+            first, _ = await server.call(), await server.call()
+            refused = await server.call()
+            assert await refused.hear_all() == b""
+            assert 1 == server.rejected(RejectReason.PER_ADDRESS) == server.rejected()
+            assert events.find("connection.rejected", reason="per_address")
+            others = [await server.call(source="127.0.0.2"), await server.call("unix")]
+            assert server.counts is not None
+            assert (server.counts["127.0.0.1"], server.counts["127.0.0.2"]) == (2, 1)
+            first.end_saying()
+            await server.until(lambda: server.active == 3, "the place to be free")
+            for caller in (*others, await server.call()):
+                assert await caller.ask(b"in") == b"IN"
+            assert server.rejected() == 1
+
+    loop.run(scenario())
+
+
+def test_share_counts_all_workers(loop: Loop, serving: NewServing) -> None:
+    """Of an address, the connections of the other workers count as well."""
+
+    async def scenario() -> None:
+        async with serving(max_connections_per_address=2) as server:
+            assert server.counts is not None
+            server.counts.add("127.0.0.1")  # in another row
+            await server.call()
+            await server.call()
+            assert (server.accepted, server.rejected(RejectReason.PER_ADDRESS)) == (1, 1)
+            server.counts.remove("127.0.0.1")
+
+    loop.run(scenario())
+
+
+def test_sweeps(loop: Loop, serving: NewServing) -> None:
+    """Every connection is looked at now and then: who moves no byte is closed, and who does is left alone."""
 
     async def scenario() -> None:
         async with serving(idle_timeout_seconds=3 * BRIEF) as server:
-            busy, silent = await server.call(path), await server.call(path)
-            silent_since = time.monotonic()
-            while not server.closed(CloseReason.IDLE_TIMEOUT):
+            busy, silent, deaf = await server.call(), await server.call("unix"), await server.call()
+            await server.stuff(deaf, numbered("deaf"))
+            while server.closed(CloseReason.IDLE_TIMEOUT) < 2:
                 assert await busy.ask(b"busy") == b"BUSY"
                 server.check()
-            # The clock is as of the last sweep, which is a quarter of the timeout old at most.
-            assert time.monotonic() - silent_since > 3 * BRIEF * 0.7
             assert await silent.hear_all() == b""
+            await deaf.hear_all()
+            assert deaf.was_reset
             assert await busy.ask(b"busy") == b"BUSY"
-
-    loop.run(scenario())
-
-
-def test_idle_timeout_of_one_that_does_not_read(loop: Loop, serving: NewServing) -> None:
-    """A peer that never reads is closed too, and what waited for it is unsent, to the byte."""
-
-    async def scenario() -> None:
-        async with serving(idle_timeout_seconds=BRIEF) as server:
-            deaf = await server.call("unix")
-            await server.stuff(deaf, numbered("deaf"))
-            await server.until(lambda: server.closed(CloseReason.IDLE_TIMEOUT) == 1, "the timeout")
-            assert server.sent == len(await deaf.hear_all())
             assert server.unsent > 0
 
     loop.run(scenario())
 
 
-def test_idle_timeout_of_one_that_has_ended(loop: Loop, serving: NewServing) -> None:
-    """A peer that ended its side and does not read its answers is not kept for ever."""
+def test_sweep_sets_the_clock(loop: Loop, serving: NewServing) -> None:
+    """Where nothing happens, the clock of all time-outs goes on all the same."""
 
     async def scenario() -> None:
-        async with serving(idle_timeout_seconds=BRIEF) as server:
-            deaf = await server.call("unix")
-            await server.stuff(deaf, numbered("deaf"))
-            deaf.end_saying()
-            await server.until(lambda: server.active == 0, "the timeout")
-            assert server.unsent > 0
+        async with serving(max_age_seconds=BRIEF) as server:
+            before = server.server.poller.now
+            await server.until(lambda: server.server.poller.now > before, "the clock to go on")
 
     loop.run(scenario())
 
 
-def test_no_idle_timeout(loop: Loop, serving: NewServing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A timeout of 0 closes nothing, however long the connection is idle."""
-    monkeypatch.setattr(server_module, "SWEEP_SECONDS", BRIEF / 10)
+def test_max_age(loop: Loop, serving: NewServing, events: Events) -> None:
+    """A connection that has lasted too long gets an orderly end, with all its answers."""
 
     async def scenario() -> None:
-        async with serving() as server:
-            silent = await server.call()
-            (connection,) = server.server.connections
-            connection.active_at -= 1e6
-            before = server.server.now
-            await server.until(lambda: server.server.now > before + SWEEP_SECONDS / 10, "several sweeps")
-            assert await silent.ask(b"still") == b"STILL"
+        async with serving(max_age_seconds=BRIEF) as server:
+            caller = await server.call()
+            assert await caller.ask(b"old") == b"OLD"
+            assert await caller.hear_all() == b""
+            assert not caller.was_reset
+            caller.end_saying()
+            await server.until(lambda: server.closed(CloseReason.MAX_AGE) == 1, "the end to be counted")
 
     loop.run(scenario())
 
 
-def test_sweep_looks_at_slow_readers(loop: Loop, serving: NewServing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a slow reader has read by now is seen without anything else happening on its connection."""
-    monkeypatch.setattr(server_module, "SWEEP_SECONDS", BRIEF / 10)
+def test_max_age_of_one_that_stays(loop: Loop, serving: NewServing) -> None:
+    """A peer that does not end its side after that is not waited for."""
+
+    async def scenario() -> None:
+        async with serving(max_age_seconds=BRIEF) as server:
+            await server.call()
+            await server.until(lambda: server.closed(CloseReason.MAX_AGE) == 1, "the end to be counted")
+
+    loop.run(scenario())
+
+
+def test_bug(loop: Loop, serving: NewServing, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a connection raises is logged, and costs that connection alone."""
+    ready = Connection.ready
 
     async def scenario() -> None:
         async with serving() as server:
-            slow = await server.call("unix")
-            said = await server.stuff(slow, numbered("slow"))
-            waiting = server.waiting
-            read = 0
-            while server.waiting >= waiting:
-                read += len(await slow.hear(1 << 14))
-                server.check()
-            assert read < len(said)
+            unlucky, lucky = await server.call(), await server.call()
+            cursed = server.connection(unlucky)
+
+            def break_down(connection: Connection, events: int) -> None:
+                if connection is cursed:
+                    raise ZeroDivisionError
+                ready(connection, events)
+
+            monkeypatch.setattr(Connection, "ready", break_down)
+            await unlucky.say(b"boom")
+            assert await unlucky.hear_all() == b""
+            assert unlucky.was_reset
+            assert await lucky.ask(b"fine") == b"FINE"
+            server.bugs = 1
+            (bug,) = events.find("worker.exception", log_level="error")
+            assert isinstance(bug["exc_info"], ZeroDivisionError)
+            assert server.closed(CloseReason.RESET) == 1
 
     loop.run(scenario())
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from stentor_server.metrics import CloseReason, RejectReason
-from stentor_server.server import LINGER_SECONDS, QUIET_SECONDS
-from unit.looping import Events, Loop
+from stentor_server.server import QUIET_SECONDS
+from stentor_server.timeouts import LINGER_SECONDS
+from unit.looping import Loop
 from unit.peer import Peer
 from unit.server.serving import Serving, numbered
 
@@ -114,7 +115,9 @@ def test_drain_waits_for_a_slow_reader(loop: Loop, serving: NewServing) -> None:
             said = await server.stuff(slow, numbered("slow"))
             (connection,) = server.server.connections
             drain = asyncio.create_task(server.drain())
-            await server.until(lambda: server.server.now - connection.active_at > 2 * QUIET_SECONDS, "some quiet")
+            await server.until(
+                lambda: server.server.poller.now - connection.active_at > 2 * QUIET_SECONDS, "some quiet"
+            )
             assert said.upper() == await slow.hear_all()
             slow.connection.close()
             await drain
@@ -159,21 +162,20 @@ def test_drain_listens_no_more(loop: Loop, serving: NewServing) -> None:
     loop.run(scenario())
 
 
-@pytest.mark.parametrize("crowd", [1, 20])
 @pytest.mark.parametrize("path", ["tcp", "unix"])
-def test_drain_takes_who_waits(loop: Loop, serving: NewServing, path: str, crowd: int) -> None:
+def test_drain_takes_who_waits(loop: Loop, serving: NewServing, path: str) -> None:
     """Connections that wait in the queue when the drain begins are taken and served: their peers think they are in."""
 
     async def scenario() -> None:
         async with serving(drain_timeout_seconds=60.0) as server:
-            waiting = [server.knock(path) for _ in range(crowd)]
+            waiting = [server.knock(path) for _ in range(20)]
             drain = asyncio.create_task(server.drain())
             answers = await asyncio.gather(*(each.ask(b"waited") for each in waiting))
-            assert answers == [b"WAITED"] * crowd
+            assert answers == [b"WAITED"] * 20
             for each in waiting:
                 each.connection.close()
             await drain
-            assert (server.accepted, server.rejected()) == (crowd, 0)
+            assert (server.accepted, server.rejected()) == (20, 0)
 
     loop.run(scenario())
 
@@ -189,135 +191,80 @@ def test_drain_leaves_the_socket_file(loop: Loop, serving: NewServing, tmp_path:
     loop.run(scenario())
 
 
-def test_drain_serves_who_got_through(loop: Loop, serving: NewServing, events: Events) -> None:
-    """One that was accepted just as the drain began is served and ended in order; after the drain it is refused."""
-
-    async def get_through(server: Serving) -> Peer:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        await asyncio.get_running_loop().connect_accepted_socket(server.server._new_connection, ours)
-        return Peer(theirs)
+def test_drain_refuses_above_the_limit(loop: Loop, serving: NewServing) -> None:
+    """Of those that wait in the queue as many are taken as the limit allows; the others are refused, not forgotten."""
 
     async def scenario() -> None:
-        async with serving(drain_timeout_seconds=60.0) as server:
-            first = await server.call()
+        async with serving(max_connections=3, drain_timeout_seconds=60.0) as server:
+            waiting = [server.knock() for _ in range(3)] + [server.knock("unix") for _ in range(2)]
             drain = asyncio.create_task(server.drain())
-            await server.until(lambda: not server.server._listening, "the drain to begin")
-            early = await get_through(server)
-            assert await early.ask(b"early") == b"EARLY"
-            assert await early.hear_all() == b""
-            for each in (first, early):
+            for each in waiting:
+                assert await each.hear_all() == b""
                 each.connection.close()
             await drain
-            late = await get_through(server)
-            assert await late.hear_all() == b""
-            late.connection.close()
-            assert (server.accepted, server.rejected(RejectReason.DRAINING)) == (2, 1)
-            assert events.find("connection.rejected", reason=RejectReason.DRAINING)
+            assert (server.accepted, server.rejected(RejectReason.MAX_CONNECTIONS)) == (3, 2)
 
     loop.run(scenario())
 
 
 def test_drain_knows_who_was_busy(loop: Loop, serving: NewServing) -> None:
-    """One that exchanged since the last sweep has its moment of quiet before its end, however old that sweep is."""
+    """One that exchanged just before the drain has its moment of quiet before its end."""
 
     async def scenario() -> None:
         async with serving(drain_timeout_seconds=60.0) as server:
             caller = await server.call()
-            server.server.now -= 100
+            server.connection(caller).active_at -= 100
             assert await caller.ask(b"busy") == b"BUSY"
             began = time.monotonic()
             drain = asyncio.create_task(server.drain())
             assert await caller.hear_all() == b""
-            assert time.monotonic() - began >= QUIET_SECONDS
+            assert time.monotonic() - began >= QUIET_SECONDS * 0.9
             caller.connection.close()
             await drain
 
     loop.run(scenario())
 
 
-def test_retire_without_connections(loop: Loop, serving: NewServing) -> None:
-    """Without connections a server that retires is done at once."""
+def test_drain_of_one_that_left(loop: Loop, serving: NewServing) -> None:
+    """One whose time was over already ends as that, during a drain as well."""
 
     async def scenario() -> None:
         async with serving(drain_timeout_seconds=60.0) as server:
-            await asyncio.wait_for(server.server.retire(), 1)
+            server.connection(await server.call()).leave(CloseReason.MAX_AGE)
+            await server.drain()
+            assert (server.closed(CloseReason.MAX_AGE), server.closed(CloseReason.DRAIN)) == (1, 0)
 
     loop.run(scenario())
 
 
-def test_retired_server_serves_whom_it_has(loop: Loop, serving: NewServing) -> None:
-    """A server that retired takes nobody else, and serves whom it has until they end by themselves, however quiet."""
+def test_drain_waits_for_prefaces(loop: Loop, serving: NewServing) -> None:
+    """A connection whose PROXY header has begun is served when it comes; where it does not, it is refused at last."""
 
     async def scenario() -> None:
-        async with serving(drain_timeout_seconds=60.0) as server:
-            quiet, busy = await server.call(), await server.call("unix")
-            address = quiet.connection.getpeername()
-            retiring = asyncio.create_task(server.server.retire())
-            await server.until(lambda: not server.server._listening, "the listeners to be closed")
-            with socket.socket() as late, pytest.raises(ConnectionRefusedError):
-                late.connect(address)
-            began = time.monotonic()
-            while time.monotonic() < began + QUIET_SECONDS + LINGER_SECONDS:  # in which a drain would have ended it
-                assert await busy.ask(b"busy") == b"BUSY"
-            assert await quiet.ask(b"after") == b"AFTER"
-            quiet.connection.close()
-            await server.until(lambda: server.active == 1, "the first to end")
-            assert await busy.ask(b"busy") == b"BUSY"
-            assert not retiring.done()
-            busy.connection.close()
-            await asyncio.wait_for(retiring, 5)
-            assert server.closed(CloseReason.EOF) == 2
-
-    loop.run(scenario())
-
-
-@pytest.mark.parametrize("path", ["tcp", "unix"])
-def test_retire_takes_who_waits(loop: Loop, serving: NewServing, path: str) -> None:
-    """Connections that wait in the queue when a server retires are taken, and served for as long as they last."""
-
-    async def scenario() -> None:
-        async with serving(drain_timeout_seconds=60.0) as server:
-            waiting = [server.knock(path) for _ in range(20)]
-            retiring = asyncio.create_task(server.server.retire())
-            assert await asyncio.gather(*(each.ask(b"waited") for each in waiting)) == [b"WAITED"] * 20
-            for each in waiting:
-                each.connection.close()
-            await retiring
-            assert (server.accepted, server.rejected(), server.closed(CloseReason.EOF)) == (20, 0, 20)
-
-    loop.run(scenario())
-
-
-@pytest.mark.parametrize("turns", range(6))
-def test_drain_of_a_retired_server(loop: Loop, serving: NewServing, turns: int) -> None:
-    """A server that retires can be drained at any moment, from the first on."""
-
-    async def scenario() -> None:
-        async with serving(drain_timeout_seconds=60.0) as server:
-            quiet, waiting = await server.call(), server.knock()
-            retiring = asyncio.create_task(server.server.retire())
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            retiring.cancel()
+        async with serving(proxy_protocol="v1", proxy_from=("127.0.0.0/8",), drain_timeout_seconds=0.5) as server:
+            early, late = server.knock(), server.knock()
             drain = asyncio.create_task(server.drain())
-            assert await waiting.ask(b"waited") == b"WAITED"
-            for each in (quiet, waiting):
-                assert await each.hear_all() == b""
-                each.connection.close()
+            await server.until(lambda: len(server.server.prefaces) == 2, "both to be taken")
+            await early.say(b"PROXY UNKNOWN\r\nlast words")
+            assert await early.hear(10) == b"LAST WORDS"
+            early.connection.close()
             await drain
-            assert (server.accepted, server.rejected(), server.closed(CloseReason.DRAIN)) == (2, 0, 2)
+            assert await late.hear_all() == b""
+            assert (server.accepted, server.sent) == (1, 10)
+            assert 1 == server.rejected(RejectReason.DRAINING) == server.rejected()
+            assert server.events.find("connection.rejected", reason="draining", error="the server stops")
 
     loop.run(scenario())
 
 
-def test_retired_server_keeps_its_clock(loop: Loop, serving: NewServing) -> None:
-    """Time-outs hold for a server that retired as well."""
+def test_drain_leaves_nothing_to_do(loop: Loop, serving: NewServing) -> None:
+    """After a drain no timer of the server runs, and its epoll is closed."""
 
     async def scenario() -> None:
-        async with serving(idle_timeout_seconds=BRIEF) as server:
-            await server.call()
-            await asyncio.wait_for(server.server.retire(), 5)
-            assert server.closed(CloseReason.IDLE_TIMEOUT) == 1
+        async with serving() as server:
+            await server.drain()
+            assert server.server._sweeper is not None
+            assert server.server._sweeper.cancelled()
+            assert server.server.poller._epoll.closed
 
     loop.run(scenario())

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from stentor_server.metrics import CloseReason
-from stentor_server.server import LINGER_SECONDS, QUIET_SECONDS
+from stentor_server.server import QUIET_SECONDS
+from stentor_server.timeouts import LINGER_SECONDS
 from unit.looping import Loop
 from unit.server.serving import Serving
 
@@ -36,7 +37,7 @@ def test_retired_server_serves_whom_it_has(loop: Loop, serving: NewServing) -> N
             quiet, busy = await server.call(), await server.call("unix")
             address = quiet.connection.getpeername()
             retiring = asyncio.create_task(server.server.retire())
-            await server.until(lambda: not server.server._listening, "the listeners to be closed")
+            await server.until(lambda: not server.server._acceptors, "the listeners to be closed")
             with socket.socket() as late, pytest.raises(ConnectionRefusedError):
                 late.connect(address)
             began = time.monotonic()

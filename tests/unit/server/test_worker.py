@@ -1,160 +1,111 @@
 """The server's data process, without the process."""
 
 import asyncio
+import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
-
-import pytest
+from typing import Any, Self
 
 from stentor_chassis.board import Board
 from stentor_chassis.listeners import bind_tcp
 from stentor_chassis.logs import LogOptions
 from stentor_chassis.metrics import Schema
 from stentor_chassis.worker import READY, Assignment, Worker
-from stentor_server.metrics import ACCEPTED, SCHEMA, SENT
-from stentor_server.server import Server
+from stentor_server.addresses import AddressCounts
+from stentor_server.metrics import ACCEPTED, REJECTED, SCHEMA, SENT, RejectReason
 from stentor_server.worker import serve
 from unit.looping import Events, Loop, eventually
 from unit.peer import Peer
-from unit.server.serving import BACKLOG, options
+from unit.server.serving import BACKLOG, LOOPBACK, options
 
-WORKER, ROW = 1, 2
+NewBoard = Callable[[Schema, int], Board]
 
 
-class Hired:
-    """A worker of one listener, and this end of its lifeline; the listener stays open when the worker has left."""
+class Running:
+    """The work of a worker, on a listener and a row of the test's."""
 
-    def __init__(self, board: Board, events: Events) -> None:
-        """Bind the listener and make the worker."""
-        self.row = board.row(ROW)
-        ((self.listener,),) = bind_tcp("127.0.0.1", 0, 1, BACKLOG)
-        ours, self.lifeline = socket.socketpair()
+    def __init__(self, board: Board, events: Events, inherited: list[int], **changes: Any) -> None:
+        """Begin, within the loop."""
+        self.stop = asyncio.Event()
+        ((self.listener,),) = bind_tcp([LOOPBACK], 0, 1, BACKLOG)
+        self._ours, self.lifeline = socket.socketpair()
         self.lifeline.setblocking(False)
         assignment = Assignment(
             service="stentor-server",
             version="0",
-            worker=WORKER,
-            row=ROW,
-            rows=ROW + 1,
+            worker=1,
+            row=2,
+            rows=board.rows,
             board_fd=board.fd,
             listener_fds=[os.dup(self.listener.fileno())],
+            inherited_fds=inherited,
             log=LogOptions(level="info", format="json", fd=1),
-            options=asdict(options()),
+            options=json.loads(json.dumps(asdict(options(**changes)))),
         )
-        self.worker = Worker(assignment, board, events.logger, asyncio.Event(), ours)
-        self._open = [self.listener, ours, self.lifeline]
+        self.worker = Worker(assignment, board, events.logger, self.stop, self._ours)
+        self.serving = asyncio.ensure_future(serve(self.worker))
 
-    async def start(self) -> "asyncio.Task[None]":
-        """Let it serve; return its work when it has said that it is ready."""
-        serving = asyncio.ensure_future(serve(self.worker))
+    async def __aenter__(self) -> Self:
+        """Wait until it says that it is ready."""
         assert await asyncio.get_running_loop().sock_recv(self.lifeline, 64) == READY
-        return serving
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Tell it to stop, and wait for that."""
+        self.stop.set()
+        await self.serving
+        for each in (*self.worker.listeners, self.listener, self.lifeline, self._ours):
+            each.close()
 
     async def call(self) -> Peer:
-        """Connect to the listener, whether the worker accepts or not."""
+        """Connect."""
         connection = socket.socket()
-        self._open.append(connection)
         connection.setblocking(False)
         await asyncio.get_running_loop().sock_connect(connection, self.listener.getsockname())
         return Peer(connection)
 
-    def close(self) -> None:
-        """Close all that is open."""
-        for each in (*self._open, *self.worker.listeners):
-            each.close()
 
-
-@pytest.fixture
-def hired(new_board: Callable[[Schema, int], Board], events: Events) -> Iterator[Hired]:
-    """A worker that does not serve yet."""
-    hired = Hired(new_board(SCHEMA, ROW + 1), events)
-    yield hired
-    hired.close()
-
-
-def test_serves_until_told_to_stop(loop: Loop, hired: Hired, events: Events) -> None:
+def test_serves_until_told_to_stop(loop: Loop, new_board: NewBoard, events: Events) -> None:
     """It says that it is ready when it serves its listeners, counts in its row, drains when told to, and returns."""
 
     async def scenario() -> None:
-        serving = await hired.start()
-        caller = await hired.call()
-        assert await caller.ask(b"served") == b"SERVED"
-        await eventually(lambda: hired.row[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
-        assert hired.row[SCHEMA.slot(ACCEPTED)] == 1
-        hired.worker.stop.set()
-        assert await caller.hear_all() == b""
-        caller.connection.close()
-        await serving
+        board = new_board(SCHEMA, 3)
+        async with Running(board, events, []) as running:
+            caller = await running.call()
+            assert await caller.ask(b"served") == b"SERVED"
+            row = board.row(2)
+            await eventually(lambda: row[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
+            assert row[SCHEMA.slot(ACCEPTED)] == 1
+            running.stop.set()
+            assert await caller.hear_all() == b""
+            caller.connection.close()
+            await running.serving
         assert events.find("connection.closed", reason="drain")
 
     loop.run(scenario())
 
 
-def test_retires(loop: Loop, hired: Hired, events: Events) -> None:
-    """Told to retire it serves whom it has, leaves who comes to its successor, and returns when the last has gone."""
+def test_shares_counts_of_addresses(loop: Loop, new_board: NewBoard, events: Events) -> None:
+    """With a limit per address it counts in its own row of the table that it inherits, and reads the others'."""
 
     async def scenario() -> None:
-        serving = await hired.start()
-        caller = await hired.call()
-        assert await caller.ask(b"before") == b"BEFORE"
-        hired.worker.retire.set()
-        assert await caller.ask(b"after") == b"AFTER"
-        await hired.call()
-        assert await caller.ask(b"still") == b"STILL"
-        assert not serving.done()
-        caller.connection.close()
-        await serving
-        assert hired.row[SCHEMA.slot(ACCEPTED)] == 1
-        assert [event["reason"] for event in events.find("connection.closed")] == ["eof"]
-
-    loop.run(scenario())
-
-
-def test_retires_with_nobody_connected(loop: Loop, hired: Hired) -> None:
-    """Told to retire while nobody is connected, it returns at once."""
-
-    async def scenario() -> None:
-        serving = await hired.start()
-        hired.worker.retire.set()
-        await asyncio.wait_for(serving, 1)
-
-    loop.run(scenario())
-
-
-def test_told_to_stop_after_it_retired(loop: Loop, hired: Hired, events: Events) -> None:
-    """Told to stop after it retired, it drains."""
-
-    async def scenario() -> None:
-        serving = await hired.start()
-        caller = await hired.call()
-        hired.worker.retire.set()
-        assert await caller.ask(b"after") == b"AFTER"
-        hired.worker.stop.set()
-        assert await caller.hear_all() == b""
-        caller.connection.close()
-        await serving
-        assert events.find("connection.closed", reason="drain")
-
-    loop.run(scenario())
-
-
-def test_failure_to_retire(loop: Loop, hired: Hired, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bug in retiring ends the worker as a failure, and is not swallowed."""
-
-    retire = Server.retire
-
-    async def broken(server: Server) -> None:
-        await retire(server)
-        raise ValueError("broken")
-
-    monkeypatch.setattr(Server, "retire", broken)
-
-    async def scenario() -> None:
-        serving = await hired.start()
-        hired.worker.retire.set()
-        with pytest.raises(ValueError, match="broken"):
-            await serving
+        board = new_board(SCHEMA, 4)
+        fd = AddressCounts.create(4, 10)
+        successor, other = AddressCounts(fd, 4, 2), AddressCounts(fd, 4, 3)
+        successor.add(LOOPBACK)  # left over by its predecessor
+        async with Running(board, events, [fd], max_connections_per_address=2) as running:
+            other.add(LOOPBACK)
+            caller = await running.call()
+            assert await caller.ask(b"second") == b"SECOND"
+            assert other[LOOPBACK] == 2
+            third = await running.call()
+            assert await third.hear_all() == b""
+            assert board.row(2)[SCHEMA.slot(REJECTED, RejectReason.PER_ADDRESS)] == 1
+            for each in (caller, third):
+                each.connection.close()
+            await eventually(lambda: other[LOOPBACK] == 1, "its own to be counted no more")
+        os.close(fd)
 
     loop.run(scenario())

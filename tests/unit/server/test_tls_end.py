@@ -1,0 +1,247 @@
+"""How a connection over TLS ends."""
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stentor_server.metrics import CloseReason
+from unit.looping import Events, Loop
+from unit.server.authority import Authority
+from unit.server.serving import Serving, numbered
+
+NewServing = Callable[..., Serving]
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_goodbye(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, version: ssl.TLSVersion
+) -> None:
+    """A client that says that it has ended gets the whole answer, and the server's own goodbye, then the FIN."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client(version))
+            caller.connection.send(caller.push(b"last words") + caller.goodbye())
+            assert await caller.hear_all() == b"LAST WORDS"
+            assert caller.said_goodbye
+            assert await caller.hear_some() == b""
+            assert not caller.was_reset
+            assert (server.closed(CloseReason.EOF), server.sent) == (1, 10)
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_end_without_goodbye(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, events: Events, version: ssl.TLSVersion
+) -> None:
+    """A client that ends its socket alone gets the whole answer too, and is no error."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client(version))
+            await caller.say(b"last words")
+            caller.end_saying()
+            assert await caller.hear(10) == b"LAST WORDS"
+            assert await caller.hear_some() == b""
+            assert server.closed(CloseReason.EOF) == 1
+            assert events.find("connection.closed", reason="eof", received_bytes=10, sent_bytes=10)
+
+    loop.run(scenario())
+
+
+def test_end_within_a_record(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """What is in a record that never became whole was never received."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            caller.connection.send(caller.push(b"whole") + caller.push(b"cut off")[:-1])
+            caller.end_saying()
+            assert await caller.hear(5) == b"WHOLE"
+            assert await caller.hear_some() == b""
+            assert (server.received, server.sent) == (5, 5)
+
+    loop.run(scenario())
+
+
+def test_garbage(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, events: Events) -> None:
+    """A record that was changed on its way is answered by an alert, and by nothing else."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            spoiled = bytearray(caller.push(b"spoiled"))
+            spoiled[-1] ^= 1
+            caller.connection.send(spoiled)
+            with pytest.raises(ssl.SSLError, match=r"(?i)alert bad record mac"):
+                await caller.hear_all()
+            assert server.closed(CloseReason.TLS_ERROR) == 1
+            (closed,) = events.find("connection.closed", reason="tls_error", tls="TLSv1.3")
+            assert "bad record mac" in closed["error"]
+
+    loop.run(scenario())
+
+
+def test_answers_before_garbage(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, events: Events
+) -> None:
+    """What came before the garbage, even together with it, is answered and counted."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            caller.connection.send(caller.push(b"good") + b"\x17\x03\x03\0\x20" + b"bad" * 20)
+            assert await caller.hear(4) == b"GOOD"
+            with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
+                await caller.hear_all()
+            assert events.find("connection.closed", reason="tls_error", received_bytes=4, sent_bytes=4)
+
+    loop.run(scenario())
+
+
+def test_reset(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """A reset is a reset."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            await caller.ask(b"hello")
+            caller.reset()
+            await server.until(lambda: server.closed(CloseReason.RESET) == 1, "the reset")
+            assert (server.received, server.sent, server.unsent) == (5, 5, 0)
+
+    loop.run(scenario())
+
+
+def test_reset_before_the_answer(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """What was read from a client that is not there any more is unsent."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            await caller.ask(b"hello")
+            caller.connection.send(caller.push(b"gone"))
+            caller.reset()
+            await server.until(lambda: server.closed(CloseReason.RESET) == 1, "the reset")
+            assert (server.received, server.sent, server.unsent) == (9, 5, 4)
+
+    loop.run(scenario())
+
+
+def test_reset_during_the_handshake(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """A client that goes in the middle of the handshake leaves nothing behind."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = server.knock_tls(authority.client())
+            with pytest.raises(ssl.SSLWantReadError):
+                caller.tls.do_handshake()
+            await caller.flush()
+            caller.reset()
+            await server.until(lambda: server.accepted == 1 and server.active == 0, "the end")
+            assert server.closed(CloseReason.RESET) == 1
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_leave(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, events: Events, version: ssl.TLSVersion
+) -> None:
+    """When the server leaves it says goodbye, and ends its side; what comes after that is received and unsent."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client(version))
+            assert await caller.ask(b"before") == b"BEFORE"
+            server.connection(caller).leave(CloseReason.MAX_AGE)
+            assert await caller.hear_all() == b""
+            assert caller.said_goodbye
+            assert await caller.hear_some() == b""
+            for count in (1, 2):
+                caller.connection.send(caller.push(b"after"))
+                await server.until(lambda: server.unsent == 5 * count, "the rest to be read")  # noqa: B023
+            assert (server.received, server.sent, server.active) == (16, 6, 1)
+            await caller.say_goodbye()
+            await server.until(lambda: server.closed(CloseReason.MAX_AGE) == 1, "the client's end")
+            assert "error" not in events.find("connection.closed")[0]
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize("end", ["socket", "garbage"])
+def test_end_after_we_left(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, end: str
+) -> None:
+    """However the client ends after the server has, it stays the end that the server began."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            server.connection(caller).leave(CloseReason.DRAIN)
+            assert await caller.hear_all() == b""
+            if end == "socket":
+                caller.end_saying()
+            else:
+                caller.connection.send(b"garbage" * 10)
+            await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
+
+    loop.run(scenario())
+
+
+def test_leave_during_the_handshake(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """One that has not got far enough for a goodbye gets the FIN alone, and can do no more than end."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = server.knock_tls(authority.client())
+            await server.until(lambda: server.active == 1, "it to be taken")
+            server.connection(caller).leave(CloseReason.DRAIN)
+            with pytest.raises(ConnectionError, match="ended during the handshake"):
+                await caller.shake()
+            assert not caller.was_reset
+            caller.end_saying()
+            await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
+
+    loop.run(scenario())
+
+
+def test_leave_after_the_answers(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """A client that reads late gets the answers to all that was received when the server left, then its goodbye."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            said = await server.stuff(caller, numbered("late"))
+            received = server.received
+            server.connection(caller).leave(CloseReason.DRAIN)
+            heard = await caller.hear_all()
+            assert said[:received].upper() == heard
+            assert caller.said_goodbye
+            assert await caller.hear_some() == b""
+            assert not caller.was_reset
+            await server.until(server.at_rest, "the rest to be read")
+            assert (server.sent, server.unsent) == (received, server.received - received)
+            caller.end_saying()
+            await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
+
+    loop.run(scenario())
+
+
+def test_drain(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """A drain says goodbye to every quiet client."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            await caller.ask(b"hello")
+            await server.drain()
+            assert await caller.hear_all() == b""
+            assert caller.said_goodbye
+            assert server.closed(CloseReason.DRAIN) == 1
+
+    loop.run(scenario())

@@ -1,0 +1,143 @@
+"""The server's data process told to retire, without the process."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+import pytest
+
+from stentor_chassis.board import Board
+from stentor_chassis.listeners import bind_tcp
+from stentor_chassis.logs import LogOptions
+from stentor_chassis.metrics import Schema
+from stentor_chassis.worker import READY, Assignment, Worker
+from stentor_server.metrics import ACCEPTED, SCHEMA
+from stentor_server.server import Server
+from stentor_server.worker import serve
+from unit.looping import Events, Loop
+from unit.peer import Peer
+from unit.server.serving import BACKLOG, options
+
+WORKER, ROW = 1, 2
+
+
+class Hired:
+    """A worker of one listener, and this end of its lifeline; the listener stays open when the worker has left."""
+
+    def __init__(self, board: Board, events: Events) -> None:
+        """Bind the listener and make the worker."""
+        self.row = board.row(ROW)
+        ((self.listener,),) = bind_tcp(["127.0.0.1"], 0, 1, BACKLOG)
+        ours, self.lifeline = socket.socketpair()
+        self.lifeline.setblocking(False)
+        assignment = Assignment(
+            service="stentor-server",
+            version="0",
+            worker=WORKER,
+            row=ROW,
+            rows=ROW + 1,
+            board_fd=board.fd,
+            listener_fds=[os.dup(self.listener.fileno())],
+            inherited_fds=[],
+            log=LogOptions(level="info", format="json", fd=1),
+            options=asdict(options()),
+        )
+        self.worker = Worker(assignment, board, events.logger, asyncio.Event(), ours)
+        self._open = [self.listener, ours, self.lifeline]
+
+    async def start(self) -> "asyncio.Task[None]":
+        """Let it serve; return its work when it has said that it is ready."""
+        serving = asyncio.ensure_future(serve(self.worker))
+        assert await asyncio.get_running_loop().sock_recv(self.lifeline, 64) == READY
+        return serving
+
+    async def call(self) -> Peer:
+        """Connect to the listener, whether the worker accepts or not."""
+        connection = socket.socket()
+        self._open.append(connection)
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, self.listener.getsockname())
+        return Peer(connection)
+
+    def close(self) -> None:
+        """Close all that is open."""
+        for each in (*self._open, *self.worker.listeners):
+            each.close()
+
+
+@pytest.fixture
+def hired(new_board: Callable[[Schema, int], Board], events: Events) -> Iterator[Hired]:
+    """A worker that does not serve yet."""
+    hired = Hired(new_board(SCHEMA, ROW + 1), events)
+    yield hired
+    hired.close()
+
+
+def test_retires(loop: Loop, hired: Hired, events: Events) -> None:
+    """Told to retire it serves whom it has, leaves who comes to its successor, and returns when the last has gone."""
+
+    async def scenario() -> None:
+        serving = await hired.start()
+        caller = await hired.call()
+        assert await caller.ask(b"before") == b"BEFORE"
+        hired.worker.retire.set()
+        assert await caller.ask(b"after") == b"AFTER"
+        await hired.call()
+        assert await caller.ask(b"still") == b"STILL"
+        assert not serving.done()
+        caller.connection.close()
+        await serving
+        assert hired.row[SCHEMA.slot(ACCEPTED)] == 1
+        assert [event["reason"] for event in events.find("connection.closed")] == ["eof"]
+
+    loop.run(scenario())
+
+
+def test_retires_with_nobody_connected(loop: Loop, hired: Hired) -> None:
+    """Told to retire while nobody is connected, it returns at once."""
+
+    async def scenario() -> None:
+        serving = await hired.start()
+        hired.worker.retire.set()
+        await asyncio.wait_for(serving, 1)
+
+    loop.run(scenario())
+
+
+def test_told_to_stop_after_it_retired(loop: Loop, hired: Hired, events: Events) -> None:
+    """Told to stop after it retired, it drains."""
+
+    async def scenario() -> None:
+        serving = await hired.start()
+        caller = await hired.call()
+        hired.worker.retire.set()
+        assert await caller.ask(b"after") == b"AFTER"
+        hired.worker.stop.set()
+        assert await caller.hear_all() == b""
+        caller.connection.close()
+        await serving
+        assert events.find("connection.closed", reason="drain")
+
+    loop.run(scenario())
+
+
+def test_failure_to_retire(loop: Loop, hired: Hired, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug in retiring ends the worker as a failure, and is not swallowed."""
+
+    retire = Server.retire
+
+    async def broken(server: Server) -> None:
+        await retire(server)
+        raise ValueError("broken")
+
+    monkeypatch.setattr(Server, "retire", broken)
+
+    async def scenario() -> None:
+        serving = await hired.start()
+        hired.worker.retire.set()
+        with pytest.raises(ValueError, match="broken"):
+            await serving
+
+    loop.run(scenario())
