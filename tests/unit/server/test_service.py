@@ -84,6 +84,7 @@ def test_defaults(serve: Serve) -> None:
     """Without options it serves plainly on loopback, as many as there is room for, with the time-outs of the help."""
     started = serve()
     assert started.options == ServerOptions(
+        backlog=4096,
         max_connections=2 * ROOM,
         idle_timeout_seconds=600.0,
         write_timeout_seconds=60.0,
@@ -111,6 +112,7 @@ def test_every_option(serve: Serve, authority: Authority) -> None:
     """Every option arrives at the workers, in base units."""
     arguments = {
         "--transform": "echo",
+        "--backlog": "9",
         "--max-connections": "7",
         "--max-connections-per-address": "3",
         "--idle-timeout": "3m",
@@ -127,6 +129,7 @@ def test_every_option(serve: Serve, authority: Authority) -> None:
     started = serve(*words, "--allow", "10.0.0.0/8", "--allow", "192.0.2.1", "--proxy-from", "127.0.0.0/8")
     assert started.options == ServerOptions(
         transform="echo",
+        backlog=9,
         max_connections=7,
         max_connections_per_address=3,
         allow=("10.0.0.0/8", "192.0.2.1/32"),

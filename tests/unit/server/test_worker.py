@@ -14,7 +14,7 @@ from stentor_chassis.logs import LogOptions
 from stentor_chassis.metrics import Schema
 from stentor_chassis.worker import READY, Assignment, Worker
 from stentor_server.addresses import AddressCounts
-from stentor_server.metrics import ACCEPTED, REJECTED, SCHEMA, SENT, RejectReason
+from stentor_server.metrics import ACCEPTED, OPEN, REJECTED, SCHEMA, SENT, RejectReason
 from stentor_server.worker import serve
 from unit.looping import Events, Loop, eventually
 from unit.peer import Peer
@@ -97,6 +97,7 @@ def test_shares_counts_of_addresses(loop: Loop, new_board: NewBoard, events: Eve
         successor.add(LOOPBACK)  # left over by its predecessor
         async with Running(board, events, [fd], max_connections_per_address=2) as running:
             other.add(LOOPBACK)
+            board.row(3)[SCHEMA.slot(OPEN)] = 1
             caller = await running.call()
             assert await caller.ask(b"second") == b"SECOND"
             assert other[LOOPBACK] == 2
