@@ -82,8 +82,9 @@ class Serving:
         if send_buffer:
             self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by what is accepted
         self.server = Server(self.options, board, self.row, events.logger, self._new_counts())
-        self.server.buffer = memoryview(bytearray(chunk))
-        self.server.buffers = [self.server.buffer]
+        if chunk != BUFFER_BYTES:
+            self.server.buffer = memoryview(bytearray(chunk))
+            self.server.buffers = [self.server.buffer]
 
     def _new_counts(self) -> AddressCounts | None:
         if not self.options.max_connections_per_address:
@@ -116,6 +117,7 @@ class Serving:
             assert self.accepted == len(closed)
             assert self.received == sum(event["received_bytes"] for event in closed)
             assert self.sent == sum(event["sent_bytes"] for event in closed)
+            assert self.server.poller._handlers == {}
             assert self.counts is None or self.counts[LOOPBACK] == 0
             assert self.bugs == len(self.events.find("worker.exception")) - self._bugs_before
 

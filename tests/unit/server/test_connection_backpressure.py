@@ -87,11 +87,13 @@ def test_is_served_bit_by_bit(loop: Loop, serving: NewServing) -> None:
             whole = server.waiting
             heard = b""
             seen = set()
+            connection = server.connection(caller)
             while server.pauses == 1 and server.waiting:
                 heard += await caller.hear(500)
                 server.check()
                 seen.add(server.waiting)
             assert len(seen & set(range(1, whole))) > 3
+            assert connection.ended_at == 0  # that it reads on is not that it has ended
             assert said.upper() == heard + await caller.hear(len(said) - len(heard))
 
     loop.run(scenario())

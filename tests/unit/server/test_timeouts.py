@@ -51,7 +51,7 @@ def test_idle(loop: Loop, serving: NewServing) -> None:
 
 
 def test_every_chunk_is_activity(loop: Loop, serving: NewServing) -> None:
-    """A chunk that is answered, and one that the kernel takes late, sets when a byte last moved."""
+    """A chunk that is answered sets when a byte last moved."""
 
     async def scenario() -> None:
         async with serving() as server:
@@ -59,10 +59,25 @@ def test_every_chunk_is_activity(loop: Loop, serving: NewServing) -> None:
             connection.active_at = 0.0
             await caller.ask(b"byte")
             assert connection.active_at == server.server.poller.now
-            said = await server.stuff(caller, numbered("slow"))
+
+    loop.run(scenario())
+
+
+def test_what_moves_late_is_activity(loop: Loop, serving: NewServing) -> None:
+    """When the kernel takes what waited, that is activity, though nothing new is read."""
+
+    async def scenario() -> None:
+        async with serving(send_buffer=1) as server:
+            caller = await server.call(receive_buffer=1)
+            message = b"x" * 50_000  # one chunk
+            await caller.say(message)
+            await server.until(lambda: server.received == len(message), "all to be read")
+            connection = server.connection(caller)
+            assert connection.waiting
             connection.active_at = 0.0
-            await caller.hear(len(said))
-            await server.until(lambda: connection.active_at > 0, "what waited to move")
+            await caller.hear(len(message))
+            await server.until(lambda: not connection.waiting, "all to be sent")
+            assert connection.active_at == server.server.poller.now
 
     loop.run(scenario())
 
@@ -123,12 +138,15 @@ def test_slow_reader_makes_progress(loop: Loop, serving: NewServing, path: str) 
             await server.stuff(caller, numbered("slow"))
             (connection,) = server.server.connections
             connection.look()
+            queued = connection._queued
+            assert queued > 0
             connection.active_at = 0.0
             connection.look()
             assert connection.active_at == 0
             while not connection.active_at:
                 assert caller.connection.recv(2048)  # without the loop, so that nothing but the look sees it
                 connection.look()
+            assert connection._queued != queued
             assert connection.active_at == server.server.poller.now
 
     loop.run(scenario())

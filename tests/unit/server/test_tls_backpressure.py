@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from stentor_server import tls as tls_module
 from stentor_server.metrics import CloseReason
+from stentor_server.poller import READABLE
 from stentor_server.server import BUFFER_BYTES
 from unit.looping import Events, Loop
 from unit.server.authority import Authority
@@ -162,6 +164,30 @@ def test_that_is_cut_off(
             while await caller.hear_some():
                 pass
             assert caller.was_reset
+
+    loop.run(scenario())
+
+
+def test_full_socket(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the kernel takes nothing at all, everything waits, and follows as soon as it takes something."""
+
+    def take_nothing(_fd: int, _data: memoryview) -> int:
+        raise BlockingIOError
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            await caller.ask(b"hello")
+            connection = server.connection(caller)
+            with monkeypatch.context() as patch:
+                patch.setattr(tls_module, "write", take_nothing)
+                caller.connection.send(caller.push(b"all of it"))
+                connection.ready(READABLE)
+            assert (server.received, server.sent, server.waiting) == (14, 5, 9)
+            assert await caller.hear(9) == b"ALL OF IT"
+            assert (server.sent, server.waiting) == (14, 0)
 
     loop.run(scenario())
 

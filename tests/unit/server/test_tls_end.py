@@ -158,7 +158,9 @@ def test_leave(
         async with serving(**tls) as server:
             caller = await server.call_tls(authority.client(version))
             assert await caller.ask(b"before") == b"BEFORE"
-            server.connection(caller).leave(CloseReason.MAX_AGE)
+            connection = server.connection(caller)
+            connection.leave(CloseReason.MAX_AGE)
+            connection.left_at = float("inf")  # so that it is not closed for taking too long
             assert await caller.hear_all() == b""
             assert caller.said_goodbye
             assert await caller.hear_some() == b""
@@ -182,13 +184,30 @@ def test_end_after_we_left(
     async def scenario() -> None:
         async with serving(**tls) as server:
             caller = await server.call_tls(authority.client())
-            server.connection(caller).leave(CloseReason.DRAIN)
+            connection = server.connection(caller)
+            connection.leave(CloseReason.DRAIN)
+            connection.left_at = float("inf")
             assert await caller.hear_all() == b""
             if end == "socket":
                 caller.end_saying()
             else:
                 caller.connection.send(b"garbage" * 10)
             await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
+
+    loop.run(scenario())
+
+
+def test_leave_one_that_is_gone(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """Saying goodbye to a client that has just reset is no error, and counts as the reset that it is."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            await caller.ask(b"hello")
+            connection = server.connection(caller)
+            caller.reset()
+            connection.leave(CloseReason.DRAIN)
+            assert server.closed(CloseReason.RESET) == 1
 
     loop.run(scenario())
 
