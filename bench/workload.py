@@ -80,7 +80,7 @@ class Timing:
     first_seconds: float = 0.3  # a run of its own after the start of a server, not counted
 
 
-FULL = Timing(rounds=5, seconds=2.0)
+FULL = Timing(rounds=5, seconds=1.0)
 QUICK = Timing(rounds=1, seconds=0.7, warmup_seconds=0.15, first_seconds=0.15)
 OBSERVATION = Timing(rounds=5, seconds=4.0)  # long enough for some scrapes
-GROWTH = Timing(rounds=3, seconds=1.5)
+GROWTH = Timing(rounds=3, seconds=0.8)

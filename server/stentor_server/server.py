@@ -30,7 +30,7 @@ from stentor_server.timeouts import GREETING_SECONDS, LINGER_SECONDS, Timeouts
 from stentor_server.tls import TlsConnection, tls_context
 from stentor_server.transform import TRANSFORMS
 
-BUFFER_BYTES = 64 * 1024
+BUFFER_BYTES = 256 * 1024
 DRAIN_STEP_SECONDS = 0.02
 QUIET_SECONDS = 0.1  # a peer that sent nothing for this long is between exchanges
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 
 from stentor_chassis.worker import Worker, run
 from stentor_server.addresses import AddressCounts
@@ -18,6 +19,7 @@ async def serve(worker: Worker) -> None:
         addresses = AddressCounts(worker.inherited[0], worker.board.rows, worker.row_number, open_by_row)
     server = Server(ServerOptions(**worker.options), worker.board, worker.row, worker.log, addresses)
     server.start(worker.listeners)
+    gc.freeze()  # what is there now stays: the collector need not look at it again
     worker.ready()
     retiring = asyncio.create_task(_retire(worker, server))
     await worker.stop.wait()

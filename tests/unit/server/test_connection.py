@@ -102,7 +102,7 @@ def test_partial_writes(loop: Loop, serving: NewServing) -> None:
             asking = asyncio.gather(*(caller.ask(each) for caller, each in zip(callers, messages, strict=True)))
             await server.until(asking.done, "all to be answered")
             assert [message.upper() for message in messages] == await asking
-            assert server.pauses > 20  # else nothing was partial
+            assert server.pauses >= 20  # else something was not partial
             assert (server.sent, server.unsent) == (sum(map(len, messages)), 0)
 
     loop.run(scenario())
