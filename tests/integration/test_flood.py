@@ -15,7 +15,7 @@ from processes import Probe, Server
 from procfs import anonymous_bytes, descriptors
 from waiting import until
 
-CHUNK = 256 * 1024  # the most that the server reads in one go, and keeps
+CHUNK = 256 << 10  # what a connection may hold for a peer that does not read
 # Beside its chunk a connection has a few objects; beside its connections a worker has some tables that have grown.
 OBJECTS, TABLES = 4 << 10, 2 << 20
 SMALL = 4096  # bytes of a peer's socket buffers
