@@ -53,7 +53,7 @@ class Health:
 
     @property
     def _address(self) -> tuple[str, int]:
-        host = self.host.partition(",")[0]
+        host = self.host.partition(",")[0].strip()
         return _ANY.get(host, host), self.port
 
     @property

@@ -192,3 +192,5 @@ class Server:
         self.log.error("worker.exception", exc_info=error)
         if isinstance(handler, Connection) and handler in self.connections:
             handler.abort(CloseReason.RESET)
+        elif isinstance(handler, Preface) and handler in self.prefaces:
+            handler.reject("an error within the server")

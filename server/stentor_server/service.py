@@ -32,7 +32,7 @@ def serve(name: str, version: str, options: dict[str, Any]) -> int:
     if server_options.max_connections_per_address:
         most = min(room(), server_options.max_connections)
         inherited = [AddressCounts.create(FIRST_WORKER + 2 * options["workers"], most)]
-    hosts = options["host"].split(",")
+    hosts = [host.strip() for host in options["host"].split(",")]
     per_worker = bind_tcp(hosts, options["port"], options["workers"], options["backlog"])
     shared = [bind_unix(options["unix"], options["backlog"])] if options["unix"] else []
     with Listeners(per_worker, shared) as listeners:

@@ -249,3 +249,25 @@ def test_header_goes_before_tls(loop: Loop, serving: NewServing, events: Events,
             await server.until(lambda: events.find("connection.closed", peer=CLIENT, tls="TLSv1.3"), "the line")
 
     loop.run(scenario())
+
+
+def test_bug(loop: Loop, serving: NewServing, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a preface raises is logged once, and costs that connection alone."""
+
+    def break_down(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        async with serving(proxy_protocol="any", proxy_from=TRUST) as server:
+            unlucky, lucky = server.knock(), server.knock()
+            with monkeypatch.context() as patched:
+                patched.setattr("stentor_server.preface.parse", break_down)
+                await unlucky.say(V1)
+                assert await unlucky.hear_all() == b""
+            await lucky.say(V1 + b"fine")
+            assert await lucky.hear(4) == b"FINE"
+            server.bugs = 1
+            assert len(events.find("worker.exception")) == 1
+            assert server.rejected(RejectReason.PROXY_PROTOCOL) == 1
+
+    loop.run(scenario())

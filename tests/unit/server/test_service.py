@@ -154,7 +154,7 @@ def test_key_in_the_certificates_file(serve: Serve, authority: Authority) -> Non
 def test_listeners(serve: Serve, tmp_path: Path) -> None:
     """Every address of every host is listened on, for each worker, and the Unix socket for all; then all are closed."""
     path = str(tmp_path / "exchange")
-    started = serve("--host", "127.0.0.1,127.0.0.2", "--unix", path)
+    started = serve("--host", "127.0.0.1, 127.0.0.2", "--unix", path)
     ports = {address.rpartition(":")[2] for address in started.addresses[:2]}
     assert [address.rpartition(":")[0] for address in started.addresses[:2]] == ["127.0.0.1", "127.0.0.2"]
     assert len(ports) == 1
