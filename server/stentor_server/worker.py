@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 
 from stentor_chassis.worker import Worker, run
@@ -10,9 +11,15 @@ from stentor_server.metrics import OPEN, SCHEMA
 from stentor_server.options import ServerOptions
 from stentor_server.server import Server
 
+# What waits for a slow reader is allocated by itself from this size on, and its memory is given back to the system with
+# it; in the heap, what lies behind it would hold it. See mallopt(3).
+_MMAP_THRESHOLD, _MMAP_BYTES = -3, 32 * 1024
+
 
 async def serve(worker: Worker) -> None:
     """Serve the inherited listeners until told to stop, then drain; told to retire, stop when nobody is left."""
+    with contextlib.suppress(AttributeError):  # only the GNU C library has it
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _MMAP_BYTES)
     addresses = None
     if worker.inherited:
         open_by_row = worker.board.column(SCHEMA.slot(OPEN))
