@@ -106,7 +106,7 @@ def send(text: tuple[str, ...], **options: Any) -> int:
     "--connection",
     type=click.Choice(["persistent", "fresh"]),
     default="persistent",
-    help="Keep one connection, or make one for each exchange.",
+    help="Keep one connection, or open one for each exchange.",
 )
 @option("--count", type=click.IntRange(0), default=0, help="Stop after this many exchanges; 0: never.")
 @admin_options(8082)
