@@ -20,10 +20,10 @@ def main_table(runs: Sequence[Run]) -> str:
     names = measured(runs)
     others = [name for name in names if name not in {STENTOR, REFERENCE}]
     head = ["workload", "target", *([TITLES[STENTOR], ""] if STENTOR in names else []), *_titles(others)]
-    return _table(head, (_main_row(runs, cell, STENTOR in names, others) for cell in _cells(runs)))
+    return _table(head, (_main_row(runs, cell, others, with_stentor=STENTOR in names) for cell in _cells(runs)))
 
 
-def _main_row(runs: Sequence[Run], cell: Cell, with_stentor: bool, others: Sequence[str]) -> list[str]:  # noqa: FBT001
+def _main_row(runs: Sequence[Run], cell: Cell, others: Sequence[str], *, with_stentor: bool) -> list[str]:
     ours = main_ratio(runs, cell, STENTOR)
     row = [cell.title, f"≥ {cell.target:.2f}"]
     if with_stentor:

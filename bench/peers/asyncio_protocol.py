@@ -7,7 +7,7 @@ import sys
 class Upper(asyncio.Protocol):
     """Answers one connection."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # a stream's
         """Begin."""
         self.transport = transport
 

@@ -9,7 +9,7 @@ import uvloop
 class Upper(asyncio.Protocol):
     """Answers one connection."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # a stream's
         """Begin."""
         self.transport = transport
 

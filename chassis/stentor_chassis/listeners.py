@@ -7,12 +7,11 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
+from stentor_chassis.address import Address, printable
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
 # What the kernel holds for a peer that does not read, beyond what that peer has room for: otherwise some megabytes.
 UNSENT_BYTES = 128 * 1024
-
-Address = tuple[Any, ...]  # host and port, for IPv6 also flow and scope
 
 
 class Listeners:
@@ -101,8 +100,7 @@ def _printable(listener: socket.socket) -> str:
     """Return where a listener listens: `host:port`, `[host]:port` or `unix:path`."""
     name = listener.getsockname()
     if isinstance(name, tuple):
-        host, port = name[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return printable(name)
     return f"unix:{name}"
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from stentor_chassis.address import printable
 from stentor_client.outcomes import ExchangeError, Outcome, of_connect_error
 
 P = TypeVar("P", bound=asyncio.Protocol)
@@ -29,7 +30,7 @@ class Target:
         """Return it as it was written."""
         if self.path:
             return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return printable((self.host, self.port))
 
     @classmethod
     def parse(cls, text: str) -> "Target":

@@ -5,8 +5,8 @@ import errno
 import socket
 from collections.abc import Callable
 from os import set_blocking
-from typing import Any
 
+from stentor_chassis.address import Address
 from stentor_chassis.logs import Logger
 from stentor_server.poller import Poller
 
@@ -15,7 +15,6 @@ PAUSE_SECONDS = 0.2
 # Out of descriptors or memory: the connection stays in the queue, and to try again at once would be to spin.
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
-Address = tuple[Any, ...]  # of a caller: host and port, for IPv6 also flow and scope; empty for a Unix socket
 Arrive = Callable[[int, Address], None]
 
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from os import read, readv, write
 from typing import TYPE_CHECKING
 
+from stentor_chassis.address import Address, printable
 from stentor_chassis.histogram import NANOSECONDS
-from stentor_server.acceptor import Address
 from stentor_server.metrics import READ_PAUSES, RECEIVED, SCHEMA, SENT, UNSENT, WRITE_BUFFER, CloseReason
 from stentor_server.poller import PEER_ENDED, READABLE, WRITABLE
 from stentor_server.transform import translate
@@ -184,19 +184,29 @@ class Connection:
 
     def _drop(self) -> None:
         """Take what comes after the server's FIN, which nobody can answer, until the peer's."""
+        nbytes = self._receive()
+        self._count_received(nbytes)
+        self._lose(nbytes)
+
+    def _receive(self) -> int:
+        """Read into the shared buffer; return how many bytes: 0 where there are none yet, or where this was the end."""
         try:
             nbytes = readv(self.fd, self._server.buffers)
         except BlockingIOError:
-            return
+            return 0
         except OSError:
             self.abort(CloseReason.RESET)
-            return
+            return 0
         if not nbytes:
-            self.close(CloseReason.EOF)
-            return
+            self._peer_ended()
+        return nbytes
+
+    def _peer_ended(self) -> None:
+        self.close(CloseReason.EOF)
+
+    def _count_received(self, nbytes: int) -> None:
         self._received += nbytes
         self._row[_RECEIVED] += nbytes
-        self._lose(nbytes)
 
     def _lose(self, nbytes: int) -> None:
         self._unsent += nbytes
@@ -250,14 +260,6 @@ class Connection:
     def facts(self) -> dict[str, str]:
         """Return what the log says of this connection besides what it says of all."""
         return {"proxy": printable(self._proxy)} if self._proxy else {}
-
-
-def printable(address: Address) -> str:
-    """Return `host:port`, `[host]:port`, or `unix`."""
-    if not address:
-        return "unix"
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @contextmanager

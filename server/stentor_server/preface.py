@@ -4,7 +4,7 @@ import socket
 from os import read
 from typing import TYPE_CHECKING
 
-from stentor_server.acceptor import Address
+from stentor_chassis.address import Address
 from stentor_server.connection import lent
 from stentor_server.metrics import RejectReason
 from stentor_server.proxy_protocol import V2_MOST_BYTES, parse

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 from os import close
 
+from stentor_chassis.address import Address, printable
 from stentor_chassis.board import Board
 from stentor_chassis.logs import Logger
-from stentor_server.acceptor import Acceptor, Address
+from stentor_server.acceptor import Acceptor
 from stentor_server.addresses import AddressCounts
 from stentor_server.admission import Admission, Networks
-from stentor_server.connection import Connection, printable
+from stentor_server.connection import Connection
 from stentor_server.metrics import (
     ACCEPTED,
     CLOSED,
@@ -69,8 +70,7 @@ class Server:
     def start(self, listeners: Sequence[socket.socket]) -> None:
         """Accept from the sockets, which are bound and listen already."""
         for listener in listeners:
-            arrive = self._arrive if listener.family != socket.AF_UNIX else self._arrive_locally
-            self._acceptors.append(Acceptor(listener, self.poller, arrive, self.log))
+            self._acceptors.append(Acceptor(listener, self.poller, self._arrive, self.log))
         self._sweep()
 
     async def retire(self) -> None:
@@ -121,6 +121,8 @@ class Server:
         refusal = self._admission.refusal(len(self.connections) + len(self.prefaces))
         if refusal is not None:
             self.reject(fd, refusal, address)
+        elif not address:  # who may open the Unix socket's file: no address to judge, and no network to guard from
+            self._begin(Connection(self, fd, address))
         elif self.options.proxy_protocol == "off":
             self._admit(fd, address)
         elif address[0] in self._proxies:
@@ -133,14 +135,6 @@ class Server:
         """Let a connection in whose proxy has said whose it is."""
         self.prefaces.discard(preface)
         self._admit(fd, client, proxy)
-
-    def _arrive_locally(self, fd: int, address: Address) -> None:
-        """Let in who may open the Unix socket's file: there are no addresses to judge, and no network to guard from."""
-        refusal = self._admission.refusal(len(self.connections) + len(self.prefaces))
-        if refusal is not None:
-            self.reject(fd, refusal, address)
-        else:
-            self._begin(Connection(self, fd, address))
 
     def _admit(self, fd: int, client: Address, proxy: Address = ()) -> None:
         refusal = self._admission.refusal_of(client[0])

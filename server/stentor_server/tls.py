@@ -3,20 +3,19 @@
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
-from os import readv, write
+from os import write
 from typing import TYPE_CHECKING, cast
 
+from stentor_chassis.address import Address
 from stentor_chassis.failure import COULD_NOT_START, Failure
-from stentor_server.acceptor import Address
 from stentor_server.connection import Connection
-from stentor_server.metrics import RECEIVED, SCHEMA, SENT, CloseReason
+from stentor_server.metrics import SCHEMA, SENT, CloseReason
 from stentor_server.options import ServerOptions
 from stentor_server.transform import translate
 
 if TYPE_CHECKING:
     from stentor_server.server import Server
 
-_RECEIVED = SCHEMA.slot(RECEIVED)
 _SENT = SCHEMA.slot(SENT)
 
 
@@ -114,27 +113,22 @@ class TlsConnection(Connection):
 
     def _arrive(self) -> bool:
         """Read one encrypted chunk; return whether there is anything to decrypt."""
-        try:
-            nbytes = readv(self.fd, self._server.buffers)
-        except BlockingIOError:
-            return False
-        except OSError:
-            self.abort(CloseReason.RESET)
-            return False
-        if not nbytes:  # without a farewell, which many leave out: whether something is missing the client must judge
-            self.close(CloseReason.TLS_ERROR if self._begun and self.greeting else CloseReason.EOF)
-            return False
-        self._begun = True
-        self._arriving.write(self._server.buffer[:nbytes])
-        return True
+        nbytes = self._receive()
+        if nbytes:
+            self._begun = True
+            self._arriving.write(self._server.buffer[:nbytes])
+        return nbytes > 0
+
+    def _peer_ended(self) -> None:
+        # Without a farewell, which many leave out: whether something is missing the client must judge.
+        self.close(CloseReason.TLS_ERROR if self._begun and self.greeting else CloseReason.EOF)
 
     def _decrypted(self) -> Iterator[memoryview]:
         """Yield what has arrived, and end when the client has; raise `SSLWantReadError` where there is no more yet."""
         buffer = self._server.buffer
         while nbytes := cast("int", self._tls.read(len(buffer), buffer)):
             self.active_at = self._poller.now
-            self._received += nbytes
-            self._row[_RECEIVED] += nbytes
+            self._count_received(nbytes)
             yield buffer[:nbytes]
 
     def _send(self, owed: int) -> bool:

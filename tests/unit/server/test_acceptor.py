@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from stentor_chassis.address import Address
 from stentor_server import acceptor as acceptor_module
-from stentor_server.acceptor import BATCH, Acceptor, Address
+from stentor_server.acceptor import BATCH, Acceptor
 from stentor_server.poller import Handler, Poller
 from unit.looping import Events, Loop, eventually
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stentor_server.connection import printable
 from stentor_server.server import BUFFER_BYTES
 from unit.looping import Loop
 from unit.server.serving import Serving, numbered
@@ -135,17 +134,3 @@ def test_urgent_byte(loop: Loop, serving: NewServing) -> None:
             assert server.received == 11
 
     loop.run(scenario())
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ((), "unix"),
-        (("192.0.2.1", 80), "192.0.2.1:80"),
-        (("2001:db8::1", 80, 0, 0), "[2001:db8::1]:80"),
-        (("2001:db8::1", 80), "[2001:db8::1]:80"),
-    ],
-)
-def test_printable(address: tuple[object, ...], shown: str) -> None:
-    """An address is shown as one writes it."""
-    assert shown == printable(address)
