@@ -70,7 +70,7 @@ def test_killed_worker_under_probe() -> None:
 
 def test_target_that_comes_back() -> None:
     """While nobody listens, exchanges end as refused; when the server is back, the probe goes on by itself."""
-    with Server("--workers", "1") as first:
+    with Server("--workers", "1", "--drain-timeout", "200ms") as first:
         port = str(first.address[1])
         with Probe(first.target, "--interval", "50ms") as probe:
             until(lambda: _at_least(probe, OK, 3), "exchanges before")
@@ -78,11 +78,11 @@ def test_target_that_comes_back() -> None:
             assert probe.event("exchange.failed", outcome="refused")["detail"].endswith("Connection refused")
             assert probe.metrics()["stentor_client_target_up"] == 0
             good = probe.metrics()[OK]
-            with Server("--workers", "1", "--port", port):
+            with Server("--workers", "1", "--drain-timeout", "200ms", "--port", port):
                 until(lambda: _at_least(probe, OK, good + 3), "exchanges after")
-            failed = probe.metrics()['stentor_client_exchanges_total{outcome="refused"}']
-            assert probe.event("exchange.failed", int(failed), outcome="refused")  # lines come a moment after the count
-        assert failed == len(probe.find("exchange.failed", outcome="refused"))
+                failed = probe.metrics()['stentor_client_exchanges_total{outcome="refused"}']
+                assert probe.event("exchange.failed", int(failed), outcome="refused")  # lines come after the count
+                assert failed == len(probe.find("exchange.failed", outcome="refused"))
 
 
 @pytest.mark.parametrize(
