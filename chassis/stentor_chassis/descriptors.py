@@ -18,7 +18,7 @@ def fill_standard() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)
 
 
-def write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes | memoryview) -> None:
     """Write all of `data`, waiting where a sharer of the pipe made it non-blocking; raise `OSError` as `write` does."""
     view = memoryview(data)
     while view:

@@ -1,6 +1,7 @@
 """What a client process counts, in the slots of its row."""
 
 import time
+from collections.abc import Mapping
 
 from stentor_chassis.histogram import Histogram, Slots
 from stentor_client.metrics import (
@@ -14,13 +15,15 @@ from stentor_client.metrics import (
     PHASE_DURATION,
     RECEIVED,
     RESPONSE_TIME,
+    RETRANSMITS,
+    RTT,
     SCHEMA,
     SENT,
     SERVICE_TIME,
+    TIMED,
     UP,
-    Phase,
 )
-from stentor_client.outcomes import Outcome
+from stentor_client.outcomes import Outcome, Phase
 
 _SENT = SCHEMA.slot(SENT)
 _RECEIVED = SCHEMA.slot(RECEIVED)
@@ -38,7 +41,7 @@ class Account:
         self._service_time = SCHEMA.histogram(SERVICE_TIME, self.row)
         self._age = SCHEMA.histogram(AGE, self.row)
         self._phases: dict[Phase, Histogram] = {
-            phase: SCHEMA.histogram(PHASE_DURATION, self.row, phase) for phase in Phase
+            phase: SCHEMA.histogram(PHASE_DURATION, self.row, phase) for phase in TIMED
         }
 
     def opened(self) -> None:
@@ -66,6 +69,16 @@ class Account:
     def phase(self, phase: Phase, duration: int) -> None:
         """Count a part of an exchange."""
         self._phases[phase].observe(duration)
+
+    def way(self, durations: Mapping[Phase, int]) -> None:
+        """Count the phases of the way to a connection."""
+        for phase, duration in durations.items():
+            self._phases[phase].observe(duration)
+
+    def kernel(self, rtt_microseconds: int, retransmits: int) -> None:
+        """Count what the kernel says of a connection."""
+        self.row[SCHEMA.slot(RTT)] = rtt_microseconds
+        self.row[SCHEMA.slot(RETRANSMITS)] += retransmits
 
     def late(self, sends: int = 1) -> None:
         """Count sends that the schedule called for earlier."""

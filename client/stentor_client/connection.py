@@ -1,29 +1,36 @@
 """One connection of the client: writes while it reads, and feeds the verifier."""
 
 import asyncio
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from stentor_client.account import Account
 from stentor_client.outcomes import Outcome, of_lost_connection
-from stentor_client.verifier import Verdict, Verifier
+from stentor_client.tcp_info import TcpInfo
+from stentor_client.verifier import Verdict, Verifier, Window
 
 WRITE_HIGH_BYTES = 256 * 1024
 WRITE_LOW_BYTES = 64 * 1024
+RECEIVE_BYTES = 256 * 1024
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Sends messages and hands out verdicts; needs a running event loop.
 
     Nothing here waits for a reply before it writes on: a message larger than all socket buffers cannot deadlock.
     """
 
-    def __init__(self, verifier: Verifier, account: Account, on_reply: Callable[[bytes], None] | None = None) -> None:
-        """Verify with `verifier`, count in `account`, and show `on_reply` every byte that arrives."""
-        self.verifier = verifier
+    # What arrives is verified before the next arrives, so one buffer does for all.
+    _buffer = memoryview(bytearray(RECEIVE_BYTES))
+
+    def __init__(self, account: Account, on_reply: Callable[[memoryview], object] | None = None) -> None:
+        """Count in `account`, and show `on_reply` all that arrives; it must not keep what it is shown."""
+        self.verifier = Verifier()
         self.lost_by: Outcome | None = None  # set once the peer, or the network, has ended the connection
         self.first_byte_at = 0  # perf_counter_ns of the first byte since the last send
         self.answered_at = 0  # perf_counter_ns of the arrival of the last byte of the last reply
+        self.ended_sending = False
         self._account = account
         self._on_reply = on_reply
         self._loop = asyncio.get_running_loop()
@@ -34,25 +41,26 @@ class Connection(asyncio.Protocol):
         self._written = 0
         self._handed_over = 0
         self._opened_at = 0
+        self._retransmits = 0
         self._closed = asyncio.Event()
-        self.ended_sending = False
-        self.local = ""  # this end's address and port
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvloop and asyncio give a Transport
         """Begin."""
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
         self._opened_at = time.perf_counter_ns()
-        name = transport.get_extra_info("sockname")
-        self.local = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "unix"
         self._account.opened()
 
-    async def send(self, data: bytes, *, more: bool = False) -> None:
+    async def send(self, data: bytes, reply: Sequence[Window], *, more: bool = False) -> None:
         """Send a message, or with `more` a part of one, as soon as the peer is not too far behind."""
         await self._writable.wait()
+        self.write(data, reply, more=more)
+
+    def write(self, data: bytes, reply: Sequence[Window], *, more: bool = False) -> None:
+        """Send at once, however far the peer is behind; where the connection is lost, the verdict tells."""
         if self.lost_by is not None:
-            return  # whoever waits for the verdict is told
-        self.verifier.sent(data, more=more)
+            return
+        self.verifier.expect(reply, more=more)
         self.first_byte_at = 0
         if not data:
             return
@@ -62,8 +70,8 @@ class Connection(asyncio.Protocol):
             self._count_sent()
 
     def end_sending(self) -> None:
-        """Tell the peer that nothing more will come, and go on reading."""
-        if self.lost_by is None and not self._transport.is_closing():
+        """Tell the peer that nothing more will come, and go on reading; TLS has no such end."""
+        if self.lost_by is None and not self._transport.is_closing() and self._transport.can_write_eof():
             self._transport.write_eof()
             self.ended_sending = True
 
@@ -71,7 +79,7 @@ class Connection(asyncio.Protocol):
         """Return the next verdict; the outcome that ended the connection where it ends without one."""
         while not self._verdicts:
             if self.lost_by is not None:
-                return Verdict(self.lost_by)
+                return Verdict(self.lost_by, 0)
             await self.news()
         return self._verdicts.pop(0)
 
@@ -88,28 +96,52 @@ class Connection(asyncio.Protocol):
 
     async def close(self) -> None:
         """Close, and wait until it is."""
+        self.look_at_kernel()
         self._transport.close()
         await self._closed.wait()
 
     async def abandon(self, outcome: Outcome) -> None:
         """Give the connection up because of `outcome`, at once."""
+        self.look_at_kernel()
         self._end(outcome)
         self._transport.abort()
         await self._closed.wait()
 
-    def data_received(self, data: bytes) -> None:
+    def look_at_kernel(self) -> None:
+        """Note the round trip time that the kernel reckons with, and count the segments it sent again since."""
+        if self._transport.is_closing():
+            return
+        theirs = self._transport.get_extra_info("socket")
+        stream = socket.socket(theirs.family, theirs.type, theirs.proto, theirs.fileno())
+        try:
+            info = TcpInfo.of(stream)
+        finally:
+            stream.detach()
+        if info is not None:
+            self._account.kernel(info.rtt_microseconds, info.retransmits - self._retransmits)
+            self._retransmits = info.retransmits
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """Say where to put what arrives."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Verify what arrived."""
+        data = self._buffer[:nbytes]
         if not self.first_byte_at:
             self.first_byte_at = time.perf_counter_ns()
-        self._account.received(len(data))
+        self._account.received(nbytes)
         self._count_sent()
         if self._on_reply is not None:
             self._on_reply(data)
         verdicts = self.verifier.feed(data)
         if verdicts:
             self.answered_at = time.perf_counter_ns()
-            self._verdicts += verdicts
+            self._take(verdicts)
         self._news.set()
+
+    def _take(self, verdicts: list[Verdict]) -> None:
+        self._verdicts += verdicts
 
     def eof_received(self) -> bool:
         """Take the end of the peer's side: no reply will come any more."""
@@ -139,10 +171,11 @@ class Connection(asyncio.Protocol):
     def _end(self, outcome: Outcome) -> None:
         if self.lost_by is None:
             self.lost_by = outcome
-            self._verdicts += self.verifier.end(outcome)
+            self._take(self.verifier.end(outcome))
             self._news.set()
 
     def _count_sent(self) -> None:
         handed_over = self._written - self._transport.get_write_buffer_size()
-        self._account.sent(handed_over - self._handed_over)
-        self._handed_over = handed_over
+        if handed_over > self._handed_over:  # encrypted, what waits can be more than was written
+            self._account.sent(handed_over - self._handed_over)
+            self._handed_over = handed_over

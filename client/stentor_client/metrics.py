@@ -1,19 +1,10 @@
 """Every metric of the client, declared once."""
 
-from enum import StrEnum
-
 from stentor_chassis.histogram import AGE_BOUNDS, NANOSECONDS
 from stentor_chassis.metrics import Counter, Gauge, Histogram, Schema
-from stentor_client.outcomes import Outcome
+from stentor_client.outcomes import Outcome, Phase
 
-
-class Phase(StrEnum):
-    """A part of an exchange that is timed on its own."""
-
-    RESOLVE = "resolve"
-    CONNECT = "connect"
-    FIRST_BYTE = "first_byte"
-
+TIMED = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS, Phase.FIRST_BYTE)
 
 EXCHANGES = Counter(
     name="exchanges_total", help="Exchanges that ended, by outcome.", label="outcome", values=tuple(Outcome)
@@ -28,9 +19,9 @@ SERVICE_TIME = Histogram(
 )
 PHASE_DURATION = Histogram(
     name="phase_duration_seconds",
-    help="Parts of an exchange: resolve, connect, and first_byte from the send to the first byte of the reply.",
+    help="Parts of an exchange: resolve, connect, tls, and first_byte from the send to the first byte of the reply.",
     label="phase",
-    values=tuple(Phase),
+    values=TIMED,
 )
 OPENED = Counter(name="connections_opened_total", help="Connections made.")
 ACTIVE = Gauge(name="connections_active", help="Connections open now.")
@@ -38,7 +29,7 @@ LOST = Counter(
     name="connections_lost_total",
     help="Connections that ended before this side wanted it, by the outcome that ended them.",
     label="outcome",
-    values=(Outcome.TIMEOUT, Outcome.RESET, Outcome.EOF, Outcome.SHORT, Outcome.EXTRA, Outcome.MISMATCH),
+    values=(Outcome.TLS, Outcome.TIMEOUT, Outcome.RESET, Outcome.EOF, Outcome.SHORT, Outcome.EXTRA, Outcome.MISMATCH),
 )
 AGE = Histogram(
     name="connection_age_seconds",
@@ -51,6 +42,13 @@ LATE = Counter(
     name="late_sends_total",
     help="Scheduled sends that began over 1 ms late, and those left out because the one before was not over.",
 )
+RTT = Gauge(
+    name="tcp_rtt_seconds",
+    help="Round trip time that the kernel reckons with, of the connection looked at last; 0 before the first.",
+    across="max",
+    scale=1 / 1_000_000,
+)
+RETRANSMITS = Counter(name="tcp_retransmits_total", help="Segments that the kernel of this side sent again.")
 UP = Gauge(name="target_up", help="1 if the last exchange was ok, else 0.")
 LAST_SUCCESS = Gauge(
     name="last_success_timestamp_seconds",
@@ -73,6 +71,8 @@ SCHEMA = Schema(
         SENT,
         RECEIVED,
         LATE,
+        RTT,
+        RETRANSMITS,
         UP,
         LAST_SUCCESS,
     ],

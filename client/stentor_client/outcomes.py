@@ -11,6 +11,17 @@ CONNECTION_LOST = 4
 WRONG_REPLY = 5
 
 
+class Phase(StrEnum):
+    """A part of an exchange, in the order in which they come."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    TLS = "tls"
+    FIRST_BYTE = "first_byte"  # from the send to the first byte of the reply
+    REPLY = "reply"  # from there to its last
+    CLOSE = "close"
+
+
 class Outcome(StrEnum):
     """The end of one exchange."""
 
@@ -46,23 +57,24 @@ _EXIT_CODES = {
 class ExchangeError(Exception):
     """An exchange that did not come to a reply."""
 
-    def __init__(self, outcome: Outcome, detail: str) -> None:
+    def __init__(self, outcome: Outcome, phase: Phase, detail: str) -> None:
         """`detail` is for people: which address, which error."""
         super().__init__(f"{outcome}: {detail}")
         self.outcome = outcome
+        self.phase = phase
         self.detail = detail
 
 
-def of_connect_error(error: OSError) -> Outcome:
-    """Return what a failure to connect means."""
-    if isinstance(error, socket.gaierror):
+def of_connect_error(error: OSError | UnicodeError, phase: Phase) -> Outcome:
+    """Return what a failure on the way to a connection means."""
+    if isinstance(error, socket.gaierror | UnicodeError):
         return Outcome.DNS
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:
+        return Outcome.CONNECT_TIMEOUT
+    if phase is Phase.TLS:  # also where the peer hung up in the middle of the handshake
         return Outcome.TLS
     if isinstance(error, ConnectionRefusedError):
         return Outcome.REFUSED
-    if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:
-        return Outcome.CONNECT_TIMEOUT
     if isinstance(error, ConnectionError):  # accepted and reset before connect() returned
         return Outcome.RESET
     return Outcome.UNREACHABLE  # no route, no permission to send, no such Unix socket
@@ -72,6 +84,8 @@ def of_lost_connection(error: Exception | None) -> Outcome:
     """Return what the loss of an open connection means; `None` is the peer's orderly end."""
     if error is None:
         return Outcome.EOF
+    if isinstance(error, ssl.SSLError):  # with TLS 1.3 a certificate is refused after the handshake
+        return Outcome.TLS
     if isinstance(error, TimeoutError):  # the kernel gave up: keep-alives or retransmissions went unanswered
         return Outcome.TIMEOUT
     return Outcome.RESET

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,12 @@ from stentor_chassis.histogram import NANOSECONDS
 from stentor_chassis.logs import Logger, excerpt
 from stentor_client.account import Account
 from stentor_client.connection import Connection
+from stentor_client.dialer import Dialer, DialOptions
 from stentor_client.message import MessageSource
-from stentor_client.metrics import EXCHANGES, LOST, OPENED, SCHEMA, Phase
-from stentor_client.outcomes import ExchangeError, Outcome
+from stentor_client.metrics import EXCHANGES, LOST, OPENED, SCHEMA
+from stentor_client.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.schedule import Schedule
-from stentor_client.target import Target, connect
-from stentor_client.verifier import EXPECTATIONS, Verdict, Verifier
+from stentor_client.verifier import EXPECTATIONS, Verdict, Window
 
 BACKOFF_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
@@ -29,14 +30,18 @@ QUIET_INTERVAL_SECONDS = 0.5  # exchanges that follow each other faster are logg
 class ProbeOptions:
     """What the command line says to the probe; plain data, for it travels as JSON."""
 
-    target: str
+    dial: DialOptions
     interval_seconds: float
     connection: str  # persistent or fresh
     sizes: list[int]
     count: int  # 0: until told to stop
     timeout_seconds: float
-    connect_timeout_seconds: float
     expect: str
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> "ProbeOptions":
+        """Make them of what `asdict` made of them."""
+        return cls(**{**fields, "dial": DialOptions(**fields["dial"])})
 
 
 class Probe:
@@ -47,12 +52,13 @@ class Probe:
     ) -> None:
         """Count in `row`; end soon after `stop` is set; begin with the sequence number `first`."""
         self._options = options
-        self._target = Target.parse(options.target)
+        self._dialer = Dialer(options.dial)
         self._account = Account(row)
         self._log = log
         self._stop = stop
-        self._messages = MessageSource(max(options.sizes))
+        self._messages = MessageSource(max(options.sizes), EXPECTATIONS[options.expect])
         self._connection: Connection | None = None
+        self._local = ""  # this end of it
         self._connections = 0
         self._first = first
         self._failures = 0  # connects in a row that failed
@@ -126,11 +132,12 @@ class Probe:
         try:
             connection = await self._connected()
             facts["connection"] = self._connections
-            message = self._messages.build(self._connections, sequence, size)
+            message, reply = self._messages.build(self._connections, sequence, size)
             sent_at = time.perf_counter_ns()
-            verdict = await self._ask(connection, message)
+            verdict = await self._ask(connection, message, reply)
+            phase = verdict.phase
         except ExchangeError as error:
-            verdict, detail = Verdict(error.outcome), error.detail
+            verdict, detail, phase = Verdict(error.outcome), error.detail, error.phase
         self._account.exchange(verdict.outcome)
         if verdict.outcome is Outcome.OK:
             response, service = connection.answered_at - due, connection.answered_at - sent_at
@@ -139,7 +146,7 @@ class Probe:
             log = self._log.info if options.interval_seconds >= QUIET_INTERVAL_SECONDS else self._log.debug
             log("exchange.completed", **facts, **_seconds(response_time=response, service_time=service))
         else:
-            self._log.warning("exchange.failed", **facts, **_explain(verdict), detail=detail)
+            self._log.warning("exchange.failed", **facts, phase=phase, **_explain(verdict), detail=detail)
 
     async def _connected(self) -> Connection:
         """Return the connection to use, after making one where there is none."""
@@ -149,31 +156,24 @@ class Probe:
                 return connection
             await self._let_go(connection, connection.lost_by)
         try:
-            connection, phases = await connect(
-                self._target, self._options.connect_timeout_seconds, self._new_connection
-            )
+            connection, way = await self._dialer.dial(lambda: Connection(self._account))
         except ExchangeError:
             self._failures += 1
             raise
         self._failures = 0
-        self._connection = connection
+        self._connection, self._local = connection, way.local
         self._connections += 1
-        self._account.phase(Phase.RESOLVE, phases.resolve)
-        self._account.phase(Phase.CONNECT, phases.connect)
+        self._account.way(way.durations)
         log = self._log.debug if self._options.connection == "fresh" else self._log.info
-        log("connection.opened", connection=self._connections, local=connection.local)
+        log("connection.opened", connection=self._connections, local=self._local)
         return connection
 
-    def _new_connection(self) -> Connection:
-        return Connection(Verifier(EXPECTATIONS[self._options.expect]), self._account)
-
-    async def _ask(self, connection: Connection, message: bytes) -> Verdict:
+    async def _ask(self, connection: Connection, message: bytes, reply: Sequence[Window]) -> Verdict:
         """Send one message and return the verdict on its reply; a connection that failed is given up."""
         fresh = self._options.connection == "fresh"
-        verdict = Verdict(Outcome.TIMEOUT)
         try:
             async with asyncio.timeout(self._options.timeout_seconds):
-                await connection.send(message)
+                await connection.send(message, reply)
                 verdict = await connection.verdict()
                 if fresh and verdict.outcome is Outcome.OK:
                     verdict = await self._finish(connection)
@@ -184,6 +184,8 @@ class Probe:
         elif fresh:
             await connection.close()
             self._connection = None
+        else:
+            connection.look_at_kernel()
         return verdict
 
     async def _finish(self, connection: Connection) -> Verdict:
@@ -198,7 +200,7 @@ class Probe:
         await connection.abandon(outcome)
         self._connection = None
         self._account.lost(outcome)
-        self._log.warning("connection.lost", connection=self._connections, local=connection.local, outcome=outcome)
+        self._log.warning("connection.lost", connection=self._connections, local=self._local, outcome=outcome)
 
     def _summarize(self) -> None:
         row = self._account.row
@@ -215,7 +217,10 @@ class Probe:
 
 
 def _plain(options: ProbeOptions) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in options.__slots__}
+    """Return the options as the log has them."""
+    fields = {name: getattr(options, name) for name in options.__slots__}
+    dial = fields.pop("dial")
+    return {"target": dial.target, **fields, "tls": dial.tls}
 
 
 def _seconds(**nanoseconds: int) -> dict[str, float]:

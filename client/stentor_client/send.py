@@ -14,9 +14,9 @@ from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
 from stentor_chassis.logs import excerpt
 from stentor_client.account import Account
 from stentor_client.connection import Connection
+from stentor_client.dialer import Dialer, DialOptions
 from stentor_client.outcomes import ExchangeError, Outcome
-from stentor_client.target import Target, connect
-from stentor_client.verifier import EXPECTATIONS, Verdict, Verifier
+from stentor_client.verifier import EXPECTATIONS, Verdict
 
 _STDOUT = 1
 READ_BYTES = 256 * 1024
@@ -29,12 +29,12 @@ T = TypeVar("T")
 class Sender:
     """Sends over one connection; a reply that is not what it must be ends it with `Failure`."""
 
-    def __init__(self, target: Target, expect: str, timeout: float, connect_timeout: float) -> None:
+    def __init__(self, dial: DialOptions, expect: str, timeout: float) -> None:
         """`timeout`, in seconds, is how long the server may leave a reply without progress."""
-        self._target = target
+        self._dialer = Dialer(dial)
+        self._target = self._dialer.target
         self._expect = EXPECTATIONS[expect]
         self._timeout = timeout
-        self._connect_timeout = connect_timeout
         self._account = Account()
         self._output_error: OSError | None = None
 
@@ -57,17 +57,17 @@ class Sender:
                 reply.clear()
             runner.run(connection.close())
 
-    async def _connect(self, on_reply: Callable[[bytes], Any]) -> Connection:
-        def new() -> Connection:
-            return Connection(Verifier(self._expect), self._account, on_reply)
-
-        connection, _ = await connect(self._target, self._connect_timeout, new)
+    async def _connect(self, on_reply: Callable[[memoryview], object]) -> Connection:
+        connection, _ = await self._dialer.dial(lambda: Connection(self._account, on_reply))
         return connection
+
+    async def _send(self, connection: Connection, data: bytes, *, more: bool = False) -> None:
+        await connection.send(data, [(self._expect(data), 0, len(data))], more=more)
 
     async def _ask(self, connection: Connection, message: bytes) -> None:
         try:
             async with asyncio.timeout(self._timeout):
-                await connection.send(message)
+                await self._send(connection, message)
                 verdict = await connection.verdict()
         except TimeoutError:
             await connection.abandon(Outcome.TIMEOUT)
@@ -92,8 +92,8 @@ class Sender:
 
     async def _send_all(self, connection: Connection, source: AsyncIterator[bytes]) -> None:
         async for chunk in source:
-            await connection.send(chunk, more=True)
-        await connection.send(b"")
+            await self._send(connection, chunk, more=True)
+        await self._send(connection, b"")
         connection.end_sending()
 
     async def _read_all(self, connection: Connection) -> None:
@@ -120,7 +120,7 @@ class Sender:
             before = moved
         await connection.abandon(Outcome.TIMEOUT)
 
-    def _write_out(self, reply: bytes) -> None:
+    def _write_out(self, reply: memoryview) -> None:
         try:
             write_all(_STDOUT, reply)
         except OSError as error:  # raised where it can be answered: here the event loop would take it

@@ -1,14 +1,15 @@
 """Holds replies against what was sent; does no I/O."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stentor_client.outcomes import Outcome
+from stentor_client.outcomes import Outcome, Phase
 
 EXCERPT_BYTES = 16
 
 Expect = Callable[[bytes], bytes]
+Window = tuple[bytes, int, int]  # these bytes, from here, up to there: what need not be copied to be compared
 
 # The client's own idea of the reply: verifying with the server's code could not catch the server being wrong.
 EXPECTATIONS: dict[str, Expect] = {"upper": bytes.upper, "echo": bytes}
@@ -27,14 +28,24 @@ class Verdict:
     expected: bytes = b""
     actual: bytes = b""
 
+    @property
+    def phase(self) -> Phase:
+        """When it fell, in the exchange."""
+        if self.offset is None:
+            return Phase.CLOSE
+        came = self.offset > 0 or self.outcome in {Outcome.EXTRA, Outcome.MISMATCH}
+        return Phase.REPLY if came else Phase.FIRST_BYTE
+
+
+GOOD = Verdict(Outcome.OK)
+
 
 class Verifier:
-    """Fed with what was sent and with what arrived, in any segmentation, it yields one verdict per message."""
+    """Told what must come and fed with what arrived, in any segmentation, it yields one verdict per message."""
 
-    def __init__(self, expect: Expect) -> None:
-        """`expect` maps what was sent to what must come back, byte for byte."""
-        self._expect = expect
-        self._due: deque[tuple[bytes, bool]] = deque()  # expected parts, and whether a part ends its message
+    def __init__(self) -> None:
+        """Expect nothing yet."""
+        self._due: deque[tuple[bytes, int, int, bool]] = deque()  # parts of replies, and whether one ends its message
         self._part_at = 0  # how far the first part is answered
         self._offset = 0  # how far the first message is answered
         self._ended_at = 0  # the length of the reply that was completed last
@@ -51,33 +62,38 @@ class Verifier:
         """What is wrong already with a reply that has not ended, or with bytes that belong to none."""
         return self._wrong or self._surplus
 
-    def sent(self, data: bytes, *, more: bool = False) -> None:
-        """Expect the reply to `data`: a whole message, or with `more` a part of one that goes on."""
-        self._due.append((self._expect(data), not more))
+    def expect(self, parts: Sequence[Window], *, more: bool = False) -> None:
+        """Expect a reply in these parts, which with `more` goes on in those of the next call."""
+        last = len(parts) - 1
+        for number, (reply, start, stop) in enumerate(parts):
+            self._due.append((reply, start, stop, number == last and not more))
         if self._surplus is not None and self._offset == 0:
             # What came before anybody asked spoils the exchange that follows.
             self._wrong, self._surplus = self._wrong or self._surplus, None
 
-    def feed(self, data: bytes) -> list[Verdict]:
+    def feed(self, data: bytes | memoryview) -> list[Verdict]:
         """Take bytes that arrived; return the verdicts of the messages whose replies they complete."""
         verdicts: list[Verdict] = []
-        at = 0
-        while at < len(data):
+        due = self._due
+        at, nbytes = 0, len(data)
+        while at < nbytes:
             self._complete_empty(verdicts)
-            if not self._due:
-                self._note_surplus(data[at:], verdicts)
+            if not due:
+                self._note_surplus(bytes(data[at : at + EXCERPT_BYTES]), verdicts)
                 break
-            part, _ = self._due[0]
-            size = min(len(part) - self._part_at, len(data) - at)
+            reply, start, stop, _ = due[0]
+            start += self._part_at
+            size = min(stop - start, nbytes - at)
             # A whole chunk within one part, the usual case, is compared without a copy.
-            piece = data if size == len(data) else data[at : at + size]
-            if self._wrong is None and not part.startswith(piece, self._part_at):
-                self._note_mismatch(part[self._part_at : self._part_at + size], piece)
+            piece = data if size == nbytes else data[at : at + size]
+            if self._wrong is None and not reply.startswith(piece, start):
+                self._note_mismatch(reply[start : start + size], bytes(piece))
             at += size
-            self._part_at += size
             self._offset += size
-            if self._part_at == len(part):
+            if start + size == stop:
                 self._end_part(verdicts)
+            else:
+                self._part_at += size
         self._complete_empty(verdicts)
         return verdicts
 
@@ -86,26 +102,27 @@ class Verifier:
         verdicts: list[Verdict] = []
         self._complete_empty(verdicts)
         while self._due:
-            part, _ = self._due[0]
+            reply, start, stop, _ = self._due[0]
+            start += self._part_at
             short = outcome is Outcome.EOF and self._offset > 0
-            missing = part[self._part_at : self._part_at + EXCERPT_BYTES]
+            missing = reply[start : min(stop, start + EXCERPT_BYTES)]
             verdict = Verdict(Outcome.SHORT if short else outcome, self._offset, missing)
             verdicts.append(self._wrong or verdict)
-            while self._due and not self._due.popleft()[1]:
+            while self._due and not self._due.popleft()[3]:
                 pass  # the other parts of this message
             self._wrong, self._offset, self._part_at = None, 0, 0
         return verdicts
 
     def _complete_empty(self, verdicts: list[Verdict]) -> None:
         """End parts without bytes, whose replies are complete as soon as it is their turn."""
-        while self._due and not self._due[0][0]:
+        while self._due and self._due[0][1] == self._due[0][2]:
             self._end_part(verdicts)
 
     def _end_part(self, verdicts: list[Verdict]) -> None:
-        _, last = self._due.popleft()
+        last = self._due.popleft()[3]
         self._part_at = 0
         if last:
-            verdicts.append(self._wrong or Verdict(Outcome.OK))
+            verdicts.append(self._wrong or GOOD)
             self._wrong, self._offset, self._ended_at = None, 0, self._offset
 
     def _note_mismatch(self, expected: bytes, actual: bytes) -> None:
@@ -115,7 +132,7 @@ class Verifier:
 
     def _note_surplus(self, surplus: bytes, verdicts: list[Verdict]) -> None:
         at = self._ended_at if verdicts else self._offset
-        extra = Verdict(Outcome.EXTRA, at, b"", surplus[:EXCERPT_BYTES])
+        extra = Verdict(Outcome.EXTRA, at, b"", surplus)
         if verdicts:
             # It came in one piece with a reply, so it is this reply that has too much.
             if verdicts[-1].outcome is Outcome.OK:

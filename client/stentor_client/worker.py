@@ -9,7 +9,7 @@ async def serve(worker: Worker) -> None:
     """Probe until told to stop, or until all that was asked for is done."""
     slots = SCHEMA.slots(EXCHANGES)
     before = sum(sum(worker.board.column(slot)) for slot in range(slots.start, slots.stop))  # by a worker that is gone
-    probe = Probe(ProbeOptions(**worker.options), worker.row, worker.log, worker.stop, before)
+    probe = Probe(ProbeOptions.read(worker.options), worker.row, worker.log, worker.stop, before)
     worker.ready()
     await probe.run()
     worker.done()

@@ -1,0 +1,1 @@
+"""The commands of the client: what each takes, and what it hands on."""

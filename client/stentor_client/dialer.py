@@ -1,0 +1,208 @@
+"""The way to a connection: resolve, connect, announce, agree on TLS."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from stentor_chassis.address import printable
+from stentor_chassis.failure import USAGE, Failure
+from stentor_client.outcomes import ExchangeError, Outcome, Phase, of_connect_error
+from stentor_client.proxy_header import proxy_header
+from stentor_client.target import Target
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialOptions:
+    """What the command line says of the way; plain data, for it travels as JSON."""
+
+    target: str
+    connect_timeout_seconds: float
+    tls: bool = False
+    tls_ca: str | None = None  # else those that the system trusts
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_server_name: str | None = None  # else the target's host
+    proxy_protocol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address that a name resolved to."""
+
+    family: int
+    address: Any  # as connect(2) takes it
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        return f"unix:{self.address}" if self.family == socket.AF_UNIX else printable(self.address)
+
+
+@dataclass(slots=True)
+class Way:
+    """How a connection came to be: how long each phase took, in nanoseconds, and between whom it is."""
+
+    target: Target
+    durations: dict[Phase, int] = field(default_factory=dict)
+    endpoint: Endpoint | None = None  # the one tried last
+    local: str = ""
+
+    @contextlib.contextmanager
+    def timed(self, phase: Phase) -> Iterator[None]:
+        """Time a phase; what goes wrong in it is told with it."""
+        begun = time.perf_counter_ns()
+        try:
+            yield
+        except (OSError, UnicodeError) as error:
+            detail = f"{self.endpoint or self.target}: {_plain(error)}"
+            raise ExchangeError(of_connect_error(error, phase), phase, detail) from error
+        finally:
+            self.durations[phase] = self.durations.get(phase, 0) + time.perf_counter_ns() - begun
+
+
+class Dialer:
+    """Makes connections to one target."""
+
+    def __init__(self, options: DialOptions) -> None:
+        """Read the certificates.
+
+        Raises:
+            Failure: in one line, which file cannot be used, and why.
+
+        """
+        self.target = Target.parse(options.target)
+        self._timeout = options.connect_timeout_seconds
+        self._proxy_protocol = options.proxy_protocol
+        self._tls = _tls_context(options) if options.tls else None
+        self._server_name = options.tls_server_name or self.target.host or "localhost"
+
+    async def dial(self, new: Callable[[], P], endpoint: Endpoint | None = None) -> tuple[P, Way]:
+        """Connect to `endpoint`, or else to the first of the target's endpoints that takes the connection.
+
+        Raises:
+            ExchangeError: with `dns`, `refused`, `unreachable`, `connect_timeout`, `tls` or `reset`; the time-out is
+                for all of it together.
+
+        """
+        way = Way(self.target)
+        phase = Phase.RESOLVE
+        try:
+            async with asyncio.timeout(self._timeout):
+                endpoints = [endpoint] if endpoint else await self.resolve(way)
+                phase = Phase.CONNECT
+                connection = await self._connect_first(endpoints, way)
+                phase = Phase.TLS
+                return await self._hand_over(connection, new, way), way
+        except TimeoutError as error:
+            message = f"{self.target}: no connection within {self._timeout:g} s"
+            raise ExchangeError(Outcome.CONNECT_TIMEOUT, phase, message) from error
+
+    async def resolve(self, way: Way) -> list[Endpoint]:
+        """Return the target's addresses, in the order in which the system would try them."""
+        target = self.target
+        if target.path:
+            return [Endpoint(socket.AF_UNIX, target.path)]
+        with way.timed(Phase.RESOLVE):
+            found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            if not found:
+                raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
+        return [Endpoint(family, address) for family, _, _, _, address in found]
+
+    async def _connect_first(self, endpoints: list[Endpoint], way: Way) -> socket.socket:
+        failure: ExchangeError | None = None
+        for endpoint in endpoints:
+            way.endpoint = endpoint
+            connection = socket.socket(endpoint.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            try:
+                with way.timed(Phase.CONNECT):
+                    await self._connect(connection, endpoint)
+            except ExchangeError as error:
+                connection.close()
+                failure = error
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+        assert failure is not None  # noqa: S101 - nothing was tried only where there was nothing to try
+        raise failure
+
+    async def _connect(self, connection: socket.socket, endpoint: Endpoint) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(connection, endpoint.address)
+        _refuse_self(connection)
+        if self._proxy_protocol:
+            await loop.sock_sendall(connection, proxy_header(self._proxy_protocol, connection))
+
+    async def _hand_over(self, connection: socket.socket, new: Callable[[], P], way: Way) -> P:
+        """Give the connected socket to a protocol, after TLS where that is wanted."""
+        loop = asyncio.get_running_loop()
+        name = connection.getsockname()
+        way.local = printable(name if isinstance(name, tuple) else ())
+        unix = connection.family == socket.AF_UNIX
+        create: Callable[..., Any] = loop.create_unix_connection if unix else loop.create_connection
+        if self._tls is None:
+            _, made = await create(new, sock=connection)
+            return cast("P", made)
+        with way.timed(Phase.TLS):
+            _, made = await create(new, sock=connection, ssl=self._tls, server_hostname=self._server_name)
+            return cast("P", made)
+
+
+def _refuse_self(connection: socket.socket) -> None:
+    """Raise where nobody listens, and the kernel drew the target's port for this end: TCP connects it to itself."""
+    if connection.family != socket.AF_UNIX and connection.getsockname() == connection.getpeername():
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
+
+def _tls_context(options: DialOptions) -> ssl.SSLContext:
+    """Read what TLS needs.
+
+    Raises:
+        Failure: in one line, which file cannot be used, and why.
+
+    """
+    try:
+        made = ssl.create_default_context(cafile=options.tls_ca)
+    except ssl.SSLError as error:
+        raise Failure(USAGE, f"no certificates in {options.tls_ca}: {_plain(error)}") from error
+    except OSError as error:
+        raise Failure(USAGE, f"cannot read {options.tls_ca}: {error.strerror}") from error
+    if options.tls_cert:
+        key = options.tls_key or options.tls_cert
+        try:
+            for path in (options.tls_cert, key):
+                with open(path, "rb"):  # load_cert_chain() does not say which of the two it cannot read
+                    pass
+            # Without a password OpenSSL would ask for one on the terminal.
+            made.load_cert_chain(options.tls_cert, key, password="")
+        except ssl.SSLError as error:
+            message = f"cannot use the certificate {options.tls_cert} with the key {key}: {_plain(error)}"
+            raise Failure(USAGE, message) from error
+        except OSError as error:
+            raise Failure(USAGE, f"cannot read {error.filename}: {error.strerror}") from error
+    return made
+
+
+def _plain(error: Exception) -> str:
+    """Say in plain words what went wrong."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"the server's certificate is not to be trusted: {error.verify_message}"
+        case ssl.SSLError():
+            return (error.reason or str(error)).lower().replace("_", " ")
+        case UnicodeError():
+            return "it is no host name"
+        case socket.gaierror():
+            return error.strerror or str(error)
+        case OSError(errno=int(number)):
+            return os.strerror(number)
+    return str(error)
