@@ -57,23 +57,22 @@ LAST_SUCCESS = Gauge(
     scale=1 / NANOSECONDS,
 )
 
-SCHEMA = Schema(
-    "stentor-client",
-    [
-        EXCHANGES,
-        RESPONSE_TIME,
-        SERVICE_TIME,
-        PHASE_DURATION,
-        OPENED,
-        ACTIVE,
-        LOST,
-        AGE,
-        SENT,
-        RECEIVED,
-        LATE,
-        RTT,
-        RETRANSMITS,
-        UP,
-        LAST_SUCCESS,
-    ],
+METRICS = (
+    EXCHANGES,
+    RESPONSE_TIME,
+    SERVICE_TIME,
+    PHASE_DURATION,
+    OPENED,
+    ACTIVE,
+    LOST,
+    AGE,
+    SENT,
+    RECEIVED,
+    LATE,
+    RTT,
+    RETRANSMITS,
+    UP,
+    LAST_SUCCESS,
 )
+
+SCHEMA = Schema("stentor-client", METRICS)

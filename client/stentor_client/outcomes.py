@@ -9,6 +9,7 @@ from enum import StrEnum
 CONNECT_FAILED = 3
 CONNECTION_LOST = 4
 WRONG_REPLY = 5
+THRESHOLD_MISSED = 6  # or counts that disagree
 
 
 class Phase(StrEnum):

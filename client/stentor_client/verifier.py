@@ -3,7 +3,9 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from stentor_chassis.logs import excerpt
 from stentor_client.outcomes import Outcome, Phase
 
 EXCERPT_BYTES = 16
@@ -38,6 +40,15 @@ class Verdict:
 
 
 GOOD = Verdict(Outcome.OK)
+
+
+def explained(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as the log has it."""
+    return {
+        "offset": verdict.offset,
+        "expected": excerpt(verdict.expected),
+        "actual": excerpt(verdict.actual),
+    }
 
 
 class Verifier:

@@ -1,0 +1,189 @@
+"""`load`: how fast, and how fast for whom."""
+
+import asyncio
+import json
+import re
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
+from stentor_chassis.options import log_options, option, wrong_value
+from stentor_chassis.quantities import Duration
+from stentor_client.options import (
+    Rate,
+    Sizes,
+    dial_options,
+    exchange_options,
+    taken_dial_options,
+)
+from stentor_client.outcomes import THRESHOLD_MISSED, worst_exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stentor_chassis.logs import LogOptions
+    from stentor_client.load.options import LoadOptions
+    from stentor_client.load.summary import Summary
+
+DEFAULT_RATE = (1000.0, 1000.0)
+_MOST_CONNECTIONS = 100_000
+
+
+class Ramp(click.ParamType[tuple[float, float]]):
+    """A rate, or two of them with `..` between: from the first to the last moment."""
+
+    name = "rate"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """Parse, or fail with what is wanted."""
+        if isinstance(value, tuple):
+            return value
+        first, dots, last = str(value).partition("..")
+        begin = Rate().convert(first, param, ctx)
+        return begin, Rate().convert(last, param, ctx) if dots else begin
+
+
+class Share(click.ParamType[float]):
+    """A part of a whole, such as `0.1%` or `0.001`."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse, or fail with what is wanted."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", str(value))
+        share = float(match[1]) / (100 if match[2] else 1) if match else 2.0
+        if share > 1:
+            self.fail(f"{value!r} is not a share such as 0.1% or 0.001", param, ctx)
+        return share
+
+
+@click.command()
+@dial_options
+@exchange_options
+@option("--connections", type=click.IntRange(1, _MOST_CONNECTIONS), default=50, help="How many at the same time.")
+@option(
+    "--connection",
+    type=click.Choice(["persistent", "fresh"]),
+    default="persistent",
+    help="Keep the connections, or open one for each exchange.",
+)
+@option(
+    "--rate",
+    type=Ramp(),
+    metavar="RATE[..RATE]",
+    help="Exchanges per second that are due, whether or not the server keeps up; 1000..20000 grows evenly. "
+    "1000 where neither this nor --closed is given.",
+    show_default=False,
+)
+@option("--poisson", is_flag=True, help="Let them come at random, as from many independent users, not evenly spaced.")
+@option("--closed", is_flag=True, help="Send on each connection as soon as the reply is there, instead of --rate.")
+@option("--duration", type=Duration(), default="10s", help="How long to measure.")
+@option("--warmup", type=Duration(zero=True), default="1s", help="How long to run before that, unmeasured.")
+@option("--size", type=Sizes(), default="64", help="Message size; several with commas between them are taken in turn.")
+@option("--pipeline", type=click.IntRange(1, 1024), default=1, help="Messages that one connection may have unanswered.")
+@option("--workers", type=click.IntRange(1, 64), default=1, help="Processes that share the load.")
+@option("--max-error-rate", type=Share(), help="Exit with 6 where more of the exchanges fail, such as 0.1%.")
+@option("--max-p50", type=Duration(), help="Exit with 6 where the median of the response time is longer.")
+@option("--max-p99", type=Duration(), help="Exit with 6 where 1 % of the exchanges take longer.")
+@option("--json", "json_file", metavar="FILE", help="Write all figures to this file; - is standard output.")
+@option("--report", metavar="FILE", help="Draw a report: .html, or the pictures alone as .svg or .png.")
+@log_options
+def load(**options: Any) -> int:
+    """Put the server under load, verify every reply, and tell how long they took.
+
+    Times are response times: from the moment the schedule called for the send, so that a server that stands still
+    cannot hide it by keeping the generator waiting. --closed measures how fast the server can go.
+
+    Example: stentor-client load --target server:8080 --rate 5000 --duration 30s --max-p99 20ms
+    """
+    from stentor_client.load.thresholds import Thresholds
+
+    thresholds = Thresholds(**{name: options.pop(name) for name in ("max_error_rate", "max_p50", "max_p99")})
+    json_file, report = options.pop("json_file"), options.pop("report")
+    log = _log_options(options)
+    load_options = _load_options(options)
+    draw = _drawer(report) if report else None
+    summary, interrupted_by = _carry_out(load_options, log)
+    judgements = thresholds.judge(summary)
+    if json_file:
+        _write_json(json_file, summary.as_json(judgements))
+    if json_file != "-":
+        from stentor_client.load.text import show
+
+        show(summary, judgements)
+    if draw:
+        draw(summary)
+    if interrupted_by:
+        return 128 + interrupted_by
+    if not all(judgement.met for judgement in judgements):
+        return THRESHOLD_MISSED
+    return OK if thresholds.max_error_rate is not None else worst_exit_code(summary.outcomes)
+
+
+def _log_options(options: dict[str, Any]) -> "LogOptions":
+    from stentor_chassis.logs import LogOptions
+
+    return LogOptions(level=options.pop("log_level"), format=options.pop("log_format"), fd=2)
+
+
+def _load_options(options: dict[str, Any]) -> "LoadOptions":
+    from stentor_client.load.arrivals import Rate as ArrivalRate
+    from stentor_client.load.options import LoadOptions
+
+    rate = options.pop("rate")
+    if options.pop("closed"):
+        if rate:
+            raise wrong_value("closed", "it sends as fast as replies come: leave out --rate")
+        if options["poisson"]:
+            raise wrong_value("poisson", "--closed has no schedule that could be random")
+    else:
+        rate = rate or DEFAULT_RATE
+    if options["workers"] > options["connections"]:
+        raise wrong_value("workers", f"more than the {options['connections']} connections of --connections")
+    fresh = options.pop("connection") == "fresh"
+    if fresh and options["pipeline"] > 1:
+        raise wrong_value("pipeline", "a fresh connection carries one message")
+    return LoadOptions(
+        dial=taken_dial_options(options),
+        timeout_seconds=options.pop("timeout"),
+        fresh=fresh,
+        rate=ArrivalRate(*rate) if rate else None,
+        sizes=options.pop("size"),
+        warmup_seconds=options.pop("warmup"),
+        duration_seconds=options.pop("duration"),
+        **options,
+    )
+
+
+def _carry_out(options: "LoadOptions", log: "LogOptions") -> "tuple[Summary, int]":
+    from stentor_client.load.progress import Progress
+    from stentor_client.load.run import Run
+    from stentor_client.load.summary import Summary
+
+    started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    with Progress(options) as progress:
+        run = Run(options, log, progress.watch)
+        asyncio.run(run.run())
+    return Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices), run.interrupted_by
+
+
+def _drawer(path: str) -> "Callable[[Summary], None]":
+    """Return what draws the report, after seeing that it will be able to."""
+    raise wrong_value("report", f"{path!r} cannot be drawn yet")
+
+
+def _write_json(path: str, figures: dict[str, Any]) -> None:
+    text = json.dumps(figures, indent=2) + "\n"
+    try:
+        if path == "-":
+            sys.stdout.write(text)
+        else:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+    except OSError as error:
+        raise Failure(INTERNAL_ERROR, f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,258 @@
+"""One worker's share of a load: its connections, and the exchanges that are due."""
+
+import asyncio
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Coroutine
+from typing import Any
+
+from stentor_chassis.histogram import NANOSECONDS
+from stentor_chassis.logs import Logger
+from stentor_client.dialer import Dialer
+from stentor_client.load.arrivals import Arrivals
+from stentor_client.load.flow import Flow
+from stentor_client.load.options import LoadOptions
+from stentor_client.load.tally import Tally
+from stentor_client.message import MessageSource
+from stentor_client.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.timer import Timer
+from stentor_client.verifier import EXPECTATIONS, Verdict, explained
+
+BACKOFF_SECONDS = 0.05
+BACKOFF_MOST_SECONDS = 1.0
+SWEEPS_PER_TIMEOUT = 20
+SWEEP_MOST_SECONDS = 0.05
+LOGGED_OF_EACH = 5  # failures by outcome; the others are counted
+BATCH_NANOSECONDS = 50_000  # what is due within this is sent in one go: a wake-up of its own would cost more
+CONNECTING_AT_ONCE = 64
+_FLOWS = 1 << 20  # of one worker
+
+
+class Generator:
+    """Sends what is due, over whichever connection is free.
+
+    Open loop: what is due while every connection is busy waits in a queue, and its response time runs. Closed loop: a
+    connection that is free is due at once.
+    """
+
+    def __init__(self, options: LoadOptions, worker: int, tally: Tally, log: Logger) -> None:
+        """Needs a running event loop."""
+        self._options = options
+        self._tally = tally
+        self._log = log
+        self._arrivals: Arrivals | None = None
+        self._dialer = Dialer(options.dial)
+        self._messages = MessageSource(max(options.sizes), EXPECTATIONS[options.expect])
+        self._sizes = options.sizes
+        self._first_number = worker * _FLOWS
+        self._numbers = 0
+        self._until = 0
+        self._flows: set[Flow] = set()
+        self._free: deque[Flow] = deque()  # once for each further message that it may carry
+        self._queue: deque[int] = deque()  # due, and no connection free
+        self._places = 0  # for connections that are made for one exchange only
+        self._outstanding = 0  # sent, and not answered
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
+        self._failures: Counter[Outcome] = Counter()
+        self._timer: Timer | None = None
+        self._ended = asyncio.Event()
+
+    async def connect(self, share: int) -> None:
+        """Make this worker's connections; one that cannot be made is tried again while the load runs."""
+        if self._options.fresh:
+            self._places = share
+            return
+        made = await asyncio.gather(*(self._connected() for _ in range(share)))
+        for _ in range(made.count(False)):
+            self._start(self._keep_connecting())
+
+    async def run(self, arrivals: Arrivals | None, until: int, stop: asyncio.Event) -> None:
+        """Send what is due up to the moment `until`, and wait for the replies; without arrivals the loop is closed."""
+        self._arrivals = arrivals
+        self._until = until
+        self._start(self._sweep())
+        if arrivals is None:
+            self._begin_closed()
+        else:
+            self._timer = Timer(self._send_due)
+            self._timer.set(arrivals.due)
+        told = asyncio.create_task(stop.wait())
+        ending = asyncio.create_task(self._ended.wait())
+        await asyncio.wait((told, ending), return_when=asyncio.FIRST_COMPLETED)
+        for task in (told, ending, *self._tasks):
+            task.cancel()
+        if self._timer is not None:
+            self._timer.close()
+        await asyncio.gather(*(flow.close() for flow in self._flows))
+
+    def _send_due(self) -> None:
+        arrivals, timer = self._arrivals, self._timer
+        assert arrivals is not None and timer is not None  # noqa: S101, PT018 - an open loop has both
+        now = time.perf_counter_ns()
+        while arrivals.due <= now:
+            if arrivals.due >= self._until:
+                return
+            self._tally.due(arrivals.due, now)
+            self._arrive(arrivals.due)
+            arrivals.advance()
+            now = time.perf_counter_ns()
+        timer.set(max(arrivals.due, now + BATCH_NANOSECONDS))
+
+    def _arrive(self, due: int) -> None:
+        while self._free:
+            flow = self._free.popleft()
+            if flow.lost_by is None:
+                self._send(flow, due)
+                return
+        if self._places:
+            self._places -= 1
+            self._start(self._exchange_fresh(due))
+        else:
+            self._queue.append(due)
+
+    def _begin_closed(self) -> None:
+        free, self._free = self._free, deque()
+        for flow in free:
+            self._next(flow)
+        for _ in range(self._places):
+            self._start(self._exchange_fresh(self._due_now()))
+        self._places = 0
+
+    def _due_now(self) -> int:
+        """Return what waits, or in a closed loop what is due by itself; 0 where nothing is."""
+        if self._queue:
+            return self._queue.popleft()
+        now = time.perf_counter_ns()
+        if self._arrivals is None and now < self._until:
+            self._tally.due(now, now)
+            return now
+        return 0
+
+    def _next(self, flow: Flow) -> None:
+        """Use a place for one message that has become free."""
+        due = self._due_now()
+        if due:
+            self._send(flow, due)
+        else:
+            self._free.append(flow)
+
+    def _send(self, flow: Flow, due: int) -> None:
+        flow.sequence = sequence = flow.sequence + 1
+        size = self._sizes[sequence % len(self._sizes)]
+        message, reply = self._messages.build(flow.number, sequence, size)
+        self._outstanding += 1
+        flow.pending.append((due, time.perf_counter_ns(), size))
+        flow.write(message, reply)
+
+    def answered(self, flow: Flow, verdicts: list[Verdict]) -> None:
+        """Take the verdicts on a flow's oldest exchanges; and its end, if `lost_by` says so."""
+        pending, tally = flow.pending, self._tally
+        self._outstanding -= len(verdicts)
+        extra = False
+        for verdict in verdicts:
+            due, sent, size = pending.popleft()
+            if verdict.outcome is Outcome.OK:
+                if not pending:
+                    tally.phase(Phase.FIRST_BYTE, flow.first_byte_at - sent)
+                tally.good(due, sent, flow.answered_at, size)
+            else:
+                extra = extra or verdict.outcome is Outcome.EXTRA
+                self._fail(due, verdict.outcome, verdict.phase, **explained(verdict), connection=flow.number)
+        if flow.lost_by is not None:
+            self._lost(flow, flow.lost_by)
+        elif extra:  # whose is what comes now, nobody can say
+            self._start(flow.abandon(Outcome.EXTRA))
+        elif not self._options.fresh:
+            for _ in verdicts:
+                self._next(flow)
+
+    def _lost(self, flow: Flow, outcome: Outcome) -> None:
+        if flow in self._flows:
+            self._flows.discard(flow)
+            self._tally.lost(outcome)
+            if not self._options.fresh:
+                self._start(self._keep_connecting())
+
+    def _fail(self, due: int, outcome: Outcome, phase: Phase, **facts: Any) -> None:
+        self._tally.failed(due, outcome)
+        self._failures[outcome] += 1
+        if self._failures[outcome] <= LOGGED_OF_EACH:
+            self._log.warning("exchange.failed", outcome=outcome, phase=phase, **facts)
+
+    async def _dial(self) -> Flow:
+        self._numbers += 1
+        number = self._first_number + self._numbers % _FLOWS
+        async with self._connecting:
+            flow, way = await self._dialer.dial(lambda: Flow(self._tally, self, number))
+        self._tally.way(way.durations)
+        self._flows.add(flow)
+        return flow
+
+    async def _connected(self) -> bool:
+        """Make a connection and put it to use; return whether it came to that."""
+        try:
+            flow = await self._dial()
+        except ExchangeError as error:
+            due = self._due_now() if self._until else 0
+            if due:
+                self._fail(due, error.outcome, error.phase, detail=error.detail)
+            return False
+        for _ in range(self._options.pipeline):
+            if self._until:
+                self._next(flow)
+            else:
+                self._free.append(flow)
+        return True
+
+    async def _keep_connecting(self) -> None:
+        failures = 0
+        while not await self._connected():
+            failures += 1
+            await _back_off(failures)
+
+    async def _exchange_fresh(self, due: int) -> None:
+        """Exchange over a connection of its own, and go on with what is due by then."""
+        failures = 0
+        while due:
+            try:
+                flow = await self._dial()
+            except ExchangeError as error:
+                self._fail(due, error.outcome, error.phase, detail=error.detail)
+                failures += 1
+                await _back_off(failures)
+            else:
+                failures = 0
+                self._send(flow, due)
+                while flow.pending:
+                    await flow.news()
+                if flow.lost_by is None:
+                    self._flows.discard(flow)
+                    await flow.close()
+            due = self._due_now()
+        self._places += 1
+
+    async def _sweep(self) -> None:
+        """Give up what takes too long, and see when all is over."""
+        timeout = int(self._options.timeout_seconds * NANOSECONDS)
+        while True:
+            await asyncio.sleep(min(self._options.timeout_seconds / SWEEPS_PER_TIMEOUT, SWEEP_MOST_SECONDS))
+            now = time.perf_counter_ns()
+            for flow in list(self._flows):
+                if flow.pending and now - flow.pending[0][1] > timeout:
+                    self._start(flow.abandon(Outcome.TIMEOUT))
+            while self._queue and now - self._queue[0] > timeout:
+                self._fail(self._queue.popleft(), Outcome.TIMEOUT, Phase.CONNECT, detail="no connection became free")
+            if now >= self._until and not self._outstanding and not self._queue:
+                self._ended.set()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _back_off(failures: int) -> None:
+    longest = min(BACKOFF_SECONDS * 2.0 ** min(failures - 1, 10), BACKOFF_MOST_SECONDS)
+    await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing

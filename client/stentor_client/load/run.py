@@ -1,0 +1,130 @@
+"""The control process of a load: starts the workers together, looks at their counts, and sums up."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
+from stentor_chassis.failure import INTERNAL_ERROR, Failure
+from stentor_chassis.histogram import NANOSECONDS
+from stentor_chassis.logs import LogOptions
+from stentor_chassis.process import WorkerProcess
+from stentor_chassis.worker import Assignment
+from stentor_client import NAME, __version__
+from stentor_client.account import Account
+from stentor_client.connection import Connection
+from stentor_client.dialer import Dialer
+from stentor_client.load.metrics import SCHEMA, START
+from stentor_client.load.options import LoadOptions
+from stentor_client.load.series import Series, Slice
+from stentor_client.outcomes import ExchangeError
+
+COMMAND = (sys.executable, "-m", "stentor_client.load.worker")
+MOST_SLICES = 120
+LEAST_SLICE_SECONDS = 0.25
+LEAD_SECONDS = 0.05  # from the word to start to the start: every worker has it by then
+GRACE_SECONDS = 5.0  # on top of the time-outs, for workers to end
+
+Watcher = Callable[[float, "list[int]", Slice | None], None]
+
+
+class Run:
+    """One load, from the first connection to the last reply."""
+
+    def __init__(self, options: LoadOptions, log: LogOptions, watch: Watcher) -> None:
+        """`watch` is told, several times a second, the seconds since the start, all counts, and what was new."""
+        self._options = options
+        self._log = log
+        self._watch = watch
+        self._board = Board(SCHEMA, FIRST_WORKER + options.workers)
+        self._processes: list[WorkerProcess] = []
+        self._start = 0
+        self.series = Series()
+        self.interrupted_by = 0  # the signal, if one ended it
+        self.measured_seconds = 0.0
+
+    @property
+    def totals(self) -> list[int]:
+        """All counts, of all workers together."""
+        rows = [self._board.row(FIRST_WORKER + worker).tolist() for worker in range(self._options.workers)]
+        return self._board.totals(rows)
+
+    async def run(self) -> None:
+        """Run it to the end, or until a signal.
+
+        Raises:
+            Failure: when the target cannot be reached at all, or a worker is lost.
+
+        """
+        await self._try()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupt, number)
+        try:
+            self._processes += [self._launch(worker) for worker in range(self._options.workers)]
+            if not all(await asyncio.gather(*(process.started for process in self._processes))):
+                raise Failure(INTERNAL_ERROR, "a worker of the load did not start: see the log above")
+            await self._watch_over()
+        finally:
+            for process in self._processes:
+                process.kill()
+            await asyncio.gather(*(process.exited for process in self._processes))
+
+    async def _try(self) -> None:
+        """Connect once: what is wrong with the target is said in one line, and not a thousand times."""
+        try:
+            connection, _ = await Dialer(self._options.dial).dial(lambda: Connection(Account()))
+        except ExchangeError as error:
+            raise Failure(error.outcome.exit_code, str(error)) from error
+        await connection.close()
+
+    def _launch(self, worker: int) -> WorkerProcess:
+        assignment = Assignment(
+            service=NAME,
+            version=__version__,
+            worker=worker,
+            row=FIRST_WORKER + worker,
+            rows=self._board.rows,
+            board_fd=self._board.fd,
+            listener_fds=[],
+            inherited_fds=[],
+            log=self._log,
+            options=asdict(self._options),
+        )
+        return WorkerProcess(COMMAND, assignment, on_ready=lambda _: None, on_exit=lambda _: None)
+
+    async def _watch_over(self) -> None:
+        options = self._options
+        self._start = time.perf_counter_ns() + int(LEAD_SECONDS * NANOSECONDS)
+        self._board.row(CONTROL)[SCHEMA.slot(START)] = self._start
+        exited = [asyncio.ensure_future(process.exited) for process in self._processes]
+        step = max(LEAST_SLICE_SECONDS, options.duration_seconds / MOST_SLICES)
+        patience = options.whole_seconds + options.timeout_seconds + options.dial.connect_timeout_seconds
+        looks = 0
+        while not all(future.done() for future in exited):
+            looks += 1
+            due = self._start / NANOSECONDS + options.warmup_seconds % step + looks * step
+            await asyncio.wait(exited, timeout=max(0, due - time.perf_counter()), return_when=asyncio.ALL_COMPLETED)
+            self._look()
+            lost = [each for each in self._processes if each.exited.done() and not each.done and not self.interrupted_by]
+            if lost or self._seconds() > patience + GRACE_SECONDS:
+                raise Failure(INTERNAL_ERROR, "a worker of the load was lost: what it counted is not the whole")
+
+    def _look(self) -> None:
+        seconds = self._seconds()
+        totals = self.totals
+        measured = min(seconds, self._options.whole_seconds) - self._options.warmup_seconds
+        self.measured_seconds = max(0.0, measured)
+        made = self.series.look(int(measured * NANOSECONDS), totals)
+        self._watch(seconds, totals, made)
+
+    def _seconds(self) -> float:
+        return (time.perf_counter_ns() - self._start) / NANOSECONDS
+
+    def _interrupt(self, number: int) -> None:
+        self.interrupted_by = number
+        for process in self._processes:
+            process.terminate()

@@ -1,0 +1,64 @@
+"""A load over time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stentor_chassis.histogram import NANOSECONDS
+from stentor_client.load.distribution import Distribution
+from stentor_client.load.metrics import DUE, MEASURED, RESPONSE_TIME, SCHEMA
+from stentor_client.metrics import EXCHANGES
+from stentor_client.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A piece of the measured time; rates are per second, durations in seconds, None where nothing was answered."""
+
+    begin_seconds: float  # from the end of the warm-up
+    end_seconds: float
+    due_rate: float  # what the schedule called for
+    throughput: float  # right replies
+    failures: int
+    p50_seconds: float | None
+    p99_seconds: float | None
+    max_seconds: float | None
+
+
+class Series:
+    """Takes a look at the counts now and then, and says what happened between two looks."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.slices: list[Slice] = []
+        self._at = 0
+        self._before: Sequence[int] = [0] * SCHEMA.row_slots
+
+    def look(self, now: int, totals: Sequence[int]) -> Slice | None:
+        """Take all counts at a moment, in nanoseconds from the end of the warm-up; before that there is no slice."""
+        before, since = self._before, self._at
+        self._before, self._at = totals, max(now, 0)
+        if now <= since:
+            return None
+        seconds = (now - since) / NANOSECONDS
+        times = SCHEMA.slots(RESPONSE_TIME)
+        found = Distribution.of([new - old for new, old in zip(totals[times], before[times], strict=True)])
+        good = SCHEMA.slot(MEASURED, Outcome.OK)
+        failures = SCHEMA.slots(MEASURED)
+        any_ = found.count > 0
+        made = Slice(
+            since / NANOSECONDS,
+            now / NANOSECONDS,
+            (totals[SCHEMA.slot(DUE)] - before[SCHEMA.slot(DUE)]) / seconds,
+            (totals[good] - before[good]) / seconds,
+            sum(totals[failures]) - sum(before[failures]) - (totals[good] - before[good]),
+            found.percentile(50) if any_ else None,
+            found.percentile(99) if any_ else None,
+            found.most if any_ else None,
+        )
+        self.slices.append(made)
+        return made
+
+
+def failures(totals: Sequence[int]) -> int:
+    """Return how many exchanges failed, those of the warm-up included."""
+    return sum(totals[SCHEMA.slots(EXCHANGES)]) - totals[SCHEMA.slot(EXCHANGES, Outcome.OK)]

@@ -1,0 +1,53 @@
+"""What a load must not exceed."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stentor_client.load.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One threshold, and whether it was met."""
+
+    name: str
+    limit: float
+    actual: float | None  # None where there was nothing to measure, which does not meet it
+    met: bool
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        percent = self.name == "max-error-rate"
+        limit, actual = (_value(value, percent=percent) for value in (self.limit, self.actual))
+        return f"--{self.name} {limit}: {'met' if self.met else 'not met'}, {actual}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Rates from 0 to 1, times in seconds; None does not count."""
+
+    max_error_rate: float | None = None
+    max_p50: float | None = None
+    max_p99: float | None = None
+
+    def judge(self, summary: "Summary") -> list[Judgement]:
+        """Hold a load against them; times are response times."""
+        times = summary.response_time
+        actual = {
+            "max-error-rate": (self.max_error_rate, summary.error_rate),
+            "max-p50": (self.max_p50, times.percentile(50)),
+            "max-p99": (self.max_p99, times.percentile(99)),
+        }
+        return [
+            Judgement(name, limit, None if math.isnan(value) else value, met=value <= limit)
+            for name, (limit, value) in actual.items()
+            if limit is not None
+        ]
+
+
+def _value(value: float | None, *, percent: bool) -> str:
+    if value is None:
+        return "nothing to measure"
+    return f"{value:.4%}" if percent else f"{value * 1000:.3f} ms"
