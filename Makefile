@@ -81,7 +81,7 @@ $(BIN)/pip:
 $(SERVICES): $(BIN)/pip requirements-build.txt $(wildcard */requirements.txt */pyproject.toml)
 	@echo "Installing into $(VENV)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes \
-		-r requirements-build.txt -r server/requirements.txt -r client/requirements.txt
+		-r requirements-build.txt -r server/requirements.txt -r client/requirements-report.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
 		-e chassis -e server -e client
 	@touch $@
