@@ -61,6 +61,7 @@ class Worker:
         self.options = assignment.options
         self.listeners = [socket.socket(fileno=fd) for fd in assignment.listener_fds]
         self.board = board
+        self.number = assignment.worker  # its place, from 0
         self.row_number = assignment.row
         self.row = board.row(assignment.row)
         self.inherited = assignment.inherited_fds  # what the service itself shares with its workers

@@ -37,9 +37,7 @@ class Ramp(click.ParamType[tuple[float, float]]):
 
     name = "rate"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
         """Parse, or fail with what is wanted."""
         if isinstance(value, tuple):
             return value
@@ -90,7 +88,7 @@ class Share(click.ParamType[float]):
 @option("--max-error-rate", type=Share(), help="Exit with 6 where more of the exchanges fail, such as 0.1%.")
 @option("--max-p50", type=Duration(), help="Exit with 6 where the median of the response time is longer.")
 @option("--max-p99", type=Duration(), help="Exit with 6 where 1 % of the exchanges take longer.")
-@option("--json", "json_file", metavar="FILE", help="Write all figures to this file; - is standard output.")
+@option("--json", metavar="FILE", help="Write all figures to this file; - is standard output.")
 @option("--report", metavar="FILE", help="Draw a report: .html, or the pictures alone as .svg or .png.")
 @log_options
 def load(**options: Any) -> int:
@@ -104,7 +102,7 @@ def load(**options: Any) -> int:
     from stentor_client.load.thresholds import Thresholds
 
     thresholds = Thresholds(**{name: options.pop(name) for name in ("max_error_rate", "max_p50", "max_p99")})
-    json_file, report = options.pop("json_file"), options.pop("report")
+    json_file, report = options.pop("json"), options.pop("report")
     log = _log_options(options)
     load_options = _load_options(options)
     draw = _drawer(report) if report else None

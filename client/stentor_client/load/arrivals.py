@@ -40,7 +40,14 @@ class Arrivals:
     """
 
     def __init__(
-        self, rate: Rate, duration_seconds: float, *, start: int, worker: int = 0, workers: int = 1, poisson: bool = False
+        self,
+        rate: Rate,
+        duration_seconds: float,
+        *,
+        start: int,
+        worker: int = 0,
+        workers: int = 1,
+        poisson: bool = False,
     ) -> None:
         """Begin at `start`, in nanoseconds of the clock that the caller reads."""
         self._rate = rate
@@ -48,12 +55,12 @@ class Arrivals:
         self._start = start
         self._workers = workers
         self._poisson = poisson
-        self._passed = random.expovariate(1.0) * workers if poisson else float(worker)  # noqa: S311 - no secret
+        self._passed = random.expovariate(1.0) * workers if poisson else float(worker)
         self.due = self._moment()
 
     def advance(self) -> None:
         """Go on to the next moment."""
-        step = random.expovariate(1.0) if self._poisson else 1.0  # noqa: S311 - no secret
+        step = random.expovariate(1.0) if self._poisson else 1.0
         self._passed += step * self._workers
         self.due = self._moment()
 

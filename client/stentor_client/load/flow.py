@@ -15,7 +15,7 @@ class Flow(Connection):
     """Hands its verdicts to the generator as they come: nothing waits, nothing is woken."""
 
     def __init__(self, account: Account, generator: "Generator", number: int) -> None:
-        """`number` tells its messages from those of other flows."""
+        """Answer to `generator`; `number` tells this flow's messages from those of others."""
         super().__init__(account)
         self.number = number
         self.sequence = 0

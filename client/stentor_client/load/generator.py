@@ -154,9 +154,8 @@ class Generator:
         for verdict in verdicts:
             due, sent, size = pending.popleft()
             if verdict.outcome is Outcome.OK:
-                if not pending:
-                    tally.phase(Phase.FIRST_BYTE, flow.first_byte_at - sent)
-                tally.good(due, sent, flow.answered_at, size)
+                first_byte = 0 if pending else flow.first_byte_at
+                tally.good(due, sent, first_byte, flow.answered_at, size)
             else:
                 extra = extra or verdict.outcome is Outcome.EXTRA
                 self._fail(due, verdict.outcome, verdict.phase, **explained(verdict), connection=flow.number)

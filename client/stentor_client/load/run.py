@@ -109,7 +109,9 @@ class Run:
             due = self._start / NANOSECONDS + options.warmup_seconds % step + looks * step
             await asyncio.wait(exited, timeout=max(0, due - time.perf_counter()), return_when=asyncio.ALL_COMPLETED)
             self._look()
-            lost = [each for each in self._processes if each.exited.done() and not each.done and not self.interrupted_by]
+            lost = [
+                each for each in self._processes if each.exited.done() and not each.done and not self.interrupted_by
+            ]
             if lost or self._seconds() > patience + GRACE_SECONDS:
                 raise Failure(INTERNAL_ERROR, "a worker of the load was lost: what it counted is not the whole")
 

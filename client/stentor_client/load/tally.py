@@ -1,6 +1,7 @@
 """What one worker of a load counts."""
 
 import sys
+from collections.abc import Mapping
 
 from stentor_chassis.histogram import Slots
 from stentor_client.account import Account
@@ -50,8 +51,8 @@ class Tally(Account):
             self.late()
             self.row[_LATE_MOST] = max(self.row[_LATE_MOST], late)
 
-    def good(self, due: int, sent: int, answered: int, nbytes: int) -> None:
-        """Count an exchange with the right reply."""
+    def good(self, due: int, sent: int, first_byte: int, answered: int, nbytes: int) -> None:
+        """Count an exchange with the right reply; `first_byte` is 0 where nobody knows which byte was whose."""
         row = self.row
         self.exchange(Outcome.OK)
         if due < self.measured_from:
@@ -61,10 +62,10 @@ class Tally(Account):
         response, service = answered - due, answered - sent
         self._fine_response.observe(response)
         self._fine_service.observe(service)
-        if response > row[_RESPONSE_MOST]:
-            row[_RESPONSE_MOST] = response
-        if service > row[_SERVICE_MOST]:
-            row[_SERVICE_MOST] = service
+        if first_byte:
+            self._fine_phases[Phase.FIRST_BYTE].observe(first_byte - sent)
+        row[_RESPONSE_MOST] = max(row[_RESPONSE_MOST], response)
+        row[_SERVICE_MOST] = max(row[_SERVICE_MOST], service)
 
     def failed(self, due: int, outcome: Outcome) -> None:
         """Count an exchange without one."""
@@ -72,6 +73,7 @@ class Tally(Account):
         if due >= self.measured_from:
             self.row[SCHEMA.slot(MEASURED, outcome)] += 1
 
-    def phase(self, phase: Phase, duration: int) -> None:
-        """Count a part of an exchange."""
-        self._fine_phases[phase].observe(duration)
+    def way(self, durations: Mapping[Phase, int]) -> None:
+        """Count the phases of the way to a connection."""
+        for phase, duration in durations.items():
+            self._fine_phases[phase].observe(duration)

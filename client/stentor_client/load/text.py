@@ -62,7 +62,9 @@ def described(options: LoadOptions) -> str:
 def _totals(summary: Summary) -> RenderableType:
     table = Table.grid(padding=(0, 3))
     table.add_row(
-        "throughput", f"{rate_text(summary.throughput)} exchanges/s", f"{bytes_text(summary.bytes_per_second)}/s each way"
+        "throughput",
+        f"{rate_text(summary.throughput)} exchanges/s",
+        f"{bytes_text(summary.bytes_per_second)}/s each way",
     )
     wrong = summary.exchanges - summary.good
     rate = f"{summary.error_rate:.4%} failed" if wrong else "every reply was right"

@@ -23,11 +23,13 @@ async def serve(worker: Worker) -> None:
     await generator.connect(options.share(worker.number))
     worker.ready()
     start_row, slot = worker.board.row(CONTROL), SCHEMA.slot(START)
-    while not (start := start_row[slot]) and not worker.stop.is_set():
-        await asyncio.sleep(LOOK_SECONDS)
+    while not (start := start_row[slot]) and not worker.stop.is_set():  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_SECONDS)  # a word in shared memory wakes nobody
     tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
     meter = asyncio.create_task(_measure_processor(worker.row, tally.measured_from))
-    await generator.run(_arrivals(options, worker.number, start), start + int(options.whole_seconds * NANOSECONDS), worker.stop)
+    await generator.run(
+        _arrivals(options, worker.number, start), start + int(options.whole_seconds * NANOSECONDS), worker.stop
+    )
     meter.cancel()
     worker.done()
 
