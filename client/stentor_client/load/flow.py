@@ -22,5 +22,10 @@ class Flow(Connection):
         self.pending: deque[tuple[int, int, int]] = deque()  # unanswered: when due, when sent (ns), how large
         self._generator = generator
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Close the account, and let the generator forget this flow."""
+        super().connection_lost(exc)
+        self._generator.gone(self)
+
     def _take(self, verdicts: list[Verdict]) -> None:
         self._generator.answered(self, verdicts)

@@ -56,8 +56,9 @@ class Generator:
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self._failures: Counter[Outcome] = Counter()
-        self._timer: Timer | None = None
+        self._timer = Timer(self._send_due)
         self._ended = asyncio.Event()
+        self._over = False
 
     async def connect(self, share: int) -> None:
         """Make this worker's connections; one that cannot be made is tried again while the load runs."""
@@ -68,28 +69,29 @@ class Generator:
         for _ in range(made.count(False)):
             self._start(self._keep_connecting())
 
-    async def run(self, arrivals: Arrivals | None, until: int, stop: asyncio.Event) -> None:
-        """Send what is due up to the moment `until`, and wait for the replies; without arrivals the loop is closed."""
+    async def run(self, arrivals: Arrivals | None, start: int, until: int, stop: asyncio.Event) -> None:
+        """Send what is due from `start` up to `until`, and wait for the replies; without arrivals the loop is closed.
+
+        Both are nanoseconds of `perf_counter_ns`.
+        """
         self._arrivals = arrivals
         self._until = until
         self._start(self._sweep())
-        if arrivals is None:
-            self._begin_closed()
-        else:
-            self._timer = Timer(self._send_due)
-            self._timer.set(arrivals.due)
+        self._timer.set(arrivals.due if arrivals else start)
         told = asyncio.create_task(stop.wait())
         ending = asyncio.create_task(self._ended.wait())
         await asyncio.wait((told, ending), return_when=asyncio.FIRST_COMPLETED)
+        self._over = True
         for task in (told, ending, *self._tasks):
             task.cancel()
-        if self._timer is not None:
-            self._timer.close()
+        self._timer.close()
         await asyncio.gather(*(flow.close() for flow in self._flows))
 
     def _send_due(self) -> None:
-        arrivals, timer = self._arrivals, self._timer
-        assert arrivals is not None and timer is not None  # noqa: S101, PT018 - an open loop has both
+        arrivals = self._arrivals
+        if arrivals is None:
+            self._begin_closed()
+            return
         now = time.perf_counter_ns()
         while arrivals.due <= now:
             if arrivals.due >= self._until:
@@ -98,7 +100,7 @@ class Generator:
             self._arrive(arrivals.due)
             arrivals.advance()
             now = time.perf_counter_ns()
-        timer.set(max(arrivals.due, now + BATCH_NANOSECONDS))
+        self._timer.set(max(arrivals.due, now + BATCH_NANOSECONDS))
 
     def _arrive(self, due: int) -> None:
         while self._free:
@@ -160,19 +162,21 @@ class Generator:
                 extra = extra or verdict.outcome is Outcome.EXTRA
                 self._fail(due, verdict.outcome, verdict.phase, **explained(verdict), connection=flow.number)
         if flow.lost_by is not None:
-            self._lost(flow, flow.lost_by)
+            self._lost(flow.lost_by)
         elif extra:  # whose is what comes now, nobody can say
             self._start(flow.abandon(Outcome.EXTRA))
         elif not self._options.fresh:
             for _ in verdicts:
                 self._next(flow)
 
-    def _lost(self, flow: Flow, outcome: Outcome) -> None:
-        if flow in self._flows:
-            self._flows.discard(flow)
-            self._tally.lost(outcome)
-            if not self._options.fresh:
-                self._start(self._keep_connecting())
+    def _lost(self, outcome: Outcome) -> None:
+        self._tally.lost(outcome)
+        if not self._options.fresh and not self._over:
+            self._start(self._keep_connecting())
+
+    def gone(self, flow: Flow) -> None:
+        """Forget a flow that has closed."""
+        self._flows.discard(flow)
 
     def _fail(self, due: int, outcome: Outcome, phase: Phase, **facts: Any) -> None:
         self._tally.failed(due, outcome)
@@ -227,7 +231,6 @@ class Generator:
                 while flow.pending:
                     await flow.news()
                 if flow.lost_by is None:
-                    self._flows.discard(flow)
                     await flow.close()
             due = self._due_now()
         self._places += 1

@@ -28,7 +28,10 @@ async def serve(worker: Worker) -> None:
     tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
     meter = asyncio.create_task(_measure_processor(worker.row, tally.measured_from))
     await generator.run(
-        _arrivals(options, worker.number, start), start + int(options.whole_seconds * NANOSECONDS), worker.stop
+        _arrivals(options, worker.number, start),
+        start,
+        start + int(options.whole_seconds * NANOSECONDS),
+        worker.stop,
     )
     meter.cancel()
     worker.done()

@@ -1,0 +1,160 @@
+"""Sending what is due."""
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lying import Behaviour, LyingServer, add, close_early, echo, flip, reset, stay_silent, truncate
+from stentor_client.load.metrics import DUE, PHASES, RESPONSE_TIME, SERVICE_TIME
+from stentor_client.metrics import ACTIVE, OPENED, RECEIVED, SENT
+from stentor_client.outcomes import Phase
+from unit.client.load.loading import Loading, level
+from unit.client.probing import honest
+from unit.looping import Events, Loop
+
+NOBODY = "127.0.0.1:1"
+
+
+@pytest.fixture
+def loading(loop: Loop, events: Events) -> Callable[..., Loading]:
+    """Runs a load against a behaviour, or a target, to its end."""
+
+    def run(against: Behaviour | str, **changes: Any) -> Loading:
+        async def scenario(target: str) -> Loading:
+            own = Loading(target, events, **changes)
+            await own.run()
+            assert own[ACTIVE] == 0
+            assert sum(own.outcomes().values()) == own[DUE]  # each exchange that was due has one end
+            return own
+
+        if isinstance(against, str):
+            return loop.run(scenario(against))
+        with LyingServer(against) as server:
+            return loop.run(scenario(server.target))
+
+    return run
+
+
+NewLoading = Callable[..., Loading]
+
+
+@pytest.mark.parametrize("sizes", [[64], [1, 5000, 300_000]])
+@pytest.mark.parametrize("pipeline", [1, 7])
+def test_closed(loading: NewLoading, sizes: list[int], pipeline: int) -> None:
+    """Closed, every connection is kept busy, and every byte comes back."""
+    own = loading(honest, sizes=sizes, pipeline=pipeline)
+    assert own.outcomes().keys() == {"ok"}
+    assert own[DUE] >= 3 * pipeline
+    assert own[OPENED] == 3
+    assert own[SENT] == own[RECEIVED] > 0
+    assert own.lost() == {}
+    assert own.times(RESPONSE_TIME).count == own.times(SERVICE_TIME).count == own[DUE]
+
+
+def test_open(loading: NewLoading) -> None:
+    """By a schedule, as many are sent as are due, and no more."""
+    own = loading(honest, rate=level(500))
+    assert own.outcomes() == {"ok": 100}
+    assert own[SENT] == 100 * 64
+
+
+def test_warmup(loading: NewLoading) -> None:
+    """What is due before the warm-up ends is sent, and not measured."""
+    own = loading(honest, rate=level(500), warmup_seconds=0.1)
+    assert own.outcomes() == {"ok": 100}
+    assert own.times(RESPONSE_TIME).count == 100
+    assert own[SENT] == 150 * 64
+
+
+@pytest.mark.parametrize("rate", [None, level(300)])
+def test_fresh(loading: NewLoading, rate: Any) -> None:
+    """Each exchange has a connection of its own, and the phases of the way are measured."""
+    own = loading(honest, fresh=True, rate=rate)
+    assert own.outcomes() == {"ok": own[DUE]}
+    assert own[DUE] > 0
+    assert own[OPENED] == own[DUE]
+    assert own.times(PHASES, Phase.CONNECT).count == own[DUE]
+    assert own.times(PHASES, Phase.FIRST_BYTE).count == own[DUE]
+
+
+def test_queue_shows_in_response_time(loading: NewLoading) -> None:
+    """While the server stands still, what is due waits: its response time runs, its service time does not."""
+    stood_still = threading.Event()
+
+    def stand_still_once(connection: socket.socket) -> None:
+        for data in iter(lambda: connection.recv(65536), b""):
+            if not stood_still.is_set():
+                stood_still.set()
+                threading.Event().wait(0.3)  # the length is what is tested
+            connection.sendall(data.upper())
+
+    own = loading(stand_still_once, connections=1, rate=level(200), duration_seconds=0.6)
+    assert own.outcomes() == {"ok": 120}
+    response, service = own.times(RESPONSE_TIME), own.times(SERVICE_TIME)
+    assert service.percentile(98) < 0.1  # one exchange knows of it
+    assert response.percentile(60) > 0.04  # half of them were due meanwhile, and waited 0.15 s on average
+    assert response.mean > 0.05 > service.mean
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "lost"),
+    [
+        (flip, "mismatch", set()),
+        (echo, "mismatch", set()),
+        (truncate, "short", {"eof"}),
+        (add, "extra", {"extra"}),
+        (close_early, "eof", {"eof"}),
+        (reset, "reset", {"reset"}),
+        (stay_silent, "timeout", {"timeout"}),
+    ],
+)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_each_lie_has_its_outcome(
+    loading: NewLoading, behaviour: Behaviour, outcome: str, lost: set[str], *, fresh: bool
+) -> None:
+    """Each way in which a server can fail is its own outcome, is logged with its facts, and the load goes on."""
+    own = loading(behaviour, connections=1, rate=level(50), timeout_seconds=0.1, fresh=fresh)
+    assert own.outcomes() == {outcome: 10}
+    assert own.lost().keys() == lost
+    assert own.events.find("exchange.failed", outcome=outcome)
+    assert len(own.events.find("exchange.failed")) == 5  # of a thousand of the same kind nobody reads more
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("rate", [None, level(50)])
+def test_nobody_listens(loading: NewLoading, rate: Any, *, fresh: bool) -> None:
+    """Where nobody listens, exchanges end as refused, or in the time-out while nobody tries for them."""
+    own = loading(NOBODY, rate=rate, fresh=fresh, timeout_seconds=0.2)
+    assert own.outcomes().keys() <= {"refused", "timeout"}
+    assert own.outcomes()["refused"] > 0
+    assert own.events.find("exchange.failed", outcome="refused", phase="connect")
+
+
+def test_connections_are_made_again(loading: NewLoading) -> None:
+    """A connection that is lost is replaced, and carries on."""
+
+    def answer_twice(connection: socket.socket) -> None:
+        for _ in range(2):
+            connection.sendall(connection.recv(65536).upper())
+
+    own = loading(answer_twice, connections=2, rate=level(100))
+    outcomes = own.outcomes()
+    assert outcomes["ok"] >= 10
+    assert outcomes.keys() <= {"ok", "eof", "reset"}  # what was on its way to a connection that had just ended
+    assert own[OPENED] > 4
+
+
+def test_told_to_stop(loop: Loop, events: Events) -> None:
+    """Told to stop, a load ends at once, and every connection is closed."""
+
+    async def scenario(target: str) -> Loading:
+        own = Loading(target, events, duration_seconds=3600.0, rate=level(100))
+        own.stop.set()
+        await own.run()
+        return own
+
+    with LyingServer(honest) as server:
+        assert loop.run(scenario(server.target))[ACTIVE] == 0
