@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable, Sequence
+from time import perf_counter_ns
 
 from stentor_client.account import Account
 from stentor_client.outcomes import Outcome, of_lost_connection
@@ -48,7 +48,7 @@ class Connection(asyncio.BufferedProtocol):
         """Begin."""
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
-        self._opened_at = time.perf_counter_ns()
+        self._opened_at = perf_counter_ns()
         self._account.opened()
 
     async def send(self, data: bytes, reply: Sequence[Window], *, more: bool = False) -> None:
@@ -127,16 +127,18 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Verify what arrived."""
+        now = perf_counter_ns()
         data = self._buffer[:nbytes]
         if not self.first_byte_at:
-            self.first_byte_at = time.perf_counter_ns()
+            self.first_byte_at = now
         self._account.received(nbytes)
-        self._count_sent()
+        if self._handed_over != self._written:
+            self._count_sent()
         if self._on_reply is not None:
             self._on_reply(data)
         verdicts = self.verifier.feed(data)
         if verdicts:
-            self.answered_at = time.perf_counter_ns()
+            self.answered_at = now
             self._take(verdicts)
         self._news.set()
 
@@ -163,7 +165,7 @@ class Connection(asyncio.BufferedProtocol):
             self._count_sent()
         else:
             self._end(of_lost_connection(exc))
-        self._account.closed(time.perf_counter_ns() - self._opened_at)
+        self._account.closed(perf_counter_ns() - self._opened_at)
         self._closed.set()
         self._writable.set()
         self._news.set()

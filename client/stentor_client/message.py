@@ -21,13 +21,14 @@ class MessageSource:
     def __init__(self, largest: int, expect: Expect, run: int | None = None) -> None:
         """Build messages of up to `largest` bytes; `run` is drawn at random unless given."""
         self.run = secrets.randbits(32) if run is None else run
+        self._prefix = b"%08X." % self.run
         self._bytes = bytes(range(256)) * (largest // 256 + 2)
         self._view = memoryview(self._bytes)
         self._reply = expect(self._bytes)
 
     def build(self, connection: int, sequence: int, size: int) -> tuple[bytes, tuple[Window, ...]]:
         """Return the message of `size` bytes, and its reply in parts that are not copied where that is long."""
-        header = b"%08X.%08X.%08X." % (self.run, connection % _SEQUENCE, sequence % _SEQUENCE)
+        header = b"%b%08X.%08X." % (self._prefix, connection % _SEQUENCE, sequence % _SEQUENCE)
         if size <= len(header):
             header = header[len(header) + 1 - size :]
         start = ord("a") + sequence % 26

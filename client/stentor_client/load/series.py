@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from stentor_chassis.histogram import NANOSECONDS
 from stentor_client.load.distribution import Distribution
 from stentor_client.load.metrics import DUE, MEASURED, RESPONSE_TIME, SCHEMA
-from stentor_client.metrics import EXCHANGES
 from stentor_client.outcomes import Outcome
 
 
@@ -43,14 +42,13 @@ class Series:
         times = SCHEMA.slots(RESPONSE_TIME)
         found = Distribution.of([new - old for new, old in zip(totals[times], before[times], strict=True)])
         good = SCHEMA.slot(MEASURED, Outcome.OK)
-        failures = SCHEMA.slots(MEASURED)
         any_ = found.count > 0
         made = Slice(
             since / NANOSECONDS,
             now / NANOSECONDS,
             (totals[SCHEMA.slot(DUE)] - before[SCHEMA.slot(DUE)]) / seconds,
             (totals[good] - before[good]) / seconds,
-            sum(totals[failures]) - sum(before[failures]) - (totals[good] - before[good]),
+            failures(totals) - failures(before),
             found.percentile(50) if any_ else None,
             found.percentile(99) if any_ else None,
             found.most if any_ else None,
@@ -60,5 +58,5 @@ class Series:
 
 
 def failures(totals: Sequence[int]) -> int:
-    """Return how many exchanges failed, those of the warm-up included."""
-    return sum(totals[SCHEMA.slots(EXCHANGES)]) - totals[SCHEMA.slot(EXCHANGES, Outcome.OK)]
+    """Return how many measured exchanges failed."""
+    return sum(totals[SCHEMA.slots(MEASURED)]) - totals[SCHEMA.slot(MEASURED, Outcome.OK)]
