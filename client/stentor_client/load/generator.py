@@ -53,6 +53,7 @@ class Generator:
         self._queue: deque[int] = deque()  # due, and no connection free
         self._places = 0  # for connections that are made for one exchange only
         self._outstanding = 0  # sent, and not answered
+        self._dialing = 0  # for an exchange that is due
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self._failures: Counter[Outcome] = Counter()
@@ -219,13 +220,16 @@ class Generator:
         """Exchange over a connection of its own, and go on with what is due by then."""
         failures = 0
         while due:
+            self._dialing += 1
             try:
                 flow = await self._dial()
             except ExchangeError as error:
+                self._dialing -= 1
                 self._fail(due, error.outcome, error.phase, detail=error.detail)
                 failures += 1
                 await _back_off(failures)
             else:
+                self._dialing -= 1
                 failures = 0
                 self._send(flow, due)
                 while flow.pending:
@@ -246,8 +250,12 @@ class Generator:
                     self._start(flow.abandon(Outcome.TIMEOUT))
             while self._queue and now - self._queue[0] > timeout:
                 self._fail(self._queue.popleft(), Outcome.TIMEOUT, Phase.CONNECT, detail="no connection became free")
-            if now >= self._until and not self._outstanding and not self._queue:
+            if now >= self._until and not self._unfinished():
                 self._ended.set()
+
+    def _unfinished(self) -> bool:
+        still_due = self._arrivals is not None and self._arrivals.due < self._until
+        return bool(still_due or self._queue or self._outstanding or self._dialing)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
