@@ -1,8 +1,8 @@
 """The benchmarks: Stentor's server beside peers that do the same job.
 
 `full` measures everything for half an hour and writes the results and the documents; limited by --peers or --cells it
-prints the main table and writes nothing. `quick` prints a rough main table within three minutes. `report` writes the
-documents anew from the last results.
+prints the main table and writes nothing. `quick` prints a rough main table within three minutes, `client` how the
+client does as a load generator. `report` writes the documents anew from the last results.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from bench import document, machine, report
+from bench import client, document, machine, report
 from bench.contender import TITLES, Contender, contenders
 from bench.load import Generator
 from bench.measurement import Laboratory
@@ -56,7 +56,13 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
         runs = main_series(ready, _cells(options.cells), timing).measure(laboratory, _say)
         print(report.main_table(runs) + report.failures(runs) + report.disturbance(runs))
         return 0
+    reference = next(one for one in ready if one.name == REFERENCE)
+    client_runs = client.measure(reference, generator, folder, _say)
+    if options.what == "client":
+        print(report.client_table(client_runs) + report.failures(client_runs))
+        return 0
     result = _full(laboratory, Scales(generator, folder), ready, skipped)
+    result.runs.extend(client_runs)
     result.save()
     document.write(result)
     print(report.main_table(result.runs) + "\n" + report.target_table(result) + report.failures(result.runs))
@@ -94,7 +100,7 @@ def _say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=form)
-    parser.add_argument("what", choices=["full", "quick", "report"], nargs="?", default="full")
+    parser.add_argument("what", choices=["full", "quick", "client", "report"], nargs="?", default="full")
     cells = [cell.name for cell in MAIN]
     for flag, known in (("--peers", list(TITLES)), ("--cells", cells)):
         parser.add_argument(flag, type=_some_of(known), default=[], help=f"only these, of {','.join(known)}")

@@ -19,6 +19,7 @@ def documents(result: Result, root: Path = ROOT) -> dict[Path, str]:
         "bench: machine": report.machine_table(result),
         "bench: main": main,
         "bench: targets": report.target_table(result),
+        "bench: client": report.client_table(result.runs),
         "bench: processor": report.processor_table(result.runs),
         "bench: latency": report.latency_table(result.runs),
         "bench: utilisation": report.utilisation_table(result.runs),

@@ -28,6 +28,7 @@ class Run:
     server_cpu_seconds: float = 0.0
     server_utilisation: float = 0.0  # of the cores it may use
     server_waiting: float = 0.0  # the share of the time in which others had the cores it could have used
+    late: int = 0  # sends that Stentor's client, as the generator, began over 1 ms after they were due
     failure: str = ""
 
     @property

@@ -8,7 +8,7 @@ from bench.memory import CONNECTIONS
 from bench.peer import REFERENCE
 from bench.ratio import Figure, Spread, ratio, spread
 from bench.result import Result
-from bench.target import KIB, memory_spread, targets
+from bench.target import KIB, Target, client_targets, memory_spread, targets
 from bench.workload import MAIN, Cell
 
 PASS, SHORT = "✓", "✗"
@@ -69,9 +69,12 @@ def utilisation_table(runs: Sequence[Run]) -> str:
 
 def target_table(result: Result) -> str:
     """Return the other targets."""
-    marks = {True: PASS, False: SHORT, None: ""}
-    rows = ([one.what, one.wanted, one.measured, marks[one.met]] for one in targets(result))
-    return _table(["what", "target", "measured", ""], rows)
+    return _targets(targets(result))
+
+
+def client_table(runs: Sequence[Run]) -> str:
+    """Return how the client does as a load generator."""
+    return _targets(client_targets(runs))
 
 
 def memory_table(result: Result) -> str:
@@ -110,6 +113,12 @@ def measured(runs: Sequence[Run]) -> list[str]:
     """Return who took part."""
     names = {run.contender for run in runs}
     return [name for name in TITLES if name in names]
+
+
+def _targets(found: Iterable[Target]) -> str:
+    marks = {True: PASS, False: SHORT, None: ""}
+    rows = ([one.what, one.wanted, one.measured, marks[one.met]] for one in found)
+    return _table(["what", "target", "measured", ""], rows)
 
 
 def _ratios(runs: Sequence[Run], figure: Figure) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.client import CLIENT, CLOSED, HALF, IN_C, late_share
 from bench.contender import STENTOR, TITLES
 from bench.measurement import Run
 from bench.memory import MANY_WORKERS
-from bench.ratio import Spread, ratio
+from bench.ratio import Spread, ratio, spread
 from bench.result import Result
 from bench.rounds import QUIET, SCRAPED
-from bench.workload import FLOOD, MAIN, OBSERVED, WORKERS
+from bench.workload import FLOOD, MAIN, OBSERVED, WORKERS, Cell
 
 RIVALS = ("go", "node")
 MOST_BYTES_PER_CONNECTION = 2.5 * 1024
@@ -17,6 +18,7 @@ MANY = 100_000
 LEAST_OBSERVED = 0.97  # of the throughput without log lines
 MOST_SCRAPED = 1.05  # of p99 without scrapes
 MOST_FLOODED = 1.5  # of p99 without the flood
+MOST_LATE = 0.001
 MOST_SHARED = 1.05  # of the processor time with one worker
 KIB = 1024
 
@@ -55,6 +57,25 @@ def targets(result: Result) -> list[Target]:
             "p99 with a scrape a second to without", MOST_SCRAPED, ratio(runs, scraped, plain, lambda run: run.p99_us)
         ),
     ]
+
+
+def client_targets(runs: Sequence[Run]) -> list[Target]:
+    """Return the targets of the client as a load generator."""
+    return [*(_client(runs, cell) for cell in CLOSED), _late(runs)]
+
+
+def _client(runs: Sequence[Run], cell: Cell) -> Target:
+    what = f"`load --closed`: exchanges to those of the generator in C, {cell.title}"
+    return _least(what, cell.target, ratio(runs, (cell.name, CLIENT), (cell.name, IN_C)))
+
+
+def _late(runs: Sequence[Run]) -> Target:
+    what = f"`load --rate` at half of its capacity: sends over 1 ms late, {HALF.title}"
+    found = spread(runs, HALF.name, CLIENT, late_share)
+    if found is None:
+        return Target(what, f"≤ {MOST_LATE:.1%}", "not measured", None)
+    measured = f"{found.median:.2%} ({found.least:.2%}–{found.most:.2%})"
+    return Target(what, f"≤ {MOST_LATE:.1%}", measured, found.median <= MOST_LATE)
 
 
 def _ahead(runs: Sequence[Run], rival: str) -> Target:
