@@ -38,7 +38,9 @@ async def run(checks: Sequence[Check], subject: Subject, on_begin: Callable[[Che
         on_begin(check)
         begun = time.perf_counter()
         missing = next((name for name in check.needs if name in failed), None)
-        finding = Finding(Status.SKIP, f"it needs {missing}") if missing else await _finding(check, subject)
+        finding = (
+            Finding(Status.SKIP, f"not tried, for {missing} failed") if missing else await _finding(check, subject)
+        )
         if finding.status is Status.FAIL:
             failed.add(check.name)
         results.append(Result(check, finding, time.perf_counter() - begun))

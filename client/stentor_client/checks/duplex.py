@@ -17,18 +17,21 @@ class Duplex(Check):
 
     async def run(self, subject: Subject) -> Finding:
         """Try it."""
+        size = subject.fitting(SIZE_BYTES)
+        last = min(PIECE_BYTES, size // 2)
         async with subject.call() as call:
-            message, reply = call.build(SIZE_BYTES)
-            held_back = SIZE_BYTES - PIECE_BYTES
+            message, reply = call.build(size)
+            held_back = size - last
             await call.send(reply, pieces(message[:held_back]))
             begun = await call.begun()
             await call.send((), [message[held_back:]])
             await call.answered()
-        size = wording.size(SIZE_BYTES)
         if begun:
-            return Finding.good(f"the reply to {size} began before the last {wording.size(PIECE_BYTES)} were sent")
-        waited = wording.duration(subject.timeout_seconds)
+            return Finding.good(
+                f"the reply to {wording.size(size)} began before the last {wording.size(last)} were sent"
+            )
+        waited = wording.duration(subject.timeout_seconds)  # with the last piece held back
         return Finding(
             Status.FAIL,
-            f"nothing of the reply to {size} came before the last byte was sent, which was held back for {waited}",
+            f"nothing of the reply to {wording.size(size)} came before the last byte was sent, {waited} later",
         )

@@ -5,7 +5,7 @@ from stentor_client.checks.check import Check, Finding, Status
 from stentor_client.checks.subject import Subject
 from stentor_client.outcomes import ExchangeError
 
-SIZES = (64, 256 * 1024)  # a small one, whose reply can be quicker than the end; and one whose reply cannot
+SMALL_BYTES, LARGE_BYTES = 64, 256 * 1024  # the reply to the small one can be quicker than the end
 
 
 class HalfClose(Check):
@@ -14,15 +14,16 @@ class HalfClose(Check):
     name = "half-close"
     proves = "After this side has ended (FIN) the whole reply still comes, and then the peer's own end."
     usual_cause = (
-        "a proxy that ends both directions at the first FIN (nginx before it had proxy_half_close, or without it), or "
-        "one that does not pass the FIN on"
+        "a proxy that ends both directions at the first FIN (as nginx does unless proxy_half_close is on), or one that "
+        "does not pass the FIN on"
     )
 
     async def run(self, subject: Subject) -> Finding:
         """Try it."""
         if subject.dial.tls:
             return Finding(Status.SKIP, "over TLS this client cannot end one direction alone")
-        for size in SIZES:
+        sizes = sorted({SMALL_BYTES, subject.fitting(LARGE_BYTES)})
+        for size in sizes:
             async with subject.call() as call:
                 message, reply = call.build(size)
                 await call.send(reply, [message])
@@ -35,5 +36,4 @@ class HalfClose(Check):
                     await call.ended()
                 except ExchangeError as error:
                     return Finding.bad(error, f"{wording.size(size)}, then FIN: the whole reply came, but {error}")
-        sizes = wording.listed([wording.size(size) for size in SIZES])
-        return Finding.good(f"the whole reply to {sizes}, then FIN")
+        return Finding.good(f"the whole reply to {wording.listed([wording.size(size) for size in sizes])}, then FIN")

@@ -1,8 +1,10 @@
 """How long a connection may be silent."""
 
 import asyncio
+import contextlib
 
 from stentor_client.checks import wording
+from stentor_client.checks.call import Call
 from stentor_client.checks.check import Check, Finding
 from stentor_client.checks.subject import Subject, failure_of
 
@@ -30,7 +32,12 @@ class Idle(Check):
 
     async def run(self, subject: Subject) -> Finding:
         """Try it."""
-        failures = await asyncio.gather(*(failure_of(self._try(subject, step)) for step in self.ladder))
+        async with contextlib.AsyncExitStack() as open_calls:
+            calls = [await open_calls.enter_async_context(subject.call()) for _ in self.ladder]
+            for call in calls:
+                await call.ask(SIZE_BYTES)
+            waits = (failure_of(_wait(call, step)) for call, step in zip(calls, self.ladder, strict=True))
+            failures = await asyncio.gather(*waits)
         alive: float | None = None
         for step, error in zip(self.ladder, failures, strict=True):
             if error is not None:
@@ -41,9 +48,7 @@ class Idle(Check):
         detail = f"alive after {wording.listed([wording.duration(step) for step in self.ladder])}"
         return Finding.good(detail, alive_after_seconds=alive, dead_after_seconds=None)
 
-    @staticmethod
-    async def _try(subject: Subject, seconds: float) -> None:
-        async with subject.call() as call:
-            await call.ask(SIZE_BYTES)
-            await call.silent(seconds)
-            await call.ask(SIZE_BYTES)
+
+async def _wait(call: Call, seconds: float) -> None:
+    await call.silent(seconds)
+    await call.ask(SIZE_BYTES)

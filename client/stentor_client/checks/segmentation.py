@@ -11,9 +11,9 @@ from stentor_client.outcomes import ExchangeError
 
 BYTEWISE_BYTES = 64
 RANDOM_BYTES = 64 * 1024
-RANDOM_CUTS = 50
+RANDOM_CUTS = 50  # fewer than the smallest message has places for
 JOINED = 20
-JOINED_BYTES = 100
+JOINED_BYTES = 2000  # all together
 
 
 class Segmentation(Check):
@@ -32,7 +32,7 @@ class Segmentation(Check):
         ):
             try:
                 async with subject.call() as call:
-                    await attempt(call)
+                    await attempt(call, subject)
             except ExchangeError as error:
                 return Finding.bad(error, f"{words}: {error}")
         return Finding.good(
@@ -40,19 +40,20 @@ class Segmentation(Check):
         )
 
 
-async def _bytewise(call: Call) -> None:
-    message, reply = call.build(BYTEWISE_BYTES)
+async def _bytewise(call: Call, subject: Subject) -> None:
+    message, reply = call.build(subject.fitting(BYTEWISE_BYTES))
     await call.exchange(reply, (message[at : at + 1] for at in range(len(message))))
 
 
-async def _at_random(call: Call) -> None:
-    message, reply = call.build(RANDOM_BYTES)
+async def _at_random(call: Call, subject: Subject) -> None:
+    message, reply = call.build(subject.fitting(RANDOM_BYTES))
     places = sorted(random.sample(range(1, len(message)), RANDOM_CUTS))
     await call.exchange(reply, cut(message, places))
 
 
-async def _joined(call: Call) -> None:
-    built = [call.build(JOINED_BYTES) for _ in range(JOINED)]
+async def _joined(call: Call, subject: Subject) -> None:
+    size = subject.fitting(JOINED_BYTES) // JOINED
+    built = [call.build(size) for _ in range(JOINED)]
     windows = tuple(window for _, reply in built for window in reply)
     await call.exchange(windows, [b"".join(message for message, _ in built)])
 

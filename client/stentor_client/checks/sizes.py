@@ -32,6 +32,7 @@ class Sizes(Check):
                 async with subject.call() as call:
                     await call.ask(step)
             except ExchangeError as error:
+                subject.largest_good = good
                 before = f"{wording.size(good)} comes back, " if good else ""
                 detail = f"{before}{wording.size(step)} does not: {error}"
                 return Finding.bad(error, detail, largest_good_bytes=good, first_failing_bytes=step)

@@ -12,7 +12,8 @@ from stentor_client.message import MessageSource
 from stentor_client.outcomes import ExchangeError, Outcome
 from stentor_client.verifier import EXPECTATIONS
 
-LEAST_LARGEST_BYTES = 1 << 20  # checks other than the size ladder send messages of up to this size
+LEAST_BYTES = 64  # every check may send messages of this size
+_ROOM_BYTES = 1024
 GOODBYE_SECONDS = 1.0
 
 
@@ -29,14 +30,22 @@ class Subject:
         self.dial = dial
         self.expect = expect
         self.timeout_seconds = timeout_seconds
+        self.largest_good = largest  # bytes; less, as soon as a check has found that less comes through
         self._dialer = Dialer(dial)
-        self._messages = MessageSource(max(largest, LEAST_LARGEST_BYTES), EXPECTATIONS[expect])
+        self._messages = MessageSource(max(largest, _ROOM_BYTES), EXPECTATIONS[expect])
         self._calls = 0
 
     @property
     def is_unix(self) -> bool:
         """Whether the target is a Unix socket."""
         return bool(self._dialer.target.path)
+
+    def fitting(self, size: int) -> int:
+        """Return the size of a message that should be of `size` bytes, or less where so much does not come through.
+
+        So a path that swallows large messages is found by the size ladder, and does not make all other checks fail.
+        """
+        return min(size, max(self.largest_good, LEAST_BYTES))
 
     async def endpoints(self) -> list[Endpoint]:
         """Return every address of the target, each once; raise `ExchangeError` where it has none."""
