@@ -2,16 +2,25 @@
 
 import asyncio
 import contextlib
-import sys
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from stentor_chassis.descriptors import write_all
+from stentor_chassis.failure import READER_GONE, Failure
 from stentor_chassis.options import option, wrong_value
 from stentor_chassis.quantities import Duration, Size
 from stentor_client import __version__
 from stentor_client.options import LARGEST_BYTES, dial_options, exchange_options, taken_dial_options
+
+if TYPE_CHECKING:  # what runs the battery takes time to import
+    from collections.abc import Sequence
+
+    from stentor_client.checks.check import Check, Result
+    from stentor_client.checks.subject import Subject
+
+_STDOUT = 1
 
 
 @click.command()
@@ -40,26 +49,27 @@ def check(**options: Any) -> int:
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             results = runner.run(_run(checks, subject))
-        if file is not sys.stdout.buffer:
-            _print(report.table(results), report.summary(results), subject.dial.target)
+        document = encode(report.document(results, subject, started, __version__), indent=True)
+        if options["json"] == "-":
+            _write(document)
+            return battery.exit_code(results)
+        _write(_rendered(f"stentor-client check --target {subject.dial.target}", results))
         if file is not None:
-            file.write(encode(report.document(results, subject, started, __version__), indent=True))
+            file.write(document)
     return battery.exit_code(results)
 
 
 def _opened(path: str | None, files: contextlib.ExitStack) -> BinaryIO | None:
     """Open the file for JSON before anything is tried, so that nothing is tried in vain."""
-    if path is None:
+    if path in {None, "-"}:
         return None
-    if path == "-":
-        return sys.stdout.buffer
     try:
-        return files.enter_context(open(path, "wb"))
+        return files.enter_context(open(str(path), "wb"))
     except OSError as error:
         raise wrong_value("json", f"cannot write {path!r}: {error.strerror}") from error
 
 
-async def _run(checks: Any, subject: Any) -> Any:
+async def _run(checks: "Sequence[Check]", subject: "Subject") -> "list[Result]":
     """Run the battery; on a terminal, say on standard error what is being tried."""
     from rich.console import Console
     from rich.text import Text
@@ -73,13 +83,22 @@ async def _run(checks: Any, subject: Any) -> Any:
         return await battery.run(checks, subject, lambda each: status.update(Text(f"{each.name}: {each.proves}")))
 
 
-def _print(table: Any, summary: str, target: str) -> None:
+def _rendered(title: str, results: "Sequence[Result]") -> bytes:
+    """Return what standard output gets, without the blanks that fill the table's last column."""
     from rich.console import Console
+
+    from stentor_client.checks import report
 
     console = Console(highlight=False, markup=False)
     with console.capture() as captured:
-        console.print(f"stentor-client check --target {target}\n")
-        console.print(table)
-        console.print(summary)
-    for line in captured.get().splitlines():  # without the blanks that fill the last column
-        print(line.rstrip())
+        for part in (f"{title}\n", report.table(results), report.summary(results)):
+            console.print(part)
+    lines = (f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    return "".join(lines).encode(console.encoding, "replace")
+
+
+def _write(data: bytes) -> None:
+    try:
+        write_all(_STDOUT, data)
+    except BrokenPipeError as error:
+        raise Failure(READER_GONE, "") from error

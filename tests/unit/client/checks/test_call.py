@@ -74,6 +74,19 @@ def test_silence(loop: Loop) -> None:
     assert error.detail == "no byte of the reply within 0.1 s"
 
 
+@pytest.mark.parametrize(("again", "words"), [(1, "sent again 1 time,"), (5, "sent again 5 times,")])
+def test_lost_packets(loop: Loop, again: int, words: str) -> None:
+    """Where the kernel had to send again, a time-out says so."""
+
+    async def scenario(call: Call) -> None:
+        call._account.kernel(0, again)
+        await call.ask(64)
+
+    with pytest.raises(ExchangeError) as raised:
+        with_call(loop, lying.stay_silent, scenario, 0.1)
+    assert f"no byte of the reply within 0.1 s; the kernel {words} so packets get lost" == raised.value.detail
+
+
 def test_peer_that_reads_nothing(loop: Loop) -> None:
     """A message that the peer does not read is given up as well, though it is not sent to its end."""
     let_go = threading.Event()

@@ -1,12 +1,17 @@
 """`check`, as the command line has it."""
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from lying import Behaviour, LyingServer, echo
-from processes import run
+from processes import BIN, ENVIRONMENT, run
 from stentor_chassis.failure import USAGE
 from stentor_client.__main__ import cli
 from unit.client.checks.checking import closed_port, honest
@@ -84,3 +89,33 @@ def test_disk_that_is_full() -> None:
     with LyingServer(honest) as server:
         ended = run("stentor-client", "check", "--target", server.target, *QUICK, "--json", "/dev/full")
     assert (ended.returncode, ended.stderr) == (1, b"stentor-client: No space left on device\n")
+
+
+@pytest.mark.parametrize("options", [(), ("--json", "-")], ids=["table", "JSON"])
+def test_reader_that_leaves(options: tuple[str, ...]) -> None:
+    """Where nobody reads the results it ends as a filter does, without a word."""
+    here, there = os.pipe()
+    os.close(here)
+    with LyingServer(honest) as server:
+        command = [f"{BIN}/stentor-client", "check", "--target", server.target, *QUICK, *options]
+        ended = subprocess.run(command, stdout=there, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=60, check=False)
+    os.close(there)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_interrupt() -> None:
+    """Ctrl-C in the middle ends it with 130 and no traceback."""
+    asked = threading.Event()
+
+    def stay(connection: socket.socket) -> None:
+        connection.recv(100)
+        asked.set()
+        connection.recv(100)
+
+    with LyingServer(stay) as server:
+        command = [f"{BIN}/stentor-client", "check", "--target", server.target]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as client:
+            assert asked.wait(20)
+            client.send_signal(signal.SIGINT)
+            out, err = client.communicate(timeout=20)
+    assert (client.returncode, out, err.strip()) == (130, b"", b"")
