@@ -53,7 +53,7 @@ def check(**options: Any) -> int:
         if options["json"] == "-":
             _write(document)
             return battery.exit_code(results)
-        _write(_rendered(f"stentor-client check --target {subject.dial.target}", results))
+        _write(_rendered(f"The path to {subject.dial.target}", results))
         if file is not None:
             file.write(document)
     return battery.exit_code(results)

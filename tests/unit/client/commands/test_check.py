@@ -26,7 +26,7 @@ def test_table() -> None:
         ended = run("stentor-client", "check", "--target", server.target, *QUICK)
     assert (ended.returncode, ended.stderr) == (0, b"")
     head, *lines = ended.stdout.decode().splitlines()
-    assert head == f"stentor-client check --target {server.target}"
+    assert head == f"The path to {server.target}"
     assert lines[-1].startswith("9 passed, 1 skipped in ")
     assert [line for line in lines if line != line.rstrip() or "\x1b" in line or len(line) > 80] == []
 
