@@ -108,12 +108,12 @@ def test_slow_reply_is_no_silence(loop: Loop) -> None:
         reply = connection.recv(100).upper()
         for value in reply:
             connection.sendall(bytes([value]))
-            threading.Event().wait(0.02)
+            threading.Event().wait(0.03)
 
     async def scenario(call: Call) -> None:
         await call.ask(64)
 
-    with_call(loop, answer_slowly, scenario, timeout=0.4)
+    with_call(loop, answer_slowly, scenario, timeout=1.0)
 
 
 def test_reply_of_another_connection(loop: Loop) -> None:
