@@ -5,12 +5,13 @@ import stentor_chassis.terminable  # noqa: F401 - first, before what takes time 
 # isort: split
 from stentor_chassis.options import group, run
 from stentor_client import NAME, __version__
+from stentor_client.commands.check import check
 from stentor_client.commands.load import load
 from stentor_client.commands.probe import probe
 from stentor_client.commands.send import send
 
 cli = group("Send over TCP, read the replies, and verify every byte of them.", __version__)
-for command in (send, probe, load):
+for command in (send, probe, load, check):
     cli.add_command(command)
 
 

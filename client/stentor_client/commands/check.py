@@ -1,0 +1,104 @@
+"""`check`: the battery that proves a path."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from stentor_chassis.descriptors import write_all
+from stentor_chassis.failure import READER_GONE, Failure
+from stentor_chassis.options import option, wrong_value
+from stentor_chassis.quantities import Duration, Size
+from stentor_client import __version__
+from stentor_client.options import LARGEST_BYTES, dial_options, exchange_options, taken_dial_options
+
+if TYPE_CHECKING:  # what runs the battery takes time to import
+    from collections.abc import Sequence
+
+    from stentor_client.checks.check import Check, Result
+    from stentor_client.checks.subject import Subject
+
+_STDOUT = 1
+
+
+@click.command()
+@dial_options
+@exchange_options
+@option("--largest", type=Size(), default="16MiB", help="The largest message of the size ladder.")
+@option("--idle", type=Duration(zero=True), default="10s", help="The longest silence to try; 0 tries none.")
+@option("--json", metavar="FILE", help="Write the results as JSON, too; - writes them in place of the table.")
+def check(**options: Any) -> int:
+    """Try everything that a path can do wrong, and say what passed, what failed, and what usually causes that.
+
+    Example: stentor-client check --target server:8080 --idle 5m
+    """
+    import uvloop
+
+    from stentor_chassis.encoding import encode
+    from stentor_client.checks import battery, report
+    from stentor_client.checks.subject import Subject
+
+    if not 0 < options["largest"] <= LARGEST_BYTES:
+        raise wrong_value("largest", "it must be from 1 to 64MiB")
+    with contextlib.ExitStack() as files:
+        subject = Subject(taken_dial_options(options), options["expect"], options["timeout"], options["largest"])
+        file = _opened(options["json"], files)
+        checks = battery.battery(options["largest"], options["idle"])
+        started = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            results = runner.run(_run(checks, subject))
+        document = encode(report.document(results, subject, started, __version__), indent=True)
+        if options["json"] == "-":
+            _write(document)
+            return battery.exit_code(results)
+        _write(_rendered(f"The path to {subject.dial.target}", results))
+        if file is not None:
+            file.write(document)
+    return battery.exit_code(results)
+
+
+def _opened(path: str | None, files: contextlib.ExitStack) -> BinaryIO | None:
+    """Open the file for JSON before anything is tried, so that nothing is tried in vain."""
+    if path in {None, "-"}:
+        return None
+    try:
+        return files.enter_context(open(str(path), "wb"))
+    except OSError as error:
+        raise wrong_value("json", f"cannot write {path!r}: {error.strerror}") from error
+
+
+async def _run(checks: "Sequence[Check]", subject: "Subject") -> "list[Result]":
+    """Run the battery; on a terminal, say on standard error what is being tried."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from stentor_client.checks import battery
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return await battery.run(checks, subject, lambda _: None)
+    with console.status("") as status:
+        return await battery.run(checks, subject, lambda each: status.update(Text(f"{each.name}: {each.proves}")))
+
+
+def _rendered(title: str, results: "Sequence[Result]") -> bytes:
+    """Return what standard output gets, without the blanks that fill the table's last column."""
+    from rich.console import Console
+
+    from stentor_client.checks import report
+
+    console = Console(highlight=False, markup=False)
+    with console.capture() as captured:
+        for part in (f"{title}\n", report.table(results), report.summary(results)):
+            console.print(part)
+    lines = (f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    return "".join(lines).encode(console.encoding, "replace")
+
+
+def _write(data: bytes) -> None:
+    try:
+        write_all(_STDOUT, data)
+    except BrokenPipeError as error:
+        raise Failure(READER_GONE, "") from error
