@@ -6,10 +6,11 @@ import stentor_chassis.terminable  # noqa: F401 - first, before what takes time 
 from stentor_chassis.options import group, run
 from stentor_client import NAME, __version__
 from stentor_client.commands.probe import probe
+from stentor_client.commands.reconcile import reconcile
 from stentor_client.commands.send import send
 
 cli = group("Send over TCP, read the replies, and verify every byte of them.", __version__)
-for command in (send, probe):
+for command in (send, probe, reconcile):
     cli.add_command(command)
 
 
