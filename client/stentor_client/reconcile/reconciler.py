@@ -67,6 +67,7 @@ class Reconciler:
         self._readings: dict[Side, list[Reading]] = {side: [] for side in Side}
         self._answers: dict[Query, list[Point]] = {query: [] for query in sources.queries}
         self._last: dict[Side, Reading] = {}
+        self._began_anew: Side | None = None
         self._first: dict[Side, Counts] = {}  # those at the baseline; empty without one
         self._baseline: dict[Quantity | Query, Window] = {}
 
@@ -98,8 +99,7 @@ class Reconciler:
                     points.append(answer)
             if enough():
                 return
-            if time.monotonic() >= deadline:
-                self._check_there_is_enough()
+            if time.monotonic() >= deadline and self._has_something_to_tell():
                 return
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -112,17 +112,21 @@ class Reconciler:
                 message = f"a {side} started anew, and what it had counted before is gone: compare once more"
                 raise Failure(CANNOT_READ, message)
             self._forget()
+            self._began_anew = side
         self._readings[side].append(reading)
         self._last[side] = reading
 
-    def _check_there_is_enough(self) -> None:
-        for side, readings in self._readings.items():
-            if len(readings) < _FEWEST_READINGS:
-                message = f"the counts of the {side} begin anew all the time, or were read too seldom: is there one "
-                raise Failure(CANNOT_READ, f"{message}{side} only behind each URL? Else give it a longer --timeout")
+    def _has_something_to_tell(self) -> bool:
+        """Whether there are enough readings to judge by; raise `Failure` where there cannot be."""
+        if any(len(readings) < _FEWEST_READINGS for readings in self._readings.values()):
+            if self._began_anew is None:
+                return False
+            message = f"a {self._began_anew} starts anew all the time: is there more than one behind its URL?"
+            raise Failure(CANNOT_READ, message)
         for query, points in self._answers.items():
             if not points:
                 raise Failure(CANNOT_READ, f"{query}: it returns nothing; is the series there, and scraped already?")
+        return True
 
     def _forget(self) -> None:
         """Begin with the readings from the beginning: those of before are of other counts."""

@@ -133,10 +133,11 @@ class Report:
                 "lost with a worker of the server that was killed, and what it had not read",
             ),
             (server["unsent_bytes"], "byte", "received by the server and never answered"),
-            (client["failed"], "exchange", "failed at the client, whose replies may be anywhere on the way"),
         ):
             if count:
                 yield f"{_of(count, thing)} {'was' if count == 1 else 'were'} {what}."
+        if client["failed"]:
+            yield f"{_of(client['failed'], 'exchange')} failed at the client: what was under way then may be lost."
         if Verdict.DIFFER in self._verdicts() and self._during is None:
             yield from self._ages()
 
