@@ -85,12 +85,13 @@ def windows(left: Sequence[Point], right: Sequence[Point], before: float = 0, af
     """Return a window for each reading of the right count that has readings of the left one around it.
 
     The one before it is at least `before` seconds older, the one after it at least `after` seconds younger; of all
-    that are, the closest. Both sequences ascend in time.
+    that are, the closest. Both sequences ascend in time; where both counts are of the same readings, and `before` is 0,
+    the one before is of the reading itself.
     """
     found = []
     older, younger = -1, 0
     for point in right:
-        while older + 1 < len(left) and left[older + 1].ended <= point.began - before:
+        while older + 1 < len(left) and _is_older(left[older + 1], point, before):
             older += 1
         while younger < len(left) and left[younger].began < point.ended + after:
             younger += 1
@@ -144,6 +145,10 @@ def whole_time(left: Sequence[Point], right: Sequence[Point]) -> Window:
 def quietest(found: Sequence[Window]) -> Window | None:
     """Return the window in which least moved, of several the last."""
     return min(reversed(found), key=lambda window: window.width, default=None)
+
+
+def _is_older(left: Point, point: Point, before: float) -> bool:
+    return left.ended <= point.began - before or (not before and left.began == point.began)
 
 
 def _window(older: Point, point: Point, younger: Point) -> Window:

@@ -127,6 +127,14 @@ def test_too_few_readings() -> None:
     assert (judgement.verdict, judgement.window.difference) == (Verdict.DIFFER, -1)
 
 
+def test_two_counts_of_the_same_readings() -> None:
+    """One side's own counts are read together: where the next reading shows that nothing moved, they are exact."""
+    sent, received = _points(5, 9, 9), _points(5, 7, 9)
+    assert [(window.low, window.high) for window in windows(sent, received)] == [(-4, 0), (-2, -2)]
+    settled = windows(_points(5, 9, 9, 9), _points(5, 7, 9, 9), SETTLING, SETTLING)
+    assert [(window.at, window.low, window.high) for window in settled] == [(1, -2, 2), (2, 0, 0)]
+
+
 def test_count_that_falls() -> None:
     """Of a count that is the difference of two, nothing moved only if neither did."""
     left = [Point(0, 0, 5, 2), Point(1, 1, 6, 3)]  # 3 open, and then 3 others
