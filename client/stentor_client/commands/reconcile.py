@@ -21,7 +21,7 @@ _METRICS = BaseUrl("/metrics")
     "--client-admin",
     type=_METRICS,
     multiple=True,
-    help=f"The client's admin endpoint; repeated, the counts of all clients add up.  [default: `{_CLIENT_ADMIN}`]",
+    help=f"The client's admin endpoint; repeated, the counts of all clients add up.  [default: {_CLIENT_ADMIN}]",
     show_default=False,
 )
 @option("--timeout", type=Duration(), default="10s", help="How long to look for a moment at which all agree.")

@@ -121,7 +121,7 @@ def test_several_differences() -> None:
         ({"unsent": 64}, "64 bytes were received by the server and never answered."),
     ],
 )
-def test_notes(change: dict[str, int], note: str) -> None:
+def test_notes(change: dict[str, Any], note: str) -> None:
     """What helps to understand the counts is told, and where there is nothing of it, it is not."""
     assert note in " ".join(_printed(_result(server=replace(pair()[1], **change))))
     assert note not in " ".join(_printed(_result()))

@@ -129,9 +129,12 @@ def test_too_few_readings() -> None:
 
 def test_two_counts_of_the_same_readings() -> None:
     """One side's own counts are read together: where the next reading shows that nothing moved, they are exact."""
-    sent, received = _points(5, 9, 9), _points(5, 7, 9)
-    assert [(window.low, window.high) for window in windows(sent, received)] == [(-4, 0), (-2, -2)]
-    settled = windows(_points(5, 9, 9, 9), _points(5, 7, 9, 9), SETTLING, SETTLING)
+    sent, received = (
+        [point._replace(ended=point.began + 0.25) for point in _points(*counts)]
+        for counts in ((5, 9, 9, 9), (5, 7, 9, 9))
+    )
+    assert [(window.low, window.high) for window in windows(sent, received)] == [(-4, 0), (-2, -2), (0, 0)]
+    settled = windows(sent, received, 0.5, 0.5)
     assert [(window.at, window.low, window.high) for window in settled] == [(1, -2, 2), (2, 0, 0)]
 
 
