@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -19,10 +19,18 @@ class Admin:
     """Serves `/metrics`, `/healthz`, `/readyz` and `/status`; every other path is 404."""
 
     def __init__(
-        self, registry: CollectorRegistry, ready: Callable[[], bool], status: Callable[[], dict[str, Any]]
+        self,
+        registry: CollectorRegistry,
+        ready: Callable[[], bool],
+        status: Callable[[], dict[str, Any]],
+        hear: Callable[[Mapping[str, str]], None] = lambda _query: None,
     ) -> None:
-        """Answer from what the functions return at each request."""
+        """Answer from what the functions return at each request; `hear` gets the query of `/readyz`.
+
+        What `hear` raises `ValueError` for is answered with 400.
+        """
         self._ready = ready
+        self._hear = hear
         self._status = status
         application = web.Application()
         application.add_routes(
@@ -57,7 +65,11 @@ class Admin:
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    async def _readyz(self, _request: web.Request) -> web.Response:
+    async def _readyz(self, request: web.Request) -> web.Response:
+        try:
+            self._hear(request.query)
+        except ValueError as error:
+            return web.Response(status=400, text=f"{error}\n")
         if self._ready():
             return web.Response(text="ready\n")
         return web.Response(status=503, text="not ready\n")

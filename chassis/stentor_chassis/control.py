@@ -40,6 +40,8 @@ class Service:
     worker_module: str  # run as `python -m` for each data process
     reloads: bool = True  # whether SIGHUP replaces its workers
     settle: Callable[["memoryview[int]"], None] = lambda _row: None  # books what a gone worker left open in its row
+    # Counts, in the control process's row, what the query of a request for /readyz tells; `ValueError` refuses it.
+    hear: Callable[["memoryview[int]", Mapping[str, str]], None] = lambda _row, _query: None
 
     @property
     def short_name(self) -> str:
@@ -116,6 +118,7 @@ class Control:
             exported,
             lambda: self._phase is Phase.READY and bool(supervisor.current),
             lambda: self._status(supervisor),
+            functools.partial(self._service.hear, self.board.row(CONTROL)),
         )
         admin_url = await admin.start(self._options.admin_host, self._options.admin_port)
         starting = asyncio.ensure_future(supervisor.start())

@@ -8,10 +8,11 @@ from stentor_client import NAME, __version__
 from stentor_client.commands.check import check
 from stentor_client.commands.load import load
 from stentor_client.commands.probe import probe
+from stentor_client.commands.reconcile import reconcile
 from stentor_client.commands.send import send
 
 cli = group("Send over TCP, read the replies, and verify every byte of them.", __version__)
-for command in (send, probe, load, check):
+for command in (send, probe, load, check, reconcile):
     cli.add_command(command)
 
 

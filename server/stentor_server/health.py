@@ -4,11 +4,13 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlencode
 
 from stentor_chassis.failure import COULD_NOT_START, Failure
+from stentor_server.health_checks import BEGAN, ended
 from stentor_server.proxy_protocol import LOCAL
 
 QUESTION = b"aZ"
@@ -33,23 +35,34 @@ class Health:
 
     def check(self) -> None:
         """Return when the server answers as it should and says that it is ready; raise `Failure` otherwise."""
-        try:
-            answer = self._exchange()
-        except (OSError, UnicodeError) as error:
-            raise Failure(COULD_NOT_START, f"no exchange with {self._where}: {error}") from error
+        with closing(HTTPConnection(self._admin_host, self.admin_port, timeout=self.timeout)) as admin:
+            self._tell(admin, BEGAN)
+            admin.auto_open = 0  # the end is told to whom the beginning was, and not to one that started since
+            try:
+                answer = self._exchange()
+            except (OSError, UnicodeError) as error:
+                raise Failure(COULD_NOT_START, f"no exchange with {self._where}: {error}") from error
+            # Without a whole answer nobody knows what the server has counted, or will: the check stays unfinished.
+            status = self._tell(admin, ended(len(QUESTION), len(answer))) if len(answer) >= len(QUESTION) else None
         if answer != ANSWERS[self.transform]:
             raise Failure(COULD_NOT_START, f"{self._where} answered {answer!r} to {QUESTION!r}")
-        host = _ANY.get(self.admin_host, self.admin_host)
-        admin = HTTPConnection(host, self.admin_port, timeout=self.timeout)
-        try:
-            admin.request("GET", "/readyz")
-            status = admin.getresponse().status
-        except (OSError, UnicodeError, HTTPException) as error:
-            raise Failure(COULD_NOT_START, f"no answer from {host} port {self.admin_port}: {error}") from error
-        finally:
-            admin.close()
         if status != 200:
-            raise Failure(COULD_NOT_START, f"{host} port {self.admin_port} says not ready ({status})")
+            raise Failure(COULD_NOT_START, f"{self._admin_host} port {self.admin_port} says not ready ({status})")
+
+    def _tell(self, admin: HTTPConnection, what: dict[str, str]) -> int:
+        """Ask whether the server is ready, and tell how far the check is; return the status."""
+        try:
+            admin.request("GET", f"/readyz?{urlencode(what)}")
+            response = admin.getresponse()
+            response.read()
+        except (OSError, UnicodeError, HTTPException) as error:
+            message = f"no answer from {self._admin_host} port {self.admin_port}: {error}"
+            raise Failure(COULD_NOT_START, message) from error
+        return response.status
+
+    @property
+    def _admin_host(self) -> str:
+        return _ANY.get(self.admin_host, self.admin_host)
 
     @property
     def _address(self) -> tuple[str, int]:

@@ -90,6 +90,21 @@ DURATION = Histogram(
     help="How long connections lasted.",
     bounds=AGE_BOUNDS,
 )
+# What health checks tell the control process, so that they can be taken off the counts above.
+HEALTH_CHECKS = Counter(
+    name="health_checks_total", help="Health checks that made their exchange: each is one connection among the above."
+)
+HEALTH_CHECK_RECEIVED = Counter(
+    name="health_check_received_bytes_total", help="Of received_bytes_total, what came from these health checks."
+)
+HEALTH_CHECK_SENT = Counter(
+    name="health_check_sent_bytes_total", help="Of sent_bytes_total, what went to these health checks."
+)
+HEALTH_CHECKS_UNFINISHED = Gauge(
+    name="health_checks_unfinished",
+    help="Health checks that began and have not told of their exchange: under way, failed, or killed. Each may be one "
+    "connection, and 2 bytes each way, among the above.",
+)
 
 SCHEMA = Schema(
     "stentor-server",
@@ -106,6 +121,10 @@ SCHEMA = Schema(
         WRITE_BUFFER,
         READ_PAUSES,
         DURATION,
+        HEALTH_CHECKS,
+        HEALTH_CHECK_RECEIVED,
+        HEALTH_CHECK_SENT,
+        HEALTH_CHECKS_UNFINISHED,
     ],
 )
 ACCEPTED_SLOT = SCHEMA.slot(ACCEPTED)

@@ -8,6 +8,7 @@ from stentor_chassis.control import Control, ControlOptions, Service
 from stentor_chassis.listeners import Listeners, bind_tcp, bind_unix
 from stentor_chassis.logs import LogOptions
 from stentor_chassis.options import wrong_value
+from stentor_server import health_checks
 from stentor_server.addresses import AddressCounts
 from stentor_server.admission import SPARE_DESCRIPTORS, raise_descriptor_limit, room
 from stentor_server.metrics import SCHEMA, settle
@@ -20,7 +21,14 @@ def serve(name: str, version: str, options: dict[str, Any]) -> int:
     raise_descriptor_limit()
     server_options = _server_options(options)
     tls_context(server_options)  # fails now, instead of in each worker
-    service = Service(name=name, version=version, schema=SCHEMA, worker_module="stentor_server.worker", settle=settle)
+    service = Service(
+        name=name,
+        version=version,
+        schema=SCHEMA,
+        worker_module="stentor_server.worker",
+        settle=settle,
+        hear=health_checks.count,
+    )
     control_options = ControlOptions(
         workers=options["workers"],
         drain_seconds=options["drain_timeout"],

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,12 +23,15 @@ from unit.looping import Loop
 
 @asynccontextmanager
 async def _admin(
-    ready: Callable[[], bool] = lambda: True, status: Callable[[], dict[str, Any]] = dict, host: str = "127.0.0.1"
+    ready: Callable[[], bool] = lambda: True,
+    status: Callable[[], dict[str, Any]] = dict,
+    host: str = "127.0.0.1",
+    hear: Callable[[Mapping[str, str]], None] = lambda _query: None,
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Yield a session with an admin endpoint that exports what is running."""
     registry = CollectorRegistry()
     registry.register(BuildCollector("a-service", "1.2.3"))
-    admin = Admin(registry, ready, status)
+    admin = Admin(registry, ready, status, hear)
     url = await admin.start(host, 0)
     try:
         async with aiohttp.ClientSession(url) as session:
@@ -80,6 +83,25 @@ def test_health_and_readiness(loop: Loop) -> None:
             assert await _get(session, "/readyz") == (503, "text/plain", "not ready\n")
             ready = True
             assert await _get(session, "/readyz") == (200, "text/plain", "ready\n")
+
+    loop.run(scenario())
+
+
+def test_readiness_with_a_query(loop: Loop) -> None:
+    """The service hears the query of who asks whether it is ready, before it answers, and can refuse it."""
+    heard: list[dict[str, str]] = []
+
+    def hear(query: Mapping[str, str]) -> None:
+        heard.append({**query})
+        if query.get("colour") == "blue":
+            raise ValueError("not blue")
+
+    async def scenario() -> None:
+        async with _admin(ready=lambda: heard[-1:] == [{"colour": "red"}], hear=hear) as session:
+            assert (await _get(session, "/readyz"))[0] == 503
+            assert (await _get(session, "/readyz?colour=red"))[0] == 200
+            assert await _get(session, "/readyz?colour=blue") == (400, "text/plain", "not blue\n")
+            assert heard == [{}, {"colour": "red"}, {"colour": "blue"}]
 
     loop.run(scenario())
 

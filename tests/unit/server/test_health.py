@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,9 @@ TIMEOUT = 5.0
 
 
 @asynccontextmanager
-async def _admin(*, ready: bool) -> AsyncIterator[int]:
-    """Yield the port of an admin endpoint that says whether it is ready."""
-    admin = Admin(CollectorRegistry(), lambda: ready, dict)
+async def _admin(*, ready: bool, hear: Callable[[Mapping[str, str]], None] = lambda _: None) -> AsyncIterator[int]:
+    """Yield the port of an admin endpoint that says whether it is ready, and hears what it is told."""
+    admin = Admin(CollectorRegistry(), lambda: ready, dict, hear)
     url = await admin.start("127.0.0.1", 0)
     try:
         yield urlsplit(url).port or 0
@@ -184,6 +184,57 @@ def test_not_ready(loop: Loop, serving: NewServing) -> None:
     loop.run(scenario())
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_what_it_tells(loop: Loop, *, told: bool) -> None:
+    """It tells that it begins, and after an answer, right or wrong, what was moved; without one nothing more."""
+    heard: list[dict[str, str]] = []
+
+    def answer(connection: socket.socket) -> None:
+        assert [*heard] == [{"health_check": "began"}]
+        connection.sendall(connection.recv(64)[: 2 if told else 1])
+
+    async def scenario() -> None:
+        with LyingServer(answer) as liar:
+            async with _admin(ready=True, hear=_note(heard)) as admin_port:
+                with pytest.raises(Failure, match="answered b'aZ'" if told else "answered b'a'"):
+                    await _check(int(liar.target.rpartition(":")[2]), admin_port)
+
+    loop.run(scenario())
+    moved = {"health_check": "ended", "received_bytes": "2", "sent_bytes": "2"}
+    assert heard == [{"health_check": "began"}, *([moved] if told else [])]
+
+
+def test_admin_endpoint_that_is_another_in_the_end(loop: Loop) -> None:
+    """The end is not told to a control process that does not know of the beginning."""
+    heard: list[dict[str, str]] = []
+
+    async def scenario() -> None:
+        loop_ = asyncio.get_running_loop()
+        first, second = (
+            Admin(CollectorRegistry(), lambda: True, dict, hear) for hear in (lambda _: None, _note(heard))
+        )
+        url = urlsplit(await first.start("127.0.0.1", 0))
+
+        async def restart() -> None:
+            await first.stop()
+            await second.start("127.0.0.1", url.port or 0)
+
+        def answer(connection: socket.socket) -> None:
+            asyncio.run_coroutine_threadsafe(restart(), loop_).result(TIMEOUT)
+            connection.sendall(connection.recv(64).upper())
+
+        with LyingServer(answer) as liar, pytest.raises(Failure, match="no answer from"):
+            await _check(int(liar.target.rpartition(":")[2]), url.port or 0)
+        await second.stop()
+
+    loop.run(scenario())
+    assert heard == []
+
+
+def _note(heard: list[dict[str, str]]) -> Callable[[Mapping[str, str]], None]:
+    return lambda query: heard.append({**query})
+
+
 def test_other_transform(loop: Loop, serving: NewServing) -> None:
     """A server that answers, but not as it was told to, is not healthy."""
 
@@ -256,8 +307,9 @@ def test_host_that_is_none(loop: Loop) -> None:
     """A host that cannot be a name is not healthy."""
 
     async def scenario() -> None:
-        with pytest.raises(Failure, match=r"no exchange with a\.\.b port 1: "):
-            await _check(1, 1, host="a..b")
+        async with _admin(ready=True) as admin_port:
+            with pytest.raises(Failure, match=r"no exchange with a\.\.b port 1: "):
+                await _check(1, admin_port, host="a..b")
 
     loop.run(scenario())
 

@@ -12,6 +12,7 @@ import pytest
 from stentor_chassis.control import ControlOptions, Service
 from stentor_chassis.failure import COULD_NOT_START, USAGE
 from stentor_chassis.listeners import Listeners
+from stentor_server import health_checks
 from stentor_server import service as service_module
 from stentor_server.__main__ import cli
 from stentor_server.addresses import AddressCounts
@@ -103,6 +104,7 @@ def test_service(serve: Serve) -> None:
     service, control = started.service, started.control
     assert (service.name, service.worker_module) == ("stentor-server", "stentor_server.worker")
     assert (service.schema, service.settle, service.reloads) == (SCHEMA, settle, True)
+    assert service.hear is health_checks.count
     assert (control.workers, control.drain_seconds, control.admin_host, control.admin_port) == (2, 0.25, "::1", 9)
     assert (control.log.level, control.log.fd) == ("debug", 1)
     assert started.options.drain_timeout_seconds == 0.25

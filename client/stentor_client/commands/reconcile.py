@@ -1,0 +1,83 @@
+"""`reconcile`: the counts of both sides against each other."""
+
+import sys
+from typing import Any
+
+import click
+
+from stentor_chassis.options import option, wrong_value
+from stentor_chassis.quantities import Duration
+from stentor_client.reconcile.base_url import BaseUrl
+from stentor_client.reconcile.query import QueryType
+from stentor_client.reconcile.side import Side
+
+_CLIENT_ADMIN = "http://127.0.0.1:8082"
+_METRICS = BaseUrl("/metrics")
+
+
+@click.command()
+@option("--server-admin", type=_METRICS, default="http://127.0.0.1:8081", help="The server's admin endpoint.")
+@option(
+    "--client-admin",
+    type=_METRICS,
+    multiple=True,
+    help=f"The client's admin endpoint; repeated, the counts of all clients add up.  [default: {_CLIENT_ADMIN}]",
+    show_default=False,
+)
+@option("--timeout", type=Duration(), default="10s", help="How long to look for a moment at which all agree.")
+@option(
+    "--during",
+    type=Duration(),
+    help="Compare only what is counted from now on for this long; else all since the start.",
+    show_default=False,
+)
+@option("--prometheus", type=BaseUrl("/api/v1"), default="http://127.0.0.1:9090", help="Where to send the queries.")
+@option(
+    "--server-query",
+    type=QueryType(Side.SERVER),
+    multiple=True,
+    metavar="NAME=PROMQL",
+    help="Hold what this query returns against the server's count of that name; may be repeated.",
+)
+@option(
+    "--client-query",
+    type=QueryType(Side.CLIENT),
+    multiple=True,
+    metavar="NAME=PROMQL",
+    help="The same against the client's.  NAME: connections, sent_bytes or received_bytes.",
+)
+@option("--json", metavar="FILE", help="Write the result there as JSON; -: on standard output, in place of the table.")
+def reconcile(**options: Any) -> int:
+    """Say whether server and clients counted the same connections and bytes; exit with 6 where they did not.
+
+    Traffic may go on meanwhile. What the server's own health checks moved is left out.
+
+    Example: stentor-client reconcile --server-admin http://server:8081 --client-admin http://client:8082
+    """
+    from stentor_chassis.encoding import encode
+    from stentor_client.reconcile.reconciler import Reconciler, Sources
+    from stentor_client.reconcile.report import Report, console
+
+    clients = options["client_admin"] or (_CLIENT_ADMIN,)
+    if len(set(clients)) < len(clients):
+        raise wrong_value("client_admin", "one client is given twice, and would count twice")
+    path, during = options["json"], options["during"]
+    try:
+        file = open(path, "wb") if path not in {None, "-"} else None  # noqa: SIM115 - now, and not after the work
+    except OSError as error:
+        raise wrong_value("json", f"cannot write {path!r}: {error.strerror}") from error
+    sources = Sources(
+        server=options["server_admin"],
+        clients=clients,
+        prometheus=options["prometheus"],
+        queries=(*dict.fromkeys(options["server_query"] + options["client_query"]),),
+    )
+    report = Report(Reconciler(sources, options["timeout"]).run(during), during)
+    if path == "-":
+        sys.stdout.write(encode(report.data(), indent=True).decode())
+        return report.exit_code
+    report.print(console(sys.stdout))
+    if file:
+        with file:
+            file.write(encode(report.data(), indent=True))
+    return report.exit_code

@@ -1,0 +1,141 @@
+"""What one side counted, as its admin endpoints tell it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.error import HTTPError
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from stentor_chassis.failure import Failure
+from stentor_client.reconcile.web import CANNOT_READ, get
+
+Counts = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Counts by name, and when they were read; with several endpoints the sums of theirs."""
+
+    began: float  # seconds of the monotonic clock
+    ended: float
+    started: tuple[float, ...]  # when each service started, in Unix time; 0 where it does not say
+    exchange_seconds: float  # how long a good exchange took in the mean, at the slowest client; 0 where there is none
+    counts: Counts
+
+    def follows(self, other: "Reading") -> bool:
+        """Whether no service started anew between the other reading and this one."""
+        return self.started == other.started and all(self.counts[name] >= other.counts[name] for name in _GROWING)
+
+
+# Those that both sides have, and that only grow.
+_GROWING = ("opened", "sent_bytes", "received_bytes")
+
+
+class Samples:
+    """The samples of one exposition."""
+
+    def __init__(self, url: str, text: str) -> None:
+        """Parse; raise `Failure` where it is none."""
+        self._url = url
+        self._values: dict[str, dict[frozenset[tuple[str, str]], float]] = {}
+        try:
+            for family in text_string_to_metric_families(text):
+                for sample in family.samples:
+                    self._values.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
+        except (ValueError, KeyError, IndexError) as error:
+            raise Failure(CANNOT_READ, f"{url} is not in Prometheus' text format") from error
+
+    def count(self, name: str, **labels: str) -> int:
+        """Return the sum of the samples of a metric that have these labels; raise `Failure` where there is none."""
+        found = [value for key, value in self._values.get(name, {}).items() if labels.items() <= dict(key).items()]
+        if not found:
+            service = name.split("_")[1]
+            raise Failure(CANNOT_READ, f"{self._url} has no {name}: it must be the admin endpoint of a {service}")
+        return int(sum(found))
+
+    def mean(self, name: str) -> float:
+        """Return the mean of a histogram's observations; 0 where there is none."""
+        count, total = (sum(self._values.get(f"{name}_{what}", {}).values()) for what in ("count", "sum"))
+        return total / count if count else 0.0
+
+    def started(self) -> float:
+        """Return when the control process started, in Unix time; 0 where that is not told."""
+        return self._values.get("process_start_time_seconds", {}).get(frozenset({("process", "control")}), 0.0)
+
+
+def of_server(samples: Samples) -> Counts:
+    """Return what a server counted; connections are all that arrived, taken or rejected."""
+
+    def count(name: str, **labels: str) -> int:
+        return samples.count(f"stentor_server_{name}", **labels)
+
+    accepted, active, closed, rejected = (
+        count(f"connections_{name}") for name in ("accepted_total", "active", "closed_total", "rejected_total")
+    )
+    sent, unsent = count("sent_bytes_total"), count("unsent_bytes_total")
+    return {
+        "opened": accepted + rejected,
+        "closed": accepted + rejected - active,
+        "accepted": accepted,
+        "accounted": active + closed,
+        "rejected": rejected,
+        "lost": count("connections_closed_total", reason="worker_lost"),
+        "received_bytes": count("received_bytes_total"),
+        "sent_bytes": sent,
+        "unsent_bytes": unsent,
+        "answered_bytes": sent + unsent + count("write_buffer_bytes"),
+        "checks": count("health_checks_total"),
+        "checks_received_bytes": count("health_check_received_bytes_total"),
+        "checks_sent_bytes": count("health_check_sent_bytes_total"),
+        "checks_unfinished": count("health_checks_unfinished"),
+    }
+
+
+def of_client(samples: Samples) -> Counts:
+    """Return what a client counted."""
+
+    def count(name: str, **labels: str) -> int:
+        return samples.count(f"stentor_client_{name}", **labels)
+
+    opened = count("connections_opened_total")
+    exchanges, good = count("exchanges_total"), count("exchanges_total", outcome="ok")
+    return {
+        "opened": opened,
+        "closed": opened - count("connections_active"),
+        "lost": count("connections_lost_total"),
+        "exchanges": exchanges,
+        "failed": exchanges - good,
+        "sent_bytes": count("sent_bytes_total"),
+        "received_bytes": count("received_bytes_total"),
+    }
+
+
+def read(urls: Sequence[str], counts_of: Callable[[Samples], Counts]) -> Reading:
+    """Read all endpoints of one side, one after the other.
+
+    Raises:
+        Failure: in one line, which cannot be read, and why.
+
+    """
+    began = time.monotonic()
+    samples = [_scrape(f"{url}/metrics") for url in urls]
+    ended = time.monotonic()
+    each = [counts_of(one) for one in samples]
+    return Reading(
+        began=began,
+        ended=ended,
+        started=tuple(one.started() for one in samples),
+        exchange_seconds=max(one.mean("stentor_client_service_time_seconds") for one in samples),
+        counts={name: sum(counts[name] for counts in each) for name in each[0]},
+    )
+
+
+def _scrape(url: str) -> Samples:
+    try:
+        return Samples(url, get(url).decode())
+    except HTTPError as error:
+        with error:
+            raise Failure(CANNOT_READ, f"cannot read {url}: it answers {error.code} {error.reason}") from error
+    except UnicodeDecodeError as error:
+        raise Failure(CANNOT_READ, f"{url} is not in Prometheus' text format") from error

@@ -1,0 +1,203 @@
+"""Reads both sides until they agree, or until there is no time left."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stentor_chassis.failure import Failure
+from stentor_client.reconcile.prometheus import Prometheus
+from stentor_client.reconcile.quantity import COUNTS, QUANTITIES, Quantity
+from stentor_client.reconcile.query import Query
+from stentor_client.reconcile.reading import Counts, Reading, of_client, of_server, read
+from stentor_client.reconcile.side import Side
+from stentor_client.reconcile.web import CANNOT_READ
+from stentor_client.reconcile.window import (
+    Judgement,
+    Point,
+    Verdict,
+    Window,
+    judge,
+    judge_late,
+    quietest,
+    whole_time,
+    windows,
+)
+
+# What is under way arrives within this time, or it is lost: in that of so many exchanges in the mean, and at the least
+# in what a busy machine may take to count it.
+_SETTLING_EXCHANGES = 3
+_SETTLING_SECONDS = 0.05
+_UNKNOWN_SETTLING_SECONDS = 0.25  # where no exchange tells how long the way is
+_SETTLINGS_PER_TIMEOUT = 4  # so that even a short time has room for a moment that is settled
+_LONGEST_PAUSE_SECONDS = 0.1  # between readings, so that reading is no load
+_SHORTEST_PAUSE_SECONDS = 0.002
+_FEWEST_READINGS = 2  # to see whether anything moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the counts are, by base URLs."""
+
+    server: str
+    clients: Sequence[str]
+    prometheus: str
+    queries: Sequence[Query] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of it; counts are those of the last readings, and with a time to compare, what they grew by."""
+
+    judged: Sequence[tuple[Quantity, Judgement]]
+    answered: Sequence[tuple[Query, Judgement]]
+    client: Counts
+    server: Counts
+    clients_started: float  # the first of them, in Unix time; 0 where one does not say
+    server_started: float
+
+
+class Reconciler:
+    """Holds the counts of one server and its clients against each other, while they move."""
+
+    def __init__(self, sources: Sources, timeout: float) -> None:
+        """Try for `timeout` seconds to see a moment at which all agree."""
+        self._sources = sources
+        self._prometheus = Prometheus(sources.prometheus)
+        self._timeout = timeout
+        self._readings: dict[Side, list[Reading]] = {side: [] for side in Side}
+        self._answers: dict[Query, list[Point]] = {query: [] for query in sources.queries}
+        self._last: dict[Side, Reading] = {}
+        self._began_anew: Side | None = None
+        self._first: dict[Side, Counts] = {}  # those at the baseline; empty without one
+        self._baseline: dict[Quantity | Query, Window] = {}
+
+    def run(self, during: float | None = None) -> Result:
+        """Compare all that was counted, or with `during` what is counted in the seconds from now on.
+
+        Raises:
+            Failure: in one line, what cannot be read, and why.
+
+        """
+        if during is not None:
+            ends = time.monotonic() + during
+            self._observe(self._at_rest)
+            self._keep_baseline()
+            time.sleep(max(ends - time.monotonic(), 0))
+        self._observe(self._agreed)
+        return self._result()
+
+    def _observe(self, enough: Callable[[], bool]) -> None:
+        """Read again and again: each side between two readings of the other, and then a pause."""
+        deadline = time.monotonic() + self._timeout
+        pause = _SHORTEST_PAUSE_SECONDS
+        while True:
+            for side in (Side.CLIENT, Side.SERVER, Side.CLIENT, Side.SERVER):
+                self._read(side)
+            for query, points in self._answers.items():
+                answer = self._prometheus.ask(query)
+                if answer:
+                    points.append(answer)
+            if enough():
+                return
+            if time.monotonic() >= deadline and self._has_something_to_tell():
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def _read(self, side: Side) -> None:
+        urls = self._sources.clients if side is Side.CLIENT else [self._sources.server]
+        reading = read(urls, of_client if side is Side.CLIENT else of_server)
+        if side in self._last and not reading.follows(self._last[side]):
+            if self._baseline:
+                message = f"a {side} started anew, and what it had counted before is gone: compare once more"
+                raise Failure(CANNOT_READ, message)
+            self._forget()
+            self._began_anew = side
+        self._readings[side].append(reading)
+        self._last[side] = reading
+
+    def _has_something_to_tell(self) -> bool:
+        """Whether there are enough readings to judge by; raise `Failure` where there cannot be."""
+        if any(len(readings) < _FEWEST_READINGS for readings in self._readings.values()):
+            if self._began_anew is None:
+                return False
+            message = f"a {self._began_anew} starts anew all the time: is there more than one behind its URL?"
+            raise Failure(CANNOT_READ, message)
+        for query, points in self._answers.items():
+            if not points:
+                raise Failure(CANNOT_READ, f"{query}: it returns nothing; is the series there, and scraped already?")
+        return True
+
+    def _forget(self) -> None:
+        """Begin with the readings from the beginning: those of before are of other counts."""
+        for readings in self._readings.values():
+            readings.clear()
+        for points in self._answers.values():
+            points.clear()
+
+    def _keep_baseline(self) -> None:
+        """Compare from here on what is counted since: keep the differences as they are now."""
+        for quantity in QUANTITIES:
+            left, right = self._points(quantity)
+            window = quietest(self._settled(quantity)) or quietest(windows(left, right))
+            self._baseline[quantity] = window or whole_time(left, right)
+        for query, points in self._answers.items():
+            self._baseline[query] = whole_time(self._exact(query), points)
+        self._first = {side: reading.counts for side, reading in self._last.items()}
+        self._forget()
+
+    def _points(self, quantity: Quantity) -> tuple[list[Point], list[Point]]:
+        left, right = (count.points(self._readings[count.side]) for count in (quantity.left, quantity.right))
+        return left, right
+
+    def _exact(self, query: Query) -> list[Point]:
+        return COUNTS[query.side][query.name].points(self._readings[query.side])
+
+    def _settled(self, quantity: Quantity) -> list[Window]:
+        settling = self._settling()
+        return windows(*self._points(quantity), settling, settling)
+
+    def _settling(self) -> float:
+        mean = self._last[Side.CLIENT].exchange_seconds
+        seconds = max(_SETTLING_EXCHANGES * mean, _SETTLING_SECONDS) if mean else _UNKNOWN_SETTLING_SECONDS
+        return min(seconds, self._timeout / _SETTLINGS_PER_TIMEOUT)
+
+    def _at_rest(self) -> bool:
+        """Whether every difference is known exactly; what Prometheus tells late needs all the time there is."""
+        if self._answers:
+            return False
+        least = [quietest(self._settled(quantity)) for quantity in QUANTITIES]
+        return all(window is not None and not window.width for window in least)
+
+    def _agreed(self) -> bool:
+        judgements = [judgement for _, judgement in (*self._judge(), *self._judge_answers())]
+        return all(judgement is not None and judgement.verdict is Verdict.AGREE for judgement in judgements)
+
+    def _judge(self) -> list[tuple[Quantity, Judgement | None]]:
+        good = not self._counts(Side.CLIENT)["failed"]
+        return [
+            (quantity, judge(*self._points(quantity), self._settling(), self._baseline.get(quantity)))
+            for quantity in QUANTITIES
+            if good or not quantity.needs_good_exchanges
+        ]
+
+    def _judge_answers(self) -> list[tuple[Query, Judgement | None]]:
+        return [
+            (query, judge_late(self._exact(query), points, self._baseline.get(query)))
+            for query, points in self._answers.items()
+        ]
+
+    def _counts(self, side: Side) -> Counts:
+        first = self._first.get(side, {})
+        return {name: count - first.get(name, 0) for name, count in self._last[side].counts.items()}
+
+    def _result(self) -> Result:
+        clients, server = (self._last[side].started for side in (Side.CLIENT, Side.SERVER))
+        return Result(
+            judged=[(quantity, judgement) for quantity, judgement in self._judge() if judgement],
+            answered=[(query, judgement) for query, judgement in self._judge_answers() if judgement],
+            client=self._counts(Side.CLIENT),
+            server=self._counts(Side.SERVER),
+            clients_started=min(clients),
+            server_started=min(server),
+        )

@@ -1,0 +1,191 @@
+"""What a reconciliation says: a table, a sentence, and the same as data."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stentor_client.reconcile.quantity import CHECK_BYTES, Quantity
+from stentor_client.reconcile.reconciler import Result
+from stentor_client.reconcile.side import Side
+from stentor_client.reconcile.window import Judgement, Verdict
+
+AGREE, DISAGREE = 0, 6  # exit codes
+_COLOURS = {Verdict.AGREE: "green", Verdict.WITHIN: "yellow", Verdict.DIFFER: "bold red"}
+_PIPE_COLUMNS: Final = 160  # nobody is helped by lines that are broken there
+
+
+class Report:
+    """The words for a result; `during` is the time that was compared, in seconds, where it was not all."""
+
+    def __init__(self, result: Result, during: float | None) -> None:
+        """Say it of this result."""
+        self._result = result
+        self._during = during
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command."""
+        return DISAGREE if Verdict.DIFFER in self._verdicts() else AGREE
+
+    def print(self, console: Console) -> None:
+        """Print table, notes and sentence."""
+        table = Table(box=SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+        for name in ("quantity", "client", "server", "difference", "verdict"):
+            table.add_column(name, justify="left" if name in {"quantity", "verdict"} else "right", no_wrap=True)
+        for quantity, judgement in self._result.judged:
+            table.add_row(quantity.name, *self._sides(quantity, judgement), *_found(judgement))
+        console.print(table)
+        if self._result.answered:
+            queries = Table(box=SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+            for name in ("query", "query says", "exact count", "difference", "verdict"):
+                queries.add_column(name, justify="left" if name in {"query", "verdict"} else "right", overflow="fold")
+            for query, judgement in self._result.answered:
+                window = judgement.window
+                said, exact = _number(window.right), _number(window.left)
+                queries.add_row(Text(str(query)), said, exact, *_found(judgement, percent_of=window.left))
+            console.print(queries)
+        for line in (*self._notes(), self.sentence):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def data(self) -> dict[str, Any]:
+        """Return all of it as plain data."""
+        result = self._result
+        return {
+            "agree": self.exit_code == AGREE,
+            "during_seconds": self._during,
+            "quantities": [
+                {"quantity": quantity.name, "left": quantity.left.side, "right": quantity.right.side, **_plain(judged)}
+                for quantity, judged in result.judged
+            ],
+            "queries": [
+                {"side": query.side, "quantity": query.name, "promql": query.promql, **_plain(judged)}
+                for query, judged in result.answered
+            ],
+            "client": {**result.client, "started_timestamp_seconds": result.clients_started},
+            "server": {**result.server, "started_timestamp_seconds": result.server_started},
+            "notes": [*self._notes()],
+            "summary": self.sentence,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The last line."""
+        verdicts = self._verdicts()
+        if Verdict.DIFFER in verdicts:
+            return f"The counts disagree: {'; '.join(self._differences())}."
+        if Verdict.WITHIN in verdicts:
+            return (
+                "The counts agree, within what moved while they were read; while the traffic pauses they can be exact."
+            )
+        return "The counts agree, to the byte."
+
+    def _verdicts(self) -> set[Verdict]:
+        return {judgement.verdict for _, judgement in (*self._result.judged, *self._result.answered)}
+
+    def _sides(self, quantity: Quantity, judgement: Judgement) -> tuple[str, str]:
+        left, right = _number(judgement.window.left), _number(judgement.window.right)
+        if quantity.between_sides:
+            return left, right
+        both = left if left == right else f"{left} / {right}"
+        return (both, "") if quantity.left.side is Side.CLIENT else ("", both)
+
+    def _differences(self) -> Iterator[str]:
+        for quantity, judgement in self._result.judged:
+            if judgement.verdict is Verdict.DIFFER:
+                amount = judgement.window.difference
+                counted = (
+                    f"{_number(abs(amount))} {quantity.unit[abs(amount) != 1]} {'more' if amount > 0 else 'fewer'}"
+                )
+                if quantity.between_sides:
+                    yield f"of {quantity.name}, the server counted {counted} than the client"
+                else:
+                    yield f"{quantity.name} does not hold, the right side is {counted}"
+        for query, judgement in self._result.answered:
+            if judgement.verdict is Verdict.DIFFER:
+                amount = judgement.window.difference
+                more = "more" if amount > 0 else "less"
+                yield f"{query} says {_number(abs(amount))} {more} than the {query.side} counted"
+
+    def _notes(self) -> Iterator[str]:
+        """Yield what helps to understand the counts."""
+        client, server = self._result.client, self._result.server
+        checks, unfinished = server["checks"], server["checks_unfinished"]
+        if checks:
+            yield (
+                f"Left out of the server's counts: {_of(checks, 'connection')} of its own health checks, with "
+                f"{_of(server['checks_received_bytes'], 'byte')} to the server and "
+                f"{_of(server['checks_sent_bytes'], 'byte')} back."
+            )
+        if unfinished > 0:
+            yield (
+                f"{_of(unfinished, 'health check')} of the server ended half way, or is under way: up to "
+                f"{_of(unfinished, 'connection')} and {_of(CHECK_BYTES * unfinished, 'byte')} each way may be theirs."
+            )
+        for count, thing, what in (
+            (server["rejected"], "connection", "rejected by the server, which reads nothing of what is sent over it"),
+            (
+                server["lost"],
+                "connection",
+                "lost with a worker of the server that was killed, and what it had not read",
+            ),
+            (server["unsent_bytes"], "byte", "received by the server and never answered"),
+        ):
+            if count:
+                yield f"{_of(count, thing)} {'was' if count == 1 else 'were'} {what}."
+        if client["failed"]:
+            yield f"{_of(client['failed'], 'exchange')} failed at the client: what was under way then may be lost."
+        if Verdict.DIFFER in self._verdicts() and self._during is None:
+            yield from self._ages()
+
+    def _ages(self) -> Iterator[str]:
+        """Say whether one side may have counted what was before the other's time."""
+        clients, server = self._result.clients_started, self._result.server_started
+        if not clients or not server:
+            return
+        older, younger = ("server", "client") if server < clients else ("client", "server")
+        yield (
+            f"The {older} started {abs(clients - server):.1f} s before the {younger}: it may have counted what was "
+            f"before the {younger}'s time. With --during 30s only what is counted from then on is compared."
+        )
+
+
+def console(file: Any) -> Console:
+    """Return where to print: in colours on a terminal, plain and wide elsewhere."""
+    made = Console(file=file, highlight=False)
+    return made if made.is_terminal else Console(file=file, highlight=False, width=_PIPE_COLUMNS)
+
+
+def _found(judgement: Judgement, percent_of: float | None = None) -> Sequence[Text]:
+    window, verdict = judgement.window, judgement.verdict
+    amount = window.difference
+    words: str = verdict
+    if verdict is Verdict.WITHIN:
+        words = f"agree within {_number(max(-window.low, window.high))}"
+    difference = _number(amount, sign="+" if amount else "")
+    if percent_of and amount:
+        difference += f" ({100 * amount / percent_of:+.3g} %)"
+    return Text(difference), Text(words, _COLOURS[verdict])
+
+
+def _plain(judgement: Judgement) -> dict[str, Any]:
+    window = judgement.window
+    return {
+        "verdict": judgement.verdict,
+        "left_count": window.left,
+        "right_count": window.right,
+        "difference": window.difference,
+        "difference_low": window.low,
+        "difference_high": window.high,
+    }
+
+
+def _of(count: int, thing: str) -> str:
+    return f"{_number(count)} {thing}{'s' if count != 1 else ''}"
+
+
+def _number(value: float, sign: str = "") -> str:
+    return f"{int(value):{sign},}" if value == int(value) else f"{value:{sign},.3f}"

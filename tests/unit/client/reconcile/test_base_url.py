@@ -1,0 +1,42 @@
+"""Addresses of services over HTTP."""
+
+import click
+import pytest
+
+from stentor_client.reconcile.base_url import BaseUrl
+
+URL = BaseUrl("/metrics")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("http://127.0.0.1:8081", "http://127.0.0.1:8081"),
+        ("http://127.0.0.1:8081/", "http://127.0.0.1:8081"),
+        ("http://127.0.0.1:8081/metrics", "http://127.0.0.1:8081"),
+        ("http://127.0.0.1:8081/metrics/", "http://127.0.0.1:8081"),
+        ("https://[::1]/admin/metrics", "https://[::1]/admin"),
+        ("HTTP://Server:8081", "http://Server:8081"),
+    ],
+)
+def test_url(given: str, meant: str) -> None:
+    """It may be written with the path or without; what has been parsed stays as it is."""
+    assert URL.convert(given, None, None) == URL.convert(meant, None, None) == meant
+
+
+WRONG = """
+    server:8081 127.0.0.1 http:// http://:8081 ftp://server http://[::1 http://server:port http://server:0
+    http://server:65536 http://server/?x=1 http://server/#x http://a@server file:///etc/passwd
+"""
+
+
+@pytest.mark.parametrize("wrong", ["", "http://ser ver", "http://server/\n", *WRONG.split()])
+def test_no_url(wrong: str) -> None:
+    """What is no address of a service is refused, with an example."""
+    with pytest.raises(click.BadParameter, match="is not a URL such as http://127"):
+        URL.convert(wrong, None, None)
+
+
+def test_variable() -> None:
+    """The variable holds several, with blanks or commas between them."""
+    assert URL.split_envvar_value("http://a http://b,http://c") == ["http://a", "http://b", "http://c"]

@@ -1,0 +1,31 @@
+"""Queries as options."""
+
+import click
+import pytest
+
+from stentor_client.reconcile.query import Query, QueryType
+from stentor_client.reconcile.side import COUNT_NAMES, Side
+
+SERVERS = QueryType(Side.SERVER)
+
+
+@pytest.mark.parametrize("name", COUNT_NAMES)
+def test_query(name: str) -> None:
+    """A query has the name of a count before it, and may have any character in it; what was parsed stays as it is."""
+    promql = 'sum(x_total{job="a", le="1"}) - (x_total offset 1m == 3)'
+    query = SERVERS.convert(f"{name} = {promql}", None, None)
+    assert query == Query(Side.SERVER, name, promql) == SERVERS.convert(query, None, None)
+    assert str(query) == f"--server-query {name}={promql}"
+
+
+@pytest.mark.parametrize("wrong", ["", "sum(x)", "connections", "connections=", "=sum(x)", "bytes=sum(x)"])
+def test_no_query(wrong: str) -> None:
+    """What names no count, or asks nothing, is refused with the names that there are."""
+    with pytest.raises(click.BadParameter, match="NAME of connections, sent_bytes, received_bytes"):
+        SERVERS.convert(wrong, None, None)
+
+
+def test_variable() -> None:
+    """The variable holds one on each line, for PromQL has blanks and commas in it."""
+    lines = ["connections=sum by (a, b) (x)", "sent_bytes=y"]
+    assert SERVERS.split_envvar_value("\n".join([*lines, " "])) == lines

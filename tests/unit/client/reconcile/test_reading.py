@@ -1,0 +1,101 @@
+"""What one side counted."""
+
+import time
+
+import pytest
+
+from stentor_chassis.failure import Failure
+from stentor_client.reconcile.reading import Reading, Samples, of_client, of_server, read
+from stentor_client.reconcile.web import CANNOT_READ
+from unit.client.reconcile.endpoints import Answer, Client, Server, admin, answering
+
+
+def _failure(answer: Answer) -> str:
+    with answering(answer) as url, pytest.raises(Failure) as failure:
+        read([url], of_server)
+    assert failure.value.code == CANNOT_READ
+    return failure.value.message.replace(url, "URL")
+
+
+def test_server() -> None:
+    """Of a server's connections, those count as arrived that it took or rejected, and all but the open as closed."""
+    server = Server(accepted=9, active=2, lost=1, rejected=4, received=50, sent=30, unsent=15, waiting=5)
+    server.checks, server.check_bytes, server.unfinished, server.started = 3, 6, 1, 1234.5
+    began = time.monotonic()
+    with answering(admin(server)) as url:
+        reading = read([url], of_server)
+    assert reading.counts == {
+        "opened": 13,
+        "closed": 11,
+        "accepted": 9,
+        "accounted": 9,
+        "rejected": 4,
+        "lost": 1,
+        "received_bytes": 50,
+        "sent_bytes": 30,
+        "unsent_bytes": 15,
+        "answered_bytes": 50,
+        "checks": 3,
+        "checks_received_bytes": 6,
+        "checks_sent_bytes": 6,
+        "checks_unfinished": 1,
+    }
+    assert reading.started == (1234.5,)
+    assert began <= reading.began < reading.ended <= time.monotonic()
+
+
+def test_clients_add_up() -> None:
+    """The counts of several clients add up; the slowest tells how long the way is."""
+    first = Client(opened=2, active=1, lost=1, good=4, failed=1, sent=10, received=8, service_seconds=0.25)
+    second = Client(opened=5, active=3, good=8, sent=1 << 52, received=7, service_seconds=0.5, started=1001.0)
+    idle = Client(started=1002.0)
+    with answering(admin(first)) as one, answering(admin(second)) as two, answering(admin(idle)) as three:
+        reading = read([one, two, three], of_client)
+    assert reading.counts == {
+        "opened": 7,
+        "closed": 3,
+        "lost": 1,
+        "exchanges": 13,
+        "failed": 1,
+        "sent_bytes": (1 << 52) + 10,
+        "received_bytes": 15,
+    }
+    assert reading.started == (1000.0, 1001.0, 1002.0)
+    assert reading.exchange_seconds == 0.5
+
+
+def test_other_service() -> None:
+    """The endpoint of the other service, or of none of both, is named with what it lacks."""
+    message = "URL/metrics has no stentor_server_connections_accepted_total: it must be the admin endpoint of a server"
+    assert _failure(admin(Client())) == message
+    assert _failure(lambda _: (200, b"")) == message
+
+
+def test_missing_label() -> None:
+    """A metric without the series that is asked for is missing."""
+    with pytest.raises(Failure, match="has no stentor_client_x_total: it must be the admin endpoint of a client"):
+        Samples("URL", 'stentor_client_x_total{outcome="eof"} 1\n').count("stentor_client_x_total", outcome="ok")
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"stentor_server_x{", b"x y z", b"\xff\xfe"])
+def test_no_exposition(body: bytes) -> None:
+    """What is no exposition is said to be none."""
+    assert _failure(lambda _: (200, body)) == "URL/metrics is not in Prometheus' text format"
+
+
+def test_error_status() -> None:
+    """A path that is not there is told with the answer."""
+    assert _failure(lambda _: (404, b"")) == "cannot read URL/metrics: it answers 404 Not Found"
+
+
+def _reading(started: float, opened: int) -> Reading:
+    counts = {"opened": opened, "sent_bytes": 5, "received_bytes": 5}
+    return Reading(began=0, ended=1, started=(started,), exchange_seconds=0, counts=counts)
+
+
+def test_restart() -> None:
+    """A reading follows another if the same process counted on: none started anew, and no count fell."""
+    assert _reading(1, 4).follows(_reading(1, 4))
+    assert _reading(1, 5).follows(_reading(1, 4))
+    assert not _reading(1, 3).follows(_reading(1, 4))
+    assert not _reading(2, 9).follows(_reading(1, 4))

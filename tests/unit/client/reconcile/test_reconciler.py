@@ -1,0 +1,286 @@
+"""Reading both sides until they agree."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from stentor_chassis.failure import Failure
+from stentor_client.reconcile import reconciler as reconciler_module
+from stentor_client.reconcile.query import Query
+from stentor_client.reconcile.reconciler import Reconciler, Result, Sources
+from stentor_client.reconcile.side import Side
+from stentor_client.reconcile.web import CANNOT_READ
+from stentor_client.reconcile.window import Verdict
+from unit.client.reconcile.endpoints import Client, Server, admin, answering, pair, prometheus
+
+LONG = 30.0  # what agrees does so long before
+SHORT = 0.6  # what does not is looked at for this long
+
+CONNECTIONS, TO_SERVER, BACK = "connections", "bytes to the server", "bytes back"
+
+
+def _run(
+    client: Client | Sequence[Client],
+    server: Server,
+    timeout: float = LONG,
+    during: float | None = None,
+    queries: Sequence[Query] = (),
+    told: Callable[[str], Any] = lambda _: [],
+) -> Result:
+    clients = [client] if isinstance(client, Client) else client
+    with ExitStack() as stack:
+        sources = Sources(
+            server=stack.enter_context(answering(admin(server))),
+            clients=[stack.enter_context(answering(admin(each))) for each in clients],
+            prometheus=stack.enter_context(answering(prometheus(told))),
+            queries=queries,
+        )
+        return Reconciler(sources, timeout).run(during)
+
+
+def _found(result: Result) -> dict[str, tuple[Verdict, float]]:
+    """Return all that do not agree."""
+    return {
+        quantity.name: (judgement.verdict, judgement.window.difference)
+        for quantity, judgement in result.judged
+        if judgement.verdict is not Verdict.AGREE
+    }
+
+
+def test_agree_at_once() -> None:
+    """Two sides that stand still and are equal agree after a few readings."""
+    client, server = pair()
+    result = _run(client, server)
+    assert _found(result) == {}
+    assert len(result.judged) == 7
+    assert (client.scrapes, server.scrapes) == (2, 2)
+    assert {judgement.window.left for _, judgement in result.judged} == {1, 3, 1000}
+
+
+def test_agree_in_a_pause() -> None:
+    """Counts that move and lag behind agree in the first pause of the traffic."""
+    client, server = pair()
+
+    def move(_: Client) -> None:
+        if client.scrapes < 30:
+            client.sent += 64
+
+    def follow(_: Server) -> None:
+        if client.scrapes > 40:
+            server.received = server.sent = client.received = client.sent
+
+    client.before, server.before = move, follow
+    result = _run(client, server)
+    assert _found(result) == {}
+    assert 40 < client.scrapes < 60
+
+
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_one_byte(difference: int) -> None:
+    """A difference of one byte that stays is found, and how large it is."""
+    client, server = pair(nbytes=1 << 40)
+    server.received += difference
+    server.sent += difference
+    began = time.monotonic()
+    expected = (Verdict.DIFFER, difference)
+    assert _found(_run(client, server, SHORT)) == {TO_SERVER: expected, BACK: expected}
+    assert time.monotonic() - began > SHORT
+
+
+def test_traffic_without_a_pause() -> None:
+    """While all counts move all the time they agree within what moved."""
+    client, server = pair()
+
+    def move(_: Client) -> None:
+        client.sent = client.received = server.received = server.sent = client.sent + 100
+
+    def move_half(_: Server) -> None:
+        server.received = server.sent = client.sent = client.received = client.sent + 50
+
+    client.before, server.before = move, move_half
+    result = _run(client, server, SHORT)
+    found = _found(result)
+    assert {TO_SERVER, BACK} <= found.keys()
+    assert set(found.values()) == {(Verdict.WITHIN, 0)}
+    (window,) = (judgement.window for quantity, judgement in result.judged if quantity.name == TO_SERVER)
+    assert (window.low, window.high) == (-100, 50)
+
+
+def test_clients_add_up() -> None:
+    """The counts of several clients are held together against the server's."""
+    clients = [pair(2, 10)[0], pair(3, 20)[0], pair(4, 30)[0]]
+    assert _found(_run(clients, Server(accepted=9, active=3, received=60, sent=60))) == {}
+
+
+def test_failed_exchanges() -> None:
+    """Where exchanges failed, the client does not have to have received what it sent."""
+    client, server = pair()
+    client.sent, server.received, server.unsent, client.failed = 1200, 1200, 200, 1
+    result = _run(client, server)
+    assert _found(result) == {}
+    assert len(result.judged) == 6
+    client.failed = 0
+    assert _found(_run(client, server, SHORT)) == {"client: sent = received": (Verdict.DIFFER, -200)}
+
+
+def test_check_that_ended_half_way() -> None:
+    """What an unfinished health check may have moved is no disagreement, and one byte more is."""
+    client, server = pair()
+    server.unfinished, server.accepted, server.received, server.sent, server.unsent = 1, 4, 1002, 1001, 1
+    assert _found(_run(client, server, SHORT)) == dict.fromkeys((CONNECTIONS, TO_SERVER, BACK), (Verdict.WITHIN, 0))
+    server.received = 1003
+    assert _found(_run(client, server, SHORT))[TO_SERVER] == (Verdict.DIFFER, 1)
+
+
+def test_restart_meanwhile() -> None:
+    """When a side starts anew while it is read, what was read before does not count."""
+    client, server = pair()
+    server.received += 5
+
+    def restart(_: Server) -> None:
+        if server.scrapes == 6:
+            server.started, server.received, server.sent, server.accepted = 2000.0, 70, 70, 1
+            client.started, client.received, client.sent, client.opened = 2000.0, 70, 70, 1
+
+    server.before = restart
+    assert _found(_run(client, server)) == {}
+
+
+def test_two_behind_one_address() -> None:
+    """An endpoint that is another one at each reading cannot be read."""
+    client, server = pair()
+
+    def alternate(_: Server) -> None:
+        server.started += 1
+
+    server.before = alternate
+    with pytest.raises(Failure, match="a server starts anew all the time: is there more than one") as failure:
+        _run(client, server, SHORT)
+    assert failure.value.code == CANNOT_READ
+
+
+def test_during() -> None:
+    """Only what is counted in the time is compared: what the older side had counted before is left out."""
+    client, server = pair()
+    server.accepted, server.received, server.sent = 50, 9000, 9000
+    assert _found(_run(client, server, SHORT)).keys() == {CONNECTIONS, TO_SERVER, BACK}
+    rest = _run(client, server, during=0.5)
+    assert _found(rest) == {}
+    assert {judgement.window.left for _, judgement in rest.judged} == {0}
+    assert (rest.client["sent_bytes"], rest.server["received_bytes"]) == (0, 0)
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_during_with_traffic(monkeypatch: pytest.MonkeyPatch, lost: int) -> None:
+    """What moves in the time counts, and what is lost in it is found, whatever was before."""
+    client, server = pair()
+    server.accepted, server.received, server.sent = 50, 9000, 9000
+
+    def exchange(_: float) -> None:
+        client.sent, client.received = client.sent + 100, client.received + 100 - lost
+        server.received, server.sent = server.received + 100 - lost, server.sent + 100 - lost
+        monkeypatch.undo()
+
+    patched = _at_sleep(monkeypatch, 0.3, exchange)
+    result = _run(client, server, SHORT if lost else LONG, during=5.0)
+    assert patched == [1]
+    assert result.client["sent_bytes"] == 100
+    assert _found(result).get(TO_SERVER) == ((Verdict.DIFFER, -1) if lost else None)
+    assert BACK not in _found(result)
+
+
+def _at_sleep(monkeypatch: pytest.MonkeyPatch, longest: float, act: Callable[[float], None]) -> list[int]:
+    """Let the time to compare pass in no time, and `act` in it; pauses between readings stay what they are."""
+    acted: list[int] = []
+
+    class Time:
+        monotonic = staticmethod(time.monotonic)
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            if seconds > longest:
+                acted.append(1)
+                act(seconds)
+            else:
+                time.sleep(seconds)
+
+    monkeypatch.setattr(reconciler_module, "time", Time)
+    return acted
+
+
+def test_restart_during(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A side that starts anew in the time leaves nothing to compare, and one line says so."""
+    client, server = pair()
+
+    def restart(_: float) -> None:
+        server.started += 1
+
+    _at_sleep(monkeypatch, 0.3, restart)
+    with pytest.raises(Failure, match="a server started anew, and what it had counted before is gone") as failure:
+        _run(client, server, during=5.0)
+    assert failure.value.code == CANNOT_READ
+
+
+SENT = Query(Side.CLIENT, "sent_bytes", "sum(a)")
+TAKEN = Query(Side.SERVER, "connections", "sum(b)")
+
+
+def test_queries() -> None:
+    """What Prometheus says late is waited for."""
+    client, server = pair()
+    server.accepted, server.checks = 5, 2
+    asked: list[str] = []
+
+    def told(promql: str) -> Any:
+        asked.append(promql)
+        if len(asked) < 6:
+            return []
+        return {"sum(a)": 1000 if len(asked) > 12 else 900, "sum(b)": 3}[promql]
+
+    result = _run(client, server, queries=[SENT, TAKEN], told=told)
+    assert [judgement.verdict for _, judgement in result.answered] == [Verdict.AGREE] * 2
+    assert [query for query, _ in result.answered] == [SENT, TAKEN]
+    assert 12 < len(asked) < 20
+
+
+def test_query_that_stays_wrong() -> None:
+    """What stays different is told, though both sides agree."""
+    result = _run(*pair(), SHORT, queries=[SENT], told=lambda _: 990)
+    assert _found(result) == {}
+    ((_, judgement),) = result.answered
+    assert (judgement.verdict, judgement.window.difference) == (Verdict.DIFFER, -10)
+
+
+def test_query_of_an_older_counter() -> None:
+    """With a time to compare, what a proxy counted before it is left out."""
+    result = _run(*pair(), SHORT, during=0.1, queries=[SENT], told=lambda _: 123456)
+    ((_, judgement),) = result.answered
+    assert (judgement.verdict, judgement.window.left, judgement.window.right) == (Verdict.AGREE, 0, 0)
+
+
+def test_query_without_a_series() -> None:
+    """A query that never returns anything is one line."""
+    with pytest.raises(Failure, match=r"--client-query sent_bytes=sum\(a\): it returns nothing") as failure:
+        _run(*pair(), SHORT, queries=[SENT])
+    assert failure.value.code == CANNOT_READ
+
+
+def test_endpoint_that_goes() -> None:
+    """An endpoint that cannot be read any more ends it."""
+    client, server = pair()
+    server.received += 1
+    with answering(admin(client)) as gone:
+        pass
+    with (
+        answering(admin(server)) as url,
+        pytest.raises(Failure, match=f"cannot read {gone}/metrics: Connection refused"),
+    ):
+        Reconciler(Sources(server=url, clients=[gone], prometheus=""), LONG).run()
+
+
+def test_no_time() -> None:
+    """However short the time is, there are enough readings to judge by."""
+    assert _found(_run(*pair(), 0.001)) == {}
