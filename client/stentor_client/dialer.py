@@ -104,8 +104,7 @@ class Dialer:
                 phase = Phase.TLS
                 return await self._hand_over(connection, new, way), way
         except TimeoutError as error:
-            message = f"{self.target}: no connection within {self._timeout:g} s"
-            raise ExchangeError(Outcome.CONNECT_TIMEOUT, phase, message) from error
+            raise self._late(phase) from error
 
     async def resolve(self, way: Way) -> list[Endpoint]:
         """Return the target's addresses, in the order in which the system would try them."""
@@ -117,6 +116,17 @@ class Dialer:
             if not found:
                 raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
         return [Endpoint(family, address) for family, _, _, _, address in found]
+
+    async def resolve_in_time(self, way: Way) -> list[Endpoint]:
+        """Return the target's addresses, or raise `ExchangeError`, with `dns` or after the time-out."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self.resolve(way)
+        except TimeoutError as error:
+            raise self._late(Phase.RESOLVE) from error
+
+    def _late(self, phase: Phase) -> ExchangeError:
+        return ExchangeError(Outcome.CONNECT_TIMEOUT, phase, f"{self.target}: no connection within {self._timeout:g} s")
 
     async def _connect_first(self, endpoints: list[Endpoint], way: Way) -> socket.socket:
         failure: ExchangeError | None = None
@@ -220,6 +230,4 @@ def _plain(error: Exception) -> str:
             return error.strerror or str(error)
         case OSError(errno=int(number)):
             return os.strerror(number)
-        case ConnectionResetError():  # the event loop gives it no words
-            return "the peer hung up in the handshake"
-    return str(error)
+    return str(error) or "the peer hung up in the handshake"  # which the event loop has no words for

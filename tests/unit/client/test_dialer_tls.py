@@ -138,7 +138,11 @@ def test_proxy_header_comes_before_tls(loop: Loop, authority: Authority) -> None
         (("127.0.0.1", False), {"tls_ca": "foreign"}, "unable to get local issuer certificate"),
         (("127.0.0.1", False), {"tls_ca": None}, "unable to get local issuer certificate"),
         (("localhost", False), {}, "IP address mismatch, certificate is not valid for '127.0.0.1'."),
-        (("127.0.0.1", False), {"tls_server_name": "other"}, "Hostname mismatch, certificate is not valid for 'other'."),
+        (
+            ("127.0.0.1", False),
+            {"tls_server_name": "other"},
+            "Hostname mismatch, certificate is not valid for 'other'.",
+        ),
         (("127.0.0.1", True), {}, "certificate has expired"),
     ],
     ids=["authority", "system's authorities", "address", "name", "age"],
@@ -158,7 +162,7 @@ def test_certificate_that_is_not_trusted(
         chosen["tls_ca"] = Authority(tmp_path, "foreign").file
     with LyingServer(echo, authority.serve(authority.issue("server", name, expired=expired))) as server:
         error = failure(loop, options(server.target, **chosen))
-        assert (Outcome.TLS, Phase.TLS) == (error.outcome, error.phase)
+        assert (error.outcome, error.phase) == (Outcome.TLS, Phase.TLS)
         assert error.detail == f"{server.target}: the server's certificate is not to be trusted: {detail}"
 
 
@@ -175,7 +179,7 @@ def test_peer_that_speaks_no_tls(loop: Loop, behaviour: Behaviour, detail: str) 
     """A peer that speaks something else, or hangs up, is no agreement on TLS, and it is said what it did."""
     with LyingServer(behaviour) as server:
         error = failure(loop, options(server.target))
-        assert (Outcome.TLS, Phase.TLS) == (error.outcome, error.phase)
+        assert (error.outcome, error.phase) == (Outcome.TLS, Phase.TLS)
         assert error.detail == f"{server.target}: {detail}"
 
 
@@ -183,7 +187,7 @@ def test_peer_that_is_silent_in_the_handshake(loop: Loop) -> None:
     """A handshake that is not over in time is no connection in time."""
     with LyingServer(stay_silent) as server:
         error = failure(loop, options(server.target, connect_timeout_seconds=0.1))
-        assert (Outcome.CONNECT_TIMEOUT, Phase.TLS) == (error.outcome, error.phase)
+        assert (error.outcome, error.phase) == (Outcome.CONNECT_TIMEOUT, Phase.TLS)
         assert error.detail == f"{server.target}: no connection within 0.1 s"
 
 
@@ -201,10 +205,10 @@ def test_certificate_that_the_server_refuses(
         chosen = options(server.target, tls_ca=authority.file, tls_cert=certificate)
         if version is ssl.TLSVersion.TLSv1_2:
             error = failure(loop, chosen)
-            assert (Outcome.TLS, Phase.TLS) == (error.outcome, error.phase)
+            assert (error.outcome, error.phase) == (Outcome.TLS, Phase.TLS)
         else:
             verdict = loop.run(_ask(chosen))
-            assert (Outcome.TLS, 0, Phase.FIRST_BYTE) == (verdict.outcome, verdict.offset, verdict.phase)
+            assert (verdict.outcome, verdict.offset, verdict.phase) == (Outcome.TLS, 0, Phase.FIRST_BYTE)
 
 
 async def _ask(chosen: DialOptions) -> Verdict:
@@ -231,7 +235,7 @@ def test_peer_ends_with_a_farewell(loop: Loop, authority: Authority) -> None:
         with contextlib.suppress(OSError):
             connection.unwrap()
 
-    assert (Outcome.SHORT, 2) == _brief(_ended(loop, authority, half))
+    assert _brief(_ended(loop, authority, half)) == (Outcome.SHORT, 2)
 
 
 def test_peer_ends_without_a_farewell(loop: Loop, authority: Authority) -> None:
@@ -240,8 +244,8 @@ def test_peer_ends_without_a_farewell(loop: Loop, authority: Authority) -> None:
     def half(connection: socket.socket) -> None:
         connection.sendall(connection.recv(65536)[:2])
 
-    assert (Outcome.SHORT, 2) == _brief(_ended(loop, authority, half))
-    assert (Outcome.EOF, 0) == _brief(_ended(loop, authority, close_early))
+    assert _brief(_ended(loop, authority, half)) == (Outcome.SHORT, 2)
+    assert _brief(_ended(loop, authority, close_early)) == (Outcome.EOF, 0)
 
 
 def _brief(verdict: Verdict) -> tuple[Outcome, int | None]:
@@ -302,7 +306,7 @@ def test_key_with_a_password(tmp_path: Path, authority: Authority) -> None:
     text = certificate.read_text()
     key = tmp_path / "locked-key.pem"
     key.write_bytes(_locked(text.partition("-----BEGIN CERTIFICATE")[0].encode()))
-    with pytest.raises(Failure, match="^cannot use the certificate .* needs a password$"):
+    with pytest.raises(Failure, match=r"^cannot use the certificate .* needs a password$"):
         Dialer(options("host:1", tls_cert=str(certificate), tls_key=str(key)))
 
 

@@ -116,7 +116,7 @@ def test_cut_reply(place: tuple[int, int], size: int, draw: st.DataObject) -> No
 def test_echo_cannot_pass(place: tuple[int, int], size: int) -> None:
     """Every message holds a letter that upper-casing changes, so that a plain echo is never taken for the answer."""
     message, windows = SOURCE.build(*place, size)
-    assert [Outcome.MISMATCH] == [verdict.outcome for verdict in _verdicts(windows, [message])]
+    assert [verdict.outcome for verdict in _verdicts(windows, [message])] == [Outcome.MISMATCH]
 
 
 @given(places, st.integers(HEADER_BYTES + 1, LARGEST))
