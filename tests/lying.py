@@ -106,3 +106,22 @@ def repeat_the_first(connection: socket.socket) -> None:
     for data in iter(lambda: connection.recv(65536), b""):
         first = first or data.upper()
         connection.sendall(first)
+
+
+def stall(connection: socket.socket) -> None:
+    """Answer half, and stay."""
+    data = connection.recv(65536)
+    connection.sendall(data[: len(data) // 2].upper())
+    stay_silent(connection)
+
+
+def mixing_up() -> Behaviour:
+    """Return a behaviour that answers the first message of every connection as that of the first connection."""
+    first: list[bytes] = []
+
+    def mix_up(connection: socket.socket) -> None:
+        first.append(connection.recv(65536).upper())
+        connection.sendall(first[0])
+        connection.recv(65536)
+
+    return mix_up

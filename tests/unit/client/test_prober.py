@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from certificates import Authority
-from lying import Behaviour, LyingServer, add, close_early, flip, reset, stay_silent, truncate
+from lying import Behaviour, LyingServer, add, close_early, flip, reset, stall, stay_silent, truncate
 from stentor_chassis.histogram import NANOSECONDS
 from stentor_client.account import Account
 from stentor_client.dialer import Dialer, DialOptions, Endpoint
@@ -94,13 +94,6 @@ def test_tls(
     opened = 1 if connection == "persistent" else 4
     assert (own.exchanges(), own.lost(), own[OPENED]) == ({"ok": 4}, {}, opened)
     assert [opened, opened, opened, 4] == [own.observed(PHASE_DURATION, phase) for phase in TIMED]
-
-
-def stall(connection: socket.socket) -> None:
-    """Answer half, and stay."""
-    data = connection.recv(65536)
-    connection.sendall(data[: len(data) // 2].upper())
-    stay_silent(connection)
 
 
 def stay_open(connection: socket.socket) -> None:
