@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import struct
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -261,9 +262,8 @@ def test_close_does_not_wait_for_the_peer(loop: Loop, authority: Authority, monk
         await asyncio.wait_for(connection.close(), SECONDS / 4)
         assert connection.lost_by is None
 
-    def stay(connection: socket.socket) -> None:
-        socket.socket.recv(connection, 1)  # the farewell goes unread
-        stay_silent(connection)
+    def stay(_connection: socket.socket) -> None:
+        threading.Event().wait(SECONDS)  # the farewell goes unread
 
     with LyingServer(stay, authority.serve(authority.issue("server"))) as server:
         loop.run(scenario(options(server.target, tls_ca=authority.file)))
