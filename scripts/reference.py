@@ -42,7 +42,7 @@ def options_table(command: click.Command) -> str:
     for option in command.params:
         if not isinstance(option, click.Option):
             continue
-        given = str(option.default) if isinstance(option.default, str | int) else ""
+        given = str(option.default) if isinstance(option.default, str | int) and not option.is_flag else ""
         text = (option.help or "").replace("|", "\\|")
         stated = re.search(r"\s*\[default: (.*)\]", text)
         text, given = re.sub(r"\s*\[default: .*\]", "", text), stated[1] if stated else f"`{given}`" if given else ""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import urllib.error
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -41,14 +41,15 @@ class Service:
         ready: str,
         environment: Mapping[str, str] = MappingProxyType({}),
         descriptors: int = 0,
+        before: Sequence[str] = (),
     ) -> None:
-        """Start it, each process with at most so many `descriptors`, if not 0.
+        """Start it, each process with at most so many `descriptors`, if not 0, and `before` it what runs it.
 
         The block of `with` begins when it has logged the event `ready`.
         """
         limited = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
         self.process = subprocess.Popen(
-            [*limited, f"{BIN}/{arguments[0]}", *arguments[1:], "--log-format", "json", "--admin-port", "0"],
+            [*before, *limited, f"{BIN}/{arguments[0]}", *arguments[1:], "--log-format", "json", "--admin-port", "0"],
             env={**ENVIRONMENT, **environment},
             text=True,
             stdout=subprocess.PIPE if log_fd == 1 else None,
@@ -213,9 +214,10 @@ class Server(Service):
 class Probe(Service):
     """A `stentor-client probe`."""
 
-    def __init__(self, target: str, *options: str) -> None:
-        """Start it with these options."""
-        super().__init__("stentor-client", "probe", "--target", target, *options, log_fd=2, ready="client.ready")
+    def __init__(self, target: str, *options: str, before: Sequence[str] = ()) -> None:
+        """Start it with these options, and `before` it what runs it."""
+        command = ("stentor-client", "probe", "--target", target)
+        super().__init__(*command, *options, log_fd=2, ready="client.ready", before=before)
 
 
 def read_all(connection: socket.socket) -> bytes:

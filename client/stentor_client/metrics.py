@@ -36,7 +36,7 @@ AGE = Histogram(
     help="How old connections were when they ended.",
     bounds=AGE_BOUNDS,
 )
-SENT = Counter(name="sent_bytes_total", help="Bytes handed to the kernel.")
+SENT = Counter(name="sent_bytes_total", help="Bytes handed to the kernel, or over TLS to what encrypts them.")
 RECEIVED = Counter(name="received_bytes_total", help="Bytes of replies read.")
 LATE = Counter(
     name="late_sends_total",
@@ -49,7 +49,7 @@ RTT = Gauge(
     scale=1 / 1_000_000,
 )
 RETRANSMITS = Counter(name="tcp_retransmits_total", help="Segments that the kernel of this side sent again.")
-UP = Gauge(name="target_up", help="1 if the last exchange was ok, else 0.")
+UP = Gauge(name="target_up", help="1 if the last exchange, with each address that is probed, was ok; else 0.")
 LAST_SUCCESS = Gauge(
     name="last_success_timestamp_seconds",
     help="When the last exchange that was ok ended, in Unix time; 0 before the first.",

@@ -1,206 +1,135 @@
-"""A continuous, verified exchange."""
+"""A run of the probe: which addresses there are to exchange with, and what became of it all."""
 
 import asyncio
-import random
+import itertools
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 from stentor_chassis.histogram import NANOSECONDS
-from stentor_chassis.logs import Logger, excerpt
+from stentor_chassis.logs import Logger
 from stentor_client.account import Account
-from stentor_client.connection import Connection
-from stentor_client.dialer import Dialer, DialOptions
+from stentor_client.dialer import Dialer, Endpoint, Way
 from stentor_client.message import MessageSource
 from stentor_client.metrics import EXCHANGES, LOST, OPENED, SCHEMA
-from stentor_client.outcomes import ExchangeError, Outcome, Phase
-from stentor_client.schedule import Schedule
-from stentor_client.verifier import EXPECTATIONS, Verdict, Window
+from stentor_client.outcomes import ExchangeError, Outcome
+from stentor_client.probe_options import ProbeOptions
+from stentor_client.prober import Prober, Run
+from stentor_client.timer import Timer
+from stentor_client.verifier import EXPECTATIONS, Verdict
 
-BACKOFF_SECONDS = 0.1
-BACKOFF_MOST_SECONDS = 5.0
-LATE_NANOSECONDS = 1_000_000
-GOODBYE_SECONDS = 1.0
 SUMMARY_SECONDS = 60.0
-QUIET_INTERVAL_SECONDS = 0.5  # exchanges that follow each other faster are logged at debug
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeOptions:
-    """What the command line says to the probe; plain data, for it travels as JSON."""
-
-    dial: DialOptions
-    interval_seconds: float
-    connection: str  # persistent or fresh
-    sizes: list[int]
-    count: int  # 0: until told to stop
-    timeout_seconds: float
-    expect: str
-
-    @classmethod
-    def read(cls, fields: Mapping[str, Any]) -> "ProbeOptions":
-        """Make them of what `asdict` made of them."""
-        return cls(**{**fields, "dial": DialOptions(**fields["dial"])})
+RESOLVE_SECONDS = 30.0
+_NAME = ""  # what is down where the name does not resolve
 
 
 class Probe:
-    """Sends one unique message after the other, and verifies each reply before the next."""
+    """Probes the target, or with `--resolve all` each address that it has at the time."""
 
     def __init__(
         self, options: ProbeOptions, row: "memoryview[int]", log: Logger, stop: asyncio.Event, first: int = 0
     ) -> None:
-        """Count in `row`; end soon after `stop` is set; begin with the sequence number `first`."""
+        """Count in `row`; end soon after `stop` is set; go on after `first` exchanges of one that is gone."""
         self._options = options
-        self._dialer = Dialer(options.dial)
         self._account = Account(row)
         self._log = log
         self._stop = stop
-        self._messages = MessageSource(max(options.sizes), EXPECTATIONS[options.expect])
-        self._connection: Connection | None = None
-        self._local = ""  # this end of it
-        self._connections = 0
         self._first = first
-        self._failures = 0  # connects in a row that failed
+        self._run = Run(
+            options=options,
+            dialer=Dialer(options.dial),
+            messages=MessageSource(max(options.sizes), EXPECTATIONS[options.expect]),
+            numbers=itertools.count(1),
+            account=self._account,
+            log=log,
+            down=set(),
+        )
+        self._probers: dict[str, Prober] = {}  # those that go on, by address
 
     async def run(self) -> None:
         """Probe until told to stop, or until the count is reached."""
-        options = self._options
-        self._log.info("probe.started", run=f"{self._messages.run:08X}", **_plain(options))
-        schedule = Schedule(options.interval_seconds, time.perf_counter_ns())
-        summary_at = time.monotonic() + SUMMARY_SECONDS
-        sequence = self._first
-        while not self._stop.is_set() and (not options.count or sequence < options.count):
-            due, skipped = schedule.next(time.perf_counter_ns())
-            self._account.late(skipped)
-            if not await self._wait_until(due):
-                break
-            await self._exchange(sequence, due)
-            sequence += 1
-            await self._back_off()
-            if time.monotonic() >= summary_at:
-                summary_at += SUMMARY_SECONDS
-                self._summarize()
-        await self._say_goodbye()
+        self._log.info("probe.started", run=f"{self._run.messages.run:08X}", **_plain(self._options))
+        async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(self._summarize_now_and_then()), group.create_task(self._end_when_told())]
+            if self._options.resolve == "all":
+                await self._probe_all()
+            else:
+                prober = self._probers[_NAME] = Prober(self._run, first=self._first)
+                await prober.run()
+            for task in beside:
+                task.cancel()
         self._summarize()
 
-    async def _say_goodbye(self) -> None:
-        """End the connection, and read to its end: a byte too much after the last reply is seen as well."""
-        connection = self._connection
-        if connection is None:
-            return
+    async def _end_when_told(self) -> None:
+        await self._stop.wait()
+        for prober in self._probers.values():
+            prober.end()
+
+    async def _probe_all(self) -> None:
+        """Look now and then which addresses the name has, and let one prober live for each."""
+        news = asyncio.Event()  # a prober has ended
+        unresolved = 0
+        timer = Timer(news.set)
+        stopping = asyncio.ensure_future(self._stop.wait())
+        stopping.add_done_callback(lambda _: news.set())
         try:
-            async with asyncio.timeout(min(GOODBYE_SECONDS, self._options.timeout_seconds)):
-                verdict = await self._finish(connection)
-        except TimeoutError:  # every reply was right; how long the peer takes to leave is its own affair
-            verdict = Verdict(Outcome.OK)
-        if verdict.outcome is Outcome.EXTRA:
-            self._account.exchange(verdict.outcome)
-            self._log.warning("exchange.failed", connection=self._connections, **_explain(verdict))
-            await self._let_go(connection, verdict.outcome)
-        else:
-            await connection.close()
+            async with asyncio.TaskGroup() as group:
+                due = time.perf_counter_ns()
+                while not self._stop.is_set() and not self._done(unresolved):
+                    if time.perf_counter_ns() >= due:
+                        found = await self._resolve(unresolved)
+                        if found is None:
+                            unresolved += 1
+                        elif not self._stop.is_set():
+                            self._follow(found, group, news)
+                        seconds = self._options.interval_seconds if found is None else RESOLVE_SECONDS
+                        due = max(due + int(seconds * NANOSECONDS), time.perf_counter_ns())
+                        timer.set(due)
+                        continue
+                    await news.wait()
+                    news.clear()
+        finally:
+            stopping.cancel()
+            timer.close()
 
-    async def _wait_until(self, due: int) -> bool:
-        """Wait until a moment of the performance counter; return whether to go on."""
-        while (left := due - time.perf_counter_ns()) > 0:
-            if await self._stopped_within(left / NANOSECONDS):
-                return False
-        return True
-
-    async def _back_off(self) -> None:
-        """Wait a random time that grows with the failures to connect, so that many clients do not return at once."""
-        if self._failures:
-            longest = min(BACKOFF_SECONDS * 2.0 ** min(self._failures - 1, 10), BACKOFF_MOST_SECONDS)
-            await self._stopped_within(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
-
-    async def _stopped_within(self, seconds: float) -> bool:
-        try:
-            await asyncio.wait_for(self._stop.wait(), seconds)
-        except TimeoutError:
+    def _done(self, unresolved: int) -> bool:
+        """Whether each address, or where there never was one the name, has had its count."""
+        if not self._options.count:
             return False
-        return True
+        if not self._probers:
+            return unresolved >= self._options.count
+        return all(prober.ended for prober in self._probers.values())
 
-    async def _exchange(self, sequence: int, due: int) -> None:
-        options = self._options
-        size = options.sizes[sequence % len(options.sizes)]
-        began = time.perf_counter_ns()
-        if began - due > LATE_NANOSECONDS:
-            self._account.late()
-        facts: dict[str, Any] = {"sequence": sequence, "size_bytes": size, "connection": None}
-        detail, sent_at = "", began
+    async def _resolve(self, number: int) -> dict[str, Endpoint] | None:
+        """Return the addresses that the name has; nothing, after counting that, where it does not resolve."""
+        way = Way(self._run.dialer.target)
         try:
-            connection = await self._connected()
-            facts["connection"] = self._connections
-            message, reply = self._messages.build(self._connections, sequence, size)
-            sent_at = time.perf_counter_ns()
-            verdict = await self._ask(connection, message, reply)
-            phase = verdict.phase
+            endpoints = await self._run.dialer.resolve_in_time(way)
         except ExchangeError as error:
-            verdict, detail, phase = Verdict(error.outcome), error.detail, error.phase
-        self._account.exchange(verdict.outcome)
-        if verdict.outcome is Outcome.OK:
-            response, service = connection.answered_at - due, connection.answered_at - sent_at
-            self._account.times(response, service)
-            self._account.phase(Phase.FIRST_BYTE, connection.first_byte_at - sent_at)
-            log = self._log.info if options.interval_seconds >= QUIET_INTERVAL_SECONDS else self._log.debug
-            log("exchange.completed", **facts, **_seconds(response_time=response, service_time=service))
-        else:
-            self._log.warning("exchange.failed", **facts, phase=phase, **_explain(verdict), detail=detail)
-
-    async def _connected(self) -> Connection:
-        """Return the connection to use, after making one where there is none."""
-        connection = self._connection
-        if connection is not None:
-            if connection.lost_by is None:
-                return connection
-            await self._let_go(connection, connection.lost_by)
-        try:
-            connection, way = await self._dialer.dial(lambda: Connection(self._account))
-        except ExchangeError:
-            self._failures += 1
-            raise
-        self._failures = 0
-        self._connection, self._local = connection, way.local
-        self._connections += 1
+            self._run.count(_NAME, error.outcome)
+            self._run.failed({"address": None, "sequence": number}, Verdict(error.outcome), error.phase, error.detail)
+            return None
+        self._run.down.discard(_NAME)
         self._account.way(way.durations)
-        log = self._log.debug if self._options.connection == "fresh" else self._log.info
-        log("connection.opened", connection=self._connections, local=self._local)
-        return connection
+        return {str(endpoint): endpoint for endpoint in endpoints}
 
-    async def _ask(self, connection: Connection, message: bytes, reply: Sequence[Window]) -> Verdict:
-        """Send one message and return the verdict on its reply; a connection that failed is given up."""
-        fresh = self._options.connection == "fresh"
-        try:
-            async with asyncio.timeout(self._options.timeout_seconds):
-                await connection.send(message, reply)
-                verdict = await connection.verdict()
-                if fresh and verdict.outcome is Outcome.OK:
-                    verdict = await self._finish(connection)
-        except TimeoutError:
-            verdict = next(iter(connection.verifier.end(Outcome.TIMEOUT)), Verdict(Outcome.TIMEOUT))
-        if verdict.outcome is not Outcome.OK:
-            await self._let_go(connection, verdict.outcome)
-        elif fresh:
-            await connection.close()
-            self._connection = None
-        else:
-            connection.look_at_kernel()
-        return verdict
+    def _follow(self, found: dict[str, Endpoint], group: asyncio.TaskGroup, news: asyncio.Event) -> None:
+        """Begin with addresses that are new, and end with those that are gone."""
+        gone = self._probers.keys() - found.keys()
+        new = [address for address in found if address not in self._probers]
+        for address in gone:
+            self._probers.pop(address).end()
+        for address in new:
+            prober = Prober(self._run, found[address], self._first // len(found), news.set)
+            self._probers[address] = prober
+            group.create_task(prober.run())
+        if gone or new:
+            self._log.info("target.resolved", addresses=list(found), new=new, gone=sorted(gone))
 
-    async def _finish(self, connection: Connection) -> Verdict:
-        """End our side and read to the end, so that a byte too much is seen."""
-        connection.end_sending()
-        outcome = await connection.end()
-        if connection.verifier.failed is not None:
-            return connection.verifier.failed
-        return Verdict(Outcome.OK if outcome is Outcome.EOF else outcome)
-
-    async def _let_go(self, connection: Connection, outcome: Outcome) -> None:
-        await connection.abandon(outcome)
-        self._connection = None
-        self._account.lost(outcome)
-        self._log.warning("connection.lost", connection=self._connections, local=self._local, outcome=outcome)
+    async def _summarize_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(SUMMARY_SECONDS)
+            self._summarize()
 
     def _summarize(self) -> None:
         row = self._account.row
@@ -218,19 +147,11 @@ class Probe:
 
 def _plain(options: ProbeOptions) -> dict[str, Any]:
     """Return the options as the log has them."""
-    fields = {name: getattr(options, name) for name in options.__slots__}
+    fields = asdict(options)
     dial = fields.pop("dial")
-    return {"target": dial.target, **fields, "tls": dial.tls}
-
-
-def _seconds(**nanoseconds: int) -> dict[str, float]:
-    return {f"{name}_seconds": round(value / NANOSECONDS, 6) for name, value in nanoseconds.items()}
-
-
-def _explain(verdict: Verdict) -> dict[str, Any]:
     return {
-        "outcome": verdict.outcome,
-        "offset": verdict.offset,
-        "expected": excerpt(verdict.expected),
-        "actual": excerpt(verdict.actual),
+        "target": dial["target"],
+        **fields,
+        "tls": dial["tls"],
+        "proxy_protocol": dial["proxy_protocol"],
     }

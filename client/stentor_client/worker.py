@@ -2,7 +2,8 @@
 
 from stentor_chassis.worker import Worker, run
 from stentor_client.metrics import EXCHANGES, SCHEMA
-from stentor_client.probe import Probe, ProbeOptions
+from stentor_client.probe import Probe
+from stentor_client.probe_options import ProbeOptions
 
 
 async def serve(worker: Worker) -> None:

@@ -21,11 +21,17 @@ _LONGEST_DRAIN_SECONDS = 8.0
 @option("--sizes", type=Sizes(), default="64,1KiB,64KiB", help="Message sizes, taken in turn.")
 @option(
     "--connection",
-    type=click.Choice(["persistent", "fresh"]),
+    type=click.Choice(["persistent", "fresh", "mixed"]),
     default="persistent",
-    help="Keep one connection, or open one for each exchange.",
+    help="Keep one connection, open one for each exchange, or take turns.",
 )
-@option("--count", type=click.IntRange(0), default=0, help="Stop after this many exchanges; 0: never.")
+@option(
+    "--resolve",
+    type=click.Choice(["first", "all"]),
+    default="first",
+    help="Probe the first address that takes the connection, or each address by itself.",
+)
+@option("--count", type=click.IntRange(0), default=0, help="Stop after this many exchanges with each; 0: never.")
 @admin_options(8082)
 @log_options
 def probe(**options: Any) -> int:
@@ -40,7 +46,7 @@ def probe(**options: Any) -> int:
     from stentor_client.dialer import Dialer
     from stentor_client.metrics import EXCHANGES, SCHEMA
     from stentor_client.outcomes import Outcome, worst_exit_code
-    from stentor_client.probe import ProbeOptions
+    from stentor_client.probe_options import ProbeOptions
 
     dial = taken_dial_options(options)
     Dialer(dial)  # what cannot be used is said now
@@ -48,6 +54,7 @@ def probe(**options: Any) -> int:
         dial=dial,
         interval_seconds=1 / options["rate"] if options["rate"] else options["interval"],
         connection=options["connection"],
+        resolve=options["resolve"],
         sizes=options["sizes"],
         count=options["count"],
         timeout_seconds=options["timeout"],

@@ -2,18 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from stentor_chassis.board import Board
-from stentor_client.metrics import (
-    EXCHANGES,
-    LOST,
-    SCHEMA,
-)
+from stentor_client.dialer import DialOptions
+from stentor_client.metrics import EXCHANGES, LOST, SCHEMA
 from stentor_client.outcomes import Outcome
-from stentor_client.probe import Probe, ProbeOptions
+from stentor_client.probe import Probe
+from stentor_client.probe_options import ProbeOptions
 from unit.looping import Events
 
 SIZES = [40, 3, 5000]
@@ -28,16 +26,24 @@ def honest(connection: socket.socket) -> None:
 class Probing:
     """A probe of a target, what it counts, and what it logs."""
 
-    def __init__(self, target: str, board: Board, events: Events, first: int = 0, **changes: Any) -> None:
-        """Probe quickly and without end, but for what is changed."""
+    def __init__(
+        self,
+        target: str,
+        board: Board,
+        events: Events,
+        first: int = 0,
+        dial: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> None:
+        """Probe quickly and without end, but for what is changed of that, or of how to dial."""
         options = ProbeOptions(
-            target=target,
+            dial=DialOptions(target=target, connect_timeout_seconds=5.0, **(dial or {})),
             interval_seconds=0.002,
             connection="persistent",
+            resolve="first",
             sizes=SIZES,
             count=0,
             timeout_seconds=5.0,
-            connect_timeout_seconds=5.0,
             expect="upper",
         )
         self.row = board.row(1)

@@ -4,12 +4,15 @@ import asyncio
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lying import Behaviour, LyingServer, add, close_early, flip, repeat_the_first, reset, stay_silent, truncate
 from stentor_client import probe as probe_module
+from stentor_client import prober as prober_module
+from stentor_client.dialer import Dialer, Endpoint, Way
 from stentor_client.metrics import (
     ACTIVE,
     LAST_SUCCESS,
@@ -20,10 +23,10 @@ from stentor_client.metrics import (
     RESPONSE_TIME,
     SENT,
     SERVICE_TIME,
+    TIMED,
     UP,
-    Phase,
 )
-from stentor_client.outcomes import Outcome
+from stentor_client.outcomes import Outcome, Phase
 from unit.client.probing import SIZES, NewProbing, Probing, honest
 from unit.looping import Loop, eventually
 
@@ -60,7 +63,7 @@ def test_good_exchanges(loop: Loop, probing: NewProbing, connection: str, opened
     nbytes = sum((SIZES * 3)[:7])
     assert (nbytes, nbytes) == (own[SENT], own[RECEIVED])
     assert [own.observed(metric) for metric in (RESPONSE_TIME, SERVICE_TIME)] == [7, 7]
-    assert [opened, opened, 7] == [own.observed(PHASE_DURATION, phase) for phase in Phase]
+    assert [opened, opened, 0, 7] == [own.observed(PHASE_DURATION, phase) for phase in TIMED]
     assert own[UP] == 1
     assert 0 <= time.time_ns() - own[LAST_SUCCESS] < 60_000_000_000
     completed = own.events.find("exchange.completed")
@@ -119,7 +122,7 @@ def test_byte_too_much_at_the_end(loop: Loop, probing: NewProbing) -> None:
 
 def test_peer_that_does_not_leave(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """How long the peer takes to end its side after the last reply is its own affair, and the probe does not wait."""
-    monkeypatch.setattr(probe_module, "GOODBYE_SECONDS", 0.05)
+    monkeypatch.setattr(prober_module, "GOODBYE_SECONDS", 0.05)
 
     def stay(connection: socket.socket) -> None:
         honest(connection)
@@ -153,7 +156,7 @@ def test_echo(loop: Loop, probing: NewProbing) -> None:
 
 def test_refused(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody listens each exchange is refused, and no connection is opened, open or lost."""
-    monkeypatch.setattr(probe_module, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(prober_module, "BACKOFF_SECONDS", 0.001)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         target = f"127.0.0.1:{listener.getsockname()[1]}"
 
@@ -181,7 +184,7 @@ def test_name_that_does_not_resolve(loop: Loop, probing: NewProbing, host: str) 
 
 def test_target_that_comes_up(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """A target that comes back is found again, and said to be up."""
-    monkeypatch.setattr(probe_module, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(prober_module, "BACKOFF_SECONDS", 0.001)
 
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -283,3 +286,144 @@ def test_what_it_does_is_logged(loop: Loop, probing: NewProbing) -> None:
     (started,) = own.events.find("probe.started")
     assert {"count": 1, "sizes": SIZES, "connection": "persistent", "expect": "upper"}.items() <= started.items()
     assert len(started["run"]) == 8
+
+
+class Name:
+    """A name whose addresses the test changes; without any it does not resolve."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *targets: str) -> None:
+        """Have the addresses of these targets, and look for new ones often."""
+        monkeypatch.setattr(probe_module, "RESOLVE_SECONDS", 0.01)
+        self.has(*targets)
+
+        async def resolve(dialer: Dialer, way: Way) -> list[Endpoint]:
+            with way.timed(Phase.RESOLVE):
+                if not self._endpoints:
+                    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return self._endpoints
+
+        monkeypatch.setattr(Dialer, "resolve", resolve)
+
+    def has(self, *targets: str) -> None:
+        """Have other addresses."""
+        pairs = (target.split(":") for target in targets)
+        self._endpoints = [Endpoint(socket.AF_INET, (host, int(port))) for host, port in pairs]
+
+
+def _addresses(own: Probing, event: str, **fields: object) -> list[str]:
+    return [each["address"] for each in own.events.find(event, **fields)]
+
+
+def test_all_addresses(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address has its own connection, its own count and its own outcomes, and the target is up if all are."""
+
+    async def scenario(good: str, bad: str) -> None:
+        Name(monkeypatch, good, bad)
+        own = probing("name:1", resolve="all", count=3, sizes=[40])
+        await own.probe.run()
+        assert own.exchanges() == {"ok": 3, "mismatch": 3}
+        assert [good] * 3 == _addresses(own, "exchange.completed")
+        assert [bad] * 3 == _addresses(own, "exchange.failed", outcome=Outcome.MISMATCH)
+        assert (own[OPENED], own[ACTIVE], own[UP]) == (4, 0, 0)
+        numbers = [event["connection"] for event in own.events.find("connection.opened")]
+        assert len({*numbers}) == 4
+        assert own.observed(PHASE_DURATION, Phase.RESOLVE) >= 1
+        (resolved,) = own.events.find("target.resolved")
+        assert (resolved["addresses"], resolved["new"], resolved["gone"]) == ([good, bad], [good, bad], [])
+
+    with LyingServer(honest) as first, LyingServer(flip) as second:
+        loop.run(scenario(first.target, second.target))
+
+
+def test_addresses_that_come_and_go(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the name has anew is probed, and what it no longer has is ended, without a loss."""
+
+    async def scenario(first: str, second: str) -> None:
+        name = Name(monkeypatch, first)
+        own = probing("name:1", resolve="all")
+        running = asyncio.create_task(own.probe.run())
+        await eventually(lambda: first in _addresses(own, "exchange.completed"), "the first")
+        name.has(first, second)
+        await eventually(lambda: second in _addresses(own, "exchange.completed"), "the second")
+        name.has(second)
+        await eventually(lambda: own[ACTIVE] == 1, "the end of the first")
+        before = len(_addresses(own, "exchange.completed"))
+        await eventually(lambda: len(_addresses(own, "exchange.completed")) > before + 3, "more of the second")
+        assert {second} == {*_addresses(own, "exchange.completed")[before:]}
+        own.stop.set()
+        await asyncio.wait_for(running, 5)
+        assert own.exchanges().keys() == {"ok"}
+        assert (own.lost(), own[ACTIVE]) == ({}, 0)
+        changes = [(event["new"], event["gone"]) for event in own.events.find("target.resolved")]
+        assert changes == [([first], []), ([second], []), ([], [first])]
+
+    with LyingServer(honest) as one, LyingServer(honest) as two:
+        loop.run(scenario(one.target, two.target))
+
+
+def test_name_that_comes_and_goes(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the name does not resolve each interval counts as `dns`, the target is down, and what was known goes on."""
+
+    async def scenario(target: str) -> None:
+        name = Name(monkeypatch)
+        own = probing("name:1", resolve="all")
+        running = asyncio.create_task(own.probe.run())
+        await eventually(lambda: own.exchanges().get("dns", 0) > 2, "failures to resolve")
+        assert own.exchanges().keys() == {"dns"}
+        name.has(target)
+        await eventually(lambda: own[UP], "the target to be up")
+        name.has()
+        await eventually(lambda: not own[UP], "the target to be down")
+        good = own.exchanges()["ok"]
+        await eventually(lambda: own.exchanges()["ok"] > good + 3, "exchanges with the address that was known")
+        assert own[UP] == 0
+        own.stop.set()
+        await asyncio.wait_for(running, 5)
+        failed = own.events.find("exchange.failed")
+        assert {(Outcome.DNS, Phase.RESOLVE, None)} == {
+            (event["outcome"], event["phase"], event["address"]) for event in failed
+        }
+        assert {"name:1: Name or service not known"} == {event["detail"] for event in failed}
+
+    with LyingServer(honest) as server:
+        loop.run(scenario(server.target))
+
+
+def test_count_of_a_name_that_never_resolves(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that never resolves has its count as well, and the probe an end."""
+
+    async def scenario() -> None:
+        Name(monkeypatch)
+        own = probing("name:1", resolve="all", count=4)
+        await own.probe.run()
+        assert own.exchanges() == {"dns": 4}
+        assert [event["sequence"] for event in own.events.find("exchange.failed")] == [0, 1, 2, 3]
+
+    loop.run(scenario())
+
+
+def test_all_of_a_unix_socket(loop: Loop, probing: NewProbing, tmp_path: Path) -> None:
+    """A Unix socket is the one address that it has."""
+
+    async def scenario(path: str) -> None:
+        server = await asyncio.start_unix_server(_honest_stream, path)
+        own = probing(f"unix:{path}", resolve="all", count=2)
+        await own.probe.run()
+        assert own.exchanges() == {"ok": 2}
+        assert [f"unix:{path}"] * 2 == _addresses(own, "exchange.completed")
+        server.close()
+
+    loop.run(scenario(str(tmp_path / "socket")))
+
+
+def test_all_goes_on_for_one_that_is_gone(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one that is gone has done counts for all addresses alike."""
+
+    async def scenario(first: str, second: str) -> None:
+        Name(monkeypatch, first, second)
+        own = probing("name:1", resolve="all", count=5, first=6)
+        await own.probe.run()
+        assert own.exchanges() == {"ok": 4}
+
+    with LyingServer(honest) as one, LyingServer(honest) as two:
+        loop.run(scenario(one.target, two.target))

@@ -10,8 +10,8 @@ import pytest
 
 from lying import Behaviour, LyingServer, add, close_early, flip, reset, stay_silent, truncate
 from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
+from stentor_client.dialer import DialOptions
 from stentor_client.send import Sender
-from stentor_client.target import Target
 
 SECONDS = 10.0
 MESSAGE = b"twenty bytes of text"
@@ -78,9 +78,13 @@ def standard_output() -> Iterator[Callable[[int], None]]:
     os.close(kept)
 
 
+def _dial(target: str) -> DialOptions:
+    return DialOptions(target=target, connect_timeout_seconds=SECONDS)
+
+
 def _send(behaviour: Behaviour, data: bytes | None = MESSAGE, timeout: float = SECONDS, expect: str = "upper") -> None:
     with LyingServer(behaviour) as server:
-        Sender(Target.parse(server.target), expect, timeout, SECONDS).stream(data)
+        Sender(_dial(server.target), expect, timeout).stream(data)
 
 
 @pytest.mark.parametrize("behaviour", [honest, answer_at_the_end])
@@ -219,7 +223,7 @@ def test_no_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         target = f"127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(Failure, match=f"^refused: {target}: Connection refused$") as failure:
-        Sender(Target.parse(target), "upper", SECONDS, SECONDS).stream(MESSAGE)
+        Sender(_dial(target), "upper", SECONDS).stream(MESSAGE)
     assert failure.value.code == 3
 
 

@@ -27,15 +27,22 @@ async def _timer(callback: Callable[[], object] | None = None) -> AsyncIterator[
 def test_until(loop: Loop) -> None:
     """It wakes never before the moment, and finer than the loop's own timers would."""
 
-    async def scenario() -> None:
+    async def lateness(timer: Timer) -> list[int]:
         late = []
+        for number in range(20):
+            due = time.perf_counter_ns() + 2 * MILLISECOND + number * 50_000
+            await timer.until(due)
+            late.append(time.perf_counter_ns() - due)
+        return sorted(late)
+
+    async def scenario() -> None:
         async with _timer() as timer:
-            for number in range(40):
-                due = time.perf_counter_ns() + 2 * MILLISECOND + number * 25_000
-                await timer.until(due)
-                late.append(time.perf_counter_ns() - due)
-        assert min(late) >= 0
-        assert sorted(late)[10] < MILLISECOND / 2  # the others may have met a busy machine
+            for _ in range(20):  # until the machine has a quiet moment
+                late = await lateness(timer)
+                assert late[0] >= 0
+                if late[17] < 0.4 * MILLISECOND:
+                    return
+        raise AssertionError(f"never within 0.4 ms: {late}")
 
     loop.run(scenario())
 

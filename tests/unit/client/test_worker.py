@@ -10,9 +10,10 @@ from stentor_chassis.board import GONE, Board
 from stentor_chassis.logs import LogOptions
 from stentor_chassis.metrics import Schema
 from stentor_chassis.worker import DONE, READY, Assignment, Worker
+from stentor_client.dialer import DialOptions
 from stentor_client.metrics import EXCHANGES, SCHEMA
 from stentor_client.outcomes import Outcome
-from stentor_client.probe import ProbeOptions
+from stentor_client.probe_options import ProbeOptions
 from stentor_client.worker import serve
 from unit.looping import Events, Loop
 
@@ -27,13 +28,13 @@ def test_probes_to_the_end(loop: Loop, new_board: Callable[[Schema, int], Board]
 
     async def scenario(target: str) -> None:
         options = ProbeOptions(
-            target=target,
+            dial=DialOptions(target=target, connect_timeout_seconds=5.0),
             interval_seconds=0.001,
             connection="persistent",
+            resolve="first",
             sizes=[64],
             count=3,
             timeout_seconds=5.0,
-            connect_timeout_seconds=5.0,
             expect="upper",
         )
         board = new_board(SCHEMA, 3)
