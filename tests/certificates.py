@@ -26,6 +26,15 @@ class Authority:
         issued.private_key_and_cert_chain_pem.write_to_path(str(path))
         return str(path)
 
+    def serve(self, certificate: str, clients: "Authority | None" = None) -> ssl.SSLContext:
+        """Return the context of a server with this certificate, that takes only clients of an authority, if given."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        if clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(clients.file)
+        return context
+
     def trust(self, certificate: str | None = None) -> ssl.SSLContext:
         """Return the context of a client that trusts this authority alone, and may have a certificate to show."""
         context = ssl.create_default_context(cafile=self.file)

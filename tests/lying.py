@@ -1,6 +1,7 @@
 """A server that lies in a way the test chooses."""
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -13,9 +14,10 @@ Behaviour = Callable[[socket.socket], None]
 class LyingServer:
     """Hands each connection, in a thread of its own, to a behaviour; the connection is closed when that returns."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
-        """Listen on a free port of loopback."""
+    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+        """Listen on a free port of loopback, and speak `tls` if there is any."""
         self._behaviour = behaviour
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.target = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -45,6 +47,9 @@ class LyingServer:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
             self._behaviour(connection)
         except OSError:
             pass  # the client, or the end of the test, was quicker

@@ -84,10 +84,10 @@ class Account:
         """Count sends that the schedule called for earlier."""
         self.row[SCHEMA.slot(LATE)] += sends
 
-    def exchange(self, outcome: Outcome) -> None:
-        """Count an exchange that has ended."""
+    def exchange(self, outcome: Outcome, *, up: bool | None = None) -> None:
+        """Count an exchange that has ended; the target is `up` where that is not for this one alone to say."""
         self.row[SCHEMA.slot(EXCHANGES, outcome)] += 1
-        self.row[SCHEMA.slot(UP)] = int(outcome is Outcome.OK)
+        self.row[SCHEMA.slot(UP)] = int(outcome is Outcome.OK if up is None else up)
         if outcome is Outcome.OK:
             self.row[SCHEMA.slot(LAST_SUCCESS)] = time.time_ns()
 

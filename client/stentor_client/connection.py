@@ -42,6 +42,7 @@ class Connection(asyncio.BufferedProtocol):
         self._handed_over = 0
         self._opened_at = 0
         self._retransmits = 0
+        self._closing = False
         self._closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvloop and asyncio give a Transport
@@ -95,8 +96,9 @@ class Connection(asyncio.BufferedProtocol):
         await self._news.wait()
 
     async def close(self) -> None:
-        """Close, and wait until it is."""
+        """Close, and wait until it is; after TLS the peer has a moment to end it as well."""
         self.look_at_kernel()
+        self._closing = True
         self._transport.close()
         await self._closed.wait()
 
@@ -161,7 +163,7 @@ class Connection(asyncio.BufferedProtocol):
         """Close the account."""
         if exc is None:
             self._count_sent()
-        else:
+        if not self._closing:  # under TLS a FIN that nothing announced comes here only
             self._end(of_lost_connection(exc))
         self._account.closed(time.perf_counter_ns() - self._opened_at)
         self._closed.set()

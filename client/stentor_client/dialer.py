@@ -19,6 +19,8 @@ from stentor_client.target import Target
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
+TLS_GOODBYE_SECONDS = 1.0  # how long the peer has to end TLS after this side has
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialOptions:
@@ -82,7 +84,7 @@ class Dialer:
         self._timeout = options.connect_timeout_seconds
         self._proxy_protocol = options.proxy_protocol
         self._tls = _tls_context(options) if options.tls else None
-        self._server_name = options.tls_server_name or self.target.host or "localhost"
+        self._server_name = options.tls_server_name or self.target.host.partition("%")[0] or "localhost"
 
     async def dial(self, new: Callable[[], P], endpoint: Endpoint | None = None) -> tuple[P, Way]:
         """Connect to `endpoint`, or else to the first of the target's endpoints that takes the connection.
@@ -120,27 +122,26 @@ class Dialer:
         failure: ExchangeError | None = None
         for endpoint in endpoints:
             way.endpoint = endpoint
-            connection = socket.socket(endpoint.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             try:
                 with way.timed(Phase.CONNECT):
-                    await self._connect(connection, endpoint)
+                    return await self._connect(endpoint)
             except ExchangeError as error:
-                connection.close()
                 failure = error
-            except BaseException:
-                connection.close()
-                raise
-            else:
-                return connection
         assert failure is not None  # noqa: S101 - nothing was tried only where there was nothing to try
         raise failure
 
-    async def _connect(self, connection: socket.socket, endpoint: Endpoint) -> None:
+    async def _connect(self, endpoint: Endpoint) -> socket.socket:
         loop = asyncio.get_running_loop()
-        await loop.sock_connect(connection, endpoint.address)
-        _refuse_self(connection)
-        if self._proxy_protocol:
-            await loop.sock_sendall(connection, proxy_header(self._proxy_protocol, connection))
+        connection = socket.socket(endpoint.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            await loop.sock_connect(connection, endpoint.address)
+            _refuse_self(connection)
+            if self._proxy_protocol:
+                await loop.sock_sendall(connection, proxy_header(self._proxy_protocol, connection))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     async def _hand_over(self, connection: socket.socket, new: Callable[[], P], way: Way) -> P:
         """Give the connected socket to a protocol, after TLS where that is wanted."""
@@ -150,10 +151,18 @@ class Dialer:
         unix = connection.family == socket.AF_UNIX
         create: Callable[..., Any] = loop.create_unix_connection if unix else loop.create_connection
         if self._tls is None:
-            _, made = await create(new, sock=connection)
-            return cast("P", made)
+            with way.timed(Phase.CONNECT):
+                _, made = await create(new, sock=connection)
+                return cast("P", made)
         with way.timed(Phase.TLS):
-            _, made = await create(new, sock=connection, ssl=self._tls, server_hostname=self._server_name)
+            _, made = await create(
+                new,
+                sock=connection,
+                ssl=self._tls,
+                server_hostname=self._server_name,
+                ssl_handshake_timeout=2 * self._timeout,  # our own comes first, and says what it is
+                ssl_shutdown_timeout=TLS_GOODBYE_SECONDS,
+            )
             return cast("P", made)
 
 
@@ -185,10 +194,16 @@ def _tls_context(options: DialOptions) -> ssl.SSLContext:
             # Without a password OpenSSL would ask for one on the terminal.
             made.load_cert_chain(options.tls_cert, key, password="")
         except ssl.SSLError as error:
-            message = f"cannot use the certificate {options.tls_cert} with the key {key}: {_plain(error)}"
+            reason = _plain(error) if error.reason else "one of them is no PEM, or needs a password"
+            message = f"cannot use the certificate {options.tls_cert} with the key {key}: {reason}"
             raise Failure(USAGE, message) from error
         except OSError as error:
             raise Failure(USAGE, f"cannot read {error.filename}: {error.strerror}") from error
+    if options.tls_server_name:
+        try:
+            made.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=options.tls_server_name)
+        except ValueError as error:
+            raise Failure(USAGE, f"no certificate can have the name {options.tls_server_name!r}") from error
     return made
 
 
@@ -205,4 +220,6 @@ def _plain(error: Exception) -> str:
             return error.strerror or str(error)
         case OSError(errno=int(number)):
             return os.strerror(number)
+        case ConnectionResetError():  # the event loop gives it no words
+            return "the peer hung up in the handshake"
     return str(error)

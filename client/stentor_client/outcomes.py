@@ -76,7 +76,7 @@ def of_connect_error(error: OSError | UnicodeError, phase: Phase) -> Outcome:
         return Outcome.TLS
     if isinstance(error, ConnectionRefusedError):
         return Outcome.REFUSED
-    if isinstance(error, ConnectionError):  # accepted and reset before connect() returned
+    if isinstance(error, ConnectionError) or error.errno == errno.ENOTCONN:  # accepted, and reset at once
         return Outcome.RESET
     return Outcome.UNREACHABLE  # no route, no permission to send, no such Unix socket
 

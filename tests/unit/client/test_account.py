@@ -17,13 +17,15 @@ from stentor_client.metrics import (
     PHASE_DURATION,
     RECEIVED,
     RESPONSE_TIME,
+    RETRANSMITS,
+    RTT,
     SCHEMA,
     SENT,
     SERVICE_TIME,
+    TIMED,
     UP,
-    Phase,
 )
-from stentor_client.outcomes import Outcome
+from stentor_client.outcomes import Outcome, Phase
 
 
 def _changed(account: Account) -> dict[int, int]:
@@ -98,6 +100,33 @@ def test_times() -> None:
     changed = _changed(account)
     assert sums.items() <= changed.items()
     assert [value for slot, value in changed.items() if slot not in sums] == [1, 1, 1]
+
+
+def test_way() -> None:
+    """Each phase of a way to a connection is observed once; one that was not there, TLS, is not."""
+    account = Account()
+    account.way({Phase.RESOLVE: 1_000, Phase.CONNECT: 2_000})
+    observed = {
+        phase: sum(account.row[SCHEMA.slot(PHASE_DURATION, phase) + slot] for slot in range(PHASE_DURATION.width - 1))
+        for phase in TIMED
+    }
+    assert observed == {Phase.RESOLVE: 1, Phase.CONNECT: 1, Phase.TLS: 0, Phase.FIRST_BYTE: 0}
+
+
+def test_kernel() -> None:
+    """The round trip time is that of the last look, and segments sent again add up."""
+    account = Account()
+    account.kernel(900, 2)
+    account.kernel(40, 3)
+    assert {SCHEMA.slot(RTT): 40, SCHEMA.slot(RETRANSMITS): 5} == _changed(account)
+
+
+def test_target_of_several_addresses() -> None:
+    """Whether the target is up can be said by who knows more than this exchange."""
+    account = Account()
+    account.exchange(Outcome.OK, up=False)
+    assert account.row[SCHEMA.slot(UP)] == 0
+    assert account.row[SCHEMA.slot(LAST_SUCCESS)] > 0
 
 
 def test_counts_in_the_row_it_is_given(new_board: Callable[[Schema, int], Board]) -> None:

@@ -12,7 +12,7 @@ from stentor_client.account import Account
 from stentor_client.connection import WRITE_HIGH_BYTES, Connection
 from stentor_client.metrics import ACTIVE, AGE, OPENED, SCHEMA
 from stentor_client.outcomes import Outcome
-from stentor_client.verifier import Verdict, Verifier
+from stentor_client.verifier import Verdict
 from unit.looping import Loop, eventually
 from unit.peer import Peer
 
@@ -32,6 +32,10 @@ class Pair:
         """Return what the account has of a metric."""
         return self.account.row[SCHEMA.slot(metric)]  # type: ignore[arg-type]
 
+    async def send(self, data: bytes, *, more: bool = False) -> None:
+        """Send, and expect upper case."""
+        await self.connection.send(data, [(data.upper(), 0, len(data))], more=more)
+
     async def upper(self) -> None:
         """Be a server at the other end, until the client ends."""
         while data := await self.peer.hear(1):
@@ -39,13 +43,13 @@ class Pair:
 
 
 @asynccontextmanager
-async def _connected(on_reply: Callable[[bytes], None] | None = None) -> AsyncIterator[Pair]:
+async def _connected(on_reply: Callable[[memoryview], object] | None = None) -> AsyncIterator[Pair]:
     """Yield a connected pair; in the end the connection is closed, and its account too."""
     ours, theirs = socket.socketpair()
     with theirs:
         account = Account()
         _, connection = await asyncio.get_running_loop().create_unix_connection(
-            lambda: Connection(Verifier(bytes.upper), account, on_reply), sock=ours
+            lambda: Connection(account, on_reply), sock=ours
         )
         pair = Pair(connection, Peer(theirs), account)
         assert (pair.count(OPENED), pair.count(ACTIVE)) == (1, 1)
@@ -61,7 +65,7 @@ def test_good_reply(loop: Loop) -> None:
     async def scenario() -> None:
         async with _connected() as pair:
             began = time.perf_counter_ns()
-            await pair.connection.send(b"hello")
+            await pair.send(b"hello")
             assert await pair.peer.hear(5) == b"hello"
             assert pair.connection.first_byte_at == 0
             await pair.peer.say(b"HE")
@@ -71,7 +75,7 @@ def test_good_reply(loop: Loop) -> None:
             times = [began, pair.connection.first_byte_at, pair.connection.answered_at, time.perf_counter_ns()]
             assert sorted(times) == times
             assert (pair.account.sent_bytes, pair.account.received_bytes) == (5, 5)
-            await pair.connection.send(b"again")
+            await pair.send(b"again")
             assert pair.connection.first_byte_at == 0
 
     loop.run(scenario())
@@ -90,7 +94,7 @@ def test_writes_while_it_reads(loop: Loop) -> None:
         message = bytes(range(256)) * (1 << 14)
         async with _connected() as pair:
             serving = asyncio.create_task(upper(pair.peer, len(message)))
-            await pair.connection.send(message)
+            await pair.send(message)
             assert await pair.connection.verdict() == OK
             assert (len(message),) * 2 == (pair.account.sent_bytes, pair.account.received_bytes)
             await serving
@@ -107,7 +111,7 @@ def test_backpressure(loop: Loop) -> None:
 
             async def flood() -> None:
                 for _ in range(64):
-                    await pair.connection.send(chunk, more=True)
+                    await pair.send(chunk, more=True)
 
             flooding = asyncio.create_task(flood())
             await eventually(lambda: not pair.connection._writable.is_set(), "the writing to pause")
@@ -131,7 +135,7 @@ def test_abandoned_bytes_are_not_sent(loop: Loop) -> None:
 
     async def scenario() -> None:
         async with _connected() as pair:
-            await pair.connection.send(b"c" * (1 << 20))
+            await pair.send(b"c" * (1 << 20))
             await pair.connection.abandon(Outcome.TIMEOUT)
             assert pair.account.sent_bytes == len(await pair.peer.hear_all()) < 1 << 20
 
@@ -143,7 +147,7 @@ def test_bytes_that_went_unseen_are_sent(loop: Loop) -> None:
 
     async def scenario() -> None:
         async with _connected() as pair:
-            await pair.connection.send(b"c" * (1 << 20))
+            await pair.send(b"c" * (1 << 20))
             waiting = pair.connection._transport.get_write_buffer_size
             before, heard = waiting(), 0
             while waiting() == before:
@@ -159,8 +163,8 @@ def test_waiting_to_send_ends_with_the_connection(loop: Loop) -> None:
 
     async def scenario() -> None:
         async with _connected() as pair:
-            await pair.connection.send(b"c" * (1 << 20))
-            sending = asyncio.create_task(pair.connection.send(b"more"))
+            await pair.send(b"c" * (1 << 20))
+            sending = asyncio.create_task(pair.send(b"more"))
             await asyncio.sleep(0)
             assert not sending.done()
             pair.peer.connection.close()
@@ -176,7 +180,7 @@ def test_verdicts_in_order(loop: Loop) -> None:
     async def scenario() -> None:
         async with _connected() as pair:
             for message in (b"first", b"second", b"third"):
-                await pair.connection.send(message)
+                await pair.send(message)
             await pair.peer.say(b"FIRSTsECONDTHIRD")
             assert [OK, Verdict(Outcome.MISMATCH, 0, b"SECOND", b"sECOND"), OK] == [
                 await pair.connection.verdict() for _ in range(3)
@@ -191,13 +195,13 @@ def test_peer_ends(loop: Loop, reply: bytes, outcome: Outcome) -> None:
 
     async def scenario() -> None:
         async with _connected() as pair:
-            await pair.connection.send(b"hello")
+            await pair.send(b"hello")
             await pair.peer.hear(5)
             await pair.peer.say(reply)
             pair.peer.end_saying()
             assert Verdict(outcome, len(reply), b"HELLO"[len(reply) :]) == await pair.connection.verdict()
             assert Outcome.EOF is await pair.connection.end() is pair.connection.lost_by
-            assert Verdict(Outcome.EOF) == await pair.connection.verdict()
+            assert Verdict(Outcome.EOF, 0) == await pair.connection.verdict()
 
     loop.run(scenario())
 
@@ -207,7 +211,7 @@ def test_reset(loop: Loop) -> None:
 
     async def scenario() -> None:
         async with _connected() as pair:
-            await pair.connection.send(b"unread")
+            await pair.send(b"unread")
             pair.peer.connection.close()  # with bytes unread, which a Unix socket answers with a reset
             assert Verdict(Outcome.RESET, 0, b"UNREAD") == await pair.connection.verdict()
             assert Outcome.RESET is await pair.connection.end()
@@ -222,8 +226,8 @@ def test_sending_on_a_lost_connection(loop: Loop) -> None:
         async with _connected() as pair:
             pair.peer.end_saying()
             assert Outcome.EOF is await pair.connection.end()
-            await pair.connection.send(b"late")
-            assert Verdict(Outcome.EOF) == await pair.connection.verdict()
+            await pair.send(b"late")
+            assert Verdict(Outcome.EOF, 0) == await pair.connection.verdict()
             assert pair.account.sent_bytes == 0
             pair.connection.end_sending()
 
@@ -235,7 +239,7 @@ def test_abandon(loop: Loop) -> None:
 
     async def scenario() -> None:
         async with _connected() as pair:
-            await pair.connection.send(b"hello")
+            await pair.send(b"hello")
             await pair.connection.abandon(Outcome.TIMEOUT)
             assert Verdict(Outcome.TIMEOUT, 0, b"HELLO") == await pair.connection.verdict()
             await pair.connection.abandon(Outcome.RESET)
@@ -250,7 +254,7 @@ def test_close(loop: Loop) -> None:
 
     async def scenario() -> None:
         async with _connected() as pair:
-            await pair.connection.send(b"last")
+            await pair.send(b"last")
             await pair.connection.close()
             assert await pair.peer.hear_all() == b"last"
             assert not pair.peer.was_reset
@@ -265,7 +269,7 @@ def test_half_close(loop: Loop) -> None:
 
     async def scenario() -> None:
         async with _connected() as pair:
-            await pair.connection.send(b"hello")
+            await pair.send(b"hello")
             pair.connection.end_sending()
             assert pair.connection.ended_sending
             assert await pair.peer.hear_all() == b"hello"
@@ -284,9 +288,9 @@ def test_message_in_parts(loop: Loop) -> None:
         async with _connected() as pair:
             serving = asyncio.create_task(pair.upper())
             for part in (b"one", b"message"):
-                await pair.connection.send(part, more=True)
+                await pair.send(part, more=True)
             await eventually(lambda: pair.account.received_bytes == 10, "all that was sent to be answered")
-            await pair.connection.send(b"")
+            await pair.send(b"")
             pair.connection.end_sending()
             await serving
             pair.peer.end_saying()
@@ -313,7 +317,7 @@ def test_shows_every_byte(loop: Loop) -> None:
     async def scenario() -> None:
         seen = bytearray()
         async with _connected(seen.extend) as pair:
-            await pair.connection.send(b"hello")
+            await pair.send(b"hello")
             await pair.peer.say(b"HE")
             await pair.peer.say(b"??O!")
             await pair.connection.verdict()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stentor_client.outcomes import (
     ExchangeError,
     Outcome,
+    Phase,
     of_connect_error,
     of_lost_connection,
     worst_exit_code,
@@ -36,12 +37,12 @@ def test_closed_set() -> None:
     ("error", "outcome"),
     [
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), Outcome.DNS),
-        (ssl.SSLCertVerificationError("self-signed"), Outcome.TLS),
         (OSError(errno.ECONNREFUSED, "refused"), Outcome.REFUSED),
         (TimeoutError(), Outcome.CONNECT_TIMEOUT),
         (OSError(errno.ETIMEDOUT, "timed out"), Outcome.CONNECT_TIMEOUT),
         (OSError(errno.ECONNRESET, "reset"), Outcome.RESET),
         (OSError(errno.ECONNABORTED, "aborted"), Outcome.RESET),
+        (OSError(errno.ENOTCONN, "reset before it was looked at"), Outcome.RESET),
         (OSError(errno.ENETUNREACH, "unreachable"), Outcome.UNREACHABLE),
         (OSError(errno.EHOSTUNREACH, "no route"), Outcome.UNREACHABLE),
         (OSError(errno.EACCES, "firewall"), Outcome.UNREACHABLE),
@@ -51,14 +52,31 @@ def test_closed_set() -> None:
 )
 def test_failure_to_connect(error: OSError, outcome: Outcome) -> None:
     """Every failure to connect has its outcome."""
-    assert outcome is of_connect_error(error)
+    assert outcome is of_connect_error(error, Phase.CONNECT)
     assert outcome.exit_code == 3 or outcome is Outcome.RESET
 
 
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
+        (ssl.SSLCertVerificationError("self-signed"), Outcome.TLS),
+        (ssl.SSLError(1, "wrong version number"), Outcome.TLS),
+        (OSError(errno.ECONNRESET, "reset"), Outcome.TLS),
+        (ConnectionResetError(), Outcome.TLS),
+        (OSError(errno.ETIMEDOUT, "timed out"), Outcome.CONNECT_TIMEOUT),
+    ],
+    ids=repr,
+)
+def test_failure_of_the_handshake(error: OSError, outcome: Outcome) -> None:
+    """Whatever goes wrong in the handshake is the outcome of TLS, but for a path that has gone silent."""
+    assert outcome is of_connect_error(error, Phase.TLS)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
         (None, Outcome.EOF),
+        (ssl.SSLError(1, "certificate required"), Outcome.TLS),
         (OSError(errno.ECONNRESET, "reset"), Outcome.RESET),
         (OSError(errno.EPIPE, "broken pipe"), Outcome.RESET),
         (OSError(errno.ETIMEDOUT, "timed out"), Outcome.TIMEOUT),
@@ -72,8 +90,9 @@ def test_lost_connection(error: Exception | None, outcome: Outcome) -> None:
 
 def test_error_tells_its_outcome() -> None:
     """An exchange that came to nothing says what and why."""
-    error = ExchangeError(Outcome.REFUSED, "127.0.0.1:1: Connection refused")
-    assert (error.outcome, error.detail) == (Outcome.REFUSED, "127.0.0.1:1: Connection refused")
+    error = ExchangeError(Outcome.REFUSED, Phase.CONNECT, "127.0.0.1:1: Connection refused")
+    assert (error.outcome, error.phase) == (Outcome.REFUSED, Phase.CONNECT)
+    assert error.detail == "127.0.0.1:1: Connection refused"
     assert str(error) == "refused: 127.0.0.1:1: Connection refused"
 
 

@@ -21,9 +21,8 @@ from stentor_client.metrics import (
     SENT,
     SERVICE_TIME,
     UP,
-    Phase,
 )
-from stentor_client.outcomes import Outcome
+from stentor_client.outcomes import Outcome, Phase
 from unit.client.probing import SIZES, NewProbing, Probing, honest
 from unit.looping import Loop, eventually
 

@@ -13,6 +13,11 @@ messages = st.lists(st.binary(min_size=1, max_size=60), min_size=1, max_size=8)
 OK = Verdict(Outcome.OK)
 
 
+def _expect(verifier: Verifier, message: bytes, *, more: bool = False) -> None:
+    """Expect the upper case of a message."""
+    verifier.expect([(message.upper(), 0, len(message))], more=more)
+
+
 @dataclass
 class Exchange:
     """Messages that were sent, and the cuts that the network makes."""
@@ -27,12 +32,12 @@ class Exchange:
 
     def verdicts(self, reply: bytes, end: Outcome | None = Outcome.EOF) -> list[Verdict]:
         """Feed a reply to a verifier that was told of the messages, some of them in parts, and return its verdicts."""
-        verifier = Verifier(bytes.upper)
+        verifier = Verifier()
         for message in self.sent:
             *parts, last = self.cut(message) if self.draw.draw(st.booleans(), label="in parts") else [message]
             for part in parts:
-                verifier.sent(part, more=True)
-            verifier.sent(last)
+                _expect(verifier, part, more=True)
+            _expect(verifier, last)
         found = [verdict for segment in self.cut(reply) for verdict in verifier.feed(segment)]
         return found + (verifier.end(end) if end else [])
 
@@ -61,10 +66,10 @@ def test_good_replies(sent: list[bytes], draw: st.DataObject) -> None:
 def test_good_replies_one_by_one(sent: list[bytes], draw: st.DataObject) -> None:
     """A message that is sent when the reply to the one before is complete gets its own good verdict."""
     exchange = Exchange(sent, draw)
-    verifier = Verifier(bytes.upper)
+    verifier = Verifier()
     for message in sent:
         assert not verifier.outstanding
-        verifier.sent(message)
+        _expect(verifier, message)
         assert verifier.outstanding
         assert [verdict for segment in exchange.cut(message.upper()) for verdict in verifier.feed(segment)] == [OK]
     assert verifier.end(Outcome.EOF) == []
@@ -136,9 +141,9 @@ def test_wrong_byte_before_the_cut(sent: list[bytes], draw: st.DataObject) -> No
 @given(messages, st.binary(min_size=1, max_size=40))
 def test_surplus_in_one_piece(sent: list[bytes], surplus: bytes) -> None:
     """Bytes too many that come with the last reply make it one with extra bytes, at its end; the others are good."""
-    verifier = Verifier(bytes.upper)
+    verifier = Verifier()
     for message in sent:
-        verifier.sent(message)
+        _expect(verifier, message)
     *good, last = verifier.feed(b"".join(sent).upper() + surplus)
     assert [OK] * (len(sent) - 1) == good
     assert Verdict(Outcome.EXTRA, len(sent[-1]), b"", surplus[:EXCERPT_BYTES]) == last
@@ -148,16 +153,16 @@ def test_surplus_in_one_piece(sent: list[bytes], surplus: bytes) -> None:
 def test_surplus_that_comes_later(sent: list[bytes], surplus: bytes, draw: st.DataObject) -> None:
     """Bytes that come when no reply is due are known at once, and spoil the exchange that follows, and no other."""
     exchange = Exchange(sent, draw)
-    verifier = Verifier(bytes.upper)
+    verifier = Verifier()
     for message in sent:
-        verifier.sent(message)
+        _expect(verifier, message)
     assert [OK] * len(sent) == verifier.feed(exchange.reply)
     assert verifier.failed is None
     assert [verdict for segment in exchange.cut(surplus) for verdict in verifier.feed(segment)] == []
     assert verifier.failed is not None
     assert (Outcome.EXTRA, surplus[:1]) == (verifier.failed.outcome, verifier.failed.actual[:1])
     for number in range(2):
-        verifier.sent(b"next")
+        _expect(verifier, b"next")
         (verdict,) = verifier.feed(b"NEXT")
         assert verdict.outcome is (Outcome.OK if number else Outcome.EXTRA)
     assert verifier.failed is None
@@ -165,8 +170,8 @@ def test_surplus_that_comes_later(sent: list[bytes], surplus: bytes, draw: st.Da
 
 def test_surplus_in_a_stream() -> None:
     """In a message that goes on, bytes beyond what was sent so far are too many, at their offset."""
-    verifier = Verifier(bytes.upper)
-    verifier.sent(b"ab", more=True)
+    verifier = Verifier()
+    _expect(verifier, b"ab", more=True)
     assert verifier.feed(b"AB") == []
     assert verifier.failed is None
     verifier.feed(b"C")
@@ -175,8 +180,8 @@ def test_surplus_in_a_stream() -> None:
 
 def test_failure_is_known_before_the_end() -> None:
     """A wrong byte is known while the reply goes on."""
-    verifier = Verifier(bytes.upper)
-    verifier.sent(b"abcdef")
+    verifier = Verifier()
+    _expect(verifier, b"abcdef")
     assert verifier.feed(b"AXC") == []
     assert Verdict(Outcome.MISMATCH, 1, b"BC", b"XC") == verifier.failed
     (verdict,) = verifier.feed(b"DEF")
@@ -186,17 +191,17 @@ def test_failure_is_known_before_the_end() -> None:
 
 def test_stale_reply() -> None:
     """A reply to the message before is wrong, though a right reply once."""
-    verifier = Verifier(bytes.upper)
-    verifier.sent(b"message 1")
+    verifier = Verifier()
+    _expect(verifier, b"message 1")
     assert verifier.feed(b"MESSAGE 1") == [OK]
-    verifier.sent(b"message 2")
+    _expect(verifier, b"message 2")
     assert [Verdict(Outcome.MISMATCH, 8, b"2", b"1")] == verifier.feed(b"MESSAGE 1")
 
 
 def test_excerpts_are_cut() -> None:
     """Expected and actual bytes are shown from the first wrong one on, and cut."""
-    verifier = Verifier(bytes.upper)
-    verifier.sent(b"a" * 100)
+    verifier = Verifier()
+    _expect(verifier, b"a" * 100)
     (verdict,) = verifier.feed(b"A" * 50 + b"-" * 50)
     assert (verdict.expected, verdict.actual) == (b"A" * EXCERPT_BYTES, b"-" * EXCERPT_BYTES)
 
@@ -204,10 +209,10 @@ def test_excerpts_are_cut() -> None:
 @pytest.mark.parametrize("more", [False, True])
 def test_nothing_sent(more: bool) -> None:  # noqa: FBT001
     """A message without bytes needs no reply: it is good when the connection ends."""
-    verifier = Verifier(bytes.upper)
+    verifier = Verifier()
     if more:
-        verifier.sent(b"", more=True)
-    verifier.sent(b"")
+        _expect(verifier, b"", more=True)
+    _expect(verifier, b"")
     assert verifier.end(Outcome.EOF) == [OK]
 
 

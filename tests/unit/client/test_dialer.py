@@ -1,0 +1,255 @@
+"""The way to a connection."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stentor_client.dialer import Dialer, DialOptions, Endpoint, Way, _refuse_self
+from stentor_client.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.target import Target
+from unit.looping import SECONDS, Loop
+
+
+class Made(asyncio.Protocol):
+    """Notes whom it is connected to."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note it."""
+        self.transport = transport
+        self.peer: Any = transport.get_extra_info("peername")
+        self.lost = asyncio.Event()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that too."""
+        self.lost.set()
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A listening socket that accepts nothing: its queue takes the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def options(target: str, **changes: Any) -> DialOptions:
+    """Return options with a time-out that is not reached."""
+    return DialOptions(**{"target": target, "connect_timeout_seconds": SECONDS / 2, **changes})
+
+
+def at(listener: socket.socket) -> str:
+    """Return where a socket listens."""
+    return "{}:{}".format(*listener.getsockname())
+
+
+async def dial(dialer: Dialer, endpoint: Endpoint | None = None) -> tuple[Made, Way]:
+    """Dial, and close the connection."""
+    made, way = await dialer.dial(Made, endpoint)
+    made.transport.close()
+    await made.lost.wait()
+    return made, way
+
+
+def failure(loop: Loop, dialed: DialOptions | Dialer) -> ExchangeError:
+    """Return the error that dialing ends with; it may leave no descriptor open."""
+    before = len(os.listdir("/proc/self/fd"))
+    dialer = dialed if isinstance(dialed, Dialer) else Dialer(dialed)
+
+    async def scenario() -> None:
+        with pytest.raises(ExchangeError) as raised:
+            await dial(dialer)
+        errors.append(raised.value)
+        await asyncio.sleep(0)  # uvloop closes when the loop comes to it
+
+    errors: list[ExchangeError] = []
+    loop.run(scenario())
+    assert before == len(os.listdir("/proc/self/fd"))
+    return errors[0]
+
+
+def test_options_travel() -> None:
+    """Options survive the way to a worker, as JSON."""
+    given = options("a:1", tls=True, tls_ca="ca", tls_cert="cert", tls_key="key", proxy_protocol="v2")
+    assert given == DialOptions(**json.loads(json.dumps(asdict(given))))
+
+
+def test_connects(loop: Loop, listener: socket.socket) -> None:
+    """It connects, times the phases of the way, and says between whom the connection is."""
+    made, way = loop.run(dial(Dialer(options(at(listener)))))
+    assert listener.getsockname() == made.peer
+    assert way.durations.keys() == {Phase.RESOLVE, Phase.CONNECT}
+    assert all(0 < duration < SECONDS * 1e9 for duration in way.durations.values())
+    assert (at(listener), at(listener)) == (str(way.endpoint), str(way.target))
+    ours, _ = listener.accept()
+    with ours:
+        assert way.local == "{}:{}".format(*ours.getpeername())
+
+
+def test_connects_to_a_name(loop: Loop, listener: socket.socket) -> None:
+    """A name is resolved."""
+    port = listener.getsockname()[1]
+    made, way = loop.run(dial(Dialer(options(f"localhost:{port}"))))
+    assert listener.getsockname() == made.peer
+    assert (f"127.0.0.1:{port}", f"localhost:{port}") == (str(way.endpoint), str(way.target))
+
+
+def test_connects_to_an_endpoint(loop: Loop, listener: socket.socket) -> None:
+    """Given an endpoint it asks nobody for the name, and tries no other."""
+    endpoint = Endpoint(socket.AF_INET, listener.getsockname())
+    made, way = loop.run(dial(Dialer(options("no.such.name:80")), endpoint))
+    assert listener.getsockname() == made.peer
+    assert way.durations.keys() == {Phase.CONNECT}
+
+
+def test_connects_to_a_unix_socket(loop: Loop, tmp_path: Path) -> None:
+    """It connects to a Unix socket, which needs no name resolved."""
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        made, way = loop.run(dial(Dialer(options(f"unix:{path}"))))
+    assert path == made.peer
+    assert (way.durations.keys(), str(way.endpoint), way.local) == ({Phase.CONNECT}, f"unix:{path}", "unix")
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_announces_itself(loop: Loop, listener: socket.socket, version: str) -> None:
+    """A PROXY header comes before everything else."""
+    loop.run(dial(Dialer(options(at(listener), proxy_protocol=version))))
+    theirs, source = listener.accept()
+    with theirs:
+        heard = theirs.recv(1000)
+    if version == "v1":
+        ours = listener.getsockname()
+        assert f"PROXY TCP4 {source[0]} {ours[0]} {source[1]} {ours[1]}\r\n".encode() == heard
+    else:
+        assert heard.startswith(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c")
+
+
+def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: Any) -> None:
+    async def resolve(_dialer: Dialer, _way: Way) -> list[Endpoint]:
+        return [Endpoint(socket.AF_INET, address) for address in addresses]
+
+    monkeypatch.setattr(Dialer, "resolve", resolve)
+
+
+def _refusing() -> tuple[str, int]:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        return other.getsockname()
+
+
+def test_next_address(loop: Loop, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first address of a name refuses, the next is tried."""
+    _resolve_to(monkeypatch, _refusing(), listener.getsockname())
+    made, way = loop.run(dial(Dialer(options("both:1"))))
+    assert listener.getsockname() == made.peer
+    assert at(listener) == str(way.endpoint)
+
+
+def test_no_address_takes_it(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none takes the connection the error is that of the last."""
+    first, last = _refusing(), _refusing()
+    _resolve_to(monkeypatch, first, last)
+    error = failure(loop, options("both:1"))
+    assert (error.outcome, error.detail) == (Outcome.REFUSED, "{}:{}: Connection refused".format(*last))
+
+
+def test_refused(loop: Loop) -> None:
+    """Where nobody listens it is refused, and the error names the address."""
+    target = "{}:{}".format(*_refusing())
+    error = failure(loop, options(target))
+    assert (Outcome.REFUSED, Phase.CONNECT) == (error.outcome, error.phase)
+    assert error.detail == f"{target}: Connection refused"
+
+
+def test_connected_to_itself() -> None:
+    """Where nobody listens and the kernel draws the target's own port for this end, nobody has answered."""
+    with socket.socket() as itself:
+        itself.bind(("127.0.0.1", 0))
+        itself.connect(itself.getsockname())
+        with pytest.raises(ConnectionRefusedError):
+            _refuse_self(itself)
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/proc/self/missing", "No such file or directory"),
+        ("/proc/self/missing/too", "No such file or directory"),
+        ("long" * 50, "AF_UNIX path too long"),
+    ],
+    ids=["missing", "no folder", "long"],
+)
+def test_no_unix_socket(loop: Loop, path: str, detail: str) -> None:
+    """A Unix socket that does not exist, or cannot, cannot be reached."""
+    error = failure(loop, options(f"unix:{path}"))
+    assert (Outcome.UNREACHABLE, Phase.CONNECT) == (error.outcome, error.phase)
+    assert error.detail == f"unix:{path}: {detail}"
+
+
+def test_no_socket(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address of a family that this machine has no sockets for is an outcome like any other."""
+
+    async def resolve(_dialer: Dialer, _way: Way) -> list[Endpoint]:
+        return [Endpoint(1000, ("127.0.0.1", 80))]
+
+    monkeypatch.setattr(Dialer, "resolve", resolve)
+    error = failure(loop, options("odd:80"))
+    assert (Outcome.UNREACHABLE, Phase.CONNECT) == (error.outcome, error.phase)
+    assert error.detail.endswith("Address family not supported by protocol")
+
+
+@pytest.mark.parametrize("host", ["no.such.name." * 20, "a..b", "a" * 70, "\udcff"], ids=["long", "gap", "label", "raw"])
+def test_name_that_does_not_resolve(loop: Loop, host: str) -> None:
+    """A name that does not resolve, or cannot even be one, is an outcome like any other."""
+    error = failure(loop, options(f"{host}:80"))
+    assert (Outcome.DNS, Phase.RESOLVE) == (error.outcome, error.phase)
+    assert error.detail.startswith(f"{host}:80: ")
+
+
+def test_resolver_that_does_not_answer(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is not resolved in time is no connection in time, and the phase says why."""
+
+    async def resolve(_dialer: Dialer, _way: Way) -> list[Endpoint]:
+        return await asyncio.Event().wait() and []  # type: ignore[return-value]
+
+    monkeypatch.setattr(Dialer, "resolve", resolve)
+    error = failure(loop, options("slow:80", connect_timeout_seconds=0.05))
+    assert (Outcome.CONNECT_TIMEOUT, Phase.RESOLVE) == (error.outcome, error.phase)
+
+
+def test_nobody_answers(loop: Loop) -> None:
+    """A target that does not answer is given up after the time-out."""
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)  # room for one, and then the kernel drops what knocks
+        for each in (first, second):
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        error = failure(loop, options(at(full), connect_timeout_seconds=0.1))
+    assert (Outcome.CONNECT_TIMEOUT, Phase.CONNECT) == (error.outcome, error.phase)
+    assert "no connection within 0.1 s" in error.detail
+
+
+def test_reset_at_once() -> None:
+    """A connection that was cut before anybody could look at it was not unreachable."""
+    way = Way(Target("host", 80))
+    with pytest.raises(ExchangeError) as raised, way.timed(Phase.CONNECT), socket.socket() as never_connected:
+        never_connected.getpeername()
+    assert raised.value.outcome is Outcome.RESET
+
+
+def test_phase_that_fails_is_timed() -> None:
+    """How long a phase took is known when it failed too, and several tries add up."""
+    way = Way(Target("host", 80))
+    for _ in range(2):
+        before = way.durations.get(Phase.CONNECT, 0)
+        with pytest.raises(ExchangeError), way.timed(Phase.CONNECT):
+            raise ConnectionRefusedError
+        assert way.durations[Phase.CONNECT] > before
