@@ -8,9 +8,10 @@ from stentor_client import NAME, __version__
 from stentor_client.commands.load import load
 from stentor_client.commands.probe import probe
 from stentor_client.commands.send import send
+from stentor_client.commands.trace import trace
 
 cli = group("Send over TCP, read the replies, and verify every byte of them.", __version__)
-for command in (send, probe, load):
+for command in (send, probe, load, trace):
     cli.add_command(command)
 
 
