@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import encodings.idna  # noqa: F401 - else the first lookup would import it, and be taken for a slow one
 import errno
 import os
 import socket
@@ -157,7 +158,7 @@ class Dialer:
         loop = asyncio.get_running_loop()
         connection = socket.socket(endpoint.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            await loop.sock_connect(connection, endpoint.address)
+            await _complete_connect(connection, endpoint)
             _refuse_self(connection)
             if self._proxy_protocol:
                 way.announced = proxy_header(self._proxy_protocol, connection)
@@ -188,6 +189,22 @@ class Dialer:
                 ssl_shutdown_timeout=TLS_GOODBYE_SECONDS,
             )
             return cast("P", made)
+
+
+async def _complete_connect(connection: socket.socket, endpoint: Endpoint) -> None:
+    """Connect a non-blocking socket; uvloop's `sock_connect` would look the address up again, in a thread."""
+    error = connection.connect_ex(endpoint.address)
+    if error == errno.EINPROGRESS:
+        loop = asyncio.get_running_loop()
+        writable = asyncio.Event()
+        loop.add_writer(connection, writable.set)
+        try:
+            await writable.wait()
+        finally:
+            loop.remove_writer(connection)
+        error = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
 
 
 def _refuse_self(connection: socket.socket) -> None:
