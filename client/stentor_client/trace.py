@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -196,7 +196,13 @@ async def _close(connection: Connection) -> Verdict:
 
 
 def _note_way(trace: Trace, way: Way) -> None:
-    trace.parts = [Part(step.phase, step.begun, step.ended, str(step.endpoint or ""), step.error) for step in way.steps]
+    for step in way.steps:
+        part = Part(step.phase, step.begun, step.ended, str(step.endpoint or ""), step.error)
+        last = trace.parts[-1] if trace.parts else None
+        if last and (last.name, last.remote, last.error) == (part.name, part.remote, ""):  # the same, in two steps
+            trace.parts[-1] = replace(part, begun=last.begun)
+        else:
+            trace.parts.append(part)
     trace.addresses = [str(endpoint) for endpoint in way.endpoints]
     trace.local, trace.remote = way.local, str(way.endpoint or "")
     trace.proxy_header = way.announced
