@@ -70,8 +70,11 @@ class Conversation:
             with self._told_of_the_end(), BackgroundLoop() as loop:
                 connection = loop.do(self._connect())
                 print(f"Connected to {self._target}: type a line to send it, Ctrl-D to end.", file=sys.stderr)
-                loop.start(self._watch(connection))
-                return self._converse(loop, connection)
+                try:
+                    loop.start(self._watch(connection))
+                    return self._converse(loop, connection)
+                finally:
+                    loop.do(connection.abandon(Outcome.EOF))
         finally:
             self._history.trim()
 
