@@ -30,6 +30,13 @@ def _send(*options: str) -> tuple[str, ...]:
     return ("stentor-client", "send", *options)
 
 
+def _drop(terminal: Terminal) -> None:
+    """Type a line, and Ctrl-C when the line editor has it: it is deaf to signals until it waits for keys."""
+    terminal.type("dropped")
+    terminal.until("dropped")
+    terminal.type(b"\x03")
+
+
 @pytest.mark.parametrize("columns", [80, 140])
 def test_lines(shared_server: Server, home: Mapping[str, str], columns: int) -> None:
     """Each reply stands below its line, character below character, with its time; Ctrl-D ends well."""
@@ -88,14 +95,14 @@ def test_interrupts(shared_server: Server, home: Mapping[str, str]) -> None:
     with Terminal(*_send("--target", shared_server.target), environment=home) as terminal:
         terminal.until("> ")
         for line in ("one", "two"):
-            terminal.type(b"dropped\x03")
+            _drop(terminal)
             terminal.until("Ctrl-C again, or Ctrl-D, ends.\n> ")
             terminal.type(f"{line}\n")
             terminal.until(f"< {line.upper()}")
             terminal.until("> ")
-        terminal.type(b"\x03")
+        _drop(terminal)
         terminal.until("Ctrl-C again, or Ctrl-D, ends.\n> ")
-        terminal.type(b"\x03")
+        _drop(terminal)
         code, shown = terminal.end()
         assert (code, "Traceback" in shown) == (130, False)
 
