@@ -13,6 +13,7 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 from processes import BIN, ENVIRONMENT
+from waiting import until
 
 _SECONDS = 20.0
 _COMMANDS = re.compile(rb"\x1b\[[?0-9;]*[A-Za-z]|\r")  # to the terminal: colours, and what a line editor sends
@@ -68,11 +69,20 @@ class Terminal:
         self.shown = after
         return (before + wanted).decode()
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C once the program waits for keys: Python's line editor can miss a signal that is earlier."""
+        until(lambda: self._state() == "S", "the program to sleep")
+        self.type(b"\x03")
+
     def end(self) -> tuple[int, str]:
         """Wait for the end of the program; return its exit code, and what it showed since."""
         while self._read():
             pass
         return self.process.wait(_SECONDS), _COMMANDS.sub(b"", self.shown).decode()
+
+    def _state(self) -> str:
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0]
 
     def _read(self) -> bool:
         try:

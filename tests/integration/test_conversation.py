@@ -31,10 +31,10 @@ def _send(*options: str) -> tuple[str, ...]:
 
 
 def _drop(terminal: Terminal) -> None:
-    """Type a line, and Ctrl-C when the line editor has it: it is deaf to signals until it waits for keys."""
+    """Type a line, and Ctrl-C."""
     terminal.type("dropped")
     terminal.until("dropped")
-    terminal.type(b"\x03")
+    terminal.interrupt()
 
 
 @pytest.mark.parametrize("columns", [80, 140])
