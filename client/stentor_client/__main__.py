@@ -10,9 +10,10 @@ from stentor_client.commands.load import load
 from stentor_client.commands.probe import probe
 from stentor_client.commands.reconcile import reconcile
 from stentor_client.commands.send import send
+from stentor_client.commands.trace import trace
 
 cli = group("Send over TCP, read the replies, and verify every byte of them.", __version__)
-for command in (send, probe, load, check, reconcile):
+for command in (send, probe, load, check, trace, reconcile):
     cli.add_command(command)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import encodings.idna  # noqa: F401 - else the first lookup would import it, and be taken for a slow one
 import errno
 import os
 import socket
@@ -48,26 +49,44 @@ class Endpoint:
         return f"unix:{self.address}" if self.family == socket.AF_UNIX else printable(self.address)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a way, between two moments of the performance counter."""
+
+    phase: Phase
+    begun: int
+    ended: int
+    endpoint: Endpoint | None  # the one tried
+    error: str  # what went wrong, for people; empty where nothing did, or where the time for it was over
+
+
 @dataclass(slots=True)
 class Way:
     """How a connection came to be: how long each phase took, in nanoseconds, and between whom it is."""
 
     target: Target
     durations: dict[Phase, int] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)  # one for each endpoint that was tried
+    endpoints: list[Endpoint] = field(default_factory=list)  # what the name resolved to
     endpoint: Endpoint | None = None  # the one tried last
     local: str = ""
+    announced: bytes = b""  # the PROXY header
 
     @contextlib.contextmanager
     def timed(self, phase: Phase) -> Iterator[None]:
         """Time a phase; what goes wrong in it is told with it."""
+        plain = ""
         begun = time.perf_counter_ns()
         try:
             yield
         except (OSError, UnicodeError) as error:
-            detail = f"{self.endpoint or self.target}: {_plain(error)}"
+            plain = _plain(error)
+            detail = f"{self.endpoint or self.target}: {plain}"
             raise ExchangeError(of_connect_error(error, phase), phase, detail) from error
         finally:
-            self.durations[phase] = self.durations.get(phase, 0) + time.perf_counter_ns() - begun
+            ended = time.perf_counter_ns()
+            self.durations[phase] = self.durations.get(phase, 0) + ended - begun
+            self.steps.append(Step(phase, begun, ended, self.endpoint, plain))
 
 
 class Dialer:
@@ -86,15 +105,19 @@ class Dialer:
         self._tls = _tls_context(options) if options.tls else None
         self._server_name = options.tls_server_name or self.target.host.partition("%")[0] or "localhost"
 
-    async def dial(self, new: Callable[[], P], endpoint: Endpoint | None = None) -> tuple[P, Way]:
+    async def dial(
+        self, new: Callable[[], P], endpoint: Endpoint | None = None, way: Way | None = None
+    ) -> tuple[P, Way]:
         """Connect to `endpoint`, or else to the first of the target's endpoints that takes the connection.
+
+        A `way` that is given is filled as far as it goes, also where it ends with an error.
 
         Raises:
             ExchangeError: with `dns`, `refused`, `unreachable`, `connect_timeout`, `tls` or `reset`; the time-out is
                 for all of it together.
 
         """
-        way = Way(self.target)
+        way = way or Way(self.target)
         phase = Phase.RESOLVE
         try:
             async with asyncio.timeout(self._timeout):
@@ -115,7 +138,8 @@ class Dialer:
             found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
             if not found:
                 raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
-        return [Endpoint(family, address) for family, _, _, _, address in found]
+        way.endpoints = [Endpoint(family, address) for family, _, _, _, address in found]
+        return way.endpoints
 
     async def resolve_in_time(self, way: Way) -> list[Endpoint]:
         """Return the target's addresses, or raise `ExchangeError`, with `dns` or after the time-out."""
@@ -134,20 +158,21 @@ class Dialer:
             way.endpoint = endpoint
             try:
                 with way.timed(Phase.CONNECT):
-                    return await self._connect(endpoint)
+                    return await self._connect(endpoint, way)
             except ExchangeError as error:
                 failure = error
         assert failure is not None  # noqa: S101 - nothing was tried only where there was nothing to try
         raise failure
 
-    async def _connect(self, endpoint: Endpoint) -> socket.socket:
+    async def _connect(self, endpoint: Endpoint, way: Way) -> socket.socket:
         loop = asyncio.get_running_loop()
         connection = socket.socket(endpoint.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            await loop.sock_connect(connection, endpoint.address)
+            await _complete_connect(connection, endpoint)
             _refuse_self(connection)
             if self._proxy_protocol:
-                await loop.sock_sendall(connection, proxy_header(self._proxy_protocol, connection))
+                way.announced = proxy_header(self._proxy_protocol, connection)
+                await loop.sock_sendall(connection, way.announced)
         except BaseException:
             connection.close()
             raise
@@ -174,6 +199,22 @@ class Dialer:
                 ssl_shutdown_timeout=TLS_GOODBYE_SECONDS,
             )
             return cast("P", made)
+
+
+async def _complete_connect(connection: socket.socket, endpoint: Endpoint) -> None:
+    """Connect a non-blocking socket; uvloop's `sock_connect` would look the address up again, in a thread."""
+    error = connection.connect_ex(endpoint.address)
+    if error == errno.EINPROGRESS:
+        loop = asyncio.get_running_loop()
+        writable = asyncio.Event()
+        loop.add_writer(connection, writable.set)
+        try:
+            await writable.wait()
+        finally:
+            loop.remove_writer(connection)
+        error = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
 
 
 def _refuse_self(connection: socket.socket) -> None:

@@ -261,7 +261,7 @@ def test_sends_are_on_time(loop: Loop, events: Events) -> None:
     """Where nothing holds them up, sends are not late, and none is left out."""
 
     async def scenario(target: str) -> None:
-        late = []
+        late: list[int] = []
         while len(late) < 10 and min(late, default=40) > 2:  # until the machine has a quiet moment
             alone = Alone(target, events, count=40, interval_seconds=0.0031, sizes=[40])
             began = time.perf_counter_ns()

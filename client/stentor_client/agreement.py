@@ -1,0 +1,41 @@
+"""What a TLS handshake agreed on, and whose certificate the server showed."""
+
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The TLS of one connection."""
+
+    version: str
+    cipher: str
+    subject: str  # of the server's certificate, as in `O=Example, CN=server`
+    names: list[str]  # what the certificate is good for: host names and addresses
+    expires_at: str  # ISO 8601, UTC
+
+    @classmethod
+    def of(cls, connection: ssl.SSLObject) -> "Agreement":
+        """Look at a connection after a handshake that verified the server's certificate."""
+        certificate: dict[str, Any] = connection.getpeercert() or {}
+        cipher = connection.cipher()
+        ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+        subject = [f"{_ABBREVIATIONS.get(name, name)}={value}" for ((name, value),) in certificate["subject"]]
+        return cls(
+            version=connection.version() or "",
+            cipher=cipher[0] if cipher else "",
+            subject=_printable(", ".join(subject)),
+            names=[_printable(value) for _, value in certificate.get("subjectAltName", ())],
+            expires_at=ends.isoformat().replace("+00:00", "Z"),
+        )
+
+
+# RFC 4514, section 3
+_ABBREVIATIONS = {"commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU", "countryName": "C"}
+
+
+def _printable(text: str) -> str:
+    """Escape what a terminal could take for a command: a certificate can hold anything."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
