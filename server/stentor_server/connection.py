@@ -229,28 +229,29 @@ class Connection:
             self._queued = queued
             self.active_at = self._poller.now
 
-    def abort(self, reason: CloseReason) -> None:
+    def abort(self, reason: CloseReason, error: str = "") -> None:
         """End the connection at once; what the kernel still holds for the peer is given up with what waits here."""
         if self._waiting or reason is CloseReason.RESET:
             with lent(self.fd) as stream:
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.close(reason)
+        self.close(reason, error)
 
-    def close(self, reason: CloseReason) -> None:
-        """Close the socket and the account."""
+    def close(self, reason: CloseReason, error: str = "") -> None:
+        """Close the socket and the account; `error` says in the log what was wrong."""
         self._poller.close_watched(self.fd)
         self._row[_WRITE_BUFFER] -= self._kept
         self._lose(self._kept)
         self._kept = 0
         self._waiting = _NOTHING
         if self._reason is not None and reason is not CloseReason.RESET:
-            reason = self._reason  # an orderly end stays that, also when the peer took too long over it
+            reason, error = self._reason, ""  # an orderly end stays that, also when the peer took too long over it
         duration = time.monotonic() - self.opened_at
         self._server.forget(self, reason, int(duration * NANOSECONDS))
         self._server.log.info(
             "connection.closed",
             peer=printable(self.client),
             **self.facts(),
+            **({"error": error} if error else {}),
             received_bytes=self._received,
             sent_bytes=self._received - self._unsent,
             duration_seconds=round(duration, 6),

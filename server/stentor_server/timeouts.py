@@ -36,7 +36,7 @@ class Timeouts:
         if now - connection.active_at > self._idle:
             connection.abort(CloseReason.IDLE_TIMEOUT)
         elif connection.greeting and now - connection.opened_at > GREETING_SECONDS:
-            connection.abort(CloseReason.TLS_ERROR)
+            connection.abort(CloseReason.TLS_ERROR, "the handshake took too long")
         elif connection.left_at:
             if now - connection.left_at > LINGER_SECONDS and not connection.waiting:
                 connection.abort(CloseReason.DRAIN)

@@ -64,7 +64,7 @@ class TlsConnection(Connection):
     account of what the kernel took.
     """
 
-    __slots__ = ("_arriving", "_begun", "_departing", "_ended", "_error", "_tls", "_version")
+    __slots__ = ("_arriving", "_begun", "_departing", "_ended", "_tls", "_version")
 
     def __init__(self, tls: ssl.SSLContext, server: "Server", fd: int, client: Address, proxy: Address = ()) -> None:
         """Take the server's part of the handshake when the client begins."""
@@ -75,7 +75,6 @@ class TlsConnection(Connection):
         self._begun = False
         self._version = ""  # of TLS, once the handshake is done
         self._ended = False  # whether the client has said that it has, so that nothing is left to be read
-        self._error = ""
 
     @property
     def greeting(self) -> bool:
@@ -103,7 +102,7 @@ class TlsConnection(Connection):
             pass
         except ssl.SSLError as error:
             if self._send(owed):  # with the alert that tells the client why
-                self._fail(error)
+                self.close(CloseReason.TLS_ERROR, _why(error))
             return
         if self._ended:
             self._say_end()
@@ -120,8 +119,10 @@ class TlsConnection(Connection):
         return nbytes > 0
 
     def _peer_ended(self) -> None:
-        # Without a farewell, which many leave out: whether something is missing the client must judge.
-        self.close(CloseReason.TLS_ERROR if self._begun and self.greeting else CloseReason.EOF)
+        if self._begun and self.greeting:
+            self.close(CloseReason.TLS_ERROR, "it ended during the handshake")
+        else:  # without a farewell, which many leave out: whether something is missing the client must judge
+            self.close(CloseReason.EOF)
 
     def _decrypted(self) -> Iterator[memoryview]:
         """Yield what has arrived, and end when the client has; raise `SSLWantReadError` where there is no more yet."""
@@ -177,15 +178,10 @@ class TlsConnection(Connection):
         except ssl.SSLZeroReturnError:  # the client's farewell, when ours went first
             pass
         except ssl.SSLError as error:
-            self._fail(error)
+            self.close(CloseReason.TLS_ERROR, _why(error))
             return
         self.close(CloseReason.EOF)
 
-    def _fail(self, error: ssl.SSLError) -> None:
-        self._error = _why(error)
-        self.close(CloseReason.TLS_ERROR)
-
     def facts(self) -> dict[str, str]:
         """Return what the log says of this connection besides what it says of all."""
-        version = {"tls": self._version} if self._version else {}
-        return {**super().facts(), **version, **({"error": self._error} if self._error else {})}
+        return {**super().facts(), **({"tls": self._version} if self._version else {})}

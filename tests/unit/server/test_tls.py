@@ -220,8 +220,10 @@ def test_something_else(
     loop.run(scenario())
 
 
-def test_end_during_the_handshake(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
-    """One that ends in the middle of the handshake is an error of TLS."""
+def test_end_during_the_handshake(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, events: Events
+) -> None:
+    """One that ends in the middle of the handshake is an error of TLS, and the log says so."""
 
     async def scenario() -> None:
         async with serving(**tls) as server:
@@ -232,6 +234,7 @@ def test_end_during_the_handshake(loop: Loop, serving: NewServing, tls: dict[str
             caller.end_saying()
             assert await caller.hear_some() == b""
             assert server.closed(CloseReason.TLS_ERROR) == 1
+            assert events.find("connection.closed", reason="tls_error", error="it ended during the handshake")
 
     loop.run(scenario())
 

@@ -177,7 +177,7 @@ def test_leave(
 
 @pytest.mark.parametrize("end", ["socket", "garbage"])
 def test_end_after_we_left(
-    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, end: str
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, events: Events, end: str
 ) -> None:
     """However the client ends after the server has, it stays the end that the server began."""
 
@@ -193,6 +193,7 @@ def test_end_after_we_left(
             else:
                 caller.connection.send(b"garbage" * 10)
             await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
+            assert "error" not in events.find("connection.closed")[0]
 
     loop.run(scenario())
 
