@@ -139,7 +139,7 @@ class Server:
     def _admit(self, fd: int, client: Address, proxy: Address = ()) -> None:
         refusal = self._admission.refusal_of(client[0])
         if refusal is not None:
-            self.reject(fd, refusal, client)
+            self.reject(fd, refusal, client, **({"proxy": printable(proxy)} if proxy else {}))
             return
         self._admission.enter(client[0])
         self._begin(self._connection(self, fd, client, proxy))

@@ -176,7 +176,8 @@ def test_stranger(loop: Loop, serving: NewServing, events: Events) -> None:
             stranger = await server.call(source="127.0.0.2")
             await stranger.hear_all()
             assert 1 == server.rejected(RejectReason.PROXY_PROTOCOL) == server.rejected()
-            assert events.find("connection.rejected", error="not from a proxy that is trusted")
+            (rejected,) = events.find("connection.rejected", error="not from a proxy that is trusted")
+            assert "proxy" not in rejected
 
     loop.run(scenario())
 
@@ -206,10 +207,13 @@ def test_limits_are_of_the_client(loop: Loop, serving: NewServing, events: Event
             await second.say(V1)
             assert await second.hear_all() == b""
             assert server.rejected(RejectReason.PER_ADDRESS) == 1
-            assert events.find("connection.rejected", reason="per_address", peer=CLIENT)
+            proxy = "{}:{}".format(*second.connection.getsockname())
+            assert events.find("connection.rejected", reason="per_address", peer=CLIENT, proxy=proxy)
             await foreign.say(b"PROXY UNKNOWN\r\n")
             assert await foreign.hear_all() == b""
             assert server.rejected(RejectReason.NOT_ALLOWED) == 1
+            itself = "{}:{}".format(*foreign.connection.getsockname())
+            assert events.find("connection.rejected", reason="not_allowed", peer=itself, proxy=itself)
             first.end_saying()
             await server.until(lambda: server.active == 0, "the first to end")
             assert server.counts["192.0.2.7"] == 0
