@@ -184,14 +184,14 @@ class Connection:
 
     def _drop(self) -> None:
         """Take what comes after the server's FIN, which nobody can answer, until the peer's."""
-        nbytes = self._receive()
+        nbytes = self._receive(self._server.buffers)
         self._count_received(nbytes)
         self._lose(nbytes)
 
-    def _receive(self) -> int:
-        """Read into the shared buffer; return how many bytes: 0 where there are none yet, or where this was the end."""
+    def _receive(self, buffers: list[memoryview]) -> int:
+        """Read into shared `buffers`; return how many bytes: 0 where there are none yet, or where this was the end."""
         try:
-            nbytes = readv(self.fd, self._server.buffers)
+            nbytes = readv(self.fd, buffers)
         except BlockingIOError:
             return 0
         except OSError:

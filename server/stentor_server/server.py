@@ -32,6 +32,8 @@ from stentor_server.tls import TlsConnection, tls_context
 from stentor_server.transform import TRANSFORMS
 
 BUFFER_BYTES = 256 * 1024
+# Two records, in one go. OpenSSL's buffers never shrink: what they once held, a connection keeps for its life.
+TLS_BUFFER_BYTES = 32 * 1024
 DRAIN_STEP_SECONDS = 0.02
 QUIET_SECONDS = 0.1  # a peer that sent nothing for this long is between exchanges
 
@@ -54,6 +56,7 @@ class Server:
         self.table = TRANSFORMS[options.transform]
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self.buffers = [self.buffer]  # as readv() takes it
+        self.tls_buffers = [self.buffer[:TLS_BUFFER_BYTES]]
         self.poller = Poller(self._failed)
         self.connections: set[Connection] = set()
         self.prefaces: set[Preface] = set()

@@ -113,7 +113,7 @@ class TlsConnection(Connection):
 
     def _arrive(self) -> bool:
         """Read one encrypted chunk; return whether there is anything to decrypt."""
-        nbytes = self._receive()
+        nbytes = self._receive(self._server.tls_buffers)
         if nbytes:
             self._begun = True
             self._arriving.write(self._server.buffer[:nbytes])

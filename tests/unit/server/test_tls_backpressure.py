@@ -119,7 +119,7 @@ def test_that_says_goodbye(loop: Loop, serving: NewServing, tls: dict[str, Any],
     async def scenario() -> None:
         async with serving(**tls, send_buffer=1) as server:
             caller = await server.call_tls(authority.client(), receive_buffer=1)
-            said = next(numbered("at once", 50_000))
+            said = next(numbered("at once", 25_000))
             caller.connection.send(caller.push(said) + caller.goodbye())
             connection = server.connection(caller)
             await server.until(lambda: connection.ended_at, "its goodbye to be read")
