@@ -185,6 +185,15 @@ class TlsConnection(Connection):
         self._error = _why(error)
         self.close(CloseReason.TLS_ERROR)
 
+    def close(self, reason: CloseReason) -> None:
+        """Close the socket and the account; where the end is orderly, and not said yet, say it as well as can be."""
+        if self._version and not self._waiting and reason not in {CloseReason.RESET, CloseReason.TLS_ERROR}:
+            self._say_end()
+            if departing := self._departing.read():
+                with suppress(OSError):  # it was reset, or its kernel's queue is full to the last byte
+                    write(self.fd, departing)
+        super().close(reason)
+
     def facts(self) -> dict[str, str]:
         """Return what the log says of this connection besides what it says of all."""
         version = {"tls": self._version} if self._version else {}

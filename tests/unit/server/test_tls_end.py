@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stentor_server import tls as tls_module
 from stentor_server.metrics import CloseReason
 from unit.looping import Events, Loop
 from unit.server.authority import Authority
@@ -45,7 +46,8 @@ def test_end_without_goodbye(
             caller = await server.call_tls(authority.client(version))
             await caller.say(b"last words")
             caller.end_saying()
-            assert await caller.hear(10) == b"LAST WORDS"
+            assert await caller.hear_all() == b"LAST WORDS"
+            assert caller.said_goodbye
             assert await caller.hear_some() == b""
             assert server.closed(CloseReason.EOF) == 1
             assert events.find("connection.closed", reason="eof", received_bytes=10, sent_bytes=10)
@@ -61,8 +63,7 @@ def test_end_within_a_record(loop: Loop, serving: NewServing, tls: dict[str, Any
             caller = await server.call_tls(authority.client())
             caller.connection.send(caller.push(b"whole") + caller.push(b"cut off")[:-1])
             caller.end_saying()
-            assert await caller.hear(5) == b"WHOLE"
-            assert await caller.hear_some() == b""
+            assert await caller.hear_all() == b"WHOLE"
             assert (server.received, server.sent) == (5, 5)
 
     loop.run(scenario())
@@ -262,5 +263,49 @@ def test_drain(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: 
             assert await caller.hear_all() == b""
             assert caller.said_goodbye
             assert server.closed(CloseReason.DRAIN) == 1
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("said", [b"", b"before"])
+def test_abort(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, version: ssl.TLSVersion, said: bytes
+) -> None:
+    """A client that is given up with nothing waiting for it is told so: its end is no truncation."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client(version))
+            connection = server.connection(caller)
+            await server.until(lambda: not connection.greeting, "the end of the handshake")
+            assert said.upper() == await caller.ask(said)
+            connection.abort(CloseReason.IDLE_TIMEOUT)
+            assert await caller.hear_all() == b""
+            assert caller.said_goodbye
+            assert not caller.was_reset
+
+    loop.run(scenario())
+
+
+def test_abort_where_nothing_is_taken(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the kernel does not take even that, the connection ends without."""
+
+    def take_nothing(_fd: int, _data: bytes) -> int:
+        raise BlockingIOError
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            await caller.ask(b"hello")
+            connection = server.connection(caller)
+            with monkeypatch.context() as patch:
+                patch.setattr(tls_module, "write", take_nothing)
+                connection.abort(CloseReason.IDLE_TIMEOUT)
+            assert await caller.hear_all() == b""
+            assert not caller.said_goodbye
+            assert server.closed(CloseReason.IDLE_TIMEOUT) == 1
 
     loop.run(scenario())
