@@ -222,6 +222,11 @@ class Connection:
         """Whether the two sides have yet to agree on how to talk."""
         return False
 
+    @property
+    def engaged(self) -> bool:
+        """Whether the peer is in the midst of something that a drain lets come to its end."""
+        return self.waiting
+
     def look(self) -> None:
         """See how far a slow reader got: what it acknowledges makes progress long before the kernel takes more."""
         queued = struct.unpack("i", fcntl.ioctl(self.fd, termios.TIOCOUTQ, b"\0\0\0\0"))[0]

@@ -87,8 +87,8 @@ class Server:
         """Accept no more, end every connection when it is between exchanges, and all of them by the deadline.
 
         A byte stream has no end of a message to wait for, so quiet stands for it: a peer from which nothing came for a
-        moment, and which has read its answers, gets a FIN. Who never pauses gets it shortly before the deadline, after
-        the answer to all that was received until then.
+        moment, which has read its answers, and is not in the middle of a handshake, gets a FIN. Who never pauses gets
+        it shortly before the deadline, after the answer to all that was received until then.
         """
         self._stop_accepting()
         deadline = asyncio.get_running_loop().time() + self.options.drain_timeout_seconds
@@ -116,7 +116,7 @@ class Server:
         now = self.poller.now
         if connection.left_at:
             self._timeouts.enforce(connection, now)
-        elif hurry or (not connection.waiting and now - connection.active_at > QUIET_SECONDS):
+        elif hurry or (not connection.engaged and now - connection.active_at > QUIET_SECONDS):
             connection.leave(CloseReason.DRAIN)
 
     def _arrive(self, fd: int, address: Address) -> None:

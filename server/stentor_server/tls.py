@@ -82,6 +82,11 @@ class TlsConnection(Connection):
         """Whether the handshake is under way."""
         return not self._version
 
+    @property
+    def engaged(self) -> bool:
+        """Whether answers wait, or the handshake, once the client has begun it, is under way."""
+        return self.waiting or (self._begun and self.greeting)
+
     def ready(self, events: int) -> None:
         """Answer what the next encrypted chunk holds."""
         if self._slow:
@@ -116,6 +121,7 @@ class TlsConnection(Connection):
         nbytes = self._receive(self._server.tls_buffers)
         if nbytes:
             self._begun = True
+            self.active_at = self._poller.now
             self._arriving.write(self._server.buffer[:nbytes])
         return nbytes > 0
 
@@ -127,7 +133,6 @@ class TlsConnection(Connection):
         """Yield what has arrived, and end when the client has; raise `SSLWantReadError` where there is no more yet."""
         buffer = self._server.buffer
         while nbytes := cast("int", self._tls.read(len(buffer), buffer)):
-            self.active_at = self._poller.now
             self._count_received(nbytes)
             yield buffer[:nbytes]
 

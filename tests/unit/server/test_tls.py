@@ -252,25 +252,43 @@ def test_end_without_a_byte(loop: Loop, serving: NewServing, tls: dict[str, Any]
 
 @pytest.mark.parametrize("begun", [False, True])
 def test_greeting(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, *, begun: bool) -> None:
-    """Until the handshake is done, a connection greets; it moves no byte of payload, so it is idle as well."""
+    """Until the handshake is done, a connection greets; every part of it that comes is activity."""
 
     async def scenario() -> None:
         async with serving(**tls) as server:
             caller = server.knock_tls(authority.client())
             await server.until(lambda: server.active == 1, "it to be taken")
             connection = server.connection(caller)
-            since = connection.active_at
+            connection.active_at = 0.0
             if begun:
                 with pytest.raises(ssl.SSLWantReadError):
                     caller.tls.do_handshake()
                 await caller.flush()
                 await caller._take()
-            assert connection.greeting
+                assert connection.active_at == server.server.poller.now
+                connection.active_at = 0.0
+            assert (connection.greeting, connection.engaged) == (True, begun)
             await caller.shake()
             await server.until(lambda: not connection.greeting, "the end of the handshake")
-            assert since == connection.active_at
-            await caller.ask(b"byte")
-            assert connection.active_at > since
+            assert connection.active_at == server.server.poller.now
+            assert not connection.engaged
+
+
+def test_part_of_a_record(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """A part of a record is activity, before there is anything in it to answer."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            await caller.ask(b"hello")
+            connection = server.connection(caller)
+            connection.active_at = 0.0
+            record = caller.push(b"a part")
+            caller.connection.send(record[:10])
+            await server.until(lambda: connection.active_at, "it to be read")
+            assert server.received == 5
+            caller.connection.send(record[10:])
+            assert await caller.hear(6) == b"A PART"
 
     loop.run(scenario())
 

@@ -1,5 +1,6 @@
 """How a connection over TLS ends."""
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 
 from stentor_server import tls as tls_module
 from stentor_server.metrics import CloseReason
+from stentor_server.server import DRAIN_STEP_SECONDS
+from stentor_server.timeouts import GREETING_SECONDS
 from unit.looping import Events, Loop
 from unit.server.authority import Authority
 from unit.server.serving import Serving, numbered
@@ -309,3 +312,63 @@ def test_abort_where_nothing_is_taken(
             assert server.closed(CloseReason.IDLE_TIMEOUT) == 1
 
     loop.run(scenario())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_drain_lets_handshakes_end(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, version: ssl.TLSVersion
+) -> None:
+    """A handshake that has begun may take its time during a drain, and what the client then asks is answered."""
+
+    async def scenario() -> None:
+        async with serving(**tls, drain_timeout_seconds=60.0) as server:
+            caller = server.knock_tls(authority.client(version))
+            with pytest.raises(ssl.SSLWantReadError):
+                caller.tls.do_handshake()
+            await caller.flush()
+            await caller._take()  # the answer to it
+            connection = server.connection(caller)
+            connection.active_at -= 100
+            drain = asyncio.create_task(server.drain())
+            before = server.server.poller.now
+            await server.until(lambda: server.server.poller.now - before > 2 * DRAIN_STEP_SECONDS, "a look or two")
+            assert not connection.left_at
+            await caller.shake()
+            assert await caller.ask(b"first") == b"FIRST"
+            assert await caller.hear_all() == b""
+            assert caller.said_goodbye
+            caller.connection.close()
+            await drain
+            assert server.closed(CloseReason.DRAIN) == 1
+
+    loop.run(scenario())
+
+
+def test_drain_does_not_wait_for_who_has_not_begun(loop: Loop, serving: NewServing, tls: dict[str, Any]) -> None:
+    """One that has not begun its handshake is quiet."""
+
+    async def scenario() -> None:
+        async with serving(**tls, drain_timeout_seconds=60.0) as server:
+            await server.call()
+            await asyncio.wait_for(server.drain(), 10)
+            assert server.closed(CloseReason.DRAIN) == 1
+
+    loop.run(scenario())
+
+
+def test_drain_ends_handshakes_in_time(loop: Loop, serving: NewServing, tls: dict[str, Any]) -> None:
+    """A handshake that does not come to its end is given up in its own time, or at the deadline of the drain."""
+
+    async def scenario(*, old: bool) -> CloseReason:
+        async with serving(**tls, drain_timeout_seconds=60.0 if old else 0.4) as server:
+            caller = await server.call()
+            await caller.say(b"\x16\x03\x01")
+            connection = server.connection(caller)
+            await server.until(lambda: connection.engaged, "it to be read")
+            connection.opened_at -= GREETING_SECONDS if old else 0
+            await asyncio.wait_for(server.drain(), 10)
+            (reason,) = (each for each in CloseReason if server.closed(each))
+            return reason
+
+    assert loop.run(scenario(old=True)) == CloseReason.TLS_ERROR
+    assert loop.run(scenario(old=False)) == CloseReason.DRAIN
