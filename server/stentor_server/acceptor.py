@@ -12,8 +12,20 @@ from stentor_server.poller import Poller
 
 BATCH = 64  # taken in one go, so that a storm of callers does not starve who is connected
 PAUSE_SECONDS = 0.2
-# Out of descriptors or memory: the connection stays in the queue, and to try again at once would be to spin.
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# What accept(2) says of the one caller that it took out of the queue. Anything else, such as to be out of descriptors,
+# may be true of the next call as well, and to try again at once would be to spin.
+_CALLER_GONE = {
+    errno.ECONNABORTED,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.ENONET,
+    errno.ENOPROTOOPT,
+    errno.EOPNOTSUPP,
+    errno.EPERM,
+    errno.EPROTO,
+}
 
 Arrive = Callable[[int, Address], None]
 
@@ -51,10 +63,10 @@ class Acceptor:
         except BlockingIOError:
             return False
         except OSError as error:
-            if error.errno in _EXHAUSTED:
-                self._pause(error)
-                return False
-            return True  # the caller has gone already: accept(2) says to go on
+            if error.errno in _CALLER_GONE:
+                return True
+            self._pause(error)
+            return False
         set_blocking(fd, False)
         self._arrive(fd, () if self._local else address)
         return True
