@@ -74,13 +74,19 @@ class Acceptor:
     def _pause(self, error: OSError) -> None:
         if self._resume is not None:  # a drain looks into the queue during a pause as well
             return
-        self._log.error("listener.paused", message=error.strerror, timeout_seconds=PAUSE_SECONDS)
         self._poller.forget(self._listener.fileno())
+        self._rest(error)
+
+    def _rest(self, error: OSError) -> None:
+        self._log.error("listener.paused", message=error.strerror, timeout_seconds=PAUSE_SECONDS)
         self._resume = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._go_on)
 
     def _go_on(self) -> None:
         self._resume = None
-        self._poller.watch(self._listener.fileno(), self)
+        try:
+            self._poller.watch(self._listener.fileno(), self)
+        except OSError as error:  # epoll has no room either
+            self._rest(error)
 
     def close(self) -> None:
         """Take no more; the socket itself belongs to the control process."""

@@ -124,15 +124,21 @@ class Server:
         refusal = self._admission.refusal(len(self.connections) + len(self.prefaces))
         if refusal is not None:
             self.reject(fd, refusal, address)
-        elif not address:  # who may open the Unix socket's file: no address to judge, and no network to guard from
-            self._begin(Connection(self, fd, address))
-        elif self.options.proxy_protocol == "off":
+        elif not address or self.options.proxy_protocol == "off":
             self._admit(fd, address)
         elif address[0] in self._proxies:
-            self.prefaces.add(Preface(self, fd, address))
-            self._count_open()
+            self._await_header(fd, address)
         else:
             self.reject(fd, RejectReason.PROXY_PROTOCOL, address, error="not from a proxy that is trusted")
+
+    def _await_header(self, fd: int, proxy: Address) -> None:
+        try:
+            preface = Preface(self, fd, proxy)
+        except OSError as error:  # epoll has no room
+            self.reject(fd, RejectReason.SERVER_ERROR, proxy, error=str(error))
+            return
+        self.prefaces.add(preface)
+        self._count_open()
 
     def proxied(self, preface: Preface, fd: int, client: Address, proxy: Address) -> None:
         """Let a connection in whose proxy has said whose it is."""
@@ -140,18 +146,36 @@ class Server:
         self._admit(fd, client, proxy)
 
     def _admit(self, fd: int, client: Address, proxy: Address = ()) -> None:
-        refusal = self._admission.refusal_of(client[0])
-        if refusal is not None:
-            self.reject(fd, refusal, client)
-            return
-        self._admission.enter(client[0])
-        self._begin(self._connection(self, fd, client, proxy))
+        try:
+            refusal = self._begin(fd, client, proxy)
+        except Exception as error:  # whatever went wrong, the descriptor must not be lost
+            if not isinstance(error, OSError):
+                self.log.exception("worker.exception", exc_info=error)
+            self.reject(fd, RejectReason.SERVER_ERROR, client, error=str(error))
+        else:
+            if refusal is not None:
+                self.reject(fd, refusal, client)
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, fd: int, client: Address, proxy: Address) -> RejectReason | None:
+        """Begin to serve, or return why not; where it raises, nothing has been counted."""
+        if not client:  # who may open the Unix socket's file: no address to judge, and no network to guard from
+            connection = Connection(self, fd, client)
+            self.poller.watch(fd, connection)
+        else:
+            refusal = self._admission.refusal_of(client[0])
+            if refusal is not None:
+                return refusal
+            connection = self._connection(self, fd, client, proxy)
+            self._admission.enter(client[0])
+            try:
+                self.poller.watch(fd, connection)
+            except OSError:
+                self._admission.leave(client[0])
+                raise
         self.connections.add(connection)
         self._count_open()
         self.row[SCHEMA.slot(ACCEPTED)] += 1
-        self.poller.watch(connection.fd, connection)
+        return None
 
     def reject(self, fd: int, reason: RejectReason, peer: Address, **facts: str) -> None:
         """Close, count and log a connection that was not taken."""
@@ -176,13 +200,17 @@ class Server:
 
     def _sweep(self) -> None:
         """Look at every connection: one timer per worker, none per connection."""
+        # First, so that nothing which goes wrong below can end all time-outs.
+        self._sweeper = asyncio.get_running_loop().call_later(self._timeouts.sweep_seconds, self._sweep)
         now = self.poller.now = time.monotonic()
         for connection in list(self.connections):
-            self._timeouts.enforce(connection, now)
+            try:
+                self._timeouts.enforce(connection, now)
+            except Exception as error:  # noqa: BLE001 - one connection's bug is not to stop the others
+                self._failed(connection, error)
         for preface in list(self.prefaces):
             if now - preface.opened_at > GREETING_SECONDS:
                 preface.reject("its PROXY header did not come in time")
-        self._sweeper = asyncio.get_running_loop().call_later(self._timeouts.sweep_seconds, self._sweep)
 
     def _failed(self, handler: Handler, error: Exception) -> None:
         """Log what a handler raised, a bug, and give up its connection alone."""

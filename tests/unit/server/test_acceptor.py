@@ -196,6 +196,27 @@ def test_take_all_of_callers_that_have_gone(loop: Loop, events: Events) -> None:
     loop.run(scenario())
 
 
+def test_exhaustion_that_outlasts_the_pause(loop: Loop, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where epoll has no room for the listener after a pause, it pauses again, and does not give it up."""
+    monkeypatch.setattr(acceptor_module, "PAUSE_SECONDS", BRIEF)
+
+    async def scenario() -> None:
+        with _door(events) as door:
+            door.listener.troubles = [errno.ENOMEM]
+            door.knock()
+            with monkeypatch.context() as patch:
+                patch.setattr(Poller, "watch", _no_room)
+                door.poller.poll()
+                await eventually(lambda: len(events.find("listener.paused")) == 3, "two failures to go on")
+            await eventually(lambda: len(door.arrived) == 1, "it to be taken at last")
+
+    loop.run(scenario())
+
+
+def _no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_exhausted_at_the_end(loop: Loop, events: Events) -> None:
     """While it pauses, and still has no descriptors, it can be told to take all that wait, and to close."""
 
