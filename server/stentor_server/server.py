@@ -88,7 +88,8 @@ class Server:
 
         A byte stream has no end of a message to wait for, so quiet stands for it: a peer from which nothing came for a
         moment, which has read its answers, and is not in the middle of a handshake, gets a FIN. Who never pauses gets
-        it shortly before the deadline, after the answer to all that was received until then.
+        it shortly before the deadline, after the answer to all that was received until then. A proxy that has not begun
+        its header is as quiet as one between exchanges.
         """
         self._stop_accepting()
         deadline = asyncio.get_running_loop().time() + self.options.drain_timeout_seconds
@@ -96,6 +97,9 @@ class Server:
             self.poller.poll()
             for connection in list(self.connections):
                 self._usher_out(connection, hurry=left <= LINGER_SECONDS)
+            for preface in list(self.prefaces):
+                if not preface.begun and self.poller.now - preface.opened_at > QUIET_SECONDS:
+                    preface.reject("the server stops", RejectReason.DRAINING)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
         for preface in list(self.prefaces):
             preface.reject("the server stops", RejectReason.DRAINING)
