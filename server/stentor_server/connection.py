@@ -35,7 +35,8 @@ class Connection:
     """Answers everything it receives, in order.
 
     While a part of an answer waits for the peer to read, no more is read from the peer: so a connection never holds
-    more than one chunk. After every call the worker's row balances: received = sent + unsent + what waits.
+    more than the answer to one chunk. Over TLS the chunk may have completed a record, of 16 KiB, that began in others,
+    and OpenSSL holds buffers besides. After every call the worker's row balances: received = sent + unsent + what waits.
     """
 
     __slots__ = (
