@@ -36,7 +36,9 @@ class Connection:
 
     While a part of an answer waits for the peer to read, no more is read from the peer: so a connection never holds
     more than the answer to one chunk. Over TLS the chunk may have completed a record, of 16 KiB, that began in others,
-    and OpenSSL holds buffers besides. After every call the worker's row balances: received = sent + unsent + what waits.
+    and OpenSSL holds buffers besides.
+
+    After every call the worker's row balances: received = sent + unsent + what waits.
     """
 
     __slots__ = (

@@ -183,9 +183,10 @@ def test_max_age(loop: Loop, serving: NewServing, events: Events) -> None:
     """A connection that has lasted too long gets an orderly end, with all its answers."""
 
     async def scenario() -> None:
-        async with serving(max_age_seconds=BRIEF) as server:
+        async with serving(max_age_seconds=60.0, half_close_timeout_seconds=BRIEF) as server:  # looks often
             caller = await server.call()
             assert await caller.ask(b"old") == b"OLD"
+            server.connection(caller).opened_at -= 61
             assert await caller.hear_all() == b""
             assert not caller.was_reset
             caller.end_saying()
