@@ -221,7 +221,7 @@ class Connection:
         return len(self._waiting) > 0
 
     @property
-    def greeting(self) -> bool:
+    def handshaking(self) -> bool:
         """Whether the two sides have yet to agree on how to talk."""
         return False
 

@@ -27,7 +27,7 @@ from stentor_server.metrics import (
 from stentor_server.options import ServerOptions
 from stentor_server.poller import Handler, Poller
 from stentor_server.preface import Preface
-from stentor_server.timeouts import GREETING_SECONDS, LINGER_SECONDS, Timeouts
+from stentor_server.timeouts import HANDSHAKE_SECONDS, LINGER_SECONDS, Timeouts
 from stentor_server.tls import TlsConnection, tls_context
 from stentor_server.transform import TRANSFORMS
 
@@ -213,7 +213,7 @@ class Server:
             except Exception as error:  # noqa: BLE001 - one connection's bug is not to stop the others
                 self._failed(connection, error)
         for preface in list(self.prefaces):
-            if now - preface.opened_at > GREETING_SECONDS:
+            if now - preface.opened_at > HANDSHAKE_SECONDS:
                 preface.reject("its PROXY header did not come in time")
 
     def _failed(self, handler: Handler, error: Exception) -> None:

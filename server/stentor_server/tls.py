@@ -78,14 +78,14 @@ class TlsConnection(Connection):
         self._error = ""
 
     @property
-    def greeting(self) -> bool:
+    def handshaking(self) -> bool:
         """Whether the handshake is under way."""
         return not self._version
 
     @property
     def engaged(self) -> bool:
         """Whether answers wait, or the handshake, once the client has begun it, is under way."""
-        return self.waiting or (self._begun and self.greeting)
+        return self.waiting or (self._begun and self.handshaking)
 
     def ready(self, events: int) -> None:
         """Answer what the next encrypted chunk holds."""
@@ -111,7 +111,7 @@ class TlsConnection(Connection):
                 self._fail(error)
             return
         if self._ended:
-            self._say_end()
+            self._close_notify()
             self.ended_at = self._poller.now
         if self._send(owed) and self._ended and not self._waiting:
             self.close(CloseReason.EOF)
@@ -126,8 +126,8 @@ class TlsConnection(Connection):
         return nbytes > 0
 
     def _peer_ended(self) -> None:
-        # Without a farewell, which many leave out: whether something is missing the client must judge.
-        self.close(CloseReason.TLS_ERROR if self._begun and self.greeting else CloseReason.EOF)
+        # Without close_notify, which many leave out: whether something is missing the client must judge.
+        self.close(CloseReason.TLS_ERROR if self._begun and self.handshaking else CloseReason.EOF)
 
     def _decrypted(self) -> Iterator[memoryview]:
         """Yield what has arrived, and end when the client has; raise `SSLWantReadError` where there is no more yet."""
@@ -159,13 +159,13 @@ class TlsConnection(Connection):
         else:
             super()._caught_up()
 
-    def _say_end(self) -> None:
-        with suppress(ssl.SSLError):  # it wants the client's farewell, which may come or not
+    def _close_notify(self) -> None:
+        with suppress(ssl.SSLError):  # it wants the client's close_notify, which may come or not
             self._tls.unwrap()
 
     def _end_side(self) -> None:
         if self._version:
-            self._say_end()
+            self._close_notify()
             if not self._send(0):
                 return
         if not self._waiting:  # otherwise again when it has gone
@@ -179,7 +179,7 @@ class TlsConnection(Connection):
                 self._lose(len(chunk))
         except ssl.SSLWantReadError:
             return
-        except ssl.SSLZeroReturnError:  # the client's farewell, when ours went first
+        except ssl.SSLZeroReturnError:  # the client's close_notify, when ours went first
             pass
         except ssl.SSLError as error:
             self._fail(error)
@@ -193,7 +193,7 @@ class TlsConnection(Connection):
     def close(self, reason: CloseReason) -> None:
         """Close the socket and the account; where the end is orderly, and not said yet, say it as well as can be."""
         if self._version and not self._waiting and reason not in {CloseReason.RESET, CloseReason.TLS_ERROR}:
-            self._say_end()
+            self._close_notify()
             if departing := self._departing.read():
                 with suppress(OSError):  # it was reset, or its kernel's queue is full to the last byte
                     write(self.fd, departing)

@@ -109,13 +109,13 @@ def test_peers_that_never_read_over_tls(authority: Authority) -> None:
                 connections.enter_context(context.wrap_socket(server.connect(), server_hostname="127.0.0.1"))
                 for _ in range(count)
             ]
-            greeted = anonymous_bytes(pid)
+            connected = anonymous_bytes(pid)
             for connection in deaf:
                 connection.setblocking(False)
             until(lambda: sum(_took_more(connection) for connection in deaf) == 0, "nothing more to be taken")
             until(lambda: server.metrics()["stentor_server_read_pauses_total"] >= count, "the server to wait for all")
             assert 0 < server.metrics()["stentor_server_write_buffer_bytes"] <= count * CHUNK
-            assert anonymous_bytes(pid) - greeted < count * CHUNK  # with OpenSSL's buffers of both directions
+            assert anonymous_bytes(pid) - connected < count * CHUNK  # with OpenSSL's buffers of both directions
             assert balanced(server.metrics())
 
 

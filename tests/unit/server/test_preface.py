@@ -247,7 +247,7 @@ def test_header_goes_before_tls(loop: Loop, serving: NewServing, events: Events,
             caller.connection.send(V2)
             await caller.shake()
             assert await caller.ask(b"secret") == b"SECRET"
-            await caller.say_goodbye()
+            await caller.send_close_notify()
             await server.until(lambda: events.find("connection.closed", peer=CLIENT, tls="TLSv1.3"), "the line")
 
     loop.run(scenario())

@@ -53,7 +53,7 @@ def test_log_names_the_version(
         async with serving(**tls) as server:
             caller = await server.call_tls(authority.client(version))
             await caller.ask(b"hello")
-            await caller.say_goodbye()
+            await caller.send_close_notify()
             await server.until(lambda: server.closed(CloseReason.EOF) == 1, "the end")
             (closed,) = events.find("connection.closed", tls=shown, received_bytes=5, sent_bytes=5)
             assert not {"error", "proxy"} & set(closed)
@@ -85,9 +85,9 @@ def test_any_segmentation(loop: Loop, serving: NewServing, tls: dict[str, Any], 
             await caller.shake(cut)
             for message in messages:
                 await caller.say(message, cut)
-            await caller.say_goodbye()
+            await caller.send_close_notify()
             assert b"".join(messages).upper() == await caller.hear_all()
-            assert caller.said_goodbye
+            assert caller.got_close_notify
 
     @settings(max_examples=20)
     @given(st.lists(st.binary(min_size=1, max_size=3000), max_size=4), st.integers(20, 2000), st.sampled_from(VERSIONS))
@@ -251,8 +251,8 @@ def test_end_without_a_byte(loop: Loop, serving: NewServing, tls: dict[str, Any]
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_greeting(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, *, begun: bool) -> None:
-    """Until the handshake is done, a connection greets; every part of it that comes is activity."""
+def test_handshake(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, *, begun: bool) -> None:
+    """Until it is done, the handshake is under way; every part of it that comes is activity."""
 
     async def scenario() -> None:
         async with serving(**tls) as server:
@@ -267,9 +267,9 @@ def test_greeting(loop: Loop, serving: NewServing, tls: dict[str, Any], authorit
                 await caller._take()
                 assert connection.active_at == server.server.poller.now
                 connection.active_at = 0.0
-            assert (connection.greeting, connection.engaged) == (True, begun)
+            assert (connection.handshaking, connection.engaged) == (True, begun)
             await caller.shake()
-            await server.until(lambda: not connection.greeting, "the end of the handshake")
+            await server.until(lambda: not connection.handshaking, "the end of the handshake")
             assert connection.active_at == server.server.poller.now
             assert not connection.engaged
 
@@ -293,13 +293,13 @@ def test_part_of_a_record(loop: Loop, serving: NewServing, tls: dict[str, Any], 
     loop.run(scenario())
 
 
-def test_plain_connections_do_not_greet(loop: Loop, serving: NewServing, tls: dict[str, Any]) -> None:
+def test_plain_connections_have_no_handshake(loop: Loop, serving: NewServing, tls: dict[str, Any]) -> None:
     """On the Unix socket there is no TLS and no handshake."""
 
     async def scenario() -> None:
         async with serving(**tls) as server:
             local = await server.call("unix")
-            assert not server.connection(local).greeting
+            assert not server.connection(local).handshaking
             assert await local.ask(b"plain") == b"PLAIN"
 
     loop.run(scenario())

@@ -46,7 +46,7 @@ class Crowd:
         elif action in {"notify", "fin"}:
             _, heard = await asyncio.gather(self._end(peer, action), peer.hear_all())
             assert heard == said.upper()
-            assert peer.said_goodbye
+            assert peer.got_close_notify
             self._forget(number)
         elif action == "reset":
             self._reset(number)
@@ -59,7 +59,7 @@ class Crowd:
         elif action in {"notify", "fin"}:
             await self._end(peer, action)
             assert await peer.hear_all() == b""
-            assert peer.said_goodbye
+            assert peer.got_close_notify
             self._forget(number)
         elif action == "reset":
             self._reset(number)
@@ -81,7 +81,7 @@ class Crowd:
     async def _end(self, peer: TlsPeer, how: str) -> None:
         await peer.say_rest()
         if how == "notify":
-            await peer.say_goodbye()
+            await peer.send_close_notify()
         peer.end_saying()
 
     def _reset(self, number: int) -> None:
