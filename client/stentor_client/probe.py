@@ -20,7 +20,7 @@ from stentor_client.verifier import EXPECTATIONS, Verdict, Verifier
 BACKOFF_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
 LATE_NANOSECONDS = 1_000_000
-GOODBYE_SECONDS = 1.0
+CLOSE_SECONDS = 1.0
 SUMMARY_SECONDS = 60.0
 QUIET_INTERVAL_SECONDS = 0.5  # exchanges that follow each other faster are logged at debug
 
@@ -75,16 +75,16 @@ class Probe:
             if time.monotonic() >= summary_at:
                 summary_at += SUMMARY_SECONDS
                 self._summarize()
-        await self._say_goodbye()
+        await self._close_connection()
         self._summarize()
 
-    async def _say_goodbye(self) -> None:
+    async def _close_connection(self) -> None:
         """End the connection, and read to its end: a byte too much after the last reply is seen as well."""
         connection = self._connection
         if connection is None:
             return
         try:
-            async with asyncio.timeout(min(GOODBYE_SECONDS, self._options.timeout_seconds)):
+            async with asyncio.timeout(min(CLOSE_SECONDS, self._options.timeout_seconds)):
                 verdict = await self._finish(connection)
         except TimeoutError:  # every reply was right; how long the peer takes to leave is its own affair
             verdict = Verdict(Outcome.OK)

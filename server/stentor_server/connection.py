@@ -35,7 +35,10 @@ class Connection:
     """Answers everything it receives, in order.
 
     While a part of an answer waits for the peer to read, no more is read from the peer: so a connection never holds
-    more than one chunk. After every call the worker's row balances: received = sent + unsent + what waits.
+    more than the answer to one chunk. Over TLS the chunk may have completed a record, of 16 KiB, that began in others,
+    and OpenSSL holds buffers besides.
+
+    After every call the worker's row balances: received = sent + unsent + what waits.
     """
 
     __slots__ = (
@@ -184,14 +187,14 @@ class Connection:
 
     def _drop(self) -> None:
         """Take what comes after the server's FIN, which nobody can answer, until the peer's."""
-        nbytes = self._receive()
+        nbytes = self._receive(self._server.buffers)
         self._count_received(nbytes)
         self._lose(nbytes)
 
-    def _receive(self) -> int:
-        """Read into the shared buffer; return how many bytes: 0 where there are none yet, or where this was the end."""
+    def _receive(self, buffers: list[memoryview]) -> int:
+        """Read into shared `buffers`; return how many bytes: 0 where there are none yet, or where this was the end."""
         try:
-            nbytes = readv(self.fd, self._server.buffers)
+            nbytes = readv(self.fd, buffers)
         except BlockingIOError:
             return 0
         except OSError:
@@ -218,9 +221,14 @@ class Connection:
         return len(self._waiting) > 0
 
     @property
-    def greeting(self) -> bool:
+    def handshaking(self) -> bool:
         """Whether the two sides have yet to agree on how to talk."""
         return False
+
+    @property
+    def engaged(self) -> bool:
+        """Whether the peer is in the midst of something that a drain lets come to its end."""
+        return self.waiting
 
     def look(self) -> None:
         """See how far a slow reader got: what it acknowledges makes progress long before the kernel takes more."""
