@@ -5,6 +5,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 
 from bench.server import Server
 
@@ -33,12 +34,16 @@ def connections_active(server: Server) -> int:
 
 @contextmanager
 def scraped(server: Server) -> Iterator[None]:
-    """Scrape a server once a second meanwhile."""
+    """Scrape a server once a second meanwhile; raise, at the end, what one that failed raised."""
     done = threading.Event()
+    failures: list[Exception] = []
 
     def scrape() -> None:
-        while not done.wait(INTERVAL_SECONDS):
-            metrics(server)
+        try:
+            while not done.wait(INTERVAL_SECONDS):
+                metrics(server)
+        except (OSError, HTTPException) as failure:
+            failures.append(failure)
 
     thread = threading.Thread(target=scrape, name="scraper")
     thread.start()
@@ -47,3 +52,5 @@ def scraped(server: Server) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+    if failures:
+        raise failures[0]

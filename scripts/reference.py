@@ -26,8 +26,8 @@ counted. On the server `connections_accepted_total` is, at every scrape, `connec
 `unsent_bytes_total`, as soon as no byte is under way.
 
 Both services export `stentor_build_info{service,version,python}` as well, and the standard `process_*` metrics of each
-of their processes, told apart by the label `process` (`control`, `worker0`, …). Ask with
-`Accept: application/openmetrics-text` for OpenMetrics.
+of their processes, told apart by the label `process` (`control`, `worker0`, …). A retired worker is not among them: it
+has its successor's name, and hides behind it. Ask with `Accept: application/openmetrics-text` for OpenMetrics.
 """
 
 

@@ -52,7 +52,7 @@ class Board:
         """Fold a row whose writer is gone into that of all that are gone, and clear it for another worker.
 
         Sums of living workers go with the worker; everything else stays counted. Between two scrapes this is atomic,
-        because the process that scrapes is the one that retires.
+        because the thread that answers scrapes is the one that folds.
         """
         row, gone = self.row(number), self.row(GONE)
         for metric in self.schema.stored:

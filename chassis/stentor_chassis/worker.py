@@ -129,6 +129,9 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
         log.logger.exception("worker.failed")
         sys.exit(1)
     finally:
+        # The loop's handler has had its use, and Python puts it away before the process has gone: a second SIGTERM, as
+        # where the first went to the whole group, would end it as by a signal.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         log.flush()
     sys.exit(0)
 

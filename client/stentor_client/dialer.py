@@ -20,7 +20,7 @@ from stentor_client.target import Target
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
-TLS_GOODBYE_SECONDS = 1.0  # how long the peer has to end TLS after this side has
+TLS_CLOSE_SECONDS = 1.0  # how long the peer has to end TLS after this side has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +196,7 @@ class Dialer:
                 ssl=self._tls,
                 server_hostname=self._server_name,
                 ssl_handshake_timeout=2 * self._timeout,  # our own comes first, and says what it is
-                ssl_shutdown_timeout=TLS_GOODBYE_SECONDS,
+                ssl_shutdown_timeout=TLS_CLOSE_SECONDS,
             )
             return cast("P", made)
 

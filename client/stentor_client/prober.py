@@ -22,7 +22,7 @@ from stentor_client.verifier import GOOD, Verdict, Window, explained
 BACKOFF_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
 LATE_NANOSECONDS = 1_000_000
-GOODBYE_SECONDS = 1.0
+CLOSE_SECONDS = 1.0
 QUIET_INTERVAL_SECONDS = 0.5  # exchanges that follow each other faster are logged at debug
 
 
@@ -94,7 +94,7 @@ class Prober:
                 await self._exchange(sequence, due)
                 sequence += 1
                 await self._back_off()
-            await self._say_goodbye()
+            await self._close_connection()
         finally:
             self._timer.close()
             self._run.down.discard(self._address)
@@ -199,13 +199,13 @@ class Prober:
             "connection.lost", **self._facts, connection=link.number, local=link.local, outcome=outcome
         )
 
-    async def _say_goodbye(self) -> None:
+    async def _close_connection(self) -> None:
         """End the connection that was kept, and read to its end: a byte too much after the last reply is seen."""
         kept = self._kept
         if kept is None:
             return
         try:
-            async with asyncio.timeout(min(GOODBYE_SECONDS, self._run.options.timeout_seconds)):
+            async with asyncio.timeout(min(CLOSE_SECONDS, self._run.options.timeout_seconds)):
                 verdict = await _finish(kept.connection)
         except TimeoutError:  # every reply was right; how long the peer takes to leave is its own affair
             verdict = GOOD

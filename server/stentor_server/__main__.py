@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from stentor_chassis.network import Network
-from stentor_chassis.options import admin_options, group, log_options, option, run
+from stentor_chassis.options import admin_options, group, log_options, option, run, wrong_value
 from stentor_chassis.processors import Workers
 from stentor_chassis.quantities import Duration
 from stentor_server import __version__
@@ -26,16 +26,20 @@ def _all(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda command: reduce(lambda declared, declare: declare(declared), reversed(options), command)
 
 
+_TRANSFORMS = click.Choice(["upper", "echo"])
+_HEADERS = click.Choice(["off", "v1", "v2", "any"])
+_PORTS = click.IntRange(0, 65535)
+
 _exchange_options = _all(
     option("--host", default="127.0.0.1", help="Addresses, or names, of the exchange port, separated by commas."),
-    option("--port", type=click.IntRange(0, 65535), default=8080, help="Exchange port; 0 takes a free one."),
+    option("--port", type=_PORTS, default=8080, help="Exchange port; 0 takes a free one."),
     option("--unix", metavar="PATH", help="Listen on this Unix socket as well: without TLS, PROXY or --allow."),
-    option("--transform", type=click.Choice(["upper", "echo"]), default="upper", help="What happens to the bytes."),
+    option("--transform", type=_TRANSFORMS, default="upper", help="What happens to the bytes."),
     option("--tls-cert", metavar="FILE", help="Speak TLS, with this certificate and what is needed to trust it (PEM)."),
     option("--tls-key", metavar="FILE", help="Its private key; where it is not given, it is in the same file."),
     option(
         "--proxy-protocol",
-        type=click.Choice(["off", "v1", "v2", "any"]),
+        type=_HEADERS,
         default="off",
         help="Every connection begins with a PROXY header of this version.",
     ),
@@ -71,6 +75,18 @@ _trust_options = _all(
     option("--tls-client-ca", metavar="FILE", help="Take only clients with a certificate of these authorities (PEM)."),
     option("--proxy-from", type=Network(), multiple=True, help="Proxies whose PROXY headers count; may be repeated."),
 )
+_health_options = _all(
+    option("--host", default="127.0.0.1", help="Where the server listens; of several the first is asked."),
+    option("--port", type=_PORTS, default=8080, help="Its exchange port."),
+    option("--unix", metavar="PATH", help="Ask over this Unix socket instead: without TLS or PROXY."),
+    option("--transform", type=_TRANSFORMS, default="upper", help="What the server does with the bytes."),
+    option("--tls-cert", metavar="FILE", help="Speak TLS; the server's own certificate, which it may ask for (PEM)."),
+    option("--tls-key", metavar="FILE", help="Its private key; where it is not given, it is in the same file."),
+    option("--proxy-protocol", type=_HEADERS, default="off", help="Begin with a PROXY header of this version."),
+    option("--admin-host", default="127.0.0.1", help="Where the admin endpoint listens."),
+    option("--admin-port", type=_PORTS, default=8081, help="The admin port."),
+    option("--timeout", type=Duration(), default="2s", help="How long the exchange may take."),
+)
 
 
 @cli.command()
@@ -92,9 +108,7 @@ def serve(**options: Any) -> int:
 
 
 @cli.command()
-@_exchange_options
-@admin_options(8081)
-@option("--timeout", type=Duration(), default="2s", help="How long the exchange may take.")
+@_health_options
 def health(**options: Any) -> int:
     """Make a real exchange with a running server, and ask whether it is ready; exit 0 if both are well.
 
@@ -105,6 +119,9 @@ def health(**options: Any) -> int:
     """
     from stentor_server.health import Health
 
+    for port, needed in (("port", not options["unix"]), ("admin_port", True)):
+        if needed and not options[port]:
+            raise wrong_value(port, "0 lets a server take a free port; say here which one it took")
     Health(**options).check()
     return 0
 

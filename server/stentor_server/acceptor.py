@@ -12,8 +12,20 @@ from stentor_server.poller import Poller
 
 BATCH = 64  # taken in one go, so that a storm of callers does not starve who is connected
 PAUSE_SECONDS = 0.2
-# Out of descriptors or memory: the connection stays in the queue, and to try again at once would be to spin.
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# What accept(2) says of the one caller that it took out of the queue. Anything else, such as to be out of descriptors,
+# may be true of the next call as well, and to try again at once would be to spin.
+_CALLER_GONE = {
+    errno.ECONNABORTED,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.ENONET,
+    errno.ENOPROTOOPT,
+    errno.EOPNOTSUPP,
+    errno.EPERM,
+    errno.EPROTO,
+}
 
 Arrive = Callable[[int, Address], None]
 
@@ -51,10 +63,10 @@ class Acceptor:
         except BlockingIOError:
             return False
         except OSError as error:
-            if error.errno in _EXHAUSTED:
-                self._pause(error)
-                return False
-            return True  # the caller has gone already: accept(2) says to go on
+            if error.errno in _CALLER_GONE:
+                return True
+            self._pause(error)
+            return False
         set_blocking(fd, False)
         self._arrive(fd, () if self._local else address)
         return True
@@ -62,13 +74,19 @@ class Acceptor:
     def _pause(self, error: OSError) -> None:
         if self._resume is not None:  # a drain looks into the queue during a pause as well
             return
-        self._log.error("listener.paused", message=error.strerror, timeout_seconds=PAUSE_SECONDS)
         self._poller.forget(self._listener.fileno())
+        self._rest(error)
+
+    def _rest(self, error: OSError) -> None:
+        self._log.error("listener.paused", message=error.strerror, timeout_seconds=PAUSE_SECONDS)
         self._resume = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._go_on)
 
     def _go_on(self) -> None:
         self._resume = None
-        self._poller.watch(self._listener.fileno(), self)
+        try:
+            self._poller.watch(self._listener.fileno(), self)
+        except OSError as error:  # epoll has no room either
+            self._rest(error)
 
     def close(self) -> None:
         """Take no more; the socket itself belongs to the control process."""

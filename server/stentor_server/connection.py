@@ -35,7 +35,10 @@ class Connection:
     """Answers everything it receives, in order.
 
     While a part of an answer waits for the peer to read, no more is read from the peer: so a connection never holds
-    more than one chunk. After every call the worker's row balances: received = sent + unsent + what waits.
+    more than the answer to one chunk. Over TLS the chunk may have completed a record, of 16 KiB, that began in others,
+    and OpenSSL holds buffers besides.
+
+    After every call the worker's row balances: received = sent + unsent + what waits.
     """
 
     __slots__ = (
@@ -184,14 +187,14 @@ class Connection:
 
     def _drop(self) -> None:
         """Take what comes after the server's FIN, which nobody can answer, until the peer's."""
-        nbytes = self._receive()
+        nbytes = self._receive(self._server.buffers)
         self._count_received(nbytes)
         self._lose(nbytes)
 
-    def _receive(self) -> int:
-        """Read into the shared buffer; return how many bytes: 0 where there are none yet, or where this was the end."""
+    def _receive(self, buffers: list[memoryview]) -> int:
+        """Read into shared `buffers`; return how many bytes: 0 where there are none yet, or where this was the end."""
         try:
-            nbytes = readv(self.fd, self._server.buffers)
+            nbytes = readv(self.fd, buffers)
         except BlockingIOError:
             return 0
         except OSError:
@@ -218,9 +221,14 @@ class Connection:
         return len(self._waiting) > 0
 
     @property
-    def greeting(self) -> bool:
+    def handshaking(self) -> bool:
         """Whether the two sides have yet to agree on how to talk."""
         return False
+
+    @property
+    def engaged(self) -> bool:
+        """Whether the peer is in the midst of something that a drain lets come to its end."""
+        return self.waiting
 
     def look(self) -> None:
         """See how far a slow reader got: what it acknowledges makes progress long before the kernel takes more."""
@@ -229,28 +237,29 @@ class Connection:
             self._queued = queued
             self.active_at = self._poller.now
 
-    def abort(self, reason: CloseReason) -> None:
+    def abort(self, reason: CloseReason, error: str = "") -> None:
         """End the connection at once; what the kernel still holds for the peer is given up with what waits here."""
         if self._waiting or reason is CloseReason.RESET:
             with lent(self.fd) as stream:
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.close(reason)
+        self.close(reason, error)
 
-    def close(self, reason: CloseReason) -> None:
-        """Close the socket and the account."""
+    def close(self, reason: CloseReason, error: str = "") -> None:
+        """Close the socket and the account; `error` says in the log what was wrong."""
         self._poller.close_watched(self.fd)
         self._row[_WRITE_BUFFER] -= self._kept
         self._lose(self._kept)
         self._kept = 0
         self._waiting = _NOTHING
         if self._reason is not None and reason is not CloseReason.RESET:
-            reason = self._reason  # an orderly end stays that, also when the peer took too long over it
+            reason, error = self._reason, ""  # an orderly end stays that, also when the peer took too long over it
         duration = time.monotonic() - self.opened_at
         self._server.forget(self, reason, int(duration * NANOSECONDS))
         self._server.log.info(
             "connection.closed",
             peer=printable(self.client),
             **self.facts(),
+            **({"error": error} if error else {}),
             received_bytes=self._received,
             sent_bytes=self._received - self._unsent,
             duration_seconds=round(duration, 6),

@@ -29,6 +29,7 @@ class RejectReason(StrEnum):
     NOT_ALLOWED = "not_allowed"
     PROXY_PROTOCOL = "proxy_protocol"
     DRAINING = "draining"
+    SERVER_ERROR = "server_error"
 
 
 def open_connections(row: Sequence[int]) -> int:

@@ -1,6 +1,7 @@
 """A connection from a proxy that has yet to say whose it is."""
 
 import socket
+import time
 from os import read
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,13 @@ class Preface:
         self._fd = fd
         self._proxy = proxy
         self._header = b""
-        self.opened_at = server.poller.now
+        self.opened_at = time.monotonic()  # in a drain the poller's clock may be behind
         server.poller.watch(fd, self)
+
+    @property
+    def begun(self) -> bool:
+        """Whether some of the header has come."""
+        return len(self._header) > 0
 
     def ready(self, _events: int) -> None:
         """Read on, up to the end of the header."""

@@ -27,11 +27,13 @@ from stentor_server.metrics import (
 from stentor_server.options import ServerOptions
 from stentor_server.poller import Handler, Poller
 from stentor_server.preface import Preface
-from stentor_server.timeouts import GREETING_SECONDS, LINGER_SECONDS, Timeouts
+from stentor_server.timeouts import HANDSHAKE_SECONDS, LINGER_SECONDS, Timeouts
 from stentor_server.tls import TlsConnection, tls_context
 from stentor_server.transform import TRANSFORMS
 
 BUFFER_BYTES = 256 * 1024
+# Two records, in one go. OpenSSL's buffers never shrink: what they once held, a connection keeps for its life.
+TLS_BUFFER_BYTES = 32 * 1024
 DRAIN_STEP_SECONDS = 0.02
 QUIET_SECONDS = 0.1  # a peer that sent nothing for this long is between exchanges
 
@@ -54,6 +56,7 @@ class Server:
         self.table = TRANSFORMS[options.transform]
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self.buffers = [self.buffer]  # as readv() takes it
+        self.tls_buffers = [self.buffer[:TLS_BUFFER_BYTES]]
         self.poller = Poller(self._failed)
         self.connections: set[Connection] = set()
         self.prefaces: set[Preface] = set()
@@ -84,8 +87,9 @@ class Server:
         """Accept no more, end every connection when it is between exchanges, and all of them by the deadline.
 
         A byte stream has no end of a message to wait for, so quiet stands for it: a peer from which nothing came for a
-        moment, and which has read its answers, gets a FIN. Who never pauses gets it shortly before the deadline, after
-        the answer to all that was received until then.
+        moment, which has read its answers, and is not in the middle of a handshake, gets a FIN. Who never pauses gets
+        it shortly before the deadline, after the answer to all that was received until then. A proxy that has not begun
+        its header is as quiet as one between exchanges.
         """
         self._stop_accepting()
         deadline = asyncio.get_running_loop().time() + self.options.drain_timeout_seconds
@@ -93,6 +97,9 @@ class Server:
             self.poller.poll()
             for connection in list(self.connections):
                 self._usher_out(connection, hurry=left <= LINGER_SECONDS)
+            for preface in list(self.prefaces):
+                if not preface.begun and self.poller.now - preface.opened_at > QUIET_SECONDS:
+                    preface.reject("the server stops", RejectReason.DRAINING)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
         for preface in list(self.prefaces):
             preface.reject("the server stops", RejectReason.DRAINING)
@@ -113,7 +120,7 @@ class Server:
         now = self.poller.now
         if connection.left_at:
             self._timeouts.enforce(connection, now)
-        elif hurry or (not connection.waiting and now - connection.active_at > QUIET_SECONDS):
+        elif hurry or (not connection.engaged and now - connection.active_at > QUIET_SECONDS):
             connection.leave(CloseReason.DRAIN)
 
     def _arrive(self, fd: int, address: Address) -> None:
@@ -121,15 +128,21 @@ class Server:
         refusal = self._admission.refusal(len(self.connections) + len(self.prefaces))
         if refusal is not None:
             self.reject(fd, refusal, address)
-        elif not address:  # who may open the Unix socket's file: no address to judge, and no network to guard from
-            self._begin(Connection(self, fd, address))
-        elif self.options.proxy_protocol == "off":
+        elif not address or self.options.proxy_protocol == "off":
             self._admit(fd, address)
         elif address[0] in self._proxies:
-            self.prefaces.add(Preface(self, fd, address))
-            self._count_open()
+            self._await_header(fd, address)
         else:
             self.reject(fd, RejectReason.PROXY_PROTOCOL, address, error="not from a proxy that is trusted")
+
+    def _await_header(self, fd: int, proxy: Address) -> None:
+        try:
+            preface = Preface(self, fd, proxy)
+        except OSError as error:  # epoll has no room
+            self.reject(fd, RejectReason.SERVER_ERROR, proxy, error=str(error))
+            return
+        self.prefaces.add(preface)
+        self._count_open()
 
     def proxied(self, preface: Preface, fd: int, client: Address, proxy: Address) -> None:
         """Let a connection in whose proxy has said whose it is."""
@@ -137,18 +150,37 @@ class Server:
         self._admit(fd, client, proxy)
 
     def _admit(self, fd: int, client: Address, proxy: Address = ()) -> None:
-        refusal = self._admission.refusal_of(client[0])
-        if refusal is not None:
-            self.reject(fd, refusal, client)
-            return
-        self._admission.enter(client[0])
-        self._begin(self._connection(self, fd, client, proxy))
+        facts = {"proxy": printable(proxy)} if proxy else {}
+        try:
+            refusal = self._begin(fd, client, proxy)
+        except Exception as error:  # whatever went wrong, the descriptor must not be lost
+            if not isinstance(error, OSError):
+                self.log.exception("worker.exception", exc_info=error)
+            self.reject(fd, RejectReason.SERVER_ERROR, client, **facts, error=str(error))
+        else:
+            if refusal is not None:
+                self.reject(fd, refusal, client, **facts)
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, fd: int, client: Address, proxy: Address) -> RejectReason | None:
+        """Begin to serve, or return why not; where it raises, nothing has been counted."""
+        if not client:  # who may open the Unix socket's file: no address to judge, and no network to guard from
+            connection = Connection(self, fd, client)
+            self.poller.watch(fd, connection)
+        else:
+            refusal = self._admission.refusal_of(client[0])
+            if refusal is not None:
+                return refusal
+            connection = self._connection(self, fd, client, proxy)
+            self._admission.enter(client[0])
+            try:
+                self.poller.watch(fd, connection)
+            except OSError:
+                self._admission.leave(client[0])
+                raise
         self.connections.add(connection)
         self._count_open()
         self.row[SCHEMA.slot(ACCEPTED)] += 1
-        self.poller.watch(connection.fd, connection)
+        return None
 
     def reject(self, fd: int, reason: RejectReason, peer: Address, **facts: str) -> None:
         """Close, count and log a connection that was not taken."""
@@ -173,13 +205,17 @@ class Server:
 
     def _sweep(self) -> None:
         """Look at every connection: one timer per worker, none per connection."""
+        # First, so that nothing which goes wrong below can end all time-outs.
+        self._sweeper = asyncio.get_running_loop().call_later(self._timeouts.sweep_seconds, self._sweep)
         now = self.poller.now = time.monotonic()
         for connection in list(self.connections):
-            self._timeouts.enforce(connection, now)
+            try:
+                self._timeouts.enforce(connection, now)
+            except Exception as error:  # noqa: BLE001 - one connection's bug is not to stop the others
+                self._failed(connection, error)
         for preface in list(self.prefaces):
-            if now - preface.opened_at > GREETING_SECONDS:
+            if now - preface.opened_at > HANDSHAKE_SECONDS:
                 preface.reject("its PROXY header did not come in time")
-        self._sweeper = asyncio.get_running_loop().call_later(self._timeouts.sweep_seconds, self._sweep)
 
     def _failed(self, handler: Handler, error: Exception) -> None:
         """Log what a handler raised, a bug, and give up its connection alone."""

@@ -4,7 +4,7 @@ from stentor_server.connection import Connection
 from stentor_server.metrics import CloseReason
 from stentor_server.options import ServerOptions
 
-GREETING_SECONDS = 10.0  # for a PROXY header, and for a TLS handshake
+HANDSHAKE_SECONDS = 10.0  # for a PROXY header, and for a TLS handshake
 LINGER_SECONDS = 0.25  # how long a peer has to end its side after the server ended its own
 _SHORTEST_SWEEP_SECONDS = 0.02
 _LONGEST_SWEEP_SECONDS = 1.0
@@ -20,7 +20,7 @@ class Timeouts:
         self._write = options.write_timeout_seconds or float("inf")
         self._half_close = options.half_close_timeout_seconds or float("inf")
         self._max_age = options.max_age_seconds or float("inf")
-        shortest = min(self._idle, self._write, self._half_close, self._max_age, GREETING_SECONDS)
+        shortest = min(self._idle, self._write, self._half_close, self._max_age, HANDSHAKE_SECONDS)
         self.sweep_seconds = max(_SHORTEST_SWEEP_SECONDS, min(shortest / _SWEEPS, _LONGEST_SWEEP_SECONDS))
 
     def enforce(self, connection: Connection, now: float) -> None:
@@ -35,8 +35,8 @@ class Timeouts:
                 return
         if now - connection.active_at > self._idle:
             connection.abort(CloseReason.IDLE_TIMEOUT)
-        elif connection.greeting and now - connection.opened_at > GREETING_SECONDS:
-            connection.abort(CloseReason.TLS_ERROR)
+        elif connection.handshaking and now - connection.opened_at > HANDSHAKE_SECONDS:
+            connection.abort(CloseReason.TLS_ERROR, "the handshake took too long")
         elif connection.left_at:
             if now - connection.left_at > LINGER_SECONDS and not connection.waiting:
                 connection.abort(CloseReason.DRAIN)

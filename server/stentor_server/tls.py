@@ -64,7 +64,7 @@ class TlsConnection(Connection):
     account of what the kernel took.
     """
 
-    __slots__ = ("_arriving", "_begun", "_departing", "_ended", "_error", "_tls", "_version")
+    __slots__ = ("_arriving", "_begun", "_departing", "_ended", "_tls", "_version")
 
     def __init__(self, tls: ssl.SSLContext, server: "Server", fd: int, client: Address, proxy: Address = ()) -> None:
         """Take the server's part of the handshake when the client begins."""
@@ -75,12 +75,16 @@ class TlsConnection(Connection):
         self._begun = False
         self._version = ""  # of TLS, once the handshake is done
         self._ended = False  # whether the client has said that it has, so that nothing is left to be read
-        self._error = ""
 
     @property
-    def greeting(self) -> bool:
+    def handshaking(self) -> bool:
         """Whether the handshake is under way."""
         return not self._version
+
+    @property
+    def engaged(self) -> bool:
+        """Whether answers wait, or the handshake, once the client has begun it, is under way."""
+        return self.waiting or (self._begun and self.handshaking)
 
     def ready(self, events: int) -> None:
         """Answer what the next encrypted chunk holds."""
@@ -103,31 +107,33 @@ class TlsConnection(Connection):
             pass
         except ssl.SSLError as error:
             if self._send(owed):  # with the alert that tells the client why
-                self._fail(error)
+                self.close(CloseReason.TLS_ERROR, _why(error))
             return
         if self._ended:
-            self._say_end()
+            self._close_notify()
             self.ended_at = self._poller.now
         if self._send(owed) and self._ended and not self._waiting:
             self.close(CloseReason.EOF)
 
     def _arrive(self) -> bool:
         """Read one encrypted chunk; return whether there is anything to decrypt."""
-        nbytes = self._receive()
+        nbytes = self._receive(self._server.tls_buffers)
         if nbytes:
             self._begun = True
+            self.active_at = self._poller.now
             self._arriving.write(self._server.buffer[:nbytes])
         return nbytes > 0
 
     def _peer_ended(self) -> None:
-        # Without a farewell, which many leave out: whether something is missing the client must judge.
-        self.close(CloseReason.TLS_ERROR if self._begun and self.greeting else CloseReason.EOF)
+        if self._begun and self.handshaking:
+            self.close(CloseReason.TLS_ERROR, "it ended during the handshake")
+        else:  # without close_notify, which many leave out: whether something is missing the client must judge
+            self.close(CloseReason.EOF)
 
     def _decrypted(self) -> Iterator[memoryview]:
         """Yield what has arrived, and end when the client has; raise `SSLWantReadError` where there is no more yet."""
         buffer = self._server.buffer
         while nbytes := cast("int", self._tls.read(len(buffer), buffer)):
-            self.active_at = self._poller.now
             self._count_received(nbytes)
             yield buffer[:nbytes]
 
@@ -154,13 +160,13 @@ class TlsConnection(Connection):
         else:
             super()._caught_up()
 
-    def _say_end(self) -> None:
-        with suppress(ssl.SSLError):  # it wants the client's farewell, which may come or not
+    def _close_notify(self) -> None:
+        with suppress(ssl.SSLError):  # it wants the client's close_notify, which may come or not
             self._tls.unwrap()
 
     def _end_side(self) -> None:
         if self._version:
-            self._say_end()
+            self._close_notify()
             if not self._send(0):
                 return
         if not self._waiting:  # otherwise again when it has gone
@@ -174,18 +180,22 @@ class TlsConnection(Connection):
                 self._lose(len(chunk))
         except ssl.SSLWantReadError:
             return
-        except ssl.SSLZeroReturnError:  # the client's farewell, when ours went first
+        except ssl.SSLZeroReturnError:  # the client's close_notify, when ours went first
             pass
         except ssl.SSLError as error:
-            self._fail(error)
+            self.close(CloseReason.TLS_ERROR, _why(error))
             return
         self.close(CloseReason.EOF)
 
-    def _fail(self, error: ssl.SSLError) -> None:
-        self._error = _why(error)
-        self.close(CloseReason.TLS_ERROR)
+    def close(self, reason: CloseReason, error: str = "") -> None:
+        """Close the socket and the account; where the end is orderly, and not said yet, say it as well as can be."""
+        if self._version and not self._waiting and reason not in {CloseReason.RESET, CloseReason.TLS_ERROR}:
+            self._close_notify()
+            if departing := self._departing.read():
+                with suppress(OSError):  # it was reset, or its kernel's queue is full to the last byte
+                    write(self.fd, departing)
+        super().close(reason, error)
 
     def facts(self) -> dict[str, str]:
         """Return what the log says of this connection besides what it says of all."""
-        version = {"tls": self._version} if self._version else {}
-        return {**super().facts(), **version, **({"error": self._error} if self._error else {})}
+        return {**super().facts(), **({"tls": self._version} if self._version else {})}

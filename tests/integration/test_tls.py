@@ -241,7 +241,8 @@ def test_silence_before_the_first_byte(authority: Authority) -> None:
         assert [read_all(connection) for connection in connections] == [b""] * 4
         for connection in connections:
             connection.close()
-        assert [each["peer"] for each in server.closed("tls_error", 2)] == ["192.0.2.1:5"] * 2
+        closed = [(each["peer"], each["error"]) for each in server.closed("tls_error", 2)]
+        assert closed == [("192.0.2.1:5", "the handshake took too long")] * 2
         rejected = server.rejected("proxy_protocol", 2)
         assert {each["error"] for each in rejected} == {"its PROXY header did not come in time"}
         server.quiet()

@@ -10,7 +10,7 @@ from processes import Server, read_all, send_and_end
 
 
 def test_half_close(authority: Authority) -> None:
-    """A client that ends its side, by farewell and FIN, before it reads anything gets the whole answer (row 11).
+    """A client that ends its side, by close_notify and FIN, before it reads anything gets the whole answer (row 11).
 
     Its FIN is there before the server, which waits for the reader, has read what was sent before it.
     """
@@ -30,7 +30,7 @@ def test_half_close(authority: Authority) -> None:
                 connection.sendall(departing.read())
             parts.append(os.urandom(16 << 10))
             tls.write(parts[-1])
-            assert _wants_more(tls.unwrap)  # what it wants is the other's farewell
+            assert _wants_more(tls.unwrap)  # what it wants is the other's close_notify
             send_and_end(connection, departing.read())
             arriving.write(read_all(connection))
         answer = _all_of(tls)
@@ -47,7 +47,7 @@ def _wants_more(step: Callable[[], object]) -> bool:
 
 
 def _all_of(tls: ssl.SSLObject) -> bytes:
-    """Return what has arrived, up to the server's farewell."""
+    """Return what has arrived, up to the server's close_notify."""
     answer = bytearray()
     try:
         while True:

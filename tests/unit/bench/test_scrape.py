@@ -49,3 +49,18 @@ def test_scraped(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with scrape.scraped(server):
         assert all(scrapes.acquire(timeout=10) for _ in range(3))
     assert "scraper" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_scrape_that_fails(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scrape that failed is told when the block is left: what was measured meanwhile was measured without it."""
+    monkeypatch.setattr(scrape, "INTERVAL_SECONDS", 0.0)
+    failed = threading.Event()
+
+    def fail(_server: Server) -> str:
+        failed.set()
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(scrape, "metrics", fail)
+    with pytest.raises(ConnectionRefusedError), scrape.scraped(server):
+        assert failed.wait(10)
+    assert "scraper" not in {thread.name for thread in threading.enumerate()}

@@ -88,6 +88,21 @@ def test_serves_until_told_to_stop(start: Callable[[str], Child]) -> None:
     assert child.ended() == (0, [])
 
 
+def test_told_to_stop_on_its_way_out(start: Callable[[str], Child]) -> None:
+    """SIGTERM sent to the whole group comes twice, also when the interpreter is being taken down: it exits with 0."""
+    child = start("""
+    class Late:
+        def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM):
+            kill(pid, number)
+
+    globals()["late"] = Late()  # lasts until the modules are cleared, when Python has put its own handlers away
+    worker.ready()
+    worker.done()
+    """)
+    child.assign()
+    assert child.ended() == (0, [])
+
+
 def test_heart_beats(start: Callable[[str], Child]) -> None:
     """While it serves, its heart beats in its row."""
     child = start(STAYS)

@@ -227,7 +227,7 @@ def _ended(loop: Loop, authority: Authority, behaviour: Behaviour) -> Verdict:
         return loop.run(_ask(options(server.target, tls_ca=authority.file)))
 
 
-def test_peer_ends_with_a_farewell(loop: Loop, authority: Authority) -> None:
+def test_peer_ends_with_a_close_notify(loop: Loop, authority: Authority) -> None:
     """TLS that the peer ends in order, in the middle of a reply, makes that short."""
 
     def half(connection: socket.socket) -> None:
@@ -239,7 +239,7 @@ def test_peer_ends_with_a_farewell(loop: Loop, authority: Authority) -> None:
     assert _brief(_ended(loop, authority, half)) == (Outcome.SHORT, 2)
 
 
-def test_peer_ends_without_a_farewell(loop: Loop, authority: Authority) -> None:
+def test_peer_ends_without_a_close_notify(loop: Loop, authority: Authority) -> None:
     """A bare FIN, which the event loop tells of in another way, is the end as well."""
 
     def half(connection: socket.socket) -> None:
@@ -255,7 +255,7 @@ def _brief(verdict: Verdict) -> tuple[Outcome, int | None]:
 
 def test_close_does_not_wait_for_the_peer(loop: Loop, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer that does not end TLS as well is left soon, and that is no loss."""
-    monkeypatch.setattr("stentor_client.dialer.TLS_GOODBYE_SECONDS", 0.05)
+    monkeypatch.setattr("stentor_client.dialer.TLS_CLOSE_SECONDS", 0.05)
 
     async def scenario(chosen: DialOptions) -> None:
         connection, _ = await Dialer(chosen).dial(lambda: Connection(Account()))
@@ -263,7 +263,7 @@ def test_close_does_not_wait_for_the_peer(loop: Loop, authority: Authority, monk
         assert connection.lost_by is None
 
     def stay(_connection: socket.socket) -> None:
-        threading.Event().wait(SECONDS)  # the farewell goes unread
+        threading.Event().wait(SECONDS)  # the close_notify goes unread
 
     with LyingServer(stay, authority.serve(authority.issue("server"))) as server:
         loop.run(scenario(options(server.target, tls_ca=authority.file)))

@@ -122,7 +122,7 @@ def test_byte_too_much_at_the_end(loop: Loop, probing: NewProbing) -> None:
 
 def test_peer_that_does_not_leave(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """How long the peer takes to end its side after the last reply is its own affair, and the probe does not wait."""
-    monkeypatch.setattr(prober_module, "GOODBYE_SECONDS", 0.05)
+    monkeypatch.setattr(prober_module, "CLOSE_SECONDS", 0.05)
 
     def stay(connection: socket.socket) -> None:
         honest(connection)

@@ -84,7 +84,7 @@ class Serving:
         self.server = Server(self.options, board, self.row, events.logger, self._new_counts())
         if chunk != BUFFER_BYTES:
             self.server.buffer = memoryview(bytearray(chunk))
-            self.server.buffers = [self.server.buffer]
+            self.server.buffers = self.server.tls_buffers = [self.server.buffer]
 
     def _new_counts(self) -> AddressCounts | None:
         if not self.options.max_connections_per_address:

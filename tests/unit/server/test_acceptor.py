@@ -18,6 +18,11 @@ from stentor_server.poller import Handler, Poller
 from unit.looping import Events, Loop, eventually
 
 BRIEF = 0.01
+# The errors of accept(2) that are one caller's.
+OF_THE_CALLER = [
+    *(errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET),
+    *(errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EPERM),
+]
 
 
 class Listener(socket.socket):
@@ -139,7 +144,7 @@ def test_take_all(loop: Loop, events: Events) -> None:
     loop.run(scenario())
 
 
-@pytest.mark.parametrize("number", [errno.ECONNABORTED, errno.EPERM, errno.EPROTO, errno.ENETDOWN])
+@pytest.mark.parametrize("number", OF_THE_CALLER)
 def test_caller_that_has_gone(loop: Loop, events: Events, number: int) -> None:
     """A connection that has failed while it waited costs nothing but itself."""
 
@@ -154,9 +159,11 @@ def test_caller_that_has_gone(loop: Loop, events: Events, number: int) -> None:
     loop.run(scenario())
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
-def test_exhaustion(loop: Loop, events: Events, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """Without descriptors or memory it pauses instead of spinning, says so, and goes on with nobody lost."""
+@pytest.mark.parametrize(
+    "number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EACCES, errno.EINVAL]
+)
+def test_trouble_that_may_last(loop: Loop, events: Events, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """What is no single caller's, such as no descriptors, makes it pause, say so, and go on with nobody lost."""
     monkeypatch.setattr(acceptor_module, "PAUSE_SECONDS", BRIEF)
 
     async def scenario() -> None:
@@ -175,6 +182,39 @@ def test_exhaustion(loop: Loop, events: Events, monkeypatch: pytest.MonkeyPatch,
             await eventually(lambda: len(door.arrived) == 3, "another, as before")
 
     loop.run(scenario())
+
+
+def test_take_all_of_callers_that_have_gone(loop: Loop, events: Events) -> None:
+    """One that has gone counts among those that are taken, so that an error which stays is no endless loop."""
+
+    async def scenario() -> None:
+        with _door(events) as door:
+            door.listener.troubles = [errno.EPERM] * 100
+            door.acceptor.take_all(10)
+            assert door.listener.asked == 10
+
+    loop.run(scenario())
+
+
+def test_exhaustion_that_outlasts_the_pause(loop: Loop, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where epoll has no room for the listener after a pause, it pauses again, and does not give it up."""
+    monkeypatch.setattr(acceptor_module, "PAUSE_SECONDS", BRIEF)
+
+    async def scenario() -> None:
+        with _door(events) as door:
+            door.listener.troubles = [errno.ENOMEM]
+            door.knock()
+            with monkeypatch.context() as patch:
+                patch.setattr(Poller, "watch", _no_room)
+                door.poller.poll()
+                await eventually(lambda: len(events.find("listener.paused")) == 3, "two failures to go on")
+            await eventually(lambda: len(door.arrived) == 1, "it to be taken at last")
+
+    loop.run(scenario())
+
+
+def _no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_exhausted_at_the_end(loop: Loop, events: Events) -> None:

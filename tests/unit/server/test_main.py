@@ -112,6 +112,30 @@ def test_health(run_command: RunCommand) -> None:
         assert "answered" in wrong.line
 
 
+@pytest.mark.parametrize("flag", ["--port", "--admin-port"])
+def test_health_of_port_0(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flag: str) -> None:
+    """Where the server takes a free port nobody can ask: the same file or variable ends with 2 and one line of why."""
+    path = tmp_path / "stentor.toml"
+    path.write_text(f"{flag.removeprefix('--')} = 0")
+    by_file = run_command(cli, "health", "--config", str(path))
+    assert repr(str(path)) in by_file.line
+    by_flag = run_command(cli, "health", flag, "0")
+    monkeypatch.setenv("STENTOR_" + flag.removeprefix("--").replace("-", "_").upper(), "0")
+    for ended in (by_file, by_flag, run_command(cli, "health")):
+        assert ended.code == USAGE
+        assert flag in ended.line
+        assert ended.line.endswith("0 lets a server take a free port; say here which one it took")
+
+
+def test_health_of_port_0_over_the_unix_socket(run_command: RunCommand, tmp_path: Path) -> None:
+    """Asked over its Unix socket, the server may have taken any port."""
+    path = str(tmp_path / "exchange")
+    with Server("--workers", "1", "--unix", path) as server:
+        admin_port = server.admin.rpartition(":")[2]
+        well = run_command(cli, "health", "--unix", path, "--port", "0", "--admin-port", admin_port)
+        assert (well.code, well.out, well.err) == (0, "", "")
+
+
 def test_options_reach_the_workers(tmp_path: Path) -> None:
     """What the command line says is what the workers are told, in base units."""
     path = str(tmp_path / "exchange")

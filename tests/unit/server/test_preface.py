@@ -1,11 +1,13 @@
 """A connection from a proxy, before its header is whole."""
 
 import asyncio
+import errno
 from collections.abc import Callable
 
 import pytest
 
 from stentor_server.metrics import CloseReason, RejectReason
+from stentor_server.poller import Poller
 from stentor_server.proxy_protocol import V2_SIGNATURE
 from unit.looping import Events, Loop
 from unit.server.authority import Authority
@@ -176,7 +178,8 @@ def test_stranger(loop: Loop, serving: NewServing, events: Events) -> None:
             stranger = await server.call(source="127.0.0.2")
             await stranger.hear_all()
             assert 1 == server.rejected(RejectReason.PROXY_PROTOCOL) == server.rejected()
-            assert events.find("connection.rejected", error="not from a proxy that is trusted")
+            (rejected,) = events.find("connection.rejected", error="not from a proxy that is trusted")
+            assert "proxy" not in rejected
 
     loop.run(scenario())
 
@@ -206,10 +209,13 @@ def test_limits_are_of_the_client(loop: Loop, serving: NewServing, events: Event
             await second.say(V1)
             assert await second.hear_all() == b""
             assert server.rejected(RejectReason.PER_ADDRESS) == 1
-            assert events.find("connection.rejected", reason="per_address", peer=CLIENT)
+            proxy = "{}:{}".format(*second.connection.getsockname())
+            assert events.find("connection.rejected", reason="per_address", peer=CLIENT, proxy=proxy)
             await foreign.say(b"PROXY UNKNOWN\r\n")
             assert await foreign.hear_all() == b""
             assert server.rejected(RejectReason.NOT_ALLOWED) == 1
+            itself = "{}:{}".format(*foreign.connection.getsockname())
+            assert events.find("connection.rejected", reason="not_allowed", peer=itself, proxy=itself)
             first.end_saying()
             await server.until(lambda: server.active == 0, "the first to end")
             assert server.counts["192.0.2.7"] == 0
@@ -245,7 +251,7 @@ def test_header_goes_before_tls(loop: Loop, serving: NewServing, events: Events,
             caller.connection.send(V2)
             await caller.shake()
             assert await caller.ask(b"secret") == b"SECRET"
-            await caller.say_goodbye()
+            await caller.send_close_notify()
             await server.until(lambda: events.find("connection.closed", peer=CLIENT, tls="TLSv1.3"), "the line")
 
     loop.run(scenario())
@@ -269,5 +275,32 @@ def test_bug(loop: Loop, serving: NewServing, events: Events, monkeypatch: pytes
             server.bugs = 1
             assert len(events.find("worker.exception")) == 1
             assert server.rejected(RejectReason.PROXY_PROTOCOL) == 1
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize("step", ["before", "after"])
+def test_no_room_in_epoll(
+    loop: Loop, serving: NewServing, events: Events, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """One that cannot be watched, before its header or after it, is closed, logged and counted as refused."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No room")
+
+    async def scenario() -> None:
+        async with serving(proxy_protocol="any", proxy_from=TRUST, max_connections_per_address=5) as server:
+            caller = server.knock()
+            if step == "after":
+                await server.until(lambda: len(server.server.prefaces) == 1, "it to be waited for")
+            with monkeypatch.context() as patch:
+                patch.setattr(Poller, "watch", fail)
+                await caller.say(V1)
+                assert await caller.hear_all() == b""
+            assert 1 == server.rejected(RejectReason.SERVER_ERROR) == server.rejected()
+            assert events.find("connection.rejected", reason="server_error", error="[Errno 28] No room")
+            assert not server.server.prefaces
+            assert server.counts is not None
+            assert server.counts["192.0.2.7"] == 0
 
     loop.run(scenario())

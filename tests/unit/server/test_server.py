@@ -1,6 +1,8 @@
 """Who is let in, when they are looked at, and what becomes of a bug."""
 
+import errno
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,8 @@ from stentor_chassis.board import FIRST_WORKER
 from stentor_server import admission as admission_module
 from stentor_server.connection import Connection
 from stentor_server.metrics import DURATION, OPEN, SCHEMA, CloseReason, RejectReason
+from stentor_server.server import Server
+from stentor_server.timeouts import Timeouts
 from unit.looping import Events, Loop
 from unit.peer import Peer
 from unit.server.serving import Serving, numbered
@@ -179,9 +183,10 @@ def test_max_age(loop: Loop, serving: NewServing, events: Events) -> None:
     """A connection that has lasted too long gets an orderly end, with all its answers."""
 
     async def scenario() -> None:
-        async with serving(max_age_seconds=BRIEF) as server:
+        async with serving(max_age_seconds=60.0, half_close_timeout_seconds=BRIEF) as server:  # looks often
             caller = await server.call()
             assert await caller.ask(b"old") == b"OLD"
+            server.connection(caller).opened_at -= 61
             assert await caller.hear_all() == b""
             assert not caller.was_reset
             caller.end_saying()
@@ -224,6 +229,84 @@ def test_bug(loop: Loop, serving: NewServing, events: Events, monkeypatch: pytes
             (bug,) = events.find("worker.exception", log_level="error")
             assert isinstance(bug["exc_info"], ZeroDivisionError)
             assert server.closed(CloseReason.RESET) == 1
+
+    loop.run(scenario())
+
+
+NO_ROOM = OSError(errno.ENOSPC, "No room")
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "error"),
+    [
+        ("tcp", "poller.Poller.watch", NO_ROOM),
+        ("unix", "poller.Poller.watch", NO_ROOM),
+        ("tcp", "admission.Admission.enter", ValueError("no place")),
+        ("tcp", "admission.Admission.refusal_of", ValueError("no address")),
+        ("unix", "connection.Connection.__init__", ZeroDivisionError("a bug")),
+    ],
+)
+def test_cannot_be_taken(
+    loop: Loop, serving: NewServing, events: Events, monkeypatch: pytest.MonkeyPatch, path: str, method: str, error: Any
+) -> None:
+    """One that cannot be taken is closed, logged and counted as refused; nothing is left of it, and others come in."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    async def scenario() -> None:
+        async with serving(max_connections_per_address=5) as server:
+            served = await server.call(path)
+            with monkeypatch.context() as patch:
+                patch.setattr(f"stentor_server.{method}", fail)
+                unlucky = await server.call(path)
+            assert await unlucky.hear_all() == b""  # its descriptor is closed
+            assert 1 == server.rejected(RejectReason.SERVER_ERROR) == server.rejected()
+            assert events.find("connection.rejected", reason="server_error", error=str(error))
+            server.bugs = 0 if isinstance(error, OSError) else 1
+            for caller in (served, await server.call(path)):
+                assert await caller.ask(b"in") == b"IN"
+
+    loop.run(scenario())
+
+
+def test_sweeps_go_on(loop: Loop, serving: NewServing, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a look at one connection raises, that is logged, and costs that connection alone."""
+    enforce = Timeouts.enforce
+
+    async def scenario() -> None:
+        async with serving(idle_timeout_seconds=BRIEF) as server:
+            callers = [await server.call() for _ in range(5)]
+            cursed = server.connection(callers[2])
+
+            def break_down(timeouts: Timeouts, connection: Connection, now: float) -> None:
+                if connection is cursed:
+                    raise ZeroDivisionError
+                enforce(timeouts, connection, now)
+
+            monkeypatch.setattr(Timeouts, "enforce", break_down)
+            await server.until(lambda: server.active == 0, "all to be closed")
+            assert (server.closed(CloseReason.IDLE_TIMEOUT), server.closed(CloseReason.RESET)) == (4, 1)
+            server.bugs = 1
+
+    loop.run(scenario())
+
+
+def test_a_sweep_that_fails_is_not_the_last(loop: Loop, serving: NewServing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong in a sweep, there is another."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        async with serving(idle_timeout_seconds=BRIEF) as server:
+            await server.call()
+            with monkeypatch.context() as patch:
+                patch.setattr(Timeouts, "enforce", fail)
+                patch.setattr(Server, "_failed", fail)
+                with pytest.raises(ZeroDivisionError):
+                    server.server._sweep()
+            await server.until(lambda: server.closed(CloseReason.IDLE_TIMEOUT) == 1, "the next to be made")
 
     loop.run(scenario())
 

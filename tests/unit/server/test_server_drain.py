@@ -213,12 +213,13 @@ def test_drain_knows_who_was_busy(loop: Loop, serving: NewServing) -> None:
     async def scenario() -> None:
         async with serving(drain_timeout_seconds=60.0) as server:
             caller = await server.call()
-            server.connection(caller).active_at -= 100
+            connection = server.connection(caller)
+            connection.active_at -= 100
             assert await caller.ask(b"busy") == b"BUSY"
-            began = time.monotonic()
+            active_at = connection.active_at
             drain = asyncio.create_task(server.drain())
             assert await caller.hear_all() == b""
-            assert time.monotonic() - began >= QUIET_SECONDS * 0.9
+            assert connection.left_at - active_at > QUIET_SECONDS
             caller.connection.close()
             await drain
 
@@ -243,9 +244,14 @@ def test_drain_waits_for_prefaces(loop: Loop, serving: NewServing) -> None:
     async def scenario() -> None:
         async with serving(proxy_protocol="v1", proxy_from=("127.0.0.0/8",), drain_timeout_seconds=0.5) as server:
             early, late = server.knock(), server.knock()
+            for each in (early, late):
+                await each.say(b"PROXY ")
+            await server.until(lambda: sum(each.begun for each in server.server.prefaces) == 2, "both to have begun")
+            for preface in server.server.prefaces:
+                preface.opened_at -= 2 * QUIET_SECONDS
             drain = asyncio.create_task(server.drain())
-            await server.until(lambda: len(server.server.prefaces) == 2, "both to be taken")
-            await early.say(b"PROXY UNKNOWN\r\nlast words")
+            await server.until(lambda: not server.server._acceptors, "the drain to begin")
+            await early.say(b"UNKNOWN\r\nlast words")
             assert await early.hear(10) == b"LAST WORDS"
             early.connection.close()
             await drain
@@ -253,6 +259,22 @@ def test_drain_waits_for_prefaces(loop: Loop, serving: NewServing) -> None:
             assert (server.accepted, server.sent) == (1, 10)
             assert 1 == server.rejected(RejectReason.DRAINING) == server.rejected()
             assert server.events.find("connection.rejected", reason="draining", error="the server stops")
+
+    loop.run(scenario())
+
+
+def test_drain_does_not_wait_for_a_silent_proxy(loop: Loop, serving: NewServing) -> None:
+    """A connection without a byte of a PROXY header has its moment, as every quiet one, and no more."""
+
+    async def scenario() -> None:
+        async with serving(proxy_protocol="v1", proxy_from=("127.0.0.0/8",), drain_timeout_seconds=60.0) as server:
+            silent = server.knock()
+            server.server.poller.now -= 100  # nothing has happened for a while
+            began = time.monotonic()
+            await asyncio.wait_for(server.drain(), 10)
+            assert time.monotonic() - began > QUIET_SECONDS
+            assert await silent.hear_all() == b""
+            assert 1 == server.rejected(RejectReason.DRAINING) == server.rejected()
 
     loop.run(scenario())
 

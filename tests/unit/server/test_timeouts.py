@@ -6,8 +6,8 @@ import pytest
 
 from stentor_server.connection import Connection
 from stentor_server.metrics import CloseReason
-from stentor_server.timeouts import GREETING_SECONDS, LINGER_SECONDS, Timeouts
-from unit.looping import Loop
+from stentor_server.timeouts import HANDSHAKE_SECONDS, LINGER_SECONDS, Timeouts
+from unit.looping import Events, Loop
 from unit.peer import Peer
 from unit.server.authority import Authority
 from unit.server.serving import Serving, numbered, options
@@ -259,17 +259,20 @@ def test_answers_outlast_the_linger(loop: Loop, serving: NewServing) -> None:
 
 
 @pytest.mark.parametrize("limits", [{}, {"idle_timeout_seconds": AGE}])
-def test_greeting(loop: Loop, serving: NewServing, authority: Authority, limits: dict[str, float]) -> None:
-    """A handshake that does not come to its end in time is given up, whatever the limits."""
+def test_handshake(
+    loop: Loop, serving: NewServing, authority: Authority, events: Events, limits: dict[str, float]
+) -> None:
+    """A handshake that does not come to its end in time is given up, whatever the limits, and the log says why."""
 
     async def scenario() -> None:
         async with serving(tls_cert=authority.cert, tls_key=authority.key) as server:
             _, connection = await _call(server)
             timeouts = Timeouts(options(**limits))
-            timeouts.enforce(connection, connection.opened_at + GREETING_SECONDS - 0.1)
+            timeouts.enforce(connection, connection.opened_at + HANDSHAKE_SECONDS - 0.1)
             assert server.active == 1
-            timeouts.enforce(connection, connection.opened_at + GREETING_SECONDS + 0.1)
+            timeouts.enforce(connection, connection.opened_at + HANDSHAKE_SECONDS + 0.1)
             assert server.closed(CloseReason.TLS_ERROR) == 1
+            assert events.find("connection.closed", reason="tls_error", error="the handshake took too long")
 
     loop.run(scenario())
 

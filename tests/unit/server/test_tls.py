@@ -53,7 +53,7 @@ def test_log_names_the_version(
         async with serving(**tls) as server:
             caller = await server.call_tls(authority.client(version))
             await caller.ask(b"hello")
-            await caller.say_goodbye()
+            await caller.send_close_notify()
             await server.until(lambda: server.closed(CloseReason.EOF) == 1, "the end")
             (closed,) = events.find("connection.closed", tls=shown, received_bytes=5, sent_bytes=5)
             assert not {"error", "proxy"} & set(closed)
@@ -85,9 +85,9 @@ def test_any_segmentation(loop: Loop, serving: NewServing, tls: dict[str, Any], 
             await caller.shake(cut)
             for message in messages:
                 await caller.say(message, cut)
-            await caller.say_goodbye()
+            await caller.send_close_notify()
             assert b"".join(messages).upper() == await caller.hear_all()
-            assert caller.said_goodbye
+            assert caller.got_close_notify
 
     @settings(max_examples=20)
     @given(st.lists(st.binary(min_size=1, max_size=3000), max_size=4), st.integers(20, 2000), st.sampled_from(VERSIONS))
@@ -220,8 +220,10 @@ def test_something_else(
     loop.run(scenario())
 
 
-def test_end_during_the_handshake(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
-    """One that ends in the middle of the handshake is an error of TLS."""
+def test_end_during_the_handshake(
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, events: Events
+) -> None:
+    """One that ends in the middle of the handshake is an error of TLS, and the log says so."""
 
     async def scenario() -> None:
         async with serving(**tls) as server:
@@ -232,6 +234,7 @@ def test_end_during_the_handshake(loop: Loop, serving: NewServing, tls: dict[str
             caller.end_saying()
             assert await caller.hear_some() == b""
             assert server.closed(CloseReason.TLS_ERROR) == 1
+            assert events.find("connection.closed", reason="tls_error", error="it ended during the handshake")
 
     loop.run(scenario())
 
@@ -251,37 +254,55 @@ def test_end_without_a_byte(loop: Loop, serving: NewServing, tls: dict[str, Any]
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_greeting(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, *, begun: bool) -> None:
-    """Until the handshake is done, a connection greets; it moves no byte of payload, so it is idle as well."""
+def test_handshake(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, *, begun: bool) -> None:
+    """Until it is done, the handshake is under way; every part of it that comes is activity."""
 
     async def scenario() -> None:
         async with serving(**tls) as server:
             caller = server.knock_tls(authority.client())
             await server.until(lambda: server.active == 1, "it to be taken")
             connection = server.connection(caller)
-            since = connection.active_at
+            connection.active_at = 0.0
             if begun:
                 with pytest.raises(ssl.SSLWantReadError):
                     caller.tls.do_handshake()
                 await caller.flush()
                 await caller._take()
-            assert connection.greeting
+                assert connection.active_at == server.server.poller.now
+                connection.active_at = 0.0
+            assert (connection.handshaking, connection.engaged) == (True, begun)
             await caller.shake()
-            await server.until(lambda: not connection.greeting, "the end of the handshake")
-            assert since == connection.active_at
-            await caller.ask(b"byte")
-            assert connection.active_at > since
+            await server.until(lambda: not connection.handshaking, "the end of the handshake")
+            assert connection.active_at == server.server.poller.now
+            assert not connection.engaged
+
+
+def test_part_of_a_record(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """A part of a record is activity, before there is anything in it to answer."""
+
+    async def scenario() -> None:
+        async with serving(**tls) as server:
+            caller = await server.call_tls(authority.client())
+            await caller.ask(b"hello")
+            connection = server.connection(caller)
+            connection.active_at = 0.0
+            record = caller.push(b"a part")
+            caller.connection.send(record[:10])
+            await server.until(lambda: connection.active_at, "it to be read")
+            assert server.received == 5
+            caller.connection.send(record[10:])
+            assert await caller.hear(6) == b"A PART"
 
     loop.run(scenario())
 
 
-def test_plain_connections_do_not_greet(loop: Loop, serving: NewServing, tls: dict[str, Any]) -> None:
+def test_plain_connections_have_no_handshake(loop: Loop, serving: NewServing, tls: dict[str, Any]) -> None:
     """On the Unix socket there is no TLS and no handshake."""
 
     async def scenario() -> None:
         async with serving(**tls) as server:
             local = await server.call("unix")
-            assert not server.connection(local).greeting
+            assert not server.connection(local).handshaking
             assert await local.ask(b"plain") == b"PLAIN"
 
     loop.run(scenario())

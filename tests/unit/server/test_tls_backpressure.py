@@ -88,24 +88,24 @@ async def _overtaken(server: Serving, authority: Authority) -> tuple[TlsPeer, by
     return caller, said
 
 
-@pytest.mark.parametrize("goodbye", [True, False])
+@pytest.mark.parametrize("close_notify", [True, False])
 def test_that_ends_its_side(
-    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, *, goodbye: bool
+    loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority, *, close_notify: bool
 ) -> None:
     """Its end, which is seen before all that it said is read, costs it nothing: the whole reply arrives first."""
 
     async def scenario() -> None:
         async with serving(**tls, **SMALL) as server:
             caller, said = await _overtaken(server, authority)
-            if goodbye:
-                await caller.say_goodbye()
+            if close_notify:
+                await caller.send_close_notify()
             caller.end_saying()
             connection = server.connection(caller)
             await server.until(lambda: connection.ended_at, "its end to be seen")
             assert said.upper() == await caller.hear(len(said))
-            if goodbye:
+            if close_notify:
                 assert await caller.hear_all() == b""
-                assert caller.said_goodbye
+                assert caller.got_close_notify
             assert await caller.hear_some() == b""
             assert not caller.was_reset
             assert (server.closed(CloseReason.EOF), server.unsent) == (1, 0)
@@ -113,20 +113,20 @@ def test_that_ends_its_side(
     loop.run(scenario())
 
 
-def test_that_says_goodbye(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
-    """A client that has said goodbye, and waits for its answers with its socket open, gets them all, then ours."""
+def test_that_sends_close_notify(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+    """A client that has sent close_notify, and waits for its answers with its socket open, gets them all, then ours."""
 
     async def scenario() -> None:
         async with serving(**tls, send_buffer=1) as server:
             caller = await server.call_tls(authority.client(), receive_buffer=1)
-            said = next(numbered("at once", 50_000))
-            caller.connection.send(caller.push(said) + caller.goodbye())
+            said = next(numbered("at once", 25_000))
+            caller.connection.send(caller.push(said) + caller.close_notify())
             connection = server.connection(caller)
-            await server.until(lambda: connection.ended_at, "its goodbye to be read")
+            await server.until(lambda: connection.ended_at, "its close_notify to be read")
             assert connection.waiting
             await server.until(server.at_rest, "the worker to rest")
             assert said.upper() == await caller.hear_all()
-            assert caller.said_goodbye
+            assert caller.got_close_notify
             assert (server.closed(CloseReason.EOF), server.sent) == (1, len(said))
 
     loop.run(scenario())

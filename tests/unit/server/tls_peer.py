@@ -19,7 +19,7 @@ class TlsPeer(Peer):
         super().__init__(connection)
         self._arriving, self._departing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._arriving, self._departing, server_hostname=HOST)
-        self.said_goodbye = False  # whether the server has said that it ended, not just its socket
+        self.got_close_notify = False  # whether the server has said that it ended, not just its socket
         self.ended = False
         self.rest = b""  # encrypted, and still to be sent
 
@@ -64,19 +64,19 @@ class TlsPeer(Peer):
             except ssl.SSLZeroReturnError:
                 part = b""
             if not part:
-                self.said_goodbye = self.ended = True
+                self.got_close_notify = self.ended = True
             heard += part
         return bytes(heard)
 
-    def goodbye(self) -> bytes:
+    def close_notify(self) -> bytes:
         """Return what says that this side has ended, for `Peer.say` to send."""
         with contextlib.suppress(ssl.SSLWantReadError):  # for the other side's
             self.tls.unwrap()
         return self._departing.read()
 
-    async def say_goodbye(self) -> None:
+    async def send_close_notify(self) -> None:
         """End this side of TLS, and leave the socket as it is."""
-        await super().say(self.goodbye())
+        await super().say(self.close_notify())
 
     def push(self, data: bytes) -> bytes:
         """Encrypt, and return what is to be sent."""
