@@ -31,6 +31,7 @@ from stentor_client.outcomes import Outcome, Phase
 JSON_SCHEMA = "stentor-load/1"
 LATE_SHARE = 0.001  # of the sends: above it the generator is the limit, and not the server
 BUSY_SHARE = 0.9  # of a processor, for the busiest worker of a closed loop
+WHOLE = 0.999  # of the duration: what is shorter was interrupted
 FOLLOWS = 0.95  # throughput that is at least this much of what was due follows it
 
 
@@ -112,6 +113,13 @@ class Summary:
     def warnings(self) -> list[str]:
         """What to know before the figures are believed; each a sentence."""
         found = []
+        if self.measured_seconds <= 0:
+            found.append("It was stopped before the warm-up was over: nothing was measured.")
+        elif self.measured_seconds < WHOLE * self.options.duration_seconds:
+            found.append(
+                f"It was stopped after {self.measured_seconds:.1f} s of the {self.options.duration_seconds:g} s that "
+                "were to be measured."
+            )
         if self.options.rate and self.due and self.late > LATE_SHARE * self.due:
             most = self._count(LATE_MOST) / NANOSECONDS
             found.append(

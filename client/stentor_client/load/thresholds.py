@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stentor_client.load.quantities import share_text
+
 if TYPE_CHECKING:
     from stentor_client.load.summary import Summary
 
@@ -19,8 +21,12 @@ class Judgement:
 
     def __str__(self) -> str:
         """Say it in words."""
-        percent = self.name == "max-error-rate"
-        limit, actual = (_value(value, percent=percent) for value in (self.limit, self.actual))
+        share = self.name == "max-error-rate"
+        limit = share_text(self.limit) if share else f"{self.limit * 1000:g}ms"
+        if self.actual is None:
+            actual = "nothing to measure"
+        else:  # a time in the unit of its limit, and fine enough to tell the two apart
+            actual = share_text(self.actual) if share else f"{self.actual * 1000:.3f} ms"
         return f"--{self.name} {limit}: {'met' if self.met else 'not met'}, {actual}"
 
 
@@ -45,9 +51,3 @@ class Thresholds:
             for name, (limit, value) in actual.items()
             if limit is not None
         ]
-
-
-def _value(value: float | None, *, percent: bool) -> str:
-    if value is None:
-        return "nothing to measure"
-    return f"{value:.4%}" if percent else f"{value * 1000:.3f} ms"
