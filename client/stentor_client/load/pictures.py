@@ -5,7 +5,7 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -30,12 +30,12 @@ COLOURS = {
     "third": "#7d8791",
     "bad": "#c4183c",
 }
-WIDTH, HEIGHT = 480, 310  # points, of one picture: a telephone shows it at three quarters of that
+WIDTH, HEIGHT = 440, 290  # points, of one picture: a telephone shows it somewhat smaller
 DOTS_PER_INCH = 144
-HEAD_COLUMNS = 110
+HEAD_COLUMNS = 100
 MOST_NINES = 5.0  # the scale of percentiles ends at p99.999
 _POINTS = 72
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # which comes with the library
     "font.size": 12,
     "axes.titlesize": 13,
@@ -84,11 +84,11 @@ def pictures(summary: Summary) -> list[Picture]:
             "exchange was due, service time from the actual send: between the two it waited.",
             _draw_distribution,
         ),
-        Picture("Response time over time", "Each point is one slice of the measured time.", _draw_times),
+        Picture("Response time over time", "Of each slice of the measured time.", _draw_times),
         Picture(
             "Throughput over time",
-            "Right replies, beside what the schedule called for. A cross marks where exchanges failed, at the end those "
-            "that failed after it.",
+            "Right replies, beside what the schedule called for. A cross marks where exchanges failed; at the end it "
+            "marks those that failed later.",
             _draw_throughput,
         ),
     ]
@@ -109,8 +109,9 @@ def inline_svg(picture: Picture, summary: Summary) -> str:
     return text[text.index("<svg") :]
 
 
-def write_sheet(summary: Summary, file: BinaryIO, kind: str) -> None:
-    """Write all pictures as one, `svg` (its text as paths, so that it needs no fonts) or `png`."""
+def sheet(summary: Summary, kind: str) -> bytes:
+    """Return all pictures as one, as `svg` (its text as paths, so that it needs no fonts) or `png`."""
+    drawn = io.BytesIO()
     distribution, times, throughput, *ramp = pictures(summary)
     with rc_context({**_STYLE, "svg.fonttype": "path"}):
         figure = Figure(figsize=(2 * WIDTH / _POINTS, (2 * HEIGHT + 40) / _POINTS), layout="constrained")
@@ -124,7 +125,8 @@ def write_sheet(summary: Summary, file: BinaryIO, kind: str) -> None:
             (distribution, *ramp, times, throughput), (*places, grid[0, 1], grid[1, 1]), strict=True
         ):
             picture.draw(figure, place, summary).set_title(picture.title)
-        figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, facecolor="white")
+        figure.savefig(drawn, format=kind, dpi=DOTS_PER_INCH, facecolor="white")
+    return drawn.getvalue()
 
 
 def _draw_distribution(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
@@ -181,7 +183,9 @@ def _draw_throughput(figure: Figure, place: SubplotSpec, summary: Summary) -> Ax
         if sum(each.failures for each in slices) < summary.exchanges - summary.good:
             crosses.append(edges[-1])  # a time-out can be longer than what was left
         if crosses:
-            axes.plot(crosses, [0] * len(crosses), "x", color=COLOURS["bad"], label="failed", markersize=7, clip_on=False)
+            axes.plot(
+                crosses, [0] * len(crosses), "x", color=COLOURS["bad"], label="failed", markersize=7, clip_on=False
+            )
     top = even_ticks(max((max(each.due_rate, each.throughput) for each in slices), default=0.0) or 1.0)
     rate_scale(axes.yaxis, top)
     axes.set_ylim(0, top[-1])
@@ -197,7 +201,9 @@ def _draw_ramp(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
     due = [each.due_rate for each in slices]
     top = even_ticks(max(due, default=0.0) or 1.0)
     upper.plot([0, top[-1]], [0, top[-1]], "--", color=COLOURS["ink"], label="due", linewidth=1.2)
-    upper.plot(due, [each.throughput for each in slices], "o", color=COLOURS["first"], label="right replies", clip_on=False)
+    upper.plot(
+        due, [each.throughput for each in slices], "o", color=COLOURS["first"], label="right replies", clip_on=False
+    )
     longest = _values(slices, lambda each: each.p99_seconds)
     lower.plot(due, longest, "o", color=COLOURS["second"], clip_on=False)
     for axes in (upper, lower):
@@ -212,7 +218,7 @@ def _draw_ramp(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
     upper.set_ylabel("right replies/s")
     lower.set_ylabel("p99")
     lower.set_xlabel("exchanges due per second")
-    time_scale(lower.yaxis, [value for value in longest if not math.isnan(value)])
+    time_scale(lower.yaxis, [value for value in longest if not math.isnan(value)], most_ticks=5)
     return _finish(upper, empty="" if slices else "nothing was measured")
 
 

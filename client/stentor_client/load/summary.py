@@ -105,6 +105,17 @@ class Summary:
         return self._count(DUE)
 
     @property
+    def opened(self) -> int:
+        """How many connections were made, those for the warm-up included."""
+        return self._count(OPENED)
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """How many of them ended before this side wanted it, by outcome, without those that did not occur."""
+        counts = {outcome: self._count(LOST, outcome) for outcome in LOST.values}
+        return {outcome: count for outcome, count in counts.items() if count}
+
+    @property
     def late(self) -> int:
         """How many sends the generator itself began over 1 ms late."""
         return self._count(LATE)
@@ -149,7 +160,6 @@ class Summary:
     def as_json(self, judgements: Sequence[Judgement]) -> dict[str, Any]:
         """Return everything as the documented JSON has it: docs/load.md."""
         options = asdict(self.options)
-        lost = {outcome: self._count(LOST, outcome) for outcome in LOST.values}
         return {
             "schema": JSON_SCHEMA,
             "version": __version__,
@@ -165,8 +175,8 @@ class Summary:
             "response_time_seconds": _figures(self.response_time),
             "service_time_seconds": _figures(self.service_time),
             "phase_seconds": {str(phase): _figures(each) for phase, each in self.phases.items()},
-            "connections_opened": self._count(OPENED),
-            "connections_lost": {outcome: count for outcome, count in lost.items() if count},
+            "connections_opened": self.opened,
+            "connections_lost": self.lost,
             "late_sends": self.late,
             "late_most_seconds": self._count(LATE_MOST) / NANOSECONDS,
             "warnings": self.warnings,

@@ -19,15 +19,25 @@ class Judgement:
     actual: float | None  # None where there was nothing to measure, which does not meet it
     met: bool
 
+    @property
+    def limit_text(self) -> str:
+        """The threshold as the command line has it."""
+        return f"--{self.name} {share_text(self.limit) if self._share else f'{self.limit * 1000:g}ms'}"
+
+    @property
+    def actual_text(self) -> str:
+        """What was measured: a time in the unit of its limit, and fine enough to tell the two apart."""
+        if self.actual is None:
+            return "nothing"
+        return share_text(self.actual) if self._share else f"{self.actual * 1000:.3f} ms"
+
+    @property
+    def _share(self) -> bool:
+        return self.name == "max-error-rate"
+
     def __str__(self) -> str:
         """Say it in words."""
-        share = self.name == "max-error-rate"
-        limit = share_text(self.limit) if share else f"{self.limit * 1000:g}ms"
-        if self.actual is None:
-            actual = "nothing to measure"
-        else:  # a time in the unit of its limit, and fine enough to tell the two apart
-            actual = share_text(self.actual) if share else f"{self.actual * 1000:.3f} ms"
-        return f"--{self.name} {limit}: {'met' if self.met else 'not met'}, {actual}"
+        return f"{self.limit_text}: {'met' if self.met else 'not met'}, measured {self.actual_text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
