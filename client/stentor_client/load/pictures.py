@@ -92,7 +92,7 @@ def pictures(summary: Summary) -> list[Picture]:
             _draw_throughput,
         ),
     ]
-    if summary.options.ramp:
+    if summary.options.ramp and summary.slices:
         note = "Throughput leaves the dashed line where the rate becomes too much. Each point is one slice."
         found.append(Picture("By the rate that was due", note, _draw_ramp))
     return found
@@ -219,13 +219,15 @@ def _draw_ramp(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
     lower.set_ylabel("p99")
     lower.set_xlabel("exchanges due per second")
     time_scale(lower.yaxis, [value for value in longest if not math.isnan(value)], most_ticks=5)
-    return _finish(upper, empty="" if slices else "nothing was measured")
+    return _finish(upper)
 
 
-def _finish(axes: Axes, *, empty: str) -> Axes:
+def _finish(axes: Axes, *, empty: str = "") -> Axes:
     """Set the legend above the axes, where it hides nothing; or say why there is nothing to see."""
     if empty:
-        axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center", va="center", color=COLOURS["quiet"])
+        axes.tick_params(labelleft=False)  # a scale of nothing
+        note = axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center", va="center", color=COLOURS["quiet"])
+        note.set_in_layout(False)
     else:
         axes.legend(
             loc="lower left", bbox_to_anchor=(0, 1.01), ncols=4, borderaxespad=0, borderpad=0.2, columnspacing=1.4

@@ -1,6 +1,9 @@
 """A load as it goes, on a terminal."""
 
+import os
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -8,7 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Column
+from rich.text import Text
 
+from stentor_chassis.logs import LogOptions
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.quantities import clock_text, rate_text, time_text
 from stentor_client.load.series import Slice, failures
@@ -23,8 +28,10 @@ class Progress:
 
     def __init__(self, options: LoadOptions, console: Console | None = None) -> None:
         """Show a load with these options."""
-        console = console or Console(stderr=True)
+        self._console = console = console or Console(stderr=True)
         self._options = options
+        self._log_fd = -1
+        self._reader = threading.Thread(target=self._show_log, name="log", daemon=True)
         self._latest: Slice | None = None
         self._bar = Bar(
             TextColumn("{task.description}"),
@@ -40,13 +47,25 @@ class Progress:
     def __enter__(self) -> Self:
         """Begin to show."""
         self._bar.start()
+        if self._console.is_terminal:
+            self._log_end, self._log_fd = os.pipe()
+            self._reader.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take the line away: the report is what stays."""
+        if self._log_fd >= 0:
+            os.close(self._log_fd)
+            self._reader.join()
         self._bar.stop()
+
+    def log_options(self, options: LogOptions) -> LogOptions:
+        """Return how the workers are to log, so that their lines go above this one and not into it."""
+        if self._log_fd < 0:
+            return options
+        return replace(options, fd=self._log_fd, format="console" if options.format == "auto" else options.format)
 
     def watch(self, seconds: float, totals: Sequence[int], latest: Slice | None) -> None:
         """Show where the load is, and what was new."""
@@ -63,6 +82,12 @@ class Progress:
             description=description,
             figures=_figures(self._latest, failures(totals)),
         )
+
+    def _show_log(self) -> None:
+        """Show what the workers log, until the last of them has ended."""
+        with open(self._log_end, encoding="utf-8", errors="replace") as log:
+            for line in log:
+                self._console.print(Text.from_ansi(line.rstrip("\n")), soft_wrap=True)
 
 
 def _figures(latest: Slice | None, failed: int) -> str:

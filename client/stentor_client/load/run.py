@@ -90,7 +90,7 @@ class Run:
             rows=self._board.rows,
             board_fd=self._board.fd,
             listener_fds=[],
-            inherited_fds=[],
+            inherited_fds=[self._log.fd] if self._log.fd > 2 else [],
             log=self._log,
             options=asdict(self._options),
         )
