@@ -31,7 +31,8 @@ def time_rows(summary: Summary) -> list[TimeRow]:
 
 def percentile_text(times: Distribution, percent: float) -> str:
     """Return a percentile, or `-` where so few were measured that it is none: then it would be the longest."""
-    return time_text(times.percentile(percent) if times.count * (100 - percent) >= 100 else None)
+    beyond = round(times.count * (100 - percent) / 100, 6)
+    return time_text(times.percentile(percent) if beyond >= 1 else None)
 
 
 def described(options: LoadOptions) -> str:
@@ -88,18 +89,22 @@ def option_values(options: LoadOptions) -> list[tuple[str, str]]:
         ("--connection", "fresh" if options.fresh else "persistent"),
         ("--size", ",".join(map(str, options.sizes))),
         ("--pipeline", str(options.pipeline)),
-        ("--warmup", f"{options.warmup_seconds:g}s"),
-        ("--duration", f"{options.duration_seconds:g}s"),
+        ("--warmup", f"{_exact(options.warmup_seconds)}s"),
+        ("--duration", f"{_exact(options.duration_seconds)}s"),
         ("--workers", str(options.workers)),
         ("--expect", options.expect),
-        ("--timeout", f"{options.timeout_seconds:g}s"),
-        ("--connect-timeout", f"{dial.connect_timeout_seconds:g}s"),
+        ("--timeout", f"{_exact(options.timeout_seconds)}s"),
+        ("--connect-timeout", f"{_exact(dial.connect_timeout_seconds)}s"),
         *((flag, value) for flag, value in given if value is not None),
     ]
 
 
 def _rate(first: float, last: float) -> str:
-    return f"{first:g}" if first == last else f"{first:g}..{last:g}"
+    return _exact(first) if first == last else f"{_exact(first)}..{_exact(last)}"
+
+
+def _exact(number: float) -> str:
+    return f"{number:.12g}"
 
 
 def _cells(times: Distribution) -> tuple[str, ...]:

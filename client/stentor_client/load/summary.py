@@ -147,13 +147,13 @@ class Summary:
 
     @property
     def knee(self) -> Slice | None:
-        """The last slice before throughput fell behind a growing rate for good; None where it did not."""
+        """The last slice in which throughput followed a growing rate before it stayed behind for good; else None."""
         rate = self.options.rate
         if rate is None or rate.last <= rate.first:
             return None
         behind = [each.throughput < FOLLOWS * each.due_rate for each in self.slices]
         for number in range(1, len(behind)):
-            if all(behind[number:]) and len(behind) - number > 1:
+            if not behind[number - 1] and all(behind[number:]) and len(behind) - number > 1:
                 return self.slices[number - 1]
         return None
 
