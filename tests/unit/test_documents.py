@@ -39,12 +39,12 @@ def test_targets_exist(document: Path) -> None:
 def test_commands_and_options_exist(document: Path) -> None:
     """Every command, and option of one, that a document shows is there."""
     text = document.read_text(encoding="utf-8")
-    shown = re.findall(r"(stentor-(?:server|client)) ([a-z]+)((?: --[a-z-]+(?: [^-|`\s]\S*)?)*)", text)
+    shown = re.findall(r"(stentor-(?:server|client)) ([a-z]+)((?: --[a-z0-9-]+(?: [^-|`\s]\S*)?)*)", text)
     groups = {"stentor-server": server, "stentor-client": client}
     unknown = [
         (name, command, flag)
         for name, command, flags in shown
-        for flag in re.findall(r"--[a-z-]+", flags) or [""]
+        for flag in re.findall(r"--[a-z0-9-]+", flags) or [""]
         if flag not in _flags(groups[name], command)
     ]
     assert unknown == []

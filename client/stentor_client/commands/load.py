@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -22,11 +23,12 @@ from stentor_client.options import (
 from stentor_client.outcomes import THRESHOLD_MISSED, worst_exit_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from stentor_chassis.logs import LogOptions
     from stentor_client.load.options import LoadOptions
     from stentor_client.load.summary import Summary
+    from stentor_client.load.thresholds import Judgement
 
 DEFAULT_RATE = (1000.0, 1000.0)
 _MOST_CONNECTIONS = 100_000
@@ -105,17 +107,21 @@ def load(**options: Any) -> int:
     json_file, report = options.pop("json"), options.pop("report")
     log = _log_options(options)
     load_options = _load_options(options)
+    if json_file and json_file != "-":
+        _see_that_it_can_be_written("json", json_file)
     draw = _drawer(report) if report else None
     summary, interrupted_by = _carry_out(load_options, log)
     judgements = thresholds.judge(summary)
-    if json_file:
-        _write_json(json_file, summary.as_json(judgements))
-    if json_file != "-":
-        from stentor_client.load.text import show
+    try:
+        if json_file:
+            _write_json(json_file, summary.as_json(judgements))
+        if draw:
+            draw(summary, judgements)
+    finally:  # a full disk does not cost the figures
+        if json_file != "-":
+            from stentor_client.load.text import show
 
-        show(summary, judgements)
-    if draw:
-        draw(summary)
+            show(summary, judgements)
     if interrupted_by:
         return 128 + interrupted_by
     if not all(judgement.met for judgement in judgements):
@@ -165,14 +171,44 @@ def _carry_out(options: "LoadOptions", log: "LogOptions") -> "tuple[Summary, int
 
     started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with Progress(options) as progress:
-        run = Run(options, log, progress.watch)
+        run = Run(options, progress.log_options(log), progress.watch)
         asyncio.run(run.run())
     return Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices), run.interrupted_by
 
 
-def _drawer(path: str) -> "Callable[[Summary], None]":
+def _drawer(path: str) -> "Callable[[Summary, Sequence[Judgement]], None]":
     """Return what draws the report, after seeing that it will be able to."""
-    raise wrong_value("report", f"{path!r} cannot be drawn yet")
+    kind = os.path.splitext(path)[1].lower()
+    if kind not in {".html", ".svg", ".png"}:
+        raise wrong_value("report", f"{path!r} does not end in .html, .svg or .png")
+    try:
+        from stentor_client.load import html, pictures
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        raise wrong_value("report", "needs matplotlib: pip install 'stentor-client[report]'") from error
+    _see_that_it_can_be_written("report", path)
+
+    def draw(summary: "Summary", judgements: "Sequence[Judgement]") -> None:
+        drawn = html.page(summary, judgements).encode() if kind == ".html" else pictures.sheet(summary, kind[1:])
+        try:
+            with open(path, "wb") as file:
+                file.write(drawn)
+        except OSError as error:
+            raise Failure(INTERNAL_ERROR, f"cannot write {path}: {error.strerror}") from error
+
+    return draw
+
+
+def _see_that_it_can_be_written(name: str, path: str) -> None:
+    """Refuse a file that cannot be written before the load, and not after it; what is in it stays until then."""
+    new = not os.path.lexists(path)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o666))
+        if new:
+            os.unlink(path)
+    except OSError as error:
+        raise wrong_value(name, f"cannot write {path}: {error.strerror}") from error
 
 
 def _write_json(path: str, figures: dict[str, Any]) -> None:

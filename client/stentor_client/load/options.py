@@ -30,6 +30,11 @@ class LoadOptions:
         """How long exchanges are begun."""
         return self.warmup_seconds + self.duration_seconds
 
+    @property
+    def ramp(self) -> bool:
+        """Whether the rate changes."""
+        return self.rate is not None and self.rate.first != self.rate.last
+
     def share(self, worker: int) -> int:
         """Return how many of the connections are this worker's."""
         return self.connections // self.workers + (worker < self.connections % self.workers)

@@ -65,7 +65,10 @@ class Run:
             loop.add_signal_handler(number, self._interrupt, number)
         try:
             self._processes += [self._launch(worker) for worker in range(self._options.workers)]
-            if not all(await asyncio.gather(*(process.started for process in self._processes))):
+            started = all(await asyncio.gather(*(process.started for process in self._processes)))
+            if self.interrupted_by:  # before it began
+                return
+            if not started:
                 raise Failure(INTERNAL_ERROR, "a worker of the load did not start: see the log above")
             await self._watch_over()
         finally:
@@ -90,7 +93,7 @@ class Run:
             rows=self._board.rows,
             board_fd=self._board.fd,
             listener_fds=[],
-            inherited_fds=[],
+            inherited_fds=[self._log.fd] if self._log.fd > 2 else [],
             log=self._log,
             options=asdict(self._options),
         )

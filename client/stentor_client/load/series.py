@@ -8,6 +8,8 @@ from stentor_client.load.distribution import Distribution
 from stentor_client.load.metrics import DUE, MEASURED, RESPONSE_TIME, SCHEMA
 from stentor_client.outcomes import Outcome
 
+SHORTEST_NANOSECONDS = 20_000_000  # a slice: in a moment a single exchange makes any rate
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -33,10 +35,15 @@ class Series:
         self._before: Sequence[int] = [0] * SCHEMA.row_slots
 
     def look(self, now: int, totals: Sequence[int]) -> Slice | None:
-        """Take all counts at a moment, in nanoseconds from the end of the warm-up; before that there is no slice."""
+        """Take all counts at a moment, in nanoseconds from the end of the warm-up; before that there is no slice.
+
+        What happens within too short a time after the last slice goes into the next.
+        """
         before, since = self._before, self._at
+        if now > 0 and now - since < SHORTEST_NANOSECONDS:
+            return None
         self._before, self._at = totals, max(now, 0)
-        if now <= since:
+        if now <= 0:
             return None
         seconds = (now - since) / NANOSECONDS
         times = SCHEMA.slots(RESPONSE_TIME)

@@ -31,6 +31,7 @@ from stentor_client.outcomes import Outcome, Phase
 JSON_SCHEMA = "stentor-load/1"
 LATE_SHARE = 0.001  # of the sends: above it the generator is the limit, and not the server
 BUSY_SHARE = 0.9  # of a processor, for the busiest worker of a closed loop
+WHOLE = 0.999  # of the duration: what is shorter was interrupted
 FOLLOWS = 0.95  # throughput that is at least this much of what was due follows it
 
 
@@ -104,6 +105,17 @@ class Summary:
         return self._count(DUE)
 
     @property
+    def opened(self) -> int:
+        """How many connections were made, those for the warm-up included."""
+        return self._count(OPENED)
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """How many of them ended before this side wanted it, by outcome, without those that did not occur."""
+        counts = {outcome: self._count(LOST, outcome) for outcome in LOST.values}
+        return {outcome: count for outcome, count in counts.items() if count}
+
+    @property
     def late(self) -> int:
         """How many sends the generator itself began over 1 ms late."""
         return self._count(LATE)
@@ -112,6 +124,13 @@ class Summary:
     def warnings(self) -> list[str]:
         """What to know before the figures are believed; each a sentence."""
         found = []
+        if self.measured_seconds <= 0:
+            found.append("It was stopped before the warm-up was over: nothing was measured.")
+        elif self.measured_seconds < WHOLE * self.options.duration_seconds:
+            found.append(
+                f"It was stopped after {self.measured_seconds:.1f} s of the {self.options.duration_seconds:g} s that "
+                "were to be measured."
+            )
         if self.options.rate and self.due and self.late > LATE_SHARE * self.due:
             most = self._count(LATE_MOST) / NANOSECONDS
             found.append(
@@ -128,20 +147,19 @@ class Summary:
 
     @property
     def knee(self) -> Slice | None:
-        """The last slice before throughput fell behind a growing rate for good; None where it did not."""
+        """The last slice in which throughput followed a growing rate before it stayed behind for good; else None."""
         rate = self.options.rate
         if rate is None or rate.last <= rate.first:
             return None
         behind = [each.throughput < FOLLOWS * each.due_rate for each in self.slices]
         for number in range(1, len(behind)):
-            if all(behind[number:]) and len(behind) - number > 1:
+            if not behind[number - 1] and all(behind[number:]) and len(behind) - number > 1:
                 return self.slices[number - 1]
         return None
 
     def as_json(self, judgements: Sequence[Judgement]) -> dict[str, Any]:
         """Return everything as the documented JSON has it: docs/load.md."""
         options = asdict(self.options)
-        lost = {outcome: self._count(LOST, outcome) for outcome in LOST.values}
         return {
             "schema": JSON_SCHEMA,
             "version": __version__,
@@ -157,8 +175,8 @@ class Summary:
             "response_time_seconds": _figures(self.response_time),
             "service_time_seconds": _figures(self.service_time),
             "phase_seconds": {str(phase): _figures(each) for phase, each in self.phases.items()},
-            "connections_opened": self._count(OPENED),
-            "connections_lost": {outcome: count for outcome, count in lost.items() if count},
+            "connections_opened": self.opened,
+            "connections_lost": self.lost,
             "late_sends": self.late,
             "late_most_seconds": self._count(LATE_MOST) / NANOSECONDS,
             "warnings": self.warnings,

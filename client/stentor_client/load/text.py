@@ -1,92 +1,95 @@
 """A load's report, as text."""
 
+import io
+import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
-from stentor_client.load.distribution import PERCENTILES, Distribution
-from stentor_client.load.options import LoadOptions
-from stentor_client.load.quantities import bytes_text, rate_text, time_text
+from stentor_chassis.failure import READER_GONE, Failure
+from stentor_client.load.figures import TIME_HEADINGS, described, failed_text, knee_text, time_rows
+from stentor_client.load.quantities import bytes_text, rate_text
 from stentor_client.load.summary import Summary
 from stentor_client.load.thresholds import Judgement
 from stentor_client.outcomes import Outcome
 
+_GAP = "  "
+
+Cells = Sequence[str]
+
 
 def show(summary: Summary, judgements: Sequence[Judgement]) -> None:
-    """Print the report to standard output."""
-    console = Console(highlight=False)
-    console.print(Group(*_parts(summary, judgements)))
+    """Print the report to standard output: in colour and wrapped on a terminal, else plain lines of any length.
+
+    Raises:
+        Failure: when nobody reads it any more.
+
+    """
+    told = Console()
+    width = told.width if told.is_terminal else sys.maxsize
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=told.is_terminal, no_color=told.no_color, highlight=False)
+    for line in lines(summary, judgements, width):
+        console.print(line, soft_wrap=True)
+    try:
+        sys.stdout.write(drawn.getvalue())
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise Failure(READER_GONE, "") from error
 
 
-def _parts(summary: Summary, judgements: Sequence[Judgement]) -> Iterable[RenderableType]:
-    yield Text(f"{summary.options.dial.target}   {described(summary.options)}", style="bold")
+def lines(summary: Summary, judgements: Sequence[Judgement], width: int) -> Iterable[Text]:
+    """Return the report line by line; sentences are broken to `width`, and tables are 78 characters wide at most."""
+    yield Text(summary.options.dial.target, style="bold")
+    yield from _sentence(described(summary.options), "", width, indent="")
     yield Text()
-    yield _totals(summary)
+    yield from _totals(summary)
     yield Text()
-    yield _times(summary)
-    for warning in summary.warnings:
+    yield from _times(summary)
+    warnings, knee = summary.warnings, summary.knee
+    if warnings or knee or judgements:
         yield Text()
-        yield Text(f"! {warning}", style="yellow")
-    knee = summary.knee
+    for warning in warnings:
+        yield from _sentence(f"! {warning}", "yellow", width)
     if knee is not None:
-        yield Text()
-        yield Text(
-            f"The knee: up to {rate_text(knee.due_rate)}/s throughput followed the rate "
-            f"(p99 {time_text(knee.p99_seconds)}); beyond, it fell behind.",
-            style="bold",
-        )
+        yield from _sentence(knee_text(knee), "bold", width, indent="")
     for judgement in judgements:
-        yield Text()
         yield Text(str(judgement), style="green" if judgement.met else "bold red")
 
 
-def described(options: LoadOptions) -> str:
-    """Say in a line what kind of load it is."""
-    if options.rate is None:
-        shape = "closed loop"
-    elif options.rate.first == options.rate.last:
-        shape = f"{rate_text(options.rate.first)}/s"
-    else:
-        shape = f"{rate_text(options.rate.first)}/s growing to {rate_text(options.rate.last)}/s"
-    shape += ", at random" if options.poisson else ""
-    kind = "fresh connections, at most" if options.fresh else "connections:"
-    sizes = ", ".join(bytes_text(size) for size in options.sizes)
-    deep = f", {options.pipeline} deep" if options.pipeline > 1 else ""
-    tls = ", TLS" if options.dial.tls else ""
-    return f"{shape}, {kind} {options.connections}, {sizes}{deep}{tls}, {options.duration_seconds:g} s"
-
-
-def _totals(summary: Summary) -> RenderableType:
-    table = Table.grid(padding=(0, 3))
-    table.add_row(
-        "throughput",
-        f"{rate_text(summary.throughput)} exchanges/s",
-        f"{bytes_text(summary.bytes_per_second)}/s each way",
-    )
-    wrong = summary.exchanges - summary.good
-    rate = f"{summary.error_rate:.4%} failed" if wrong else "every reply was right"
-    table.add_row("exchanges", f"{summary.exchanges:,}", rate)
-    for outcome, count in summary.outcomes.items():
-        if outcome is not Outcome.OK:
-            table.add_row("", Text(f"{count:,}", style="bold red"), Text(outcome, style="bold red"))
+def _totals(summary: Summary) -> Iterable[Text]:
+    throughput = f"{rate_text(summary.throughput)} exchanges/s"
+    rows: list[tuple[str, str, str, str]] = [
+        ("throughput", throughput, f"{bytes_text(summary.bytes_per_second)}/s each way", ""),
+        ("exchanges", f"{summary.exchanges:,}", failed_text(summary), ""),
+    ]
+    rows += [
+        ("", f"{count:,}", outcome, "bold red")
+        for outcome, count in summary.outcomes.items()
+        if outcome is not Outcome.OK
+    ]
     if summary.options.rate:
-        table.add_row("late sends", f"{summary.late:,}", "begun over 1 ms late by the generator")
-    return table
+        rows.append(("late sends", f"{summary.late:,}", "begun over 1 ms late by the generator", ""))
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for name, value, meaning, style in rows:
+        line = Text(f"{name:<{widths[0]}}{_GAP}")
+        yield line.append(f"{value:<{widths[1]}}{_GAP}{meaning}", style=style)
 
 
-def _times(summary: Summary) -> RenderableType:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("")
-    for heading in (*(f"p{percent:g}" for percent in PERCENTILES), "max", "mean"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    rows: list[tuple[str, Distribution, str]] = [("response time", summary.response_time, "bold")]
-    if summary.options.rate:
-        rows.append(("service time", summary.service_time, ""))
-    rows += [(f"  {phase}", each, "dim") for phase, each in summary.phases.items()]
-    for name, each, style in rows:
-        values = [*(each.percentile(percent) for percent in PERCENTILES), each.most, each.mean]
-        table.add_row(name, *map(time_text, values), style=style)
-    return Padding(table, 0)
+def _times(summary: Summary) -> Iterable[Text]:
+    rows = time_rows(summary)
+    table: list[tuple[Cells, str]] = [(("", *TIME_HEADINGS), "dim")]
+    for row in rows:
+        style = "dim" if row.phase else "bold" if row is rows[0] else ""
+        table.append((("  " * row.phase + row.name, *row.cells), style))
+    widths = [max(len(cells[column]) for cells, _ in table) for column in range(len(TIME_HEADINGS) + 1)]
+    for (name, *values), style in table:
+        right = (f"{value:>{width}}" for value, width in zip(values, widths[1:], strict=True))
+        yield Text(_GAP.join((f"{name:<{widths[0]}}", *right)), style=style)
+
+
+def _sentence(sentence: str, style: str, width: int, indent: str = "  ") -> Iterable[Text]:
+    for line in textwrap.wrap(sentence, width, subsequent_indent=indent, break_on_hyphens=False):
+        yield Text(line, style=style)

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stentor_client.load.quantities import share_text
+
 if TYPE_CHECKING:
     from stentor_client.load.summary import Summary
 
@@ -17,11 +19,25 @@ class Judgement:
     actual: float | None  # None where there was nothing to measure, which does not meet it
     met: bool
 
+    @property
+    def limit_text(self) -> str:
+        """The threshold as the command line has it."""
+        return f"--{self.name} {share_text(self.limit) if self._share else f'{self.limit * 1000:g}ms'}"
+
+    @property
+    def actual_text(self) -> str:
+        """What was measured: a time in the unit of its limit, and fine enough to tell the two apart."""
+        if self.actual is None:
+            return "nothing"
+        return share_text(self.actual) if self._share else f"{self.actual * 1000:.3f} ms"
+
+    @property
+    def _share(self) -> bool:
+        return self.name == "max-error-rate"
+
     def __str__(self) -> str:
         """Say it in words."""
-        percent = self.name == "max-error-rate"
-        limit, actual = (_value(value, percent=percent) for value in (self.limit, self.actual))
-        return f"--{self.name} {limit}: {'met' if self.met else 'not met'}, {actual}"
+        return f"{self.limit_text}: {'met' if self.met else 'not met'}, measured {self.actual_text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +61,3 @@ class Thresholds:
             for name, (limit, value) in actual.items()
             if limit is not None
         ]
-
-
-def _value(value: float | None, *, percent: bool) -> str:
-    if value is None:
-        return "nothing to measure"
-    return f"{value:.4%}" if percent else f"{value * 1000:.3f} ms"

@@ -1,0 +1,72 @@
+"""The report of a real load, in a real browser."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from browser import open_page
+from processes import BIN, ENVIRONMENT, Server, run
+from waiting import until
+
+BRIEF = ("--rate", "200", "--duration", "500ms", "--warmup", "100ms", "--connections", "4")
+
+
+def test_page_opens_without_a_complaint(shared_server: Server, tmp_path: Path) -> None:
+    """The page of a load shows its pictures and figures, and the browser has nothing to say about it."""
+    page, figures = tmp_path / "load.html", tmp_path / "load.json"
+    ended = run(
+        *("stentor-client", "load", "--target", shared_server.target, *BRIEF),
+        *("--report", str(page), "--json", str(figures), "--max-error-rate", "0"),
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    opened = open_page(page, tmp_path / "profile")
+    assert opened.console == []
+    assert opened.elements.count("<svg ") == 3
+    assert f"<h1>Load on {shared_server.target}</h1>" in opened.elements
+    assert f"of {json.loads(figures.read_text())['exchanges']:,}" in opened.elements
+
+
+@pytest.mark.parametrize(
+    ("element", "complaint"),
+    [
+        ("<script>nothing()</script>", "Content Security Policy"),
+        ('<img src="http://127.0.0.1:1/picture.png">', "Content Security Policy"),
+        ('<link rel="stylesheet" href="style.css">', "Content Security Policy"),
+    ],
+)
+def test_complaints_would_be_heard(shared_server: Server, tmp_path: Path, element: str, complaint: str) -> None:
+    """The same page with a script, or anything from elsewhere, is complained about: so silence means something."""
+    page = tmp_path / "load.html"
+    run("stentor-client", "load", "--target", shared_server.target, *BRIEF, "--report", str(page))
+    page.write_text(page.read_text(encoding="utf-8").replace("</main>", f"{element}</main>"), encoding="utf-8")
+    opened = open_page(page, tmp_path / "profile")
+    assert [complaint in line for line in opened.console] == [True]
+
+
+def test_script_error_would_be_heard(tmp_path: Path) -> None:
+    """An error of a page that may run scripts is heard as well."""
+    page = tmp_path / "wrong.html"
+    page.write_text("<!doctype html><title>Wrong</title><script>nothing()</script>")
+    assert ["ReferenceError" in line for line in open_page(page, tmp_path / "profile").console] == [True]
+
+
+def test_report_of_an_interrupted_load(shared_server: Server, tmp_path: Path) -> None:
+    """Ctrl-C ends a load with 130, and what was measured until then is reported; here that is nothing."""
+    page = tmp_path / "load.html"
+    command = [f"{BIN}/stentor-client", "load", "--target", shared_server.target, "--warmup", "1h"]
+    opened_before = shared_server.metrics()["stentor_server_connections_accepted_total"]
+    with subprocess.Popen(
+        [*command, "--report", str(page)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True
+    ) as load:
+        until(lambda: shared_server.metrics()["stentor_server_connections_active"] >= 50, "the load to be connected")
+        load.send_signal(signal.SIGINT)
+        out, err = load.communicate(timeout=60)
+    assert opened_before + 51 == shared_server.metrics()["stentor_server_connections_accepted_total"]
+    assert (load.returncode, err) == (130, "")
+    assert "! It was stopped before the warm-up was over: nothing was measured." in out
+    opened = open_page(page, tmp_path / "profile")
+    assert opened.console == []
+    assert "nothing was measured" in opened.elements

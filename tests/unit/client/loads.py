@@ -1,0 +1,128 @@
+"""Loads that never were: what a load's workers would have counted, and what came of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from stentor_client.dialer import DialOptions
+from stentor_client.load.arrivals import Rate
+from stentor_client.load.metrics import PROCESSOR, SCHEMA
+from stentor_client.load.options import LoadOptions
+from stentor_client.load.series import Slice
+from stentor_client.load.summary import Summary
+from stentor_client.load.tally import Tally
+from stentor_client.outcomes import Outcome, Phase
+
+MILLISECOND = 1_000_000
+STARTED_AT = "2026-02-03T04:05:06Z"
+OPTIONS = LoadOptions(
+    dial=DialOptions(target="server.example:8080", connect_timeout_seconds=5.0),
+    expect="upper",
+    timeout_seconds=5.0,
+    connections=50,
+    fresh=False,
+    rate=Rate(100.0, 100.0),
+    poisson=False,
+    sizes=[64],
+    pipeline=1,
+    workers=1,
+    warmup_seconds=1.0,
+    duration_seconds=10.0,
+)
+RAMP = replace(OPTIONS, rate=Rate(100.0, 1000.0))
+CLOSED = replace(OPTIONS, rate=None)
+
+
+def counted(
+    milliseconds: Sequence[float] = (),
+    failed: Mapping[Outcome, int] | None = None,
+    *,
+    waited: float = 0.0,
+    late: Sequence[float] = (),
+    processor_seconds: float = 0.0,
+) -> list[int]:
+    """Return the counts of a load.
+
+    Its right exchanges had these service times and waited so many milliseconds before; sends were so late.
+    """
+    row = [0] * SCHEMA.row_slots
+    tally = Tally(row)
+    tally.measured_from = 0
+    for each in milliseconds:
+        sent = int(waited * MILLISECOND)
+        tally.due(0, 0)
+        tally.good(0, sent, sent + int(each * MILLISECOND / 2), sent + int(each * MILLISECOND), 64)
+    for outcome, count in (failed or {}).items():
+        for _ in range(count):
+            tally.due(0, 0)
+            tally.failed(0, outcome)
+    for each in late:
+        tally.due(0, int(each * MILLISECOND))
+    for _ in range(2):
+        tally.way({Phase.RESOLVE: MILLISECOND // 10, Phase.CONNECT: MILLISECOND})
+        tally.opened()
+    row[SCHEMA.slot(PROCESSOR)] = int(processor_seconds * 1e9)
+    return row
+
+
+def slices(*rates: tuple[float, float], failures: int = 0) -> list[Slice]:
+    """Return slices of a second with these pairs of rates: what was due, and right replies."""
+    return [
+        Slice(
+            float(number),
+            number + 1.0,
+            due,
+            right,
+            failures,
+            0.001 if right else None,
+            0.004 if right else None,
+            0.009 if right else None,
+        )
+        for number, (due, right) in enumerate(rates)
+    ]
+
+
+def summed_up(
+    totals: Sequence[int] | None = None,
+    pieces: Sequence[Slice] = (),
+    options: LoadOptions = OPTIONS,
+    measured_seconds: float = 10.0,
+) -> Summary:
+    """Return what came of it."""
+    return Summary(options, STARTED_AT, measured_seconds, counted() if totals is None else totals, pieces)
+
+
+def steady(options: LoadOptions = OPTIONS, **changes: Any) -> Summary:
+    """Return a load of 1,000 right exchanges, of 1 to 100 ms after 1 ms of waiting."""
+    times = [1 + number % 100 for number in range(1000)]
+    return replace(summed_up(counted(times, waited=1.0), slices(*[(100.0, 100.0)] * 10), options), **changes)
+
+
+def ramp_with_knee() -> Summary:
+    """Return a load whose throughput follows up to 400/s."""
+    rates = [(100.0 * number, min(100.0 * number, 420.0)) for number in range(1, 11)]
+    return summed_up(counted([1.0] * 3000), slices(*rates), RAMP)
+
+
+def nothing_at_all(options: LoadOptions = OPTIONS) -> Summary:
+    """Return a load that was interrupted before anything was measured."""
+    return summed_up([0] * SCHEMA.row_slots, (), options, measured_seconds=0.0)
+
+
+def all_failed(options: LoadOptions = OPTIONS) -> Summary:
+    """Return a load without one right reply."""
+    pieces = slices(*[(100.0, 0.0)] * 10, failures=100)
+    return summed_up(counted(failed={Outcome.MISMATCH: 999, Outcome.TIMEOUT: 1}), pieces, options)
+
+
+Making = Callable[[LoadOptions], Summary]
+EXTREMES: list[Making] = [
+    steady,
+    nothing_at_all,
+    all_failed,
+    lambda options: summed_up(counted([3.0]), slices((1.0, 1.0)), options),  # one exchange
+    lambda options: summed_up(
+        counted([1.0, 1000.0], {Outcome.TIMEOUT: 1}), slices((0.0, 0.0)), options
+    ),  # after its end
+    lambda options: summed_up(counted(), (), options),  # nothing was due
+]
