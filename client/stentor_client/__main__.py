@@ -1,6 +1,6 @@
 """The command line of the client."""
 
-import stentor_chassis.terminable  # noqa: F401 - first, before what takes time to import
+from stentor_chassis.terminable import heed_hangup  # first, before what takes time to import
 
 # isort: split
 import os
@@ -83,6 +83,7 @@ def send(text: tuple[str, ...], **options: Any) -> int:
     """
     from stentor_client.send import Sender
 
+    heed_hangup()
     typed = not text and sys.stdin is not None and sys.stdin.isatty()
     if not typed:
         # At once, also while standard output is blocked: nothing is held back that could be lost.
