@@ -1,9 +1,10 @@
 """The admin endpoint: metrics, health, readiness and status over HTTP, in the control process."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -12,7 +13,36 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from stentor_chassis.encoding import encode
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
+MOST_CONNECTIONS = 64  # and as many more for an instant: what the kernel's queue holds is accepted in one go
 _SHUTDOWN_SECONDS = 0.2  # who is still reading when the service ends is cut off
+
+
+class _Visitor(web.RequestHandler):
+    """One HTTP connection; where there are too many, it takes the place of the oldest.
+
+    Whoever opens connections and leaves them would else take the descriptors with which the control process starts
+    workers. Who comes last always gets in, and a scraper whose idle connection was closed opens another.
+    """
+
+    __slots__ = ("_visitors",)
+
+    def __init__(self, server: web.Server, visitors: dict["_Visitor", asyncio.BaseTransport]) -> None:
+        """Be one of `visitors`, which are in the order in which they came."""
+        super().__init__(server, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type] # none
+        self._visitors = visitors
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Come in."""
+        super().connection_made(transport)
+        self._visitors[self] = transport
+        if len(self._visitors) > MOST_CONNECTIONS:
+            oldest = self._visitors.pop(next(iter(self._visitors)))
+            cast("asyncio.Transport", oldest).abort()  # close() would wait for who does not read
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Leave."""
+        self._visitors.pop(self, None)
+        super().connection_lost(exc)
 
 
 class Admin:
@@ -41,25 +71,31 @@ class Admin:
                 web.get("/status", self._show_status),
             ]
         )
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        self._runner = web.AppRunner(application, shutdown_timeout=_SHUTDOWN_SECONDS)
+        self._visitors: dict[_Visitor, asyncio.BaseTransport] = {}
+        self._listening: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> str:
         """Listen, and return the base URL; raise `Failure` where the address cannot be had."""
         await self._runner.setup()
+        server, loop = cast("web.Server", self._runner.server), asyncio.get_running_loop()
         try:
-            site = web.TCPSite(self._runner, host, port)
-            await site.start()
+            self._listening = await loop.create_server(
+                lambda: _Visitor(server, self._visitors), host, port, backlog=MOST_CONNECTIONS
+            )
         except (OSError, UnicodeError) as error:
             await self._runner.cleanup()
             plain = isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno
             reason = os.strerror(plain) if plain else getattr(error, "strerror", None) or "it is no host name"
             message = f"cannot listen on {host} port {port} for the admin endpoint: {reason}"
             raise Failure(COULD_NOT_START, message) from error
-        bound_host, bound_port = self._runner.addresses[0][:2]
+        bound_host, bound_port = self._listening.sockets[0].getsockname()[:2]
         return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
 
     async def stop(self) -> None:
         """Listen no more, and cut off who is connected."""
+        if self._listening is not None:
+            self._listening.close()
         await self._runner.cleanup()
 
     async def _healthz(self, _request: web.Request) -> web.Response:

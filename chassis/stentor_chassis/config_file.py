@@ -1,5 +1,7 @@
 """The configuration file: TOML in which every key is an option, spelled as its flag."""
 
+import os
+import stat
 import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -47,6 +49,9 @@ def _options(command: click.Command) -> dict[str, click.Option]:
 
 
 def _parse(path: str) -> dict[str, Any]:
+    real = os.path.realpath(path)
+    if os.path.exists(real) and stat.S_ISFIFO(os.stat(real).st_mode):  # one that a shell made has no such name
+        raise WrongFileError("a named pipe, on which one could wait for ever")
     with open(path, "rb") as file:
         data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:

@@ -12,6 +12,7 @@ from stentor_chassis.failure import COULD_NOT_START, Failure
 
 # What the kernel holds for a peer that does not read, beyond what that peer has room for: otherwise some megabytes.
 UNSENT_BYTES = 128 * 1024
+_EVERY = {"0.0.0.0", "::"}  # all other addresses of the family are among it
 
 
 class Listeners:
@@ -21,6 +22,7 @@ class Listeners:
         """Take over the sockets."""
         self._per_worker = per_worker
         self._shared = shared
+        self._files = {each: _identity(each.getsockname()) for each in shared if each.family == socket.AF_UNIX}
         self.addresses = [_printable(each) for each in (*(per_worker[0] if per_worker else []), *shared)]
 
     def of_worker(self, number: int) -> list[int]:
@@ -31,9 +33,9 @@ class Listeners:
     def close(self) -> None:
         """Close all, so that callers are refused instead of kept waiting, and remove socket files."""
         for each in (*self._shared, *(one for own in self._per_worker for one in own)):
-            if each.fileno() != -1 and each.family == socket.AF_UNIX:
+            if each.fileno() != -1 and each in self._files:
                 with contextlib.suppress(OSError):  # not ours to mend
-                    os.unlink(each.getsockname())
+                    _remove(each.getsockname(), self._files[each])
             each.close()
 
     def __enter__(self) -> Self:
@@ -57,6 +59,8 @@ def bind_tcp(hosts: Sequence[str], port: int, copies: int, backlog: int) -> list
     """
     resolved = [found for host in hosts for found in _resolve(host, port)]
     addresses = list(dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in resolved))
+    every = {family for family, sockaddr in addresses if sockaddr[0] in _EVERY}
+    addresses = [(family, sockaddr) for family, sockaddr in addresses if family not in every or sockaddr[0] in _EVERY]
     copies_of_sockets: list[list[socket.socket]] = [[] for _ in range(copies)]
     with contextlib.ExitStack() as unless_all_are_bound:
         for family, sockaddr in addresses:
@@ -140,15 +144,33 @@ def _bound(family: int, address: Address, backlog: int) -> socket.socket:
     return listener
 
 
+def _identity(path: str | int) -> tuple[int, int] | None:
+    """Return which file stands at a path, if any; while somebody holds it, no other can be taken for it."""
+    with contextlib.suppress(OSError):
+        found = os.stat(path)
+        return found.st_dev, found.st_ino
+    return None
+
+
+def _remove(path: str, identity: tuple[int, int] | None) -> None:
+    """Remove a file, unless another, which may be another server's socket, stands in its place by now."""
+    if identity is not None and identity == _identity(path):
+        os.unlink(path)
+
+
 def _remove_stale(path: str) -> None:
     try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise FileExistsError(f"{path} exists and is not a socket")
+        held = os.open(path, os.O_PATH)
     except FileNotFoundError:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-        caller.setblocking(False)  # with its queue full somebody is there: BlockingIOError is an answer as well
-        try:
-            caller.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
+    try:
+        if not stat.S_ISSOCK(os.stat(held).st_mode):
+            raise FileExistsError(f"{path} exists and is not a socket")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+            caller.setblocking(False)  # with its queue full somebody is there: BlockingIOError is an answer as well
+            try:
+                caller.connect(path)
+            except ConnectionRefusedError:
+                _remove(path, _identity(held))
+    finally:
+        os.close(held)

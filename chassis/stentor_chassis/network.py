@@ -16,6 +16,7 @@ class Network(click.ParamType[str]):
     """
 
     name = "network"
+    empty_variable_is_wrong = True  # everybody would be let in
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Parse, or fail with what is wanted."""

@@ -9,16 +9,29 @@ import click
 
 from stentor_chassis.descriptors import fill_standard
 from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
+from stentor_chassis.text import Path, Text
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _FILE = "stentor_chassis.options.file"  # where a context keeps the path of the configuration file
+
+
+class _Option(click.Option):
+    """An option of which an empty variable counts as none, as click has it, unless its type says that it is wrong."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return what the variable says, if it says anything."""
+        found = super().resolve_envvar_value(ctx)
+        empty = found is None and str(self.envvar) in os.environ
+        if empty and getattr(self.type, "empty_variable_is_wrong", False):
+            raise click.BadParameter("the variable is empty", ctx, self)
+        return found
 
 
 def option(flag: str, **attributes: Any) -> Callable[[Any], Any]:
     """Declare an option once: `--some-flag` is also `STENTOR_SOME_FLAG`, and the help shows both and the default."""
     variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
     attributes.setdefault("show_default", True)
-    return click.option(flag, envvar=variable, show_envvar=True, **attributes)
+    return click.option(flag, cls=_Option, envvar=variable, show_envvar=True, **attributes)
 
 
 def group(help_text: str, version: str) -> click.Group:
@@ -38,7 +51,9 @@ def admin_options(port: int) -> Callable[[Any], Any]:
 
     def declare(command: Any) -> Any:
         command = option("--admin-port", type=click.IntRange(0, 65535), default=port, help="Admin port.")(command)
-        return option("--admin-host", default="127.0.0.1", help="Address the admin endpoint listens on.")(command)
+        return option("--admin-host", type=Text(), default="127.0.0.1", help="Address the admin endpoint listens on.")(
+            command
+        )
 
     return declare
 
@@ -66,12 +81,12 @@ def run(command: click.Command, name: str) -> NoReturn:
     except Failure as failure:
         code = failure.code
         if failure.message:
-            print(f"{name}: {failure.message}", file=sys.stderr)
+            _print(f"{name}: {failure.message}")
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except OSError as error:  # all others are answered where they arise: this is our output that cannot be written
         code = INTERNAL_ERROR
-        print(f"{name}: {error.strerror or error}", file=sys.stderr)
+        _print(f"{name}: {error.strerror or error}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nor could it be flushed on the way out
     sys.exit(code)
 
@@ -83,6 +98,7 @@ class _Commands(click.Group):
         """Add a command, and to the command the option."""
         declare = option(
             "--config",
+            type=Path(),
             metavar="FILE",
             is_eager=True,  # before the options that it has values for
             expose_value=False,
@@ -117,4 +133,10 @@ def _say(name: str, error: click.ClickException) -> None:
         if source is click.ParameterSource.DEFAULT_MAP:
             error.param_hint = f"{error.param.get_error_hint(context)} in {context.meta[_FILE]!r}"
     message = " ".join(error.format_message().split())
-    print(f"{context.command_path if context else name}: {message}", file=sys.stderr)
+    _print(f"{context.command_path if context else name}: {message}")
+
+
+def _print(message: str) -> None:
+    """Print one line, whatever characters a path or a name in it has."""
+    line = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
+    print(line, file=sys.stderr)

@@ -13,6 +13,7 @@ from stentor_chassis.network import Network
 from stentor_chassis.options import admin_options, group, log_options, option, run, wrong_value
 from stentor_chassis.processors import Workers
 from stentor_chassis.quantities import Duration
+from stentor_chassis.text import File, Path, Text
 from stentor_server import __version__
 
 NAME = "stentor-server"
@@ -31,12 +32,26 @@ _HEADERS = click.Choice(["off", "v1", "v2", "any"])
 _PORTS = click.IntRange(0, 65535)
 
 _exchange_options = _all(
-    option("--host", default="127.0.0.1", help="Addresses, or names, of the exchange port, separated by commas."),
+    option(
+        "--host",
+        type=Text(),
+        default="127.0.0.1",
+        help="Addresses, or names, of the exchange port, separated by commas.",
+    ),
     option("--port", type=_PORTS, default=8080, help="Exchange port; 0 takes a free one."),
-    option("--unix", metavar="PATH", help="Listen on this Unix socket as well: without TLS, PROXY or --allow."),
+    option(
+        "--unix", type=Path(), metavar="PATH", help="Listen on this Unix socket as well: without TLS, PROXY or --allow."
+    ),
     option("--transform", type=_TRANSFORMS, default="upper", help="What happens to the bytes."),
-    option("--tls-cert", metavar="FILE", help="Speak TLS, with this certificate and what is needed to trust it (PEM)."),
-    option("--tls-key", metavar="FILE", help="Its private key; where it is not given, it is in the same file."),
+    option(
+        "--tls-cert",
+        type=File(),
+        metavar="FILE",
+        help="Speak TLS, with this certificate and what is needed to trust it (PEM).",
+    ),
+    option(
+        "--tls-key", type=File(), metavar="FILE", help="Its private key; where it is not given, it is in the same file."
+    ),
     option(
         "--proxy-protocol",
         type=_HEADERS,
@@ -72,18 +87,30 @@ _limit_options = _all(
     option("--drain-timeout", type=Duration(), default="8s", help="How long a stop may wait for open connections."),
 )
 _trust_options = _all(
-    option("--tls-client-ca", metavar="FILE", help="Take only clients with a certificate of these authorities (PEM)."),
+    option(
+        "--tls-client-ca",
+        type=File(),
+        metavar="FILE",
+        help="Take only clients with a certificate of these authorities (PEM).",
+    ),
     option("--proxy-from", type=Network(), multiple=True, help="Proxies whose PROXY headers count; may be repeated."),
 )
 _health_options = _all(
-    option("--host", default="127.0.0.1", help="Where the server listens; of several the first is asked."),
+    option("--host", type=Text(), default="127.0.0.1", help="Where the server listens; of several the first is asked."),
     option("--port", type=_PORTS, default=8080, help="Its exchange port."),
-    option("--unix", metavar="PATH", help="Ask over this Unix socket instead: without TLS or PROXY."),
+    option("--unix", type=Path(), metavar="PATH", help="Ask over this Unix socket instead: without TLS or PROXY."),
     option("--transform", type=_TRANSFORMS, default="upper", help="What the server does with the bytes."),
-    option("--tls-cert", metavar="FILE", help="Speak TLS; the server's own certificate, which it may ask for (PEM)."),
-    option("--tls-key", metavar="FILE", help="Its private key; where it is not given, it is in the same file."),
+    option(
+        "--tls-cert",
+        type=File(),
+        metavar="FILE",
+        help="Speak TLS; the server's own certificate, which it may ask for (PEM).",
+    ),
+    option(
+        "--tls-key", type=File(), metavar="FILE", help="Its private key; where it is not given, it is in the same file."
+    ),
     option("--proxy-protocol", type=_HEADERS, default="off", help="Begin with a PROXY header of this version."),
-    option("--admin-host", default="127.0.0.1", help="Where the admin endpoint listens."),
+    option("--admin-host", type=Text(), default="127.0.0.1", help="Where the admin endpoint listens."),
     option("--admin-port", type=_PORTS, default=8081, help="The admin port."),
     option("--timeout", type=Duration(), default="2s", help="How long the exchange may take."),
 )

@@ -10,10 +10,11 @@ from typing import Protocol
 READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
 PEER_ENDED = select.EPOLLRDHUP  # the peer has ended its side, seen without reading up to its end
-# Handled in one go, before the event loop's timers and signals have their turn. Where several sockets were ready there
-# are mostly more by now, and to ask at once is cheaper than to be woken again.
-MOST_EVENTS = 512
-MOST_ROUNDS = 16
+# Handled in one go: a handler can take milliseconds, as a TLS handshake does, and the clock is not read in between.
+MOST_EVENTS = 64
+# Then the event loop's timers and signals have their turn, the heartbeat among them. Until then, where several sockets
+# were ready there are mostly more by now, and to ask at once is cheaper than to be woken again.
+TURN_SECONDS = 0.01
 
 
 class Handler(Protocol):
@@ -32,7 +33,7 @@ class Poller:
 
     def __init__(self, on_error: Callable[[Handler, Exception], None]) -> None:
         """Needs a running event loop; `on_error` is told what a handler raised, which is a bug."""
-        self.now = time.monotonic()  # the clock of all time-outs: when what is now being handled became ready
+        self.now = time.monotonic()  # the clock of all time-outs: when what is now being handled was asked for
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
         self._on_error = on_error
@@ -60,9 +61,10 @@ class Poller:
     def poll(self) -> None:
         """Handle what is ready now."""
         handlers = self._handlers
-        for _ in range(MOST_ROUNDS):
+        self.now = time.monotonic()
+        turn_ends = self.now + TURN_SECONDS
+        while True:
             ready = self._epoll.poll(0, MOST_EVENTS)
-            self.now = time.monotonic()
             for fd, events in ready:
                 handler = handlers[fd]  # a handler closes no descriptor but its own, so it is still there
                 try:
@@ -70,6 +72,9 @@ class Poller:
                 except Exception as error:  # noqa: BLE001 - one connection's bug is not to stop the others
                     self._on_error(handler, error)
             if len(ready) < 2:
+                return
+            self.now = time.monotonic()
+            if self.now > turn_ends:
                 return
 
     def close(self) -> None:

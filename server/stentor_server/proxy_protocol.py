@@ -12,6 +12,7 @@ V1_MOST_BYTES = 107  # with the line's end; the specification's own figure
 V2_MOST_BYTES = 4096  # the specification allows 64 KiB; addresses and the usual extras take a few hundred
 V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V1_START = b"PROXY "
+_V1_UNKNOWN = _V1_START + b"UNKNOWN"
 # What a proxy sends when it speaks for itself, by version: for health checks.
 LOCAL = {"v1": b"PROXY UNKNOWN\r\n", "v2": V2_SIGNATURE + b"\x20\0\0\0", "any": V2_SIGNATURE + b"\x20\0\0\0"}
 _V2_FIXED_BYTES = 16
@@ -50,9 +51,9 @@ def _parse_v1(data: bytes) -> Header | None:
             raise ValueError(f"a PROXY header v1 longer than {V1_MOST_BYTES} bytes")
         return None
     length = end + 2
-    fields = data[:end].decode("ascii").split(" ")  # UnicodeDecodeError is a ValueError
-    if fields[1] == "UNKNOWN":
+    if data.startswith(_V1_UNKNOWN):  # whatever follows it
         return Header(length, None)
+    fields = data[:end].decode("ascii").split(" ")  # UnicodeDecodeError is a ValueError
     if len(fields) != 6 or fields[1] not in {"TCP4", "TCP6"}:
         raise ValueError("a PROXY header v1 that is neither TCP4, TCP6 nor UNKNOWN")
     if "%" in fields[2] + fields[3]:  # Python would take a zone, and in it any text
@@ -60,7 +61,12 @@ def _parse_v1(data: bytes) -> Header | None:
     family = ipaddress.IPv4Address if fields[1] == "TCP4" else ipaddress.IPv6Address
     source, _ = family(fields[2]), family(fields[3])
     port, _ = _port(fields[4]), _port(fields[5])
-    return Header(length, (str(source), port))
+    return Header(length, (_normal(source), port))
+
+
+def _normal(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """Return IPv4 written as IPv6 as the IPv4 that it is: one client has one address, however a proxy writes it."""
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _port(text: str) -> int:
@@ -86,4 +92,4 @@ def _parse_v2(data: bytes) -> Header | None:
     if rest < struct.calcsize(form):
         raise ValueError("a PROXY header v2 too short for its addresses")
     source, _, port, _ = struct.unpack_from(form, data, _V2_FIXED_BYTES)
-    return Header(length, (str(address(source)), port))
+    return Header(length, (_normal(address(source)), port))

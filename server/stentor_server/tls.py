@@ -32,14 +32,7 @@ def tls_context(options: ServerOptions) -> ssl.SSLContext | None:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        for path in (cert, key):
-            with open(path, "rb"):  # load_cert_chain() does not say which of the two it cannot read
-                pass
-        # Without a password OpenSSL would ask for one on the terminal.
-        made.load_cert_chain(cert, key, password="")
-    except ssl.SSLError as error:
-        why = _why(error) if error.reason else "not whole, or not PEM"  # of which OpenSSL says no more
-        raise Failure(COULD_NOT_START, f"cannot use the certificate {cert} with the key {key}: {why}") from error
+        _load(made, cert, key)
     except OSError as error:
         raise Failure(COULD_NOT_START, f"cannot read {error.filename}: {error.strerror}") from error
     if client_ca:
@@ -51,6 +44,31 @@ def tls_context(options: ServerOptions) -> ssl.SSLContext | None:
             raise Failure(COULD_NOT_START, f"cannot read {client_ca}: {error.strerror}") from error
         made.verify_mode = ssl.CERT_REQUIRED
     return made
+
+
+def _load(context: ssl.SSLContext, cert: str, key: str) -> None:
+    locked = False
+
+    def password() -> str:
+        nonlocal locked
+        locked = True  # nobody else is asked: without an answer OpenSSL would ask on the terminal
+        return ""
+
+    for path in (cert, key):  # load_cert_chain() does not say which of the two it cannot read
+        with open(path, "rb") as file:
+            content = file.read()
+    try:
+        context.load_cert_chain(cert, key, password)
+    except ssl.SSLError as error:
+        if error.reason:
+            why = _why(error)
+        elif locked:
+            why = "the key is encrypted, and must not be"
+        elif b"PRIVATE KEY-----" not in content:
+            why = "there is no key in the file; --tls-key names another"
+        else:
+            why = "not whole, or not PEM"  # of which OpenSSL says no more
+        raise Failure(COULD_NOT_START, f"cannot use the certificate {cert} with the key {key}: {why}") from error
 
 
 def _why(error: ssl.SSLError) -> str:

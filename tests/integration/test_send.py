@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pty
+import signal
 import socket
 import subprocess
 import threading
@@ -166,9 +167,11 @@ def test_closed_standard_input(shared_server: Server) -> None:
     assert (sent.returncode, sent.stdout, sent.stderr) == (0, b"", b"")
 
 
-def test_interrupt_while_waiting_for_input(shared_server: Server) -> None:
-    """Ctrl-C ends it at once with exit code 130 and no traceback."""
-    command = [f"{BIN}/stentor-client", "send", "--target", shared_server.target]
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, -signal.SIGHUP)])
+def test_interrupt_while_waiting_for_input(shared_server: Server, number: int, code: int) -> None:
+    """Ctrl-C ends it at once with exit code 130 and no traceback, and so does the end of its terminal."""
+    heeding = ["env", "--default-signal=HUP"]  # whatever the tests were started with
+    command = [*heeding, f"{BIN}/stentor-client", "send", "--target", shared_server.target]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
     ) as client:
@@ -178,8 +181,8 @@ def test_interrupt_while_waiting_for_input(shared_server: Server) -> None:
         client.stdin.write(b"a")
         client.stdin.flush()
         assert client.stdout.read(1) == b"A"
-        client.send_signal(2)
-        assert client.wait(20) == 130
+        client.send_signal(number)
+        assert client.wait(20) == code
         assert client.stderr.read().strip() == b""
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from certificates import Authority
 from peers import converse, run_peer
-from processes import Server, read_all, run
+from processes import ENVIRONMENT, Server, read_all, run
 
 # What a client of TLS 1.2 begins with, cut in the middle.
 HALF_A_HELLO = b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03"
@@ -246,6 +246,22 @@ def test_silence_before_the_first_byte(authority: Authority) -> None:
         rejected = server.rejected("proxy_protocol", 2)
         assert {each["error"] for each in rejected} == {"its PROXY header did not come in time"}
         server.quiet()
+
+
+def test_files_that_are_none(tmp_path: Path, authority: Authority) -> None:
+    """An empty name switches nothing off, and a pipe is not waited on: either is one line, by flag and by variable."""
+    os.mkfifo(tmp_path / "fifo")
+    names = {"--tls-cert": authority.issue("good"), "--tls-client-ca": authority.file, "--unix": str(tmp_path / "unix")}
+    serve = ["stentor-server", "serve", "--port", "0", "--admin-port", "0"]
+    for flag in (*names, "--tls-key", "--admin-host", "--host"):
+        for value in ("", str(tmp_path / "fifo")) if "tls" in flag else ("",):
+            others = [word for name in names if name != flag for word in (name, names[name])]
+            variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
+            by_flag = run(*serve, *others, flag, value)
+            by_variable = run(*serve, *others, env={**ENVIRONMENT, variable: value}) if "host" not in flag else by_flag
+            for ended in (by_flag, by_variable):
+                assert (ended.returncode, ended.stdout, ended.stderr.count(b"\n")) == (2, b"", 1), ended
+                assert f"'{flag}'" in ended.stderr.decode()
 
 
 def test_unusable_files(tmp_path: Path, authority: Authority) -> None:

@@ -11,6 +11,7 @@ from stentor_chassis.descriptors import write_all
 from stentor_chassis.failure import READER_GONE, Failure
 from stentor_chassis.options import option, wrong_value
 from stentor_chassis.quantities import Duration, Size
+from stentor_chassis.terminable import heed_hangup
 from stentor_client import __version__
 from stentor_client.options import LARGEST_BYTES, dial_options, exchange_options, taken_dial_options
 
@@ -34,6 +35,7 @@ def check(**options: Any) -> int:
 
     Example: stentor-client check --target server:8080 --idle 5m
     """
+    heed_hangup()
     import uvloop
 
     from stentor_chassis.encoding import encode

@@ -13,6 +13,7 @@ import click
 from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
 from stentor_chassis.options import log_options, option, wrong_value
 from stentor_chassis.quantities import Duration
+from stentor_chassis.terminable import heed_hangup
 from stentor_client.options import (
     Rate,
     Sizes,
@@ -101,6 +102,7 @@ def load(**options: Any) -> int:
 
     Example: stentor-client load --target server:8080 --rate 5000 --duration 30s --max-p99 20ms
     """
+    heed_hangup()
     from stentor_client.load.thresholds import Thresholds
 
     thresholds = Thresholds(**{name: options.pop(name) for name in ("max_error_rate", "max_p50", "max_p99")})

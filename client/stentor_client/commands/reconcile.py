@@ -7,6 +7,7 @@ import click
 
 from stentor_chassis.options import option, wrong_value
 from stentor_chassis.quantities import Duration
+from stentor_chassis.terminable import heed_hangup
 from stentor_client.reconcile.base_url import BaseUrl
 from stentor_client.reconcile.query import QueryType
 from stentor_client.reconcile.side import Side
@@ -54,6 +55,7 @@ def reconcile(**options: Any) -> int:
 
     Example: stentor-client reconcile --server-admin http://server:8081 --client-admin http://client:8082
     """
+    heed_hangup()
     from stentor_chassis.encoding import encode
     from stentor_client.reconcile.reconciler import Reconciler, Sources
     from stentor_client.reconcile.report import Report, console

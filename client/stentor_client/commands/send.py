@@ -9,6 +9,7 @@ import click
 
 from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.options import option
+from stentor_chassis.terminable import heed_hangup
 from stentor_client.options import dial_options, exchange_options, taken_dial_options
 
 
@@ -27,6 +28,7 @@ def send(text: tuple[str, ...], *, raw: bool, **options: Any) -> int:
 
     Example: head -c 1G /dev/urandom | stentor-client send | sha256sum
     """
+    heed_hangup()
     if not text and not raw and _is_terminal(sys.stdin) and _is_terminal(sys.stdout):
         from stentor_client.conversation import Conversation
         from stentor_client.history import History, history_path

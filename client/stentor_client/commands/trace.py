@@ -6,6 +6,7 @@ import click
 
 from stentor_chassis.options import option, wrong_value
 from stentor_chassis.quantities import Size
+from stentor_chassis.terminable import heed_hangup
 from stentor_client.options import LARGEST_BYTES, dial_options, exchange_options, taken_dial_options
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def trace(text: str | None, size: int | None, **options: Any) -> int:
 
     Example: stentor-client trace --target server:8080 --size 1MiB
     """
+    heed_hangup()
     from stentor_chassis.encoding import encode
     from stentor_client.message import MessageSource
     from stentor_client.standard_streams import write_out

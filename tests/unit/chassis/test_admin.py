@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,10 +16,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from stentor_chassis.admin import Admin
+from procfs import descriptors
+from stentor_chassis.admin import MOST_CONNECTIONS, Admin
 from stentor_chassis.collector import BuildCollector
 from stentor_chassis.failure import COULD_NOT_START, Failure
-from unit.looping import Loop
+from unit.looping import Loop, eventually
 
 
 @asynccontextmanager
@@ -55,6 +57,33 @@ def test_metrics_as_text(loop: Loop) -> None:
             (family,) = parse_text(text)
             assert family.samples[0].name == "stentor_build_info"
             assert {"service": "a-service", "version": "1.2.3"}.items() <= family.samples[0].labels.items()
+
+    loop.run(scenario())
+
+
+def test_many_idle_connections(loop: Loop) -> None:
+    """However many connect and say nothing, or do not read, who comes next is answered, at the oldest's cost."""
+
+    async def scenario() -> None:
+        async with _admin(status=lambda: {"much": "x" * 1_000_000}) as session:
+            url = urlsplit(str(session._base_url))
+            before = descriptors(os.getpid())
+            silent = [socket.create_connection((url.hostname, url.port)) for _ in range(2)]
+            for each in silent[1:]:
+                each.send(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+            assert (await _get(session, "/readyz"))[0] == 200
+            for _ in range(MOST_CONNECTIONS * 3):
+                silent.append(socket.create_connection((url.hostname, url.port)))
+                await asyncio.sleep(0)
+            assert (await _get(session, "/metrics"))[0] == 200
+            ours = len(silent)
+            await eventually(
+                lambda: descriptors(os.getpid()) <= before + ours + MOST_CONNECTIONS + 1, "the oldest to be closed"
+            )
+            assert (await _get(session, "/readyz"))[0] == 200
+            assert silent[0].recv(1) == b""
+            for each in silent:
+                each.close()
 
     loop.run(scenario())
 

@@ -177,6 +177,15 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
         read(str(tmp_path), SERVE, [SERVE])
 
 
+def test_named_pipe(tmp_path: Path) -> None:
+    """A named pipe is refused, by whatever name: nobody might ever write to it."""
+    os.mkfifo(tmp_path / "fifo")
+    os.symlink(tmp_path / "fifo", tmp_path / "link")
+    for name in ("fifo", "link"):
+        with pytest.raises(WrongFileError, match=r"^a named pipe, on which one could wait for ever$"):
+            read(str(tmp_path / name), SERVE, [SERVE])
+
+
 def test_pipe() -> None:
     """A pipe will do, as a shell makes one of a command's output."""
     reader, writer = os.pipe()

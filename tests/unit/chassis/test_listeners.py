@@ -249,6 +249,45 @@ def test_close(tmp_path: Path) -> None:
         path.unlink()
 
 
+def test_close_leaves_the_socket_of_another(tmp_path: Path) -> None:
+    """A socket file that another server has put in place of ours is left to it."""
+    path = tmp_path / "socket"
+    with Listeners([], [bind_unix(str(path), BACKLOG)]) as listeners:
+        path.unlink()
+        with bind_unix(str(path), BACKLOG):
+            listeners.close()
+            assert _connects(str(path))
+
+
+def test_stale_file_that_another_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket file that nobody answered, and that another server has just replaced, is left to it."""
+    path = str(tmp_path / "socket")
+    bind_unix(path, BACKLOG).close()
+    with socket.socket(socket.AF_UNIX) as other:
+
+        def refused(_caller: socket.socket, address: str) -> None:
+            os.unlink(address)
+            other.bind(address)
+            other.listen()
+            raise ConnectionRefusedError
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(socket.socket, "connect", refused)
+            with pytest.raises(Failure, match="Address already in use"):
+                bind_unix(path, BACKLOG)
+        assert _connects(path)
+
+
+def test_every_address_and_one_of_them() -> None:
+    """Where every address is listened on, one that is named besides is among them; of the other family it is not."""
+    with _bound("127.0.0.1", "0.0.0.0", "127.0.0.2") as ((listener,),):
+        assert listener.getsockname()[0] == "0.0.0.0"
+        assert _connects(("127.0.0.2", listener.getsockname()[1]))
+    if socket.has_dualstack_ipv6():
+        with _bound("127.0.0.1", "::", "::1", "0.0.0.0") as ((every6, every4),):
+            assert [every6.getsockname()[0], every4.getsockname()[0]] == ["::", "0.0.0.0"]
+
+
 def test_printable_ipv6() -> None:
     """An address of IPv6 is shown in brackets."""
     if not socket.has_dualstack_ipv6():

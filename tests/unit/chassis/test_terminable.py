@@ -20,3 +20,24 @@ def test_first_process_can_be_terminated(shown: int, code: int) -> None:
     """Process 1 ends by its own hand, and any other as the kernel has it: neither lives on."""
     command = [sys.executable, "-c", TERMINATED.format(shown=shown)]
     assert subprocess.run(command, timeout=30, check=False).returncode == code
+
+
+HUNG_UP = """
+import os, signal
+signal.signal(signal.SIGHUP, signal.{before})
+import {module}
+os.kill(os.getpid(), signal.SIGHUP)
+print("on", flush=True)
+import stentor_chassis.terminable
+stentor_chassis.terminable.heed_hangup()
+os.kill(os.getpid(), signal.SIGHUP)
+"""
+
+
+@pytest.mark.parametrize("module", ["stentor_chassis.terminable", "stentor_server.__main__", "stentor_client.__main__"])
+@pytest.mark.parametrize(("before", "code"), [("SIG_DFL", -signal.SIGHUP), ("SIG_IGN", 0)])
+def test_hangup_is_ignored(module: str, before: str, code: int) -> None:
+    """SIGHUP does not end what starts; it ends what is no service, unless it was started to ignore it."""
+    command = [sys.executable, "-c", HUNG_UP.format(before=before, module=module)]
+    ended = subprocess.run(command, timeout=30, check=False, stdout=subprocess.PIPE)
+    assert (ended.returncode, ended.stdout) == (code, b"on\n")

@@ -30,6 +30,7 @@ def _addresses(source: str, destination: str, source_port: int, destination_port
 
 BODY = _addresses("192.0.2.1", "198.51.100.1", 56324, 443)
 BODY6 = _addresses("2001:db8::1", "2001:db8::2", 56324, 443)
+BODY_MAPPED = _addresses("::ffff:192.0.2.1", "::ffff:198.51.100.1", 56324, 443)
 WHOLE = [
     ("v1", b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n", ("192.0.2.1", 56324)),
     ("v1", b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n", ("255.255.255.255", 65535)),
@@ -39,6 +40,10 @@ WHOLE = [
     ("v1", b"PROXY UNKNOWN\r\n", None),
     ("v1", b"PROXY UNKNOWN ffff::1 whatever it says\r\n", None),
     ("v1", b"PROXY UNKNOWN " + b"x" * 91 + b"\r\n", None),
+    ("v1", b"PROXY UNKNOWN \xff\0\r\x80\n\r\n", None),
+    ("v1", b"PROXY UNKNOWN\t?\r\n", None),
+    ("v1", b"PROXY TCP6 ::ffff:192.0.2.1 ::ffff:c633:6401 56324 443\r\n", ("192.0.2.1", 56324)),
+    ("v2", _v2(BODY_MAPPED, family=IPV6), ("192.0.2.1", 56324)),
     ("v2", _v2(BODY), ("192.0.2.1", 56324)),
     ("v2", _v2(BODY6, family=IPV6), ("2001:db8::1", 56324)),
     ("v2", _v2(BODY + b"\x04\0\x03abc"), ("192.0.2.1", 56324)),
@@ -191,8 +196,9 @@ def test_every_address(
     line = f"PROXY TCP{source.version} {source} {destination} {port} {other}\r\n".encode()
     family = IPV4 if source.version == 4 else IPV6
     binary = _v2(_addresses(str(source), str(destination), port, other) + extras, family=family)
+    client = str(getattr(source, "ipv4_mapped", None) or source)
     for versions, header in (("v1", line), ("v2", binary)):
-        assert Header(len(header), (str(source), port)) == parse(header + payload, versions)
+        assert Header(len(header), (client, port)) == parse(header + payload, versions)
 
 
 @given(st.binary(max_size=400), st.integers(0, 255), st.sampled_from([LOCAL_COMMAND, PROXY_COMMAND]))

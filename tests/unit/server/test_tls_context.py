@@ -95,3 +95,10 @@ def test_encrypted_key(authority: Authority) -> None:
     """A key that needs a password fails: nobody is asked for one."""
     line = _failure(authority.cert, authority.locked_key)
     assert line.startswith(f"cannot use the certificate {authority.cert} with the key {authority.locked_key}: ")
+    assert line.endswith(": the key is encrypted, and must not be")
+
+
+def test_no_key(authority: Authority) -> None:
+    """Where the key is neither named nor in the certificate's file, that is said."""
+    line = _failure(authority.cert, authority.cert)
+    assert line.endswith(": there is no key in the file; --tls-key names another")

@@ -1,0 +1,35 @@
+"""Values of options that are plain text: names, and paths of files."""
+
+import os
+from typing import Any
+
+import click
+
+
+class Text(click.ParamType[str]):
+    """Any text but an empty one, which would look as if the option was not there."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take it, or fail with what is wanted."""
+        if not value:
+            self.fail("it is empty", param, ctx)
+        return str(value)
+
+
+class Path(Text):
+    """The path of a file, of any kind."""
+
+    empty_variable_is_wrong = True
+
+
+class File(Path):
+    """The path of a regular file, which can be read more than once; whether it is there, who reads it says."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take it, or fail with what is wanted: a pipe would keep its reader waiting, for ever where nobody writes."""
+        path = super().convert(value, param, ctx)
+        if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            self.fail(f"{path!r} is not a regular file", param, ctx)
+        return path
