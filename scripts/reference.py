@@ -42,7 +42,8 @@ def options_table(command: click.Command) -> str:
     for option in command.params:
         if not isinstance(option, click.Option):
             continue
-        given = str(option.default) if isinstance(option.default, str | int) and not option.is_flag else ""
+        defaults = option.default if isinstance(option.default, tuple) else (option.default,)
+        given = ",".join(str(each) for each in defaults if isinstance(each, str | int) and not option.is_flag)
         text = (option.help or "").replace("|", "\\|")
         stated = re.search(r"\s*\[default: (.*)\]", text)
         text, given = re.sub(r"\s*\[default: .*\]", "", text), stated[1] if stated else f"`{given}`" if given else ""

@@ -22,8 +22,8 @@ _METRICS = BaseUrl("/metrics")
     "--client-admin",
     type=_METRICS,
     multiple=True,
-    help=f"The client's admin endpoint; repeated, the counts of all clients add up.  [default: {_CLIENT_ADMIN}]",
-    show_default=False,
+    default=(_CLIENT_ADMIN,),
+    help="The client's admin endpoint; repeated, the counts of all clients add up.",
 )
 @option("--timeout", type=Duration(), default="10s", help="How long to look for a moment at which all agree.")
 @option(
@@ -45,7 +45,7 @@ _METRICS = BaseUrl("/metrics")
     type=QueryType(Side.CLIENT),
     multiple=True,
     metavar="NAME=PROMQL",
-    help="The same against the client's.  NAME: connections, sent_bytes or received_bytes.",
+    help="The same against the client's. NAME: connections, sent_bytes or received_bytes.",
 )
 @option("--json", metavar="FILE", help="Write the result there as JSON; -: on standard output, in place of the table.")
 def reconcile(**options: Any) -> int:
@@ -60,7 +60,7 @@ def reconcile(**options: Any) -> int:
     from stentor_client.reconcile.reconciler import Reconciler, Sources
     from stentor_client.reconcile.report import Report, console
 
-    clients = options["client_admin"] or (_CLIENT_ADMIN,)
+    clients = options["client_admin"]
     if len(set(clients)) < len(clients):
         raise wrong_value("client_admin", "one client is given twice, and would count twice")
     path, during = options["json"], options["during"]

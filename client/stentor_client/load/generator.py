@@ -82,8 +82,13 @@ class Generator:
         told = asyncio.create_task(stop.wait())
         ending = asyncio.create_task(self._ended.wait())
         await asyncio.wait((told, ending), return_when=asyncio.FIRST_COMPLETED)
+        for task in (told, ending):
+            task.cancel()
+
+    async def close(self) -> None:
+        """Send nothing more, and close every connection."""
         self._over = True
-        for task in (told, ending, *self._tasks):
+        for task in self._tasks:
             task.cancel()
         self._timer.close()
         await asyncio.gather(*(flow.close() for flow in self._flows))

@@ -25,6 +25,13 @@ async def serve(worker: Worker) -> None:
     start_row, slot = worker.board.row(CONTROL), SCHEMA.slot(START)
     while not (start := start_row[slot]) and not worker.stop.is_set():  # noqa: ASYNC110
         await asyncio.sleep(LOOK_SECONDS)  # a word in shared memory wakes nobody
+    if start:
+        await _send(generator, tally, worker, options, start)
+    await generator.close()
+    worker.done()
+
+
+async def _send(generator: Generator, tally: Tally, worker: Worker, options: LoadOptions, start: int) -> None:
     tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
     meter = asyncio.create_task(_measure_processor(worker.row, tally.measured_from))
     await generator.run(
@@ -34,7 +41,6 @@ async def serve(worker: Worker) -> None:
         worker.stop,
     )
     meter.cancel()
-    worker.done()
 
 
 def _arrivals(options: LoadOptions, worker: int, start: int) -> Arrivals | None:

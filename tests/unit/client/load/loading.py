@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from stentor_chassis.histogram import NANOSECONDS
-from stentor_client.dialer import DialOptions
+from stentor_client.dialer import Dialer, DialOptions
 from stentor_client.load.arrivals import Arrivals, Rate
 from stentor_client.load.distribution import Distribution
 from stentor_client.load.generator import Generator
@@ -18,12 +18,10 @@ from stentor_client.outcomes import Outcome
 from unit.looping import Events
 
 
-class Loading:
-    """A load of a target: closed, for a fifth of a second, but for what is changed."""
-
-    def __init__(self, target: str, events: Events, **changes: Any) -> None:
-        """Make it; to be called within the loop."""
-        options = LoadOptions(
+def load_options(target: str, **changes: Any) -> LoadOptions:
+    """Return the options of a load: closed, for a fifth of a second, but for what is changed."""
+    return replace(
+        LoadOptions(
             dial=DialOptions(target=target, connect_timeout_seconds=5.0),
             expect="upper",
             timeout_seconds=5.0,
@@ -36,8 +34,18 @@ class Loading:
             workers=1,
             warmup_seconds=0.0,
             duration_seconds=0.2,
-        )
-        self.options = replace(options, **changes)
+        ),
+        **changes,
+    )
+
+
+class Loading:
+    """A load of a target, with those options."""
+
+    def __init__(self, target: str, events: Events, **changes: Any) -> None:
+        """Make it; to be called within the loop."""
+        self.options = load_options(target, **changes)
+        self.dialer = Dialer(self.options.dial)
         self.row = [0] * SCHEMA.row_slots
         self.stop = asyncio.Event()
         self.events = events
@@ -52,6 +60,7 @@ class Loading:
         self.tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
         arrivals = Arrivals(options.rate, options.whole_seconds, start=start) if options.rate else None
         await self.generator.run(arrivals, start, start + int(options.whole_seconds * NANOSECONDS), self.stop)
+        await self.generator.close()
 
     def outcomes(self) -> dict[str, int]:
         """Return how many measured exchanges ended, by outcome, without those that did not occur."""

@@ -1,0 +1,62 @@
+"""The control process of a load."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lying import LyingServer, flip
+from stentor_chassis.failure import Failure
+from stentor_chassis.logs import LogOptions
+from stentor_client.load import run as run_module
+from stentor_client.load.metrics import LATE_MOST, MEASURED, SCHEMA
+from stentor_client.load.run import Run
+from stentor_client.outcomes import Outcome
+from unit.client.load.loading import level, load_options
+from unit.client.probing import honest
+
+LOG = LogOptions(level="error", format="json", fd=2)
+
+
+def _run(target: str, watch: Callable[..., None] = lambda *_: None, **changes: Any) -> Run:
+    run = Run(load_options(target, **changes), LOG, watch)
+    asyncio.run(run.run())
+    return run
+
+
+def test_workers_together() -> None:
+    """What two workers count is the whole, and it is looked at while it grows."""
+    looks: list[int] = []
+
+    def watch(_seconds: float, totals: list[int], _latest: object) -> None:
+        looks.append(totals[SCHEMA.slot(MEASURED, Outcome.OK)])
+
+    with LyingServer(honest) as server:
+        run = _run(server.target, watch, workers=2, rate=level(200), duration_seconds=0.8)
+    assert run.totals[SCHEMA.slot(MEASURED, Outcome.OK)] == 160
+    assert run.measured_seconds == pytest.approx(0.8)
+    assert (looks[-1], looks == sorted(looks), len(set(looks)) > 2) == (160, True, True)
+    assert sum(each.throughput * (each.end_seconds - each.begin_seconds) for each in run.series.slices) <= 160.5
+    assert run.totals[SCHEMA.slot(LATE_MOST)] >= 0
+
+
+def test_target_is_tried_first() -> None:
+    """What is wrong with the target is said once, before anything is started."""
+    with pytest.raises(Failure) as failure:
+        _run("127.0.0.1:1")
+    assert (failure.value.code, failure.value.message) == (3, "refused: 127.0.0.1:1: Connection refused")
+
+
+def test_failures_are_counted() -> None:
+    """What fails is among the counts, by outcome."""
+    with LyingServer(flip) as server:
+        run = _run(server.target, rate=level(50))
+    assert run.totals[SCHEMA.slot(MEASURED, Outcome.MISMATCH)] == 10
+
+
+def test_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that ends before it is ready ends the load."""
+    monkeypatch.setattr(run_module, "COMMAND", ("false",))
+    with LyingServer(honest) as server, pytest.raises(Failure, match="did not start"):
+        _run(server.target)
