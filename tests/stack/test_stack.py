@@ -42,6 +42,13 @@ def test_every_log_line_is_an_event(stack: Stack) -> None:
     assert {"sequence", "size_bytes", "response_time_seconds", "service_time_seconds"} <= completed.keys()
 
 
+def test_client_reconciles_both_sides(stack: Stack) -> None:
+    """From its container, the client finds that both sides count the same, health checks and all, while it probes."""
+    command = ["stentor-client", "reconcile", "--server-admin", "http://server:8081", "--during", "3s"]
+    code, output = stack.container("client").exec_run([*command, "--timeout", "30s"])
+    assert (code, b"agree" in output) == (0, True), output
+
+
 def test_both_sides_count_exactly_what_was_sent(stack: Stack) -> None:
     """What the server counted is what the client counted and what this test sent, to the byte."""
     server_before, client_before = _between_exchanges(stack)

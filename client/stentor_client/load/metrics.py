@@ -26,7 +26,8 @@ SERVICE_TIME = Histogram(name="fine_service_time", help="From the actual send, r
 PHASES = Histogram(name="fine_phase", help="Parts of an exchange.", label="phase", values=TIMED, bounds=FINE)
 RESPONSE_MOST = Gauge(name="response_most", help="The longest response time.", across="max")
 SERVICE_MOST = Gauge(name="service_most", help="The longest service time.", across="max")
-MEASURED_SENT = Counter(name="measured_sent", help="Bytes of the messages of measured exchanges that were right.")
+REPLIES = Counter(name="replies_total", help="Right replies that came in the measured time.")
+REPLY_BYTES = Counter(name="reply_bytes_total", help="Bytes of these replies.")
 DUE = Counter(name="due_total", help="Exchanges that were due after the warm-up.")
 LATE_MOST = Gauge(name="late_most", help="How late the latest send was, by the generator's own fault.", across="max")
 PROCESSOR = Gauge(name="processor", help="Nanoseconds of processor time since the warm-up.", across="max")
@@ -43,7 +44,8 @@ SCHEMA = Schema(
         PHASES,
         RESPONSE_MOST,
         SERVICE_MOST,
-        MEASURED_SENT,
+        REPLIES,
+        REPLY_BYTES,
         DUE,
         LATE_MOST,
         PROCESSOR,

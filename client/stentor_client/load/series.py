@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stentor_chassis.histogram import NANOSECONDS
 from stentor_client.load.distribution import Distribution
-from stentor_client.load.metrics import DUE, MEASURED, RESPONSE_TIME, SCHEMA
+from stentor_client.load.metrics import DUE, MEASURED, REPLIES, RESPONSE_TIME, SCHEMA
 from stentor_client.outcomes import Outcome
 
 SHORTEST_NANOSECONDS = 20_000_000  # a slice: in a moment a single exchange makes any rate
@@ -48,13 +48,13 @@ class Series:
         seconds = (now - since) / NANOSECONDS
         times = SCHEMA.slots(RESPONSE_TIME)
         found = Distribution.of([new - old for new, old in zip(totals[times], before[times], strict=True)])
-        good = SCHEMA.slot(MEASURED, Outcome.OK)
+        replies = SCHEMA.slot(REPLIES)
         any_ = found.count > 0
         made = Slice(
             since / NANOSECONDS,
             now / NANOSECONDS,
             (totals[SCHEMA.slot(DUE)] - before[SCHEMA.slot(DUE)]) / seconds,
-            (totals[good] - before[good]) / seconds,
+            (totals[replies] - before[replies]) / seconds,
             failures(totals) - failures(before),
             found.percentile(50) if any_ else None,
             found.percentile(99) if any_ else None,

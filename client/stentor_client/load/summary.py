@@ -13,9 +13,10 @@ from stentor_client.load.metrics import (
     DUE,
     LATE_MOST,
     MEASURED,
-    MEASURED_SENT,
     PHASES,
     PROCESSOR,
+    REPLIES,
+    REPLY_BYTES,
     RESPONSE_MOST,
     RESPONSE_TIME,
     SCHEMA,
@@ -25,7 +26,7 @@ from stentor_client.load.metrics import (
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.series import Slice
 from stentor_client.load.thresholds import Judgement
-from stentor_client.metrics import LATE, LOST, OPENED, TIMED
+from stentor_client.metrics import LATE, LOST, OPENED, RECEIVED, SENT, TIMED
 from stentor_client.outcomes import Outcome, Phase
 
 JSON_SCHEMA = "stentor-load/1"
@@ -75,13 +76,13 @@ class Summary:
 
     @property
     def throughput(self) -> float:
-        """Right replies per second."""
-        return self.good / self.measured_seconds if self.measured_seconds else 0.0
+        """Right replies per second of the measured time; those that came after it do not count."""
+        return self._count(REPLIES) / self.measured_seconds if self.measured_seconds else 0.0
 
     @property
     def bytes_per_second(self) -> float:
-        """Bytes of messages per second whose replies were right; as many came back."""
-        return self._count(MEASURED_SENT) / self.measured_seconds if self.measured_seconds else 0.0
+        """Bytes of these replies per second; the messages had as many."""
+        return self._count(REPLY_BYTES) / self.measured_seconds if self.measured_seconds else 0.0
 
     @property
     def response_time(self) -> Distribution:
@@ -175,6 +176,8 @@ class Summary:
             "response_time_seconds": _figures(self.response_time),
             "service_time_seconds": _figures(self.service_time),
             "phase_seconds": {str(phase): _figures(each) for phase, each in self.phases.items()},
+            "sent_bytes": self._count(SENT),
+            "received_bytes": self._count(RECEIVED),
             "connections_opened": self.opened,
             "connections_lost": self.lost,
             "late_sends": self.late,

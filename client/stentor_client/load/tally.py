@@ -11,8 +11,9 @@ from stentor_client.load.metrics import (
     FINE,
     LATE_MOST,
     MEASURED,
-    MEASURED_SENT,
     PHASES,
+    REPLIES,
+    REPLY_BYTES,
     RESPONSE_MOST,
     RESPONSE_TIME,
     SCHEMA,
@@ -27,7 +28,8 @@ LATE_NANOSECONDS = 1_000_000
 _DUE = SCHEMA.slot(DUE)
 _LATE_MOST = SCHEMA.slot(LATE_MOST)
 _MEASURED_OK = SCHEMA.slot(MEASURED, Outcome.OK)
-_MEASURED_SENT = SCHEMA.slot(MEASURED_SENT)
+_REPLIES = SCHEMA.slot(REPLIES)
+_REPLY_BYTES = SCHEMA.slot(REPLY_BYTES)
 # The slots of the histograms that the hot path counts in without a call for each.
 _RESPONSE = SCHEMA.slot(RESPONSE_TIME)
 _SERVICE = SCHEMA.slot(SERVICE_TIME)
@@ -44,6 +46,7 @@ class Tally(Account):
         """Count in `row`."""
         super().__init__(row)
         self.measured_from = sys.maxsize  # what is due before this moment warms up only
+        self.measured_until = sys.maxsize  # what is answered after this one is no throughput
         self._response_most = 0
         self._service_most = 0
         self._fine_phases = {phase: SCHEMA.histogram(PHASES, row, phase) for phase in TIMED}
@@ -63,11 +66,13 @@ class Tally(Account):
 
         `first_byte` is 0 where nobody knows which byte was whose. All are nanoseconds of `perf_counter_ns`.
         """
+        row, response, service = self.row, answered - due, answered - sent
+        if self.measured_from <= answered < self.measured_until:
+            row[_REPLIES] += 1
+            row[_REPLY_BYTES] += nbytes
         if due < self.measured_from:
             return
-        row, response, service = self.row, answered - due, answered - sent
         row[_MEASURED_OK] += 1
-        row[_MEASURED_SENT] += nbytes
         bucket = bisect_left(FINE, service)
         row[_SERVICE + bucket] += 1
         row[_SERVICE_SUM] += service

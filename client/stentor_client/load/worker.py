@@ -33,13 +33,9 @@ async def serve(worker: Worker) -> None:
 
 async def _send(generator: Generator, tally: Tally, worker: Worker, options: LoadOptions, start: int) -> None:
     tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
+    tally.measured_until = start + int(options.whole_seconds * NANOSECONDS)
     meter = asyncio.create_task(_measure_processor(worker.row, tally.measured_from))
-    await generator.run(
-        _arrivals(options, worker.number, start),
-        start,
-        start + int(options.whole_seconds * NANOSECONDS),
-        worker.stop,
-    )
+    await generator.run(_arrivals(options, worker.number, start), start, tally.measured_until, worker.stop)
     meter.cancel()
 
 

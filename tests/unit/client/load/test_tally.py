@@ -7,8 +7,9 @@ from stentor_client.load.metrics import (
     DUE,
     LATE_MOST,
     MEASURED,
-    MEASURED_SENT,
     PHASES,
+    REPLIES,
+    REPLY_BYTES,
     RESPONSE_MOST,
     RESPONSE_TIME,
     SCHEMA,
@@ -45,7 +46,8 @@ def _times(row: list[int], metric: object, value: str = "") -> Distribution:
 def test_good(tally: Tally, row: list[int]) -> None:
     """Response time is from when it was due, service time from the send, first byte from the send to it."""
     tally.good(START, START + 2 * MS, START + 3 * MS, START + 10 * MS, 64)
-    assert (row[SCHEMA.slot(MEASURED, Outcome.OK)], row[SCHEMA.slot(MEASURED_SENT)]) == (1, 64)
+    assert row[SCHEMA.slot(MEASURED, Outcome.OK)] == 1
+    assert (row[SCHEMA.slot(REPLIES)], row[SCHEMA.slot(REPLY_BYTES)]) == (1, 64)
     assert _times(row, RESPONSE_TIME).mean == 0.010
     assert _times(row, SERVICE_TIME).mean == 0.008
     assert _times(row, PHASES, Phase.FIRST_BYTE).mean == 0.001
@@ -72,9 +74,19 @@ def test_longest(tally: Tally, row: list[int]) -> None:
 def test_warmup(tally: Tally, row: list[int]) -> None:
     """What was due before the warm-up ended is counted nowhere."""
     tally.due(START - 1, START + 90 * MS)
-    tally.good(START - 1, START, 0, START + MS, 64)
+    tally.good(START - 3, START - 2, 0, START - 1, 64)
     tally.failed(START - 1, Outcome.RESET)
     assert sum(row) == 0
+
+
+def test_throughput_is_of_the_measured_time(tally: Tally, row: list[int]) -> None:
+    """A reply counts for the throughput of the time in which it came, whenever it was due."""
+    tally.measured_until = START + 10 * MS
+    tally.good(START - MS, START, 0, START, 10)  # due in the warm-up
+    tally.good(START, START, 0, tally.measured_until, 100)  # answered when all was over
+    tally.good(START, START, 0, tally.measured_until - 1, 1000)
+    assert (row[SCHEMA.slot(REPLIES)], row[SCHEMA.slot(REPLY_BYTES)]) == (2, 1010)
+    assert _times(row, RESPONSE_TIME).count == 2
 
 
 def test_failed(tally: Tally, row: list[int]) -> None:
