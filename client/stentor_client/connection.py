@@ -102,6 +102,10 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.close()
         await self._closed.wait()
 
+    async def wait_closed(self) -> None:
+        """Wait until the connection is closed, by whomever."""
+        await self._closed.wait()
+
     async def abandon(self, outcome: Outcome) -> None:
         """Give the connection up because of `outcome`, at once."""
         self.look_at_kernel()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from stentor_chassis.logs import LogOptions
     from stentor_client.load.options import LoadOptions
+    from stentor_client.load.run import Run
     from stentor_client.load.summary import Summary
     from stentor_client.load.thresholds import Judgement
 
@@ -112,7 +113,7 @@ def load(**options: Any) -> int:
     if json_file and json_file != "-":
         _see_that_it_can_be_written("json", json_file)
     draw = _drawer(report) if report else None
-    summary, interrupted_by = _carry_out(load_options, log)
+    summary, run = _carry_out(load_options, log)
     judgements = thresholds.judge(summary)
     try:
         if json_file:
@@ -124,8 +125,10 @@ def load(**options: Any) -> int:
             from stentor_client.load.text import show
 
             show(summary, judgements)
-    if interrupted_by:
-        return 128 + interrupted_by
+    if run.failure:
+        raise Failure(INTERNAL_ERROR, run.failure)
+    if run.interrupted_by:
+        return 128 + run.interrupted_by
     if not all(judgement.met for judgement in judgements):
         return THRESHOLD_MISSED
     return OK if thresholds.max_error_rate is not None else worst_exit_code(summary.outcomes)
@@ -166,7 +169,7 @@ def _load_options(options: dict[str, Any]) -> "LoadOptions":
     )
 
 
-def _carry_out(options: "LoadOptions", log: "LogOptions") -> "tuple[Summary, int]":
+def _carry_out(options: "LoadOptions", log: "LogOptions") -> "tuple[Summary, Run]":
     from stentor_client.load.progress import Progress
     from stentor_client.load.run import Run
     from stentor_client.load.summary import Summary
@@ -175,7 +178,7 @@ def _carry_out(options: "LoadOptions", log: "LogOptions") -> "tuple[Summary, int
     with Progress(options) as progress:
         run = Run(options, progress.log_options(log), progress.watch)
         asyncio.run(run.run())
-    return Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices), run.interrupted_by
+    return Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices), run
 
 
 def _drawer(path: str) -> "Callable[[Summary, Sequence[Judgement]], None]":

@@ -40,7 +40,7 @@ class Distribution:
 
     def percentile(self, percent: float) -> float:
         """Return what so many per cent do not exceed, in seconds, to half a per cent; NaN where there is nothing."""
-        rank = math.ceil(percent / 100 * self.count)
+        rank = math.ceil(round(percent * self.count / 100, 6))  # 99.9 / 100 × 1000 is a little more than 999
         passed = 0
         for number, count in enumerate(self.counts):
             passed += count

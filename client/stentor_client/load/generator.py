@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from stentor_chassis.histogram import NANOSECONDS
@@ -24,6 +24,7 @@ BACKOFF_MOST_SECONDS = 1.0
 SWEEPS_PER_TIMEOUT = 20
 SWEEP_MOST_SECONDS = 0.05
 LOGGED_OF_EACH = 5  # failures by outcome; the others are counted
+MOST_AT_ONCE = 256
 BATCH_NANOSECONDS = 50_000  # what is due within this is sent in one go: a wake-up of its own would cost more
 CONNECTING_AT_ONCE = 64
 _FLOWS = 1 << 20  # of one worker
@@ -49,11 +50,13 @@ class Generator:
         self._numbers = 0
         self._until = 0
         self._flows: set[Flow] = set()
+        self._answered: list[Flow] = []  # once for each message that may be sent in its place
         self._free: deque[Flow] = deque()  # once for each further message that it may carry
         self._queue: deque[int] = deque()  # due, and no connection free
         self._places = 0  # for connections that are made for one exchange only
         self._outstanding = 0  # sent, and not answered
         self._dialing = 0  # for an exchange that is due
+        self._sent = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self._failures: Counter[Outcome] = Counter()
@@ -61,14 +64,15 @@ class Generator:
         self._ended = asyncio.Event()
         self._over = False
 
-    async def connect(self, share: int) -> None:
-        """Make this worker's connections; one that cannot be made is tried again while the load runs."""
+    async def connect(self, share: int, stop: asyncio.Event) -> None:
+        """Try to make this worker's connections; one that cannot be made is tried again while the load runs."""
         if self._options.fresh:
             self._places = share
             return
-        made = await asyncio.gather(*(self._connected() for _ in range(share)))
-        for _ in range(made.count(False)):
-            self._start(self._keep_connecting())
+        attempts = [asyncio.get_running_loop().create_future() for _ in range(share)]
+        for attempt in attempts:
+            self._start(self._keep_connected(attempt))
+        await _first(asyncio.wait(attempts), stop.wait())
 
     async def run(self, arrivals: Arrivals | None, start: int, until: int, stop: asyncio.Event) -> None:
         """Send what is due from `start` up to `until`, and wait for the replies; without arrivals the loop is closed.
@@ -79,19 +83,15 @@ class Generator:
         self._until = until
         self._start(self._sweep())
         self._timer.set(arrivals.due if arrivals else start)
-        told = asyncio.create_task(stop.wait())
-        ending = asyncio.create_task(self._ended.wait())
-        await asyncio.wait((told, ending), return_when=asyncio.FIRST_COMPLETED)
-        for task in (told, ending):
-            task.cancel()
+        await _first(self._ended.wait(), stop.wait())
 
     async def close(self) -> None:
-        """Send nothing more, and close every connection."""
+        """Send nothing more, and close every connection; what is still under way has no outcome."""
         self._over = True
         for task in self._tasks:
             task.cancel()
         self._timer.close()
-        await asyncio.gather(*(flow.close() for flow in self._flows))
+        await asyncio.gather(*(flow.leave() for flow in self._flows))
 
     def _send_due(self) -> None:
         arrivals = self._arrivals
@@ -99,13 +99,15 @@ class Generator:
             self._begin_closed()
             return
         now = time.perf_counter_ns()
-        while arrivals.due <= now:
-            if arrivals.due >= self._until:
+        for _ in range(MOST_AT_ONCE):  # then replies and time-outs have their turn, also where this falls behind
+            due = arrivals.due
+            if due >= self._until:
                 return
-            self._tally.due(arrivals.due, now)
-            self._arrive(arrivals.due)
+            if due > now:
+                break
+            self._tally.due(due, time.perf_counter_ns())
+            self._arrive(due)
             arrivals.advance()
-            now = time.perf_counter_ns()
         self._timer.set(max(arrivals.due, now + BATCH_NANOSECONDS))
 
     def _arrive(self, due: int) -> None:
@@ -140,6 +142,8 @@ class Generator:
 
     def _next(self, flow: Flow) -> None:
         """Use a place for one message that has become free."""
+        if flow.lost_by is not None:
+            return
         due = self._due_now()
         if due:
             self._send(flow, due)
@@ -148,37 +152,45 @@ class Generator:
 
     def _send(self, flow: Flow, due: int) -> None:
         flow.sequence = sequence = flow.sequence + 1
-        size = self._sizes[sequence % len(self._sizes)]
+        self._sent = count = self._sent + 1
+        size = self._sizes[count % len(self._sizes)]
         message, reply = self._messages.build(flow.number, sequence, size)
         self._outstanding += 1
-        flow.pending.append((due, time.perf_counter_ns(), size))
+        pending = flow.pending
+        pending.append((due, time.perf_counter_ns(), size, not pending))
         flow.write(message, reply)
+
+    def _send_in_turn(self) -> None:
+        """Send on every flow that was answered since, in one go: a server that sleeps is then woken once for all."""
+        answered, self._answered = self._answered, []
+        for flow in answered:
+            self._next(flow)
 
     def answered(self, flow: Flow, verdicts: list[Verdict]) -> None:
         """Take the verdicts on a flow's oldest exchanges; and its end, if `lost_by` says so."""
+        if self._over:
+            return
         pending, tally = flow.pending, self._tally
         self._outstanding -= len(verdicts)
         extra = False
         for verdict in verdicts:
-            due, sent, size = pending.popleft()
+            due, sent, size, alone = pending.popleft()
             if verdict.outcome is Outcome.OK:
-                first_byte = 0 if pending else flow.first_byte_at
+                flow.good = True
+                first_byte = flow.first_byte_at if alone and not pending else 0
                 tally.good(due, sent, first_byte, flow.answered_at, size)
             else:
                 extra = extra or verdict.outcome is Outcome.EXTRA
                 self._fail(due, verdict.outcome, verdict.phase, **explained(verdict), connection=flow.number)
         if flow.lost_by is not None:
-            self._lost(flow.lost_by)
+            tally.lost(flow.lost_by)
         elif extra:  # whose is what comes now, nobody can say
             self._start(flow.abandon(Outcome.EXTRA))
         elif not self._options.fresh:
+            if not self._answered:
+                asyncio.get_running_loop().call_soon(self._send_in_turn)
             for _ in verdicts:
-                self._next(flow)
-
-    def _lost(self, outcome: Outcome) -> None:
-        self._tally.lost(outcome)
-        if not self._options.fresh and not self._over:
-            self._start(self._keep_connecting())
+                self._answered.append(flow)
 
     def gone(self, flow: Flow) -> None:
         """Forget a flow that has closed."""
@@ -193,32 +205,35 @@ class Generator:
     async def _dial(self) -> Flow:
         self._numbers += 1
         number = self._first_number + self._numbers % _FLOWS
-        async with self._connecting:
-            flow, way = await self._dialer.dial(lambda: Flow(self._tally, self, number))
+        flow, way = await self._dialer.dial(lambda: Flow(self._tally, self, number))
         self._tally.way(way.durations)
-        self._flows.add(flow)
+        if not flow.closed:
+            self._flows.add(flow)
         return flow
 
-    async def _connected(self) -> bool:
-        """Make a connection and put it to use; return whether it came to that."""
-        try:
-            flow = await self._dial()
-        except ExchangeError as error:
-            due = self._due_now() if self._until else 0
-            if due:
-                self._fail(due, error.outcome, error.phase, detail=error.detail)
-            return False
-        for _ in range(self._options.pipeline):
-            if self._until:
-                self._next(flow)
-            else:
-                self._free.append(flow)
-        return True
-
-    async def _keep_connecting(self) -> None:
+    async def _keep_connected(self, attempt: "asyncio.Future[None]") -> None:
+        """Keep one connection in use, a new one where it is lost; the first attempt to make it ends `attempt`."""
         failures = 0
-        while not await self._connected():
+        while True:
             failures += 1
+            try:
+                async with self._connecting:
+                    flow = await self._dial()
+            except ExchangeError as error:
+                due = self._due_now() if self._until else 0
+                if due:
+                    self._fail(due, error.outcome, error.phase, detail=error.detail)
+                _end(attempt)
+            else:
+                for _ in range(self._options.pipeline):
+                    if self._until:
+                        self._next(flow)
+                    else:
+                        self._free.append(flow)
+                _end(attempt)
+                await flow.wait_closed()
+                if flow.good:
+                    failures = 0
             await _back_off(failures)
 
     async def _exchange_fresh(self, due: int) -> None:
@@ -229,20 +244,26 @@ class Generator:
             try:
                 flow = await self._dial()
             except ExchangeError as error:
-                self._dialing -= 1
                 self._fail(due, error.outcome, error.phase, detail=error.detail)
                 failures += 1
                 await _back_off(failures)
             else:
-                self._dialing -= 1
                 failures = 0
-                self._send(flow, due)
-                while flow.pending:
-                    await flow.news()
-                if flow.lost_by is None:
-                    await flow.close()
+                await self._exchange_over(flow, due)
+            finally:
+                self._dialing -= 1
             due = self._due_now()
         self._places += 1
+
+    async def _exchange_over(self, flow: Flow, due: int) -> None:
+        if flow.lost_by is not None:
+            self._fail(due, flow.lost_by, Phase.FIRST_BYTE, connection=flow.number)
+            return
+        self._send(flow, due)
+        while flow.pending:
+            await flow.news()
+        if flow.lost_by is None:
+            await flow.leave()
 
     async def _sweep(self) -> None:
         """Give up what takes too long, and see when all is over."""
@@ -268,6 +289,20 @@ class Generator:
         task.add_done_callback(self._tasks.discard)
 
 
+async def _first(*awaited: Awaitable[Any]) -> None:
+    """Wait for the first of several, and call the others off."""
+    tasks = [asyncio.ensure_future(each) for each in awaited]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+
+def _end(attempt: "asyncio.Future[None]") -> None:
+    if not attempt.done():
+        attempt.set_result(None)
+
+
 async def _back_off(failures: int) -> None:
-    longest = min(BACKOFF_SECONDS * 2.0 ** min(failures - 1, 10), BACKOFF_MOST_SECONDS)
-    await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
+    if failures:
+        longest = min(BACKOFF_SECONDS * 2.0 ** min(failures - 1, 10), BACKOFF_MOST_SECONDS)
+        await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing

@@ -25,6 +25,7 @@ from stentor_client.outcomes import ExchangeError
 COMMAND = (sys.executable, "-m", "stentor_client.load.worker")
 MOST_SLICES = 120
 LEAST_SLICE_SECONDS = 0.25
+LOOK_SECONDS = 0.25
 LEAD_SECONDS = 0.05  # from the word to start to the start: every worker has it by then
 GRACE_SECONDS = 5.0  # on top of the time-outs, for workers to end
 
@@ -43,8 +44,11 @@ class Run:
         self._processes: list[WorkerProcess] = []
         self._start = 0
         self.series = Series()
+        self._live = Series()  # in shorter slices, for who waits
+        self._slice_end = 0.0
         self.interrupted_by = 0  # the signal, if one ended it
         self.measured_seconds = 0.0
+        self.failure = ""  # in one line, why the counts are not the whole
 
     @property
     def totals(self) -> list[int]:
@@ -56,7 +60,7 @@ class Run:
         """Run it to the end, or until a signal.
 
         Raises:
-            Failure: when the target cannot be reached at all, or a worker is lost.
+            Failure: when the target cannot be reached at all, or a worker does not start.
 
         """
         await self._try()
@@ -104,32 +108,35 @@ class Run:
         self._start = time.perf_counter_ns() + int(LEAD_SECONDS * NANOSECONDS)
         self._board.row(CONTROL)[SCHEMA.slot(START)] = self._start
         exited = [asyncio.ensure_future(process.exited) for process in self._processes]
-        step = max(LEAST_SLICE_SECONDS, options.duration_seconds / MOST_SLICES)
-        patience = options.whole_seconds + options.timeout_seconds + options.dial.connect_timeout_seconds
-        looks = 0
+        # What was due last may wait for a connection for the whole time-out, and for its reply as long again.
+        patience = options.whole_seconds + 2 * options.timeout_seconds + options.dial.connect_timeout_seconds
         while not all(future.done() for future in exited):
-            looks += 1
-            due = self._start / NANOSECONDS + options.warmup_seconds % step + looks * step
-            await asyncio.wait(exited, timeout=max(0, due - time.perf_counter()), return_when=asyncio.ALL_COMPLETED)
+            await asyncio.wait(exited, timeout=LOOK_SECONDS)
             self._look()
-            lost = [
-                each for each in self._processes if each.exited.done() and not each.done and not self.interrupted_by
-            ]
-            if lost or self._seconds() > patience + GRACE_SECONDS:
-                raise Failure(INTERNAL_ERROR, "a worker of the load was lost: what it counted is not the whole")
+            gone = any(process.exited.done() and not process.done for process in self._processes)
+            if (gone and not self.interrupted_by) or self._seconds() > patience + GRACE_SECONDS:
+                self.failure = "a worker of the load was lost: what it counted is not the whole"
+                return
 
     def _look(self) -> None:
+        options = self._options
         seconds = self._seconds()
         totals = self.totals
-        measured = min(seconds, self._options.whole_seconds) - self._options.warmup_seconds
+        measured = min(seconds, options.whole_seconds) - options.warmup_seconds
         self.measured_seconds = max(0.0, measured)
-        made = self.series.look(int(measured * NANOSECONDS), totals)
-        self._watch(seconds, totals, made)
+        step = max(LEAST_SLICE_SECONDS, options.duration_seconds / MOST_SLICES)
+        if measured <= 0 or measured >= self._slice_end or seconds >= options.whole_seconds:
+            self.series.look(int(measured * NANOSECONDS), totals)
+            self._slice_end = (max(0, measured) // step + 1) * step
+        self._watch(seconds, totals, self._live.look(int(measured * NANOSECONDS), totals))
 
     def _seconds(self) -> float:
         return (time.perf_counter_ns() - self._start) / NANOSECONDS
 
     def _interrupt(self, number: int) -> None:
-        self.interrupted_by = number
         for process in self._processes:
-            process.terminate()
+            if self.interrupted_by:  # asked a second time: at once
+                process.kill()
+            else:
+                process.terminate()
+        self.interrupted_by = number

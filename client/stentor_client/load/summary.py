@@ -31,7 +31,7 @@ from stentor_client.outcomes import Outcome, Phase
 
 JSON_SCHEMA = "stentor-load/1"
 LATE_SHARE = 0.001  # of the sends: above it the generator is the limit, and not the server
-BUSY_SHARE = 0.9  # of a processor, for the busiest worker of a closed loop
+BUSY_SHARE = 0.9  # of a processor, for the busiest worker
 WHOLE = 0.999  # of the duration: what is shorter was interrupted
 FOLLOWS = 0.95  # throughput that is at least this much of what was due follows it
 
@@ -72,7 +72,7 @@ class Summary:
     @property
     def error_rate(self) -> float:
         """The part of them, from 0 to 1, without the right reply."""
-        return 1 - self.good / self.exchanges if self.exchanges else 1.0
+        return (self.exchanges - self.good) / self.exchanges if self.exchanges else 1.0
 
     @property
     def throughput(self) -> float:
@@ -139,7 +139,7 @@ class Summary:
                 f"{most * 1000:.0f} ms. Use more --workers, or a lower --rate."
             )
         busy = self._count(PROCESSOR) / NANOSECONDS / self.measured_seconds if self.measured_seconds else 0.0
-        if not self.options.rate and busy > BUSY_SHARE:
+        if busy > BUSY_SHARE:
             found.append(
                 f"A worker of the generator used {busy:.0%} of a processor: it may be the limit, and not the server. "
                 "Use more --workers where there are processors."

@@ -20,7 +20,7 @@ async def serve(worker: Worker) -> None:
     options = LoadOptions.read(worker.options)
     tally = Tally(worker.row)
     generator = Generator(options, worker.number, tally, worker.log)
-    await generator.connect(options.share(worker.number))
+    await generator.connect(options.share(worker.number), worker.stop)
     worker.ready()
     start_row, slot = worker.board.row(CONTROL), SCHEMA.slot(START)
     while not (start := start_row[slot]) and not worker.stop.is_set():  # noqa: ASYNC110

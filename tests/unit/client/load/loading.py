@@ -55,7 +55,7 @@ class Loading:
     async def run(self) -> None:
         """Run it to its end."""
         options = self.options
-        await self.generator.connect(options.connections)
+        await self.generator.connect(options.connections, asyncio.Event())
         start = time.perf_counter_ns()
         self.tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
         arrivals = Arrivals(options.rate, options.whole_seconds, start=start) if options.rate else None

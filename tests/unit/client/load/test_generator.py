@@ -1,5 +1,6 @@
 """Sending what is due."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from stentor_client.metrics import ACTIVE, OPENED, RECEIVED, SENT
 from stentor_client.outcomes import Phase
 from unit.client.load.loading import Loading, level
 from unit.client.probing import honest
-from unit.looping import Events, Loop
+from unit.looping import Events, Loop, eventually
 
 NOBODY = "127.0.0.1:1"
 
@@ -117,10 +118,13 @@ def test_each_lie_has_its_outcome(
 ) -> None:
     """Each way in which a server can fail is its own outcome, is logged with its facts, and the load goes on."""
     own = loading(behaviour, connections=1, rate=level(50), timeout_seconds=0.1, fresh=fresh)
-    assert own.outcomes() == {outcome: 10}
+    outcomes = own.outcomes()
+    # A connection that ends each time is made anew after a pause, in which what is due may run out of time.
+    assert outcomes.keys() <= {outcome, "timeout"}
+    assert (outcomes[outcome] > 0, sum(outcomes.values())) == (True, 10)
     assert own.lost().keys() == lost
     assert own.events.find("exchange.failed", outcome=outcome)
-    assert len(own.events.find("exchange.failed")) == 5  # of a thousand of the same kind nobody reads more
+    assert len(own.events.find("exchange.failed", outcome=outcome)) <= 5  # of a thousand of a kind nobody reads more
 
 
 @pytest.mark.parametrize("fresh", [False, True])
@@ -145,6 +149,64 @@ def test_connections_are_made_again(loading: NewLoading) -> None:
     assert outcomes["ok"] >= 10
     assert outcomes.keys() <= {"ok", "eof", "reset"}  # what was on its way to a connection that had just ended
     assert own[OPENED] > 4
+
+
+def close_at_once(connection: socket.socket) -> None:
+    """End before anything is asked."""
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("rate", [None, level(50)])
+def test_server_that_closes_at_once(loading: NewLoading, rate: Any, *, fresh: bool) -> None:
+    """Where every connection is closed as soon as it is made, exchanges fail, connections pause, and the load ends."""
+    own = loading(close_at_once, rate=rate, fresh=fresh, timeout_seconds=0.2)
+    assert own.outcomes().keys() <= {"eof", "reset", "timeout", "unreachable"}
+    assert own[OPENED] < 500
+
+
+def test_some_are_closed_at_once(loading: NewLoading) -> None:
+    """Those that a server at its limit turns away do not hold up those that it serves."""
+    served = threading.Semaphore(2)
+
+    def serve_two(connection: socket.socket) -> None:
+        if served.acquire(blocking=False):
+            honest(connection)
+
+    own = loading(serve_two, connections=4)
+    outcomes = own.outcomes()
+    assert outcomes["ok"] > 10
+    assert outcomes.keys() <= {"ok", "eof", "reset"}
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_sizes_are_taken_in_turn(loading: NewLoading, *, fresh: bool) -> None:
+    """Each size is sent as often, over kept connections and over fresh ones."""
+    own = loading(honest, rate=level(150), fresh=fresh, sizes=[10, 1000, 20_000])
+    assert own.outcomes() == {"ok": 30}
+    assert own[SENT] == 10 * (10 + 1000 + 20_000)
+
+
+def test_first_byte_only_where_it_is_known(loading: NewLoading) -> None:
+    """Of messages on their way together, nobody knows when the first byte of each came."""
+    own = loading(honest, connections=1, pipeline=8)
+    assert own.times(PHASES, Phase.FIRST_BYTE).count < own[DUE]
+    assert loading(honest, connections=1).times(PHASES, Phase.FIRST_BYTE).count > 0
+
+
+def test_stopped_with_bytes_unsent(loop: Loop, events: Events) -> None:
+    """Told to stop while the peer reads nothing, a load ends all the same, and what was under way has no outcome."""
+
+    async def scenario(target: str) -> None:
+        own = Loading(target, events, duration_seconds=3600.0, sizes=[16 << 20], connections=2)
+        running = asyncio.create_task(own.run())
+        await eventually(lambda: own[SENT] > 0, "something to be sent")
+        own.stop.set()
+        await running
+        assert (own[ACTIVE], own.outcomes()) == (0, {})
+
+    with LyingServer(lambda _: threading.Event().wait(30)) as server:  # type: ignore[arg-type]
+        loop.run(scenario(server.target))
 
 
 def test_told_to_stop(loop: Loop, events: Events) -> None:

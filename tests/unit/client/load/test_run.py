@@ -60,3 +60,18 @@ def test_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "COMMAND", ("false",))
     with LyingServer(honest) as server, pytest.raises(Failure, match="did not start"):
         _run(server.target)
+
+
+def test_lost_worker_leaves_what_was_counted() -> None:
+    """Where a worker is lost in the middle, what was counted is there to be told, and that it is not the whole."""
+    runs: list[Run] = []
+
+    def kill_one(seconds: float, *_: object) -> None:
+        if seconds > 0.3:
+            runs[0]._processes[1].kill()
+
+    with LyingServer(honest) as server:
+        runs.append(Run(load_options(server.target, workers=2, rate=level(200), duration_seconds=30.0), LOG, kill_one))
+        asyncio.run(runs[0].run())
+    assert "worker" in runs[0].failure
+    assert runs[0].totals[SCHEMA.slot(MEASURED, Outcome.OK)] > 0
