@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from stentor_client.account import Account
 from stentor_client.connection import Connection
 from stentor_client.outcomes import Outcome
-from stentor_client.verifier import Verdict
+from stentor_client.verifier import Verdict, Window
 
 CLOSE_SECONDS = 1.0
 
@@ -26,8 +28,56 @@ class Flow(Connection):
         # What is unanswered: when it was due and sent (ns), its size, and whether nothing else was under way then.
         self.pending: deque[tuple[int, int, int, bool]] = deque()
         self.good = False  # whether any reply was right
+        self._due: Window | None = (
+            None  # the reply to the only message under way, which the verifier was not told
+        )
+        self._spoiled = False  # whether something came that nobody asked for
         self.closed = False
         self._generator = generator
+
+    def post(self, message: bytes, reply: Sequence[Window], due: int) -> None:
+        """Send a message that was due at a moment, in nanoseconds."""
+        pending = self.pending
+        alone = not pending
+        pending.append((due, perf_counter_ns(), len(message), alone))
+        if not alone or len(reply) > 1 or self._spoiled or self.lost_by is not None:
+            self._tell_verifier()
+            self.write(message, reply)
+            return
+        (self._due,) = reply
+        self.first_byte_at = 0
+        self._transport.write(message)
+        if not self._transport.is_closing():  # else the write failed, and nothing of it went
+            self._written += len(message)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Verify what arrived; the whole reply to the only message under way, the usual case, in the shortest way."""
+        if self._due is not None:
+            reply, start, stop = self._due
+            if nbytes == stop - start and reply.startswith(self._buffer[:nbytes], start):
+                self._due = None
+                self.answered_at = perf_counter_ns()
+                self._account.received(nbytes)
+                self._account.sent(self._written - self._handed_over)  # or else it would not have been answered
+                self._handed_over = self._written
+                self._generator.answered_right(self)
+                return
+            self._tell_verifier()
+        super().buffer_updated(nbytes)
+        self._spoiled = self.verifier.failed is not None
+
+    def _tell_verifier(self) -> None:
+        if self._due is not None:
+            self.verifier.expect((self._due,))
+            self._due = None
+
+    def _end(self, outcome: Outcome) -> None:
+        self._tell_verifier()
+        super()._end(outcome)
+
+    def wake(self) -> None:
+        """Let who waits for news look."""
+        self._news.set()
 
     async def leave(self) -> None:
         """Close where nothing is owed; a flow that owes something, or whose peer does not let it, is given up."""
