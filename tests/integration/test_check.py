@@ -91,7 +91,7 @@ def test_middleboxes(
     [
         (lying.echo, 5, "mismatch: the reply is what was sent, unchanged: something echoes"),
         (lying.reset, 4, "reset: the connection was cut before any byte of the reply"),
-        (lying.stay_silent, 4, "timeout: no byte of the reply within 1 s"),
+        (lying.stay_silent, 4, "timeout: no progress for 1 s before any byte of the reply"),
     ],
 )
 def test_who_answers_in_place_of_the_server(behaviour: Behaviour, code: int, detail: str) -> None:

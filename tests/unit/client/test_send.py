@@ -164,10 +164,10 @@ def test_quiet_standard_input(capfdbinary: Output, standard_input: Callable[[], 
     ("behaviour", "code", "told"),
     [
         (flip, 5, r"^mismatch: .*: at byte 4 of the reply, expected 'TY BYTES OF TEXT' and got '"),
-        (truncate, 5, r"^short: .*: the reply ended at byte 19 of the reply, 'T' was to follow$"),
+        (truncate, 5, r"^short: .*: the server ended its side after 19 B of the reply, 'T' was to follow$"),
         (add, 5, r"^extra: .*: at byte 20 of the reply, got '!' that nobody asked for$"),
-        (close_early, 4, r"^eof: .*: the server closed the connection before it was done$"),
-        (reset, 4, r"^reset: .*: the connection was cut$"),
+        (close_early, 4, r"^eof: .*: the server closed the connection before any byte of the reply$"),
+        (reset, 4, r"^reset: .*: the connection was cut before any byte of the reply$"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -48,4 +48,4 @@ def test_no_reply(loop: Loop) -> None:
     """Where nothing came back, no value is blamed."""
     found = result(loop, close_early, ByteValues())
     assert found.finding.outcome is Outcome.EOF
-    assert found.finding.detail == "eof: the peer ended the connection before any byte of the reply"
+    assert found.finding.detail == "eof: the server closed the connection before any byte of the reply"

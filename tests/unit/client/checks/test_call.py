@@ -53,7 +53,7 @@ def test_good(loop: Loop, size: int) -> None:
     ("behaviour", "outcome", "phase", "words"),
     [
         (lying.flip, Outcome.MISMATCH, Phase.REPLY, "at byte 4 of the reply"),
-        (lying.truncate, Outcome.SHORT, Phase.REPLY, "the peer ended its side after 63 B of the reply"),
+        (lying.truncate, Outcome.SHORT, Phase.REPLY, "the server ended its side after 63 B of the reply"),
         (lying.add, Outcome.EXTRA, Phase.REPLY, "got '!' that nobody asked for"),
         (lying.close_early, Outcome.EOF, Phase.FIRST_BYTE, "before any byte of the reply"),
         (lying.reset, Outcome.RESET, Phase.FIRST_BYTE, "the connection was cut before any byte"),
@@ -71,7 +71,7 @@ def test_silence(loop: Loop) -> None:
     """A reply that does not come is given up after the time-out."""
     error = failing(loop, lying.stay_silent, timeout=0.1)
     assert (error.outcome, error.phase) == (Outcome.TIMEOUT, Phase.FIRST_BYTE)
-    assert error.detail == "no byte of the reply within 0.1 s"
+    assert error.detail == "no progress for 0.1 s before any byte of the reply"
 
 
 @pytest.mark.parametrize(("again", "words"), [(1, "sent again 1 time,"), (5, "sent again 5 times,")])
@@ -84,7 +84,10 @@ def test_lost_packets(loop: Loop, again: int, words: str) -> None:
 
     with pytest.raises(ExchangeError) as raised:
         with_call(loop, lying.stay_silent, scenario, 0.1)
-    assert f"no byte of the reply within 0.1 s; the kernel {words} so packets get lost" == raised.value.detail
+    assert (
+        f"no progress for 0.1 s before any byte of the reply; the kernel {words} so packets get lost"
+        == raised.value.detail
+    )
 
 
 def test_peer_that_reads_nothing(loop: Loop) -> None:
@@ -204,7 +207,7 @@ def test_end(loop: Loop) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "words"),
     [
-        (lying.stay_silent, Outcome.TIMEOUT, "the peer does not end its side within 0.2 s"),
+        (lying.stay_silent, Outcome.TIMEOUT, "no progress for 0.2 s: the server does not end its side"),
         (lying.reset, Outcome.RESET, "the connection was cut"),
         (lambda connection: connection.sendall(b"bye"), Outcome.EXTRA, "got 'bye' that nobody asked for"),
     ],
