@@ -17,9 +17,9 @@ from stentor_client.standard_streams import read_in, write_out
 from stentor_client.verifier import EXPECTATIONS, Verdict
 
 # How much may be unanswered before sending waits for the reply. What is unanswered is kept, for it is what the reply is
-# held against. A server that answers as it reads never leaves so much: by default Linux lets a connection hold 4 MiB to
-# send and 6 MiB to read each way, 40 MiB with a proxy on the path. And one that answers at the end has its whole message
-# up to here, which is also the largest that other commands send.
+# held against. A path that passes on what it reads never owes so much: as Linux comes, a connection holds 4 MiB to send
+# and 6 MiB to read each way, which with a proxy is 40 MiB. And whoever answers at the end can have a whole message of
+# this size, which is also the largest that the other commands send.
 UNANSWERED_BYTES = LARGEST_BYTES
 PART_BYTES = 256  # what it takes to remember one more part of the reply, whatever its size
 

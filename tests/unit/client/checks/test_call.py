@@ -3,12 +3,16 @@
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 import lying
+from certificates import Authority
 from lying import Behaviour, LyingServer
 from stentor_client.checks.call import Call, Head, pieces
+from stentor_client.checks.subject import Subject
+from stentor_client.dialer import DialOptions
 from stentor_client.outcomes import ExchangeError, Outcome, Phase
 from unit.client.checks.checking import honest, subject
 from unit.looping import Loop
@@ -256,3 +260,36 @@ def test_pieces(size: int) -> None:
     cut = list(pieces(message, size))
     assert b"".join(cut) == message
     assert {len(piece) for piece in cut[:-1]} <= {size}
+
+
+def test_peer_that_never_ends(loop: Loop) -> None:
+    """Who goes on sending after the reply is not waited for, though something moves all the time."""
+
+    def send_without_end(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(b"!")
+
+    async def scenario(call: Call) -> None:
+        call.connection.end_sending()
+        await call.ended()
+
+    with pytest.raises(ExchangeError) as raised:
+        with_call(loop, send_without_end, scenario)
+    assert (raised.value.outcome, raised.value.phase) == (Outcome.EXTRA, Phase.CLOSE)
+
+
+def test_tls_that_wants_a_certificate(loop: Loop, tmp_path: Path) -> None:
+    """A server that wants a certificate says so after the handshake only, by breaking off, and then there is a hint."""
+    authority = Authority(tmp_path)
+    context = authority.serve(authority.issue("server"), authority)
+
+    async def run() -> None:
+        with LyingServer(honest, context) as server:
+            dial = DialOptions(target=server.target, connect_timeout_seconds=5.0, tls=True, tls_ca=authority.file)
+            async with Subject(dial, "upper", 10.0, 1024).call() as call:
+                await call.ask(64)
+
+    with pytest.raises(ExchangeError) as raised:
+        loop.run(run())
+    assert raised.value.outcome is Outcome.TLS
+    assert raised.value.detail == "the server broke TLS off: it may want a certificate that it trusts"
