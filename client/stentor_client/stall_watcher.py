@@ -51,5 +51,6 @@ class StallWatcher:
         await self._connection.abandon(Outcome.TIMEOUT)
 
     def _moved(self) -> int:
-        self._connection.count_sent()  # else a large message would be counted when all of it has gone
+        if self._connection.lost_by is None:  # of what waits for a connection that is lost, nothing is sent any more
+            self._connection.count_sent()  # else a large message would be counted when all of it has gone
         return self._account.sent_bytes + self._account.received_bytes

@@ -68,7 +68,7 @@ def test_nginx_that_breaks_half_close(tmp_path: Path, shared_server: Server) -> 
         (middlebox.end_both, None, "half-close", "then FIN: "),
         (middlebox.keep_the_end, 4, "half-close", "the whole reply came, but timeout"),
         (middlebox.swallow_above(1460), 4, "sizes", "1460 B comes back, 1472 B does not: timeout"),
-        (middlebox.forget_when_idle(1.5), 4, "idle", "alive after 1 s, dead after 2 s (timeout: no byte"),
+        (middlebox.forget_when_idle(1.5), 4, "idle", "alive after 1 s, dead after 2 s (timeout: no progress for 1 s"),
         (middlebox.cut_when_idle(1.5), 4, "idle", "alive after 1 s, dead after 2 s (reset: the connection ended after"),
     ],
     ids=["honest", "ends both", "keeps the FIN", "black hole", "forgets", "cuts"],
