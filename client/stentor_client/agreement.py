@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+_Name = tuple[tuple[tuple[str, str], ...], ...]  # parts, each of attributes: what they are, and their values
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -22,18 +24,28 @@ class Agreement:
         certificate: dict[str, Any] = connection.getpeercert() or {}
         cipher = connection.cipher()
         ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
-        subject = [f"{_ABBREVIATIONS.get(name, name)}={value}" for ((name, value),) in certificate["subject"]]
         return cls(
             version=connection.version() or "",
             cipher=cipher[0] if cipher else "",
-            subject=_printable(", ".join(subject)),
-            names=[_printable(value) for _, value in certificate.get("subjectAltName", ())],
+            subject=_printable(_name(certificate["subject"])),
+            names=[
+                # A directory name among them comes in parts, as a subject does.
+                _printable(value if isinstance(value, str) else _name(value))
+                for _, value in certificate.get("subjectAltName", ())
+            ],
             expires_at=ends.isoformat().replace("+00:00", "Z"),
         )
 
 
 # RFC 4514, section 3
 _ABBREVIATIONS = {"commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU", "countryName": "C"}
+
+
+def _name(parts: _Name) -> str:
+    """Write a name down as people read it; a part can have several attributes, with `+` between them."""
+    return ", ".join(
+        "+".join(f"{_ABBREVIATIONS.get(kind, kind)}={value}" for kind, value in attributes) for attributes in parts
+    )
 
 
 def _printable(text: str) -> str:

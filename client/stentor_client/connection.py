@@ -8,7 +8,7 @@ from time import perf_counter_ns
 from stentor_client.account import Account
 from stentor_client.outcomes import Outcome, of_lost_connection
 from stentor_client.tcp_info import TcpInfo
-from stentor_client.verifier import Verdict, Verifier, Window
+from stentor_client.verifier import GOOD, Verdict, Verifier, Window
 
 WRITE_HIGH_BYTES = 256 * 1024
 WRITE_LOW_BYTES = 64 * 1024
@@ -68,7 +68,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(data)
         if not self._transport.is_closing():  # else the write failed, and nothing of it went
             self._written += len(data)
-            self._count_sent()
+            self.count_sent()
 
     def end_sending(self) -> None:
         """Tell the peer that nothing more will come, and go on reading; TLS has no such end."""
@@ -89,6 +89,12 @@ class Connection(asyncio.BufferedProtocol):
         while self.lost_by is None:
             await self.news()
         return self.lost_by
+
+    async def orderly_end(self) -> Verdict:
+        """Wait until the peer ends its side; return what is wrong with that, such as a byte that comes before."""
+        while self.lost_by is None and self.verifier.failed is None:  # who sends on and on never ends
+            await self.news()
+        return self.verifier.failed or (GOOD if self.lost_by is Outcome.EOF else Verdict(self.lost_by or Outcome.EOF))
 
     async def news(self) -> None:
         """Wait until something arrives or the connection ends."""
@@ -127,6 +133,13 @@ class Connection(asyncio.BufferedProtocol):
             self._account.kernel(info.rtt_microseconds, info.retransmits - self._retransmits)
             self._retransmits = info.retransmits
 
+    def count_sent(self) -> None:
+        """Count what the kernel has taken since."""
+        handed_over = self._written - self._transport.get_write_buffer_size()
+        if handed_over > self._handed_over:  # encrypted, what waits can be more than was written
+            self._account.sent(handed_over - self._handed_over)
+            self._handed_over = handed_over
+
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         """Say where to put what arrives."""
         return self._buffer
@@ -139,7 +152,7 @@ class Connection(asyncio.BufferedProtocol):
             self.first_byte_at = now
         self._account.received(nbytes)
         if self._handed_over != self._written:
-            self._count_sent()
+            self.count_sent()
         if self._on_reply is not None:
             self._on_reply(data)
         verdicts = self.verifier.feed(data)
@@ -162,13 +175,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         """Let `send` go on."""
-        self._count_sent()
+        self.count_sent()
         self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Close the account."""
         if exc is None:
-            self._count_sent()
+            self.count_sent()
         if not self._closing:  # under TLS a FIN that nothing announced comes here only
             self._end(of_lost_connection(exc))
         self._account.closed(perf_counter_ns() - self._opened_at)
@@ -181,9 +194,3 @@ class Connection(asyncio.BufferedProtocol):
             self.lost_by = outcome
             self._take(self.verifier.end(outcome))
             self._news.set()
-
-    def _count_sent(self) -> None:
-        handed_over = self._written - self._transport.get_write_buffer_size()
-        if handed_over > self._handed_over:  # encrypted, what waits can be more than was written
-            self._account.sent(handed_over - self._handed_over)
-            self._handed_over = handed_over

@@ -21,6 +21,7 @@ from stentor_client.dialer import Dialer, DialOptions
 from stentor_client.explanation import explain
 from stentor_client.history import History
 from stentor_client.outcomes import ExchangeError, Outcome
+from stentor_client.stall_watcher import StallWatcher
 from stentor_client.verifier import EXPECTATIONS, Verdict
 
 _GOODBYE_SECONDS = 1.0
@@ -42,7 +43,7 @@ class Conversation:
     """Sends each line over one connection; the connection runs in another thread while the person types."""
 
     def __init__(self, dial: DialOptions, expect: str, timeout: float, history: History) -> None:
-        """`timeout`, in seconds, is how long a reply may take.
+        """`timeout`, in seconds, is how long a reply may stand still.
 
         Raises:
             Failure: in one line, which certificate file cannot be used, and why.
@@ -54,6 +55,7 @@ class Conversation:
         self._timeout = timeout
         self._history = history
         self._console = Console(highlight=False)
+        self._account = Account()
         self._reply = bytearray()
         self._prompting = False
 
@@ -132,7 +134,7 @@ class Conversation:
 
     async def _connect(self) -> Connection:
         try:
-            connection, _ = await self._dialer.dial(lambda: Connection(Account(), self._reply.extend))
+            connection, _ = await self._dialer.dial(lambda: Connection(self._account, self._reply.extend))
         except ExchangeError as error:
             raise Failure(error.outcome.exit_code, str(error)) from error
         return connection
@@ -140,13 +142,12 @@ class Conversation:
     async def _ask(self, connection: Connection, message: bytes) -> _Answer:
         reply = self._expect(message)
         begun = time.perf_counter_ns()
-        try:
-            async with asyncio.timeout(self._timeout):
-                await connection.send(message, [(reply, 0, len(reply))])
-                verdict = await connection.verdict()
-        except TimeoutError:
-            await connection.abandon(Outcome.TIMEOUT)
-            verdict = await connection.verdict()
+
+        async def exchange() -> Verdict:
+            await connection.send(message, [(reply, 0, len(reply))])
+            return await connection.verdict()
+
+        verdict = await StallWatcher(connection, self._account, self._timeout).during(exchange())
         came = bytes(self._reply)
         self._reply.clear()
         return _Answer(verdict, came, (connection.answered_at or time.perf_counter_ns()) - begun)

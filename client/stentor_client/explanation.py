@@ -3,18 +3,22 @@
 from stentor_chassis.logs import excerpt
 from stentor_client.outcomes import Outcome
 from stentor_client.verifier import Verdict
+from stentor_client.wording import duration, size
 
 
 def explain(verdict: Verdict, timeout: float) -> str:
-    """Say what is wrong with a reply, for which there were `timeout` seconds."""
+    """Say what is wrong with a reply, which was given up where nothing moved for `timeout` seconds."""
     at = f"at byte {verdict.offset} of the reply"
     expected, actual = excerpt(verdict.expected), excerpt(verdict.actual)
-    where = f", {at}" if verdict.offset is not None else ": the server does not end its side"
+    still = f"no progress for {duration(timeout)}"
+    where = ""
+    if verdict.offset is not None:
+        where = f" after {size(verdict.offset)} of the reply" if verdict.offset else " before any byte of the reply"
     return {
         Outcome.MISMATCH: f"{at}, expected '{expected}' and got '{actual}'",
         Outcome.EXTRA: f"{at}, got '{actual}' that nobody asked for",
-        Outcome.SHORT: f"the reply ended {at}, '{expected}' was to follow",
-        Outcome.TIMEOUT: f"no progress for {timeout:g} s{where}",
-        Outcome.EOF: "the server closed the connection before it was done",
+        Outcome.SHORT: f"the server ended its side{where}, '{expected}' was to follow",
+        Outcome.TIMEOUT: f"{still}{where}" if where else f"{still}: the server does not end its side",
+        Outcome.EOF: f"the server closed the connection{where}",
         Outcome.TLS: "the server broke TLS off: it may want a certificate that it trusts",
-    }.get(verdict.outcome, "the connection was cut")
+    }.get(verdict.outcome, f"the connection was cut{where}")

@@ -10,11 +10,18 @@ from stentor_client.account import Account
 from stentor_client.connection import Connection
 from stentor_client.dialer import Dialer, DialOptions
 from stentor_client.explanation import explain
+from stentor_client.options import LARGEST_BYTES
 from stentor_client.outcomes import ExchangeError, Outcome
+from stentor_client.stall_watcher import StallWatcher
 from stentor_client.standard_streams import read_in, write_out
 from stentor_client.verifier import EXPECTATIONS, Verdict
 
-CHECKS_PER_TIMEOUT = 4
+# How much may be unanswered before sending waits for the reply. What is unanswered is kept, for it is what the reply is
+# held against. A path that passes on what it reads never owes so much: as Linux comes, a connection holds 4 MiB to send
+# and 6 MiB to read each way, which with a proxy is 40 MiB. And whoever answers at the end can have a whole message of
+# this size, which is also the largest that the other commands send.
+UNANSWERED_BYTES = LARGEST_BYTES
+PART_BYTES = 256  # what it takes to remember one more part of the reply, whatever its size
 
 
 class Sender:
@@ -32,6 +39,7 @@ class Sender:
         self._expect = EXPECTATIONS[expect]
         self._timeout = timeout
         self._account = Account()
+        self._given = 0  # bytes of the message so far
         self._answered: Verdict | None = None  # known before the connection ends, as it is where TLS is
         self._unwritten: Failure | None = None
 
@@ -50,7 +58,8 @@ class Sender:
             connection, _ = await self._dialer.dial(lambda: Connection(self._account, self._write_out))
         except ExchangeError as error:
             raise Failure(error.outcome.exit_code, str(error)) from error
-        watching = asyncio.create_task(self._watch(connection))
+        watcher = StallWatcher(connection, self._account, self._timeout, lambda: self._owed(connection))
+        watching = asyncio.create_task(watcher.watch())
         work = [
             asyncio.create_task(self._send_all(connection, source)),
             asyncio.create_task(self._read_all(connection)),
@@ -66,6 +75,7 @@ class Sender:
 
     async def _send_all(self, connection: Connection, source: AsyncIterator[bytes]) -> None:
         async for chunk in source:
+            await self._until_answered(connection)
             await self._send(connection, chunk, more=True)
         await self._send(connection, b"")
         connection.end_sending()
@@ -75,7 +85,16 @@ class Sender:
         self._answered = next(iter(connection.verifier.feed(b"")), None) or await connection.verdict()
         await connection.close()
 
+    async def _until_answered(self, connection: Connection) -> None:
+        """Wait while too much is unanswered; only what is received keeps the time-out away meanwhile."""
+        while self._unanswered_bytes(connection) >= UNANSWERED_BYTES and connection.lost_by is None:
+            await connection.news()
+
+    def _unanswered_bytes(self, connection: Connection) -> int:
+        return self._given - self._account.received_bytes + connection.verifier.parts * PART_BYTES
+
     async def _send(self, connection: Connection, data: bytes, *, more: bool = False) -> None:
+        self._given += len(data)
         await connection.send(data, [(self._expect(data), 0, len(data))], more=more)
 
     async def _read_all(self, connection: Connection) -> None:
@@ -91,19 +110,8 @@ class Sender:
             words = f"{verdict.outcome}: {self._target}: {explain(verdict, self._timeout)}"
             raise Failure(verdict.outcome.exit_code, words)
 
-    async def _watch(self, connection: Connection) -> None:
-        """Give the connection up when a reply is due and nothing moves for the whole timeout.
-
-        Counted in several checks: one check that comes late because standard output was blocked proves nothing.
-        """
-        still, before = 0, -1
-        while still < CHECKS_PER_TIMEOUT:
-            await asyncio.sleep(self._timeout / CHECKS_PER_TIMEOUT)
-            moved = self._account.sent_bytes + self._account.received_bytes
-            owing = connection.verifier.outstanding or connection.ended_sending or self._answered
-            still = still + 1 if owing and moved == before else 0
-            before = moved
-        await connection.abandon(Outcome.TIMEOUT)
+    def _owed(self, connection: Connection) -> object:
+        return connection.verifier.outstanding or connection.ended_sending or self._answered
 
     def _write_out(self, reply: memoryview) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from stentor_client.dialer import Dialer, DialOptions, Way
 from stentor_client.explanation import explain
 from stentor_client.metrics import RETRANSMITS, RTT, SCHEMA
 from stentor_client.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.stall_watcher import StallWatcher
 from stentor_client.verifier import GOOD, Verdict, Window
 
 SEND = "send"  # the only part of an exchange that is no phase of the metrics: it takes as long as the kernel's copy
@@ -105,7 +106,7 @@ class Tracer:
     """Makes one exchange on a connection of its own."""
 
     def __init__(self, dial: DialOptions, timeout: float) -> None:
-        """`timeout`, in seconds, is how long the reply may take, and after it the close.
+        """`timeout`, in seconds, is how long the reply, and after it the close, may stand still.
 
         Raises:
             Failure: in one line, which certificate file cannot be used, and why.
@@ -143,7 +144,8 @@ class Tracer:
         written = time.perf_counter_ns()
         trace.taken_bytes = account.sent_bytes
         trace.parts.append(Part(SEND, begun, written))
-        verdict = await self._in_time(connection, connection.verdict())
+        watcher = StallWatcher(connection, account, self._timeout)
+        verdict = await watcher.during(connection.verdict())
         ended = connection.answered_at or time.perf_counter_ns()
         first = connection.first_byte_at or ended
         trace.parts.append(Part(Phase.FIRST_BYTE, written, first))
@@ -151,19 +153,12 @@ class Tracer:
             trace.parts.append(Part(Phase.REPLY, first, ended))
         if verdict.outcome is Outcome.OK:
             connection.look_at_kernel()  # now: at the end there may be no connection left to look at
-            verdict = await self._in_time(connection, _close(connection))
+            verdict = await watcher.during(_close(connection))
             trace.parts.append(Part(Phase.CLOSE, ended, time.perf_counter_ns()))
         await connection.abandon(verdict.outcome)
         if verdict.outcome is not Outcome.OK:
             trace.outcome = verdict.outcome
             trace.detail = f"{trace.remote}: {explain(verdict, self._timeout)}"
-
-    async def _in_time(self, connection: "_Traced", verdict: Awaitable[Verdict]) -> Verdict:
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await verdict
-        except TimeoutError:
-            return next(iter(connection.verifier.end(Outcome.TIMEOUT)), Verdict(Outcome.TIMEOUT))
 
 
 class _Traced(Connection):
@@ -189,9 +184,10 @@ async def _close(connection: Connection) -> Verdict:
     connection.end_sending()
     ended = GOOD
     if connection.ended_sending or connection.lost_by is not None:
-        outcome = await connection.end()
-        ended = GOOD if outcome is Outcome.EOF else Verdict(outcome)
+        ended = await connection.orderly_end()
     await connection.close()
+    if ended is GOOD and connection.lost_by is Outcome.TIMEOUT:  # TLS, whose end did not come
+        ended = Verdict(Outcome.TIMEOUT)
     return connection.verifier.failed or ended
 
 

@@ -70,6 +70,11 @@ class Verifier:
         return bool(self._due)
 
     @property
+    def parts(self) -> int:
+        """How many parts of replies are still to come."""
+        return len(self._due)
+
+    @property
     def failed(self) -> Verdict | None:
         """What is wrong already with a reply that has not ended, or with bytes that belong to none."""
         return self._wrong or self._surplus

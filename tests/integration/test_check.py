@@ -68,7 +68,7 @@ def test_nginx_that_breaks_half_close(tmp_path: Path, shared_server: Server) -> 
         (middlebox.end_both, None, "half-close", "then FIN: "),
         (middlebox.keep_the_end, 4, "half-close", "the whole reply came, but timeout"),
         (middlebox.swallow_above(1460), 4, "sizes", "1460 B comes back, 1472 B does not: timeout"),
-        (middlebox.forget_when_idle(1.5), 4, "idle", "alive after 1 s, dead after 2 s (timeout: no byte"),
+        (middlebox.forget_when_idle(1.5), 4, "idle", "alive after 1 s, dead after 2 s (timeout: no progress for 1 s"),
         (middlebox.cut_when_idle(1.5), 4, "idle", "alive after 1 s, dead after 2 s (reset: the connection ended after"),
     ],
     ids=["honest", "ends both", "keeps the FIN", "black hole", "forgets", "cuts"],
@@ -91,7 +91,7 @@ def test_middleboxes(
     [
         (lying.echo, 5, "mismatch: the reply is what was sent, unchanged: something echoes"),
         (lying.reset, 4, "reset: the connection was cut before any byte of the reply"),
-        (lying.stay_silent, 4, "timeout: no byte of the reply within 1 s"),
+        (lying.stay_silent, 4, "timeout: no progress for 1 s before any byte of the reply"),
     ],
 )
 def test_who_answers_in_place_of_the_server(behaviour: Behaviour, code: int, detail: str) -> None:

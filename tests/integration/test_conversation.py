@@ -133,7 +133,7 @@ def test_server_ends_while_a_person_types(quick_server: Server, home: Mapping[st
         terminal.until("> ")
         terminal.type("half a li")
         code, shown = terminal.end()
-        told = f"stentor-client: eof: {quick_server.target}: the server closed the connection before it was done\n"
+        told = f"stentor-client: eof: {quick_server.target}: the server closed the connection\n"
         assert (code, shown) == (4, f"half a li\n{told}")
 
 
@@ -158,10 +158,10 @@ def test_wrong_reply(home: Mapping[str, str]) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "code", "words"),
     [
-        (lying.close_early, 4, "eof: {target}: the server closed the connection before it was done"),
-        (lying.reset, 4, "reset: {target}: the connection was cut"),
-        (lying.stay_silent, 4, "timeout: {target}: no progress for 0.3 s, at byte 0 of the reply"),
-        (lying.truncate, 5, "short: {target}: the reply ended at byte 5 of the reply, '\\n' was to follow"),
+        (lying.close_early, 4, "eof: {target}: the server closed the connection before any byte of the reply"),
+        (lying.reset, 4, "reset: {target}: the connection was cut before any byte of the reply"),
+        (lying.stay_silent, 4, "timeout: {target}: no progress for 0.3 s before any byte of the reply"),
+        (lying.truncate, 5, "short: {target}: the server ended its side after 5 B of the reply, '\\n' was to follow"),
     ],
 )
 def test_lost_connection(behaviour: lying.Behaviour, code: int, words: str, home: Mapping[str, str]) -> None:

@@ -85,11 +85,11 @@ def test_large_stream_takes_little_memory(server: Server) -> None:
     ("behaviour", "code", "words"),
     [
         (lying.flip, 5, "mismatch: {target}: at byte 4 of the reply, expected 'O\\n' and got 'N\\n'"),
-        (lying.truncate, 5, "short: {target}: the reply ended at byte 5 of the reply, '\\n' was to follow"),
+        (lying.truncate, 5, "short: {target}: the server ended its side after 5 B of the reply, '\\n' was to follow"),
         (lying.add, 5, "extra: {target}: at byte 6 of the reply, got '!' that nobody asked for"),
-        (lying.close_early, 4, "eof: {target}: the server closed the connection before it was done"),
-        (lying.reset, 4, "reset: {target}: the connection was cut"),
-        (lying.stay_silent, 4, "timeout: {target}: no progress for 0.3 s"),
+        (lying.close_early, 4, "eof: {target}: the server closed the connection before any byte of the reply"),
+        (lying.reset, 4, "reset: {target}: the connection was cut before any byte of the reply"),
+        (lying.stay_silent, 4, "timeout: {target}: no progress for 0.3 s before any byte of the reply"),
     ],
 )
 def test_every_lie_is_called_by_its_name(behaviour: lying.Behaviour, code: int, words: str) -> None:

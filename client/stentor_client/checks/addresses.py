@@ -2,7 +2,7 @@
 
 import asyncio
 
-from stentor_client.checks import wording
+from stentor_client import wording
 from stentor_client.checks.check import Check, Finding, Status
 from stentor_client.checks.subject import Subject, failure_of
 from stentor_client.dialer import Endpoint

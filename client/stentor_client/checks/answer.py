@@ -1,6 +1,6 @@
 """Whether the server answers, and no one in its place."""
 
-from stentor_client.checks import wording
+from stentor_client import wording
 from stentor_client.checks.check import Check, Finding
 from stentor_client.checks.subject import Subject
 

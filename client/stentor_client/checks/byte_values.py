@@ -6,6 +6,7 @@ from stentor_client.outcomes import ExchangeError
 
 SIZE_BYTES = 512  # room for the header and every value
 NAMED = 8
+RUN_BYTES = 16  # a bit that is stripped moves values as well, but never so many by so few places
 
 
 class ByteValues(Check):
@@ -23,10 +24,28 @@ class ByteValues(Check):
                 await call.exchange(reply, [message])
             except ExchangeError as error:
                 expected = b"".join(part[start:stop] for part, start, stop in reply)
-                pairs = zip(message, expected, call.head.data, strict=False)
-                wrong = sorted({value for value, right, came in pairs if right != came})
+                wrong = _wrong(message, expected, call.head.data)
                 return Finding.bad(error, f"{error}{_named(wrong)}", wrong_values=wrong)
         return Finding.good("256 values")
+
+
+def _wrong(message: bytes, expected: bytes, came: bytes) -> list[int]:
+    """Return the values that did not come back as they must, in their order.
+
+    Where a byte is lost or added, all that follow are in the wrong place, though nothing befell them: then only the
+    first is to blame for sure.
+    """
+    places = [at for at, (right, is_there) in enumerate(zip(expected, came, strict=False)) if right != is_there]
+    if len(came) != len(expected) or any(_shifted(expected, came, at) for at in places):
+        places = places[:1]
+    return sorted({message[at] for at in places})
+
+
+def _shifted(expected: bytes, came: bytes, at: int) -> bool:
+    """Return whether what came here belongs a few places before or behind."""
+    run = came[at : at + RUN_BYTES]
+    near = expected[max(at + 1 - RUN_BYTES, 0) : at + 2 * RUN_BYTES - 1]
+    return len(run) == RUN_BYTES and run in near
 
 
 def _named(wrong: list[int]) -> str:

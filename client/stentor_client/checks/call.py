@@ -2,24 +2,21 @@
 
 import asyncio
 import re
-from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
 
 from stentor_client.account import Account
-from stentor_client.checks import wording
 from stentor_client.connection import Connection
 from stentor_client.dialer import Way
+from stentor_client.explanation import explain
 from stentor_client.message import MessageSource
 from stentor_client.metrics import RETRANSMITS, SCHEMA
 from stentor_client.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.stall_watcher import StallWatcher
 from stentor_client.verifier import Verdict, Window
 
 PIECE_BYTES = 64 * 1024  # large messages are handed over in pieces, so that it is seen whether anything moves
-LOOKS_PER_TIMEOUT = 4
 HEAD_BYTES = 1024
 _HEADER = re.compile(rb"([0-9A-F]{8})\.([0-9A-F]{8})\.([0-9A-F]{8})\.")  # as MessageSource.build makes it
-
-T = TypeVar("T")
 
 
 class Head:
@@ -55,6 +52,7 @@ class Call:
         self._messages = messages
         self._number = number
         self._timeout = timeout_seconds
+        self._watcher = StallWatcher(connection, account, timeout_seconds)
         self._sequence = 0
         self._message = b""
 
@@ -78,11 +76,11 @@ class Call:
         if reply:
             self._message = b""
             self.head.data = b""
-        await self._watched(self._send(reply, parts))
+        await self._watcher.during(self._send(reply, parts))
 
     async def answered(self) -> None:
         """Wait for the whole reply."""
-        verdict = await self._watched(self.connection.verdict())
+        verdict = await self._watcher.during(self.connection.verdict())
         if verdict.outcome is not Outcome.OK:
             # It sees the connection off, and how often the kernel sent again with it.
             await self.connection.abandon(verdict.outcome)
@@ -100,12 +98,9 @@ class Call:
 
     async def ended(self) -> None:
         """Wait for the peer's end of the connection, which must come in order, and after no further byte."""
-        outcome = await self._watched(self.connection.end())
-        extra = self.connection.verifier.failed
-        if extra is not None:
-            raise ExchangeError(extra.outcome, Phase.CLOSE, self._words(extra))
-        if outcome is not Outcome.EOF:
-            raise ExchangeError(outcome, Phase.CLOSE, _words_of_end(outcome, self._timeout))
+        verdict = await self._watcher.during(self.connection.orderly_end())
+        if verdict.outcome is not Outcome.OK:
+            raise ExchangeError(verdict.outcome, Phase.CLOSE, explain(verdict, self._timeout))
 
     async def silent(self, seconds: float) -> None:
         """Be silent for so long; raise where the connection ends meanwhile."""
@@ -125,29 +120,8 @@ class Call:
             reply = ()  # the first part has told all that is to come
             await asyncio.sleep(0)
 
-    async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the work, and give the connection up, which ends the work, when nothing moves for the whole time-out."""
-        watching = asyncio.create_task(self._watch())
-        try:
-            return await work
-        finally:
-            watching.cancel()
-
-    async def _watch(self) -> None:
-        """Give the connection up when nothing moved in several looks: one that comes late proves nothing."""
-        still, before = 0, self._moved()
-        while still < LOOKS_PER_TIMEOUT:
-            await asyncio.sleep(self._timeout / LOOKS_PER_TIMEOUT)
-            moved = self._moved()
-            still = still + 1 if moved == before else 0
-            before = moved
-        await self.connection.abandon(Outcome.TIMEOUT)
-
-    def _moved(self) -> int:
-        return self._account.sent_bytes + self._account.received_bytes
-
     def _words(self, verdict: Verdict) -> str:
-        words = wording.failure(verdict, self._timeout)
+        words = explain(verdict, self._timeout)
         if verdict.outcome is Outcome.MISMATCH:
             return self._words_of_mismatch(verdict.offset or 0) or words
         again = self._account.row[SCHEMA.slot(RETRANSMITS)]
@@ -169,9 +143,3 @@ class Call:
 def pieces(message: bytes, size: int = PIECE_BYTES) -> Iterable[bytes]:
     """Yield a message in pieces of `size` bytes."""
     return (message[at : at + size] for at in range(0, len(message), size))
-
-
-def _words_of_end(outcome: Outcome, timeout_seconds: float) -> str:
-    if outcome is Outcome.TIMEOUT:
-        return f"the peer does not end its side within {wording.duration(timeout_seconds)}"
-    return "the connection was cut"

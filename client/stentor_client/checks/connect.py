@@ -1,7 +1,7 @@
 """Whether there is a way at all."""
 
 from stentor_chassis.histogram import NANOSECONDS
-from stentor_client.checks import wording
+from stentor_client import wording
 from stentor_client.checks.check import Check, Finding
 from stentor_client.checks.subject import Subject
 

@@ -1,6 +1,6 @@
 """Whether both directions run at once."""
 
-from stentor_client.checks import wording
+from stentor_client import wording
 from stentor_client.checks.call import PIECE_BYTES, pieces
 from stentor_client.checks.check import Check, Finding, Status
 from stentor_client.checks.subject import Subject

@@ -1,6 +1,6 @@
 """Whether the end of one direction leaves the other alone."""
 
-from stentor_client.checks import wording
+from stentor_client import wording
 from stentor_client.checks.check import Check, Finding, Status
 from stentor_client.checks.subject import Subject
 from stentor_client.outcomes import ExchangeError

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from stentor_client.checks import wording
+from stentor_client import wording
 from stentor_client.checks.call import Call
 from stentor_client.checks.check import Check, Finding
 from stentor_client.checks.subject import Subject, failure_of

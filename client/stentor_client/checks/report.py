@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from stentor_client.checks import wording
+from stentor_client import wording
 from stentor_client.checks.battery import exit_code
 from stentor_client.checks.check import Result, Status
 from stentor_client.checks.subject import Subject

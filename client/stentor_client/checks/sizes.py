@@ -1,6 +1,6 @@
 """Whether messages of every size come through."""
 
-from stentor_client.checks import wording
+from stentor_client import wording
 from stentor_client.checks.check import Check, Finding
 from stentor_client.checks.subject import Subject
 from stentor_client.outcomes import ExchangeError

@@ -48,8 +48,8 @@ class Subject:
         return min(size, max(self.largest_good, LEAST_BYTES))
 
     async def endpoints(self) -> list[Endpoint]:
-        """Return every address of the target, each once; raise `ExchangeError` where it has none."""
-        return list(dict.fromkeys(await self._dialer.resolve(Way(self._dialer.target))))
+        """Return every address of the target, each once; raise `ExchangeError` where it has none, or not in time."""
+        return list(dict.fromkeys(await self._dialer.resolve_in_time(Way(self._dialer.target))))
 
     @contextlib.asynccontextmanager
     async def call(self, endpoint: Endpoint | None = None) -> AsyncIterator[Call]:

@@ -157,3 +157,17 @@ def test_nobody_there(person: Type, capsys: Output, tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"^refused: ") as failure:
         Conversation(options, "upper", SECONDS, History(str(tmp_path / "history"))).run()
     assert (failure.value.code, capsys.readouterr()) == (3, ("", ""))
+
+
+def test_slow_is_not_still(person: Type, capsys: Output, tmp_path: Path) -> None:
+    """A reply that takes longer than the time-out, and never stands still so long, is waited for."""
+
+    def trickle(connection: socket.socket) -> None:
+        for value in connection.recv(100).upper():
+            threading.Event().wait(0.04)
+            connection.sendall(bytes([value]))
+        connection.recv(100)
+
+    person("twenty bytes of text")
+    assert _converse(trickle, tmp_path, timeout=0.5) == 0
+    assert "< TWENTY BYTES OF TEXT  " in capsys.readouterr().out

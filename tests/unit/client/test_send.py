@@ -1,5 +1,6 @@
 """Sending what one is given."""
 
+import contextlib
 import os
 import socket
 import struct
@@ -10,8 +11,9 @@ import pytest
 
 from lying import Behaviour, LyingServer, add, close_early, flip, reset, stay_silent, truncate
 from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
+from stentor_client import send
 from stentor_client.dialer import DialOptions
-from stentor_client.send import Sender
+from stentor_client.send import PART_BYTES, Sender
 
 SECONDS = 10.0
 MESSAGE = b"twenty bytes of text"
@@ -164,10 +166,10 @@ def test_quiet_standard_input(capfdbinary: Output, standard_input: Callable[[], 
     ("behaviour", "code", "told"),
     [
         (flip, 5, r"^mismatch: .*: at byte 4 of the reply, expected 'TY BYTES OF TEXT' and got '"),
-        (truncate, 5, r"^short: .*: the reply ended at byte 19 of the reply, 'T' was to follow$"),
+        (truncate, 5, r"^short: .*: the server ended its side after 19 B of the reply, 'T' was to follow$"),
         (add, 5, r"^extra: .*: at byte 20 of the reply, got '!' that nobody asked for$"),
-        (close_early, 4, r"^eof: .*: the server closed the connection before it was done$"),
-        (reset, 4, r"^reset: .*: the connection was cut$"),
+        (close_early, 4, r"^eof: .*: the server closed the connection before any byte of the reply$"),
+        (reset, 4, r"^reset: .*: the connection was cut before any byte of the reply$"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -187,6 +189,96 @@ def test_no_progress(capfdbinary: Output, behaviour: Behaviour, size: int) -> No
     with pytest.raises(Failure, match=r"^timeout: .*: no progress for 0.2 s") as failure:
         _send(behaviour, b"x" * size, timeout=0.2)
     assert failure.value.code == 4
+
+
+def _feed(write: int, data: bytes, part_bytes: int) -> None:
+    """Give `data` to standard input in these parts, and end it; the other end may go before."""
+
+    def feed() -> None:
+        with contextlib.suppress(OSError):
+            for at in range(0, len(data), part_bytes):
+                os.write(write, data[at : at + part_bytes])
+            os.close(write)
+
+    threading.Thread(target=feed, daemon=True).start()
+
+
+@pytest.mark.parametrize(
+    ("part_bytes", "most"),
+    # What is read at once comes on top of the limit. Of many small parts it is the number that counts.
+    [(65536, (1 << 20) + (256 << 10)), (1, (1 << 20) // PART_BYTES * 2)],
+    ids=["large", "small"],
+)
+def test_nothing_is_kept_without_bound(
+    monkeypatch: pytest.MonkeyPatch, standard_input: Callable[[], int], part_bytes: int, most: int
+) -> None:
+    """A server that reads on and on, and never answers, is not sent more than can be kept, and given up."""
+    monkeypatch.setattr(send, "UNANSWERED_BYTES", 1 << 20)
+    taken = 0
+
+    def swallow(connection: socket.socket) -> None:
+        nonlocal taken
+        for data in iter(lambda: connection.recv(65536), b""):
+            taken += len(data)
+            read.release()
+
+    read = threading.Semaphore(0)
+    write = standard_input()
+    if part_bytes > 1:
+        _feed(write, b"x" * (8 << 20), part_bytes)
+    else:
+
+        def feed_singly() -> None:
+            """Wait until each byte has gone, so that it is a part of its own."""
+            with contextlib.suppress(OSError):
+                for _ in range(most * 4):
+                    os.write(write, b"x")
+                    if not read.acquire(timeout=SECONDS):
+                        return
+
+        threading.Thread(target=feed_singly, daemon=True).start()
+    with pytest.raises(Failure, match=r"^timeout: .*: no progress for 0.5 s before any byte of the reply$"):
+        _send(swallow, None, timeout=0.5)
+    assert 0 < taken <= most
+
+
+def test_what_is_stored_and_passed_on_later(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: Output, standard_input: Callable[[], int]
+) -> None:
+    """Where a path stores what it gets, up to what may be unanswered, all of a longer message comes through."""
+    monkeypatch.setattr(send, "UNANSWERED_BYTES", 1 << 20)
+    stored_bytes = 1 << 20
+    data = bytes(range(256)) * (5 << 12)
+
+    def store(connection: socket.socket) -> None:
+        stored = b""
+        while more := connection.recv(65536):
+            stored += more
+            if len(stored) >= stored_bytes:
+                connection.sendall(stored.upper())
+                stored = b""
+        connection.sendall(stored.upper())
+
+    _feed(standard_input(), data, 65536)
+    _send(store, None)
+    assert (data.upper(), b"") == capfdbinary.readouterr()
+
+
+def test_slow_reply_to_what_may_be_unanswered(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: Output, standard_input: Callable[[], int]
+) -> None:
+    """While sending waits for the reply, a reply that moves keeps the time-out away, however slow it is."""
+    monkeypatch.setattr(send, "UNANSWERED_BYTES", 64 << 10)
+    data = b"x" * (512 << 10)
+
+    def crawl(connection: socket.socket) -> None:
+        while more := connection.recv(32 << 10):
+            threading.Event().wait(0.05)
+            connection.sendall(more.upper())
+
+    _feed(standard_input(), data, 16 << 10)
+    _send(crawl, None, timeout=0.4)
+    assert data.upper() == capfdbinary.readouterr().out
 
 
 def test_reset_after_the_reply(capfdbinary: Output) -> None:

@@ -271,3 +271,46 @@ def test_proxy_header() -> None:
     assert (trace.outcome, [trace.proxy_header]) == (Outcome.OK, heard)
     assert trace.facts()["proxy_header"] == heard[0].decode()
     assert trace.sent_bytes == 5
+
+
+def _send_without_end(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"!")
+
+
+def test_close_that_never_comes_to_an_end() -> None:
+    """Who goes on sending after the reply is not waited for, though something moves all the time."""
+    trace = _trace(_answer_and(_send_without_end))
+    assert (trace.outcome, [part.name for part in trace.parts]) == (Outcome.EXTRA, WHOLE)
+
+
+def test_slow_is_not_still() -> None:
+    """A reply that takes longer than the time-out, and never stands still so long, is waited for."""
+
+    def trickle(connection: socket.socket) -> None:
+        for value in connection.recv(100).upper():
+            threading.Event().wait(0.04)
+            connection.sendall(bytes([value]))
+        connection.recv(100)
+
+    trace = _trace(trickle, b"twenty bytes of text", timeout=0.5)
+    _check(trace)
+    assert trace.outcome is Outcome.OK
+    assert trace.total > 0.5e9
+
+
+def test_tls_that_is_not_ended(tmp_path: Path) -> None:
+    """Under TLS, too, an end that does not come is the close's, and told."""
+    authority = Authority(tmp_path)
+    context = authority.serve(authority.issue("server"))
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(100).upper())
+        _stay(connection)
+
+    with LyingServer(serve, context) as server:
+        options = _options(server.target, tls=True, tls_ca=authority.file)
+        trace = Tracer(options, 0.2).trace(b"hello", [(b"HELLO", 0, 5)])
+    _check(trace)
+    assert (trace.outcome, trace.parts[-1].name) == (Outcome.TIMEOUT, "close")
+    assert trace.detail.endswith("no progress for 0.2 s: the server does not end its side")

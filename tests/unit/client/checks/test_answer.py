@@ -25,8 +25,8 @@ def test_echo_where_it_is_wanted(loop: Loop) -> None:
     [
         (lying.echo, Outcome.MISMATCH, "something echoes"),
         (lying.reset, Outcome.RESET, "the connection was cut"),
-        (lying.stay_silent, Outcome.TIMEOUT, "no byte of the reply within 0.2 s"),
-        (lying.close_early, Outcome.EOF, "the peer ended the connection"),
+        (lying.stay_silent, Outcome.TIMEOUT, "no progress for 0.2 s before any byte of the reply"),
+        (lying.close_early, Outcome.EOF, "the server closed the connection"),
     ],
 )
 def test_no_answer(loop: Loop, behaviour: lying.Behaviour, outcome: Outcome, words: str) -> None:

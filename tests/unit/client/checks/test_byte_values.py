@@ -2,8 +2,10 @@
 
 import socket
 
+import pytest
+
 from lying import close_early
-from stentor_client.checks.byte_values import ByteValues
+from stentor_client.checks.byte_values import SIZE_BYTES, ByteValues
 from stentor_client.checks.check import Status
 from stentor_client.outcomes import Outcome
 from unit.client.checks.checking import honest, result
@@ -48,4 +50,40 @@ def test_no_reply(loop: Loop) -> None:
     """Where nothing came back, no value is blamed."""
     found = result(loop, close_early, ByteValues())
     assert found.finding.outcome is Outcome.EOF
-    assert found.finding.detail == "eof: the peer ended the connection before any byte of the reply"
+    assert found.finding.detail == "eof: the server closed the connection before any byte of the reply"
+
+
+@pytest.mark.parametrize(
+    ("value", "instead"),
+    [(b"\n", b"\r\n"), (b"\r", b""), (b"\xff", b"\xff\xff"), (b"<", b"&lt;"), (b"\x00\x01\x02", b"\x00")],
+    ids=["line-end", "lost", "doubled", "escaped", "several"],
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_bytes_that_move_the_others(loop: Loop, value: bytes, instead: bytes, *, whole: bool) -> None:
+    """Where a byte is lost or added those behind it are not blamed, also if the reply has the right length again."""
+
+    def garble(connection: socket.socket) -> None:
+        for data in iter(lambda: connection.recv(65536), b""):
+            garbled = data.upper().replace(value, instead)
+            connection.sendall((garbled + b"." * SIZE_BYTES)[: len(data)] if whole else garbled)
+
+    found = result(loop, garble, ByteValues(), timeout_seconds=0.3)
+    blamed = next(number for number, byte in enumerate(value + b"!") if instead[number : number + 1] != bytes([byte]))
+    expected = (value + bytes([value[-1] + 1 & 0xFF]))[blamed]
+    assert found.finding.outcome is Outcome.MISMATCH
+    assert found.finding.measured == {"wrong_values": [expected]}
+    assert found.finding.detail.endswith(f"wrong where these were sent: {expected:02X}")
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_bit_that_is_stripped(loop: Loop, bit: int) -> None:
+    """A bit that is stripped turns values into others, and moves none: every value that has it is named."""
+    kept = bytes(value & ~(1 << bit) for value in range(256))
+
+    def strip(connection: socket.socket) -> None:
+        for data in iter(lambda: connection.recv(65536), b""):
+            connection.sendall(data.upper().translate(kept))
+
+    upper = {value: bytes([value]).upper()[0] for value in range(256)}
+    suffer = [value for value in range(256) if upper[value] >> bit & 1]
+    assert result(loop, strip, ByteValues()).finding.measured == {"wrong_values": suffer}

@@ -3,12 +3,16 @@
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 import lying
+from certificates import Authority
 from lying import Behaviour, LyingServer
 from stentor_client.checks.call import Call, Head, pieces
+from stentor_client.checks.subject import Subject
+from stentor_client.dialer import DialOptions
 from stentor_client.outcomes import ExchangeError, Outcome, Phase
 from unit.client.checks.checking import honest, subject
 from unit.looping import Loop
@@ -53,7 +57,7 @@ def test_good(loop: Loop, size: int) -> None:
     ("behaviour", "outcome", "phase", "words"),
     [
         (lying.flip, Outcome.MISMATCH, Phase.REPLY, "at byte 4 of the reply"),
-        (lying.truncate, Outcome.SHORT, Phase.REPLY, "the peer ended its side after 63 B of the reply"),
+        (lying.truncate, Outcome.SHORT, Phase.REPLY, "the server ended its side after 63 B of the reply"),
         (lying.add, Outcome.EXTRA, Phase.REPLY, "got '!' that nobody asked for"),
         (lying.close_early, Outcome.EOF, Phase.FIRST_BYTE, "before any byte of the reply"),
         (lying.reset, Outcome.RESET, Phase.FIRST_BYTE, "the connection was cut before any byte"),
@@ -71,7 +75,7 @@ def test_silence(loop: Loop) -> None:
     """A reply that does not come is given up after the time-out."""
     error = failing(loop, lying.stay_silent, timeout=0.1)
     assert (error.outcome, error.phase) == (Outcome.TIMEOUT, Phase.FIRST_BYTE)
-    assert error.detail == "no byte of the reply within 0.1 s"
+    assert error.detail == "no progress for 0.1 s before any byte of the reply"
 
 
 @pytest.mark.parametrize(("again", "words"), [(1, "sent again 1 time,"), (5, "sent again 5 times,")])
@@ -84,7 +88,10 @@ def test_lost_packets(loop: Loop, again: int, words: str) -> None:
 
     with pytest.raises(ExchangeError) as raised:
         with_call(loop, lying.stay_silent, scenario, 0.1)
-    assert f"no byte of the reply within 0.1 s; the kernel {words} so packets get lost" == raised.value.detail
+    assert (
+        f"no progress for 0.1 s before any byte of the reply; the kernel {words} so packets get lost"
+        == raised.value.detail
+    )
 
 
 def test_peer_that_reads_nothing(loop: Loop) -> None:
@@ -204,7 +211,7 @@ def test_end(loop: Loop) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "words"),
     [
-        (lying.stay_silent, Outcome.TIMEOUT, "the peer does not end its side within 0.2 s"),
+        (lying.stay_silent, Outcome.TIMEOUT, "no progress for 0.2 s: the server does not end its side"),
         (lying.reset, Outcome.RESET, "the connection was cut"),
         (lambda connection: connection.sendall(b"bye"), Outcome.EXTRA, "got 'bye' that nobody asked for"),
     ],
@@ -253,3 +260,36 @@ def test_pieces(size: int) -> None:
     cut = list(pieces(message, size))
     assert b"".join(cut) == message
     assert {len(piece) for piece in cut[:-1]} <= {size}
+
+
+def test_peer_that_never_ends(loop: Loop) -> None:
+    """Who goes on sending after the reply is not waited for, though something moves all the time."""
+
+    def send_without_end(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(b"!")
+
+    async def scenario(call: Call) -> None:
+        call.connection.end_sending()
+        await call.ended()
+
+    with pytest.raises(ExchangeError) as raised:
+        with_call(loop, send_without_end, scenario)
+    assert (raised.value.outcome, raised.value.phase) == (Outcome.EXTRA, Phase.CLOSE)
+
+
+def test_tls_that_wants_a_certificate(loop: Loop, tmp_path: Path) -> None:
+    """A server that wants a certificate says so after the handshake only, by breaking off, and then there is a hint."""
+    authority = Authority(tmp_path)
+    context = authority.serve(authority.issue("server"), authority)
+
+    async def run() -> None:
+        with LyingServer(honest, context) as server:
+            dial = DialOptions(target=server.target, connect_timeout_seconds=5.0, tls=True, tls_ca=authority.file)
+            async with Subject(dial, "upper", 10.0, 1024).call() as call:
+                await call.ask(64)
+
+    with pytest.raises(ExchangeError) as raised:
+        loop.run(run())
+    assert raised.value.outcome is Outcome.TLS
+    assert raised.value.detail == "the server broke TLS off: it may want a certificate that it trusts"

@@ -40,7 +40,7 @@ def test_proxy_that_keeps_the_end(loop: Loop) -> None:
     found = through(loop, keep_the_end)
     assert (found.status, found.finding.outcome, found.finding.phase) == (Status.FAIL, Outcome.TIMEOUT, Phase.CLOSE)
     assert found.finding.detail == (
-        "64 B, then FIN: the whole reply came, but timeout: the peer does not end its side within 0.5 s"
+        "64 B, then FIN: the whole reply came, but timeout: no progress for 0.5 s: the server does not end its side"
     )
 
 

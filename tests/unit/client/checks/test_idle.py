@@ -58,7 +58,10 @@ def test_forgotten(loop: Loop) -> None:
     """A connection that was forgotten without a word is found at the exchange after the silence."""
     found = through(loop, forget_when_idle(1.0), 0.1, 2.0)
     assert (found.finding.outcome, found.finding.phase) == (Outcome.TIMEOUT, Phase.FIRST_BYTE)
-    assert found.finding.detail == "alive after 0.1 s, dead after 2 s (timeout: no byte of the reply within 1 s)"
+    assert (
+        found.finding.detail
+        == "alive after 0.1 s, dead after 2 s (timeout: no progress for 1 s before any byte of the reply)"
+    )
 
 
 def test_dead_from_the_first(loop: Loop) -> None:

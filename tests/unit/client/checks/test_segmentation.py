@@ -31,7 +31,7 @@ def test_one_segment_is_taken_for_the_message(loop: Loop) -> None:
 
     found = result(loop, answer_once, Segmentation(), timeout_seconds=0.3)
     assert found.status is Status.FAIL
-    assert found.finding.detail.startswith("one byte at a time: timeout: nothing moved for 0.3 s after ")
+    assert found.finding.detail.startswith("one byte at a time: timeout: no progress for 0.3 s after ")
 
 
 def test_large_one_is_not_put_together(loop: Loop) -> None:

@@ -60,7 +60,10 @@ def test_black_hole(loop: Loop, swallowed: int, good: int, bad: int) -> None:
         (found,) = loop.run(battery.run([Sizes(1 << 20)], path, lambda _: None))
     assert (found.status, found.finding.outcome) == (Status.FAIL, Outcome.TIMEOUT)
     assert found.finding.measured == {"largest_good_bytes": good, "first_failing_bytes": bad}
-    assert found.finding.detail == f"{good} B comes back, {bad} B does not: timeout: no byte of the reply within 0.3 s"
+    assert (
+        found.finding.detail
+        == f"{good} B comes back, {bad} B does not: timeout: no progress for 0.3 s before any byte of the reply"
+    )
     assert "MTU black hole" in found.check.usual_cause
     assert path.largest_good == good
 

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from lying import LyingServer, stay_silent
-from stentor_client.checks.subject import LEAST_BYTES, failure_of
+from stentor_client.checks.subject import LEAST_BYTES, Subject, failure_of
+from stentor_client.dialer import DialOptions
 from stentor_client.outcomes import ExchangeError, Outcome, Phase
 from unit.client.checks.checking import closed_port, honest, subject
 from unit.looping import Loop
@@ -120,3 +121,21 @@ def test_failure_of(loop: Loop) -> None:
     assert loop.run(failure_of(well())) is None
     with pytest.raises(ZeroDivisionError):
         loop.run(failure_of(failing(ZeroDivisionError())))
+
+
+def test_name_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking the name up takes no longer than connecting may."""
+
+    async def scenario() -> None:
+        async def never(*_: object, **__: object) -> list[object]:
+            await asyncio.Event().wait()
+            return []
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+        path = Subject(DialOptions(target="somewhere:80", connect_timeout_seconds=0.05), "upper", 10.0, LEAST_BYTES)
+        async with asyncio.timeout(10):
+            await path.endpoints()
+
+    with pytest.raises(ExchangeError, match=r"no connection within 0\.05 s") as late:
+        asyncio.run(scenario())
+    assert (late.value.outcome, late.value.phase) == (Outcome.CONNECT_TIMEOUT, Phase.RESOLVE)

@@ -2,9 +2,7 @@
 
 import pytest
 
-from stentor_client.checks import wording
-from stentor_client.outcomes import Outcome
-from stentor_client.verifier import Verdict
+from stentor_client import wording
 
 
 @pytest.mark.parametrize(
@@ -45,21 +43,3 @@ def test_elapsed(seconds: float, words: str) -> None:
 def test_listed(words: list[str], text: str) -> None:
     """Several things are listed as in a sentence."""
     assert text == wording.listed(words)
-
-
-@pytest.mark.parametrize(
-    ("verdict", "words"),
-    [
-        (Verdict(Outcome.MISMATCH, 4, b"O\n", b"N\n"), r"at byte 4 of the reply, expected 'O\n', got 'N\n'"),
-        (Verdict(Outcome.EXTRA, 6, b"", b"!"), "at byte 6 of the reply, got '!' that nobody asked for"),
-        (Verdict(Outcome.SHORT, 1024, b"A"), "the peer ended its side after 1 KiB of the reply"),
-        (Verdict(Outcome.EOF, 0, b"A"), "the peer ended the connection before any byte of the reply"),
-        (Verdict(Outcome.TIMEOUT, 0, b"A"), "no byte of the reply within 5 s"),
-        (Verdict(Outcome.TIMEOUT, 10, b"A"), "nothing moved for 5 s after 10 B of the reply"),
-        (Verdict(Outcome.RESET, 0, b"A"), "the connection was cut before any byte of the reply"),
-        (Verdict(Outcome.RESET, 10, b"A"), "the connection was cut after 10 B of the reply"),
-    ],
-)
-def test_failure(verdict: Verdict, words: str) -> None:
-    """Each way to fail has its own words."""
-    assert words == wording.failure(verdict, 5.0)
