@@ -19,7 +19,7 @@ from stentor_client.options import (
     exchange_options,
     taken_dial_options,
 )
-from stentor_client.outcomes import THRESHOLD_MISSED, worst_exit_code
+from stentor_client.outcomes import CHECK_FAILED, worst_exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,7 +124,7 @@ def load(**options: Any) -> int:
     if interrupted_by:
         return 128 + interrupted_by
     if not all(judgement.met for judgement in judgements):
-        return THRESHOLD_MISSED
+        return CHECK_FAILED
     return OK if thresholds.max_error_rate is not None else worst_exit_code(summary.outcomes)
 
 
