@@ -80,6 +80,8 @@ def _value(key: str, value: Any, option: click.Option) -> Any:
             raise WrongFileError(f"{key!r} takes true or false, without quotes")
         return value
     if option.multiple:
+        if value == [] and isinstance(option.default, tuple):  # which no flag would give, and no number of flags none
+            raise WrongFileError(f"{key!r} is an empty list: give at least one")
         return [_text(key, each) for each in (value if isinstance(value, list) else [value])]
     if isinstance(value, list):
         raise WrongFileError(f"{key!r} takes one value, and no list")

@@ -6,10 +6,10 @@ import ssl
 from collections.abc import Iterable
 from enum import StrEnum
 
-CONNECT_FAILED = 3
+NOT_REACHED = 3  # no connection, or where counts are read, nothing to read
 CONNECTION_LOST = 4
 WRONG_REPLY = 5
-THRESHOLD_MISSED = 6  # or counts that disagree
+CHECK_FAILED = 6  # every reply was right, and yet a threshold was missed, a check failed or counts disagree
 
 
 class Phase(StrEnum):
@@ -48,7 +48,7 @@ class Outcome(StrEnum):
 _EXIT_CODES = {
     Outcome.OK: 0,
     **dict.fromkeys(
-        (Outcome.DNS, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.CONNECT_TIMEOUT, Outcome.TLS), CONNECT_FAILED
+        (Outcome.DNS, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.CONNECT_TIMEOUT, Outcome.TLS), NOT_REACHED
     ),
     **dict.fromkeys((Outcome.TIMEOUT, Outcome.RESET, Outcome.EOF), CONNECTION_LOST),
     **dict.fromkeys((Outcome.SHORT, Outcome.EXTRA, Outcome.MISMATCH), WRONG_REPLY),

@@ -1,27 +1,25 @@
 """The continuous, verified exchange with one target, or with one address of it."""
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stentor_chassis.histogram import NANOSECONDS
-from stentor_chassis.logs import Logger
+from stentor_chassis.logs import Logger, excerpt
 from stentor_client.account import Account
+from stentor_client.back_off import back_off_seconds
 from stentor_client.connection import Connection
 from stentor_client.dialer import Dialer, Endpoint
 from stentor_client.message import MessageSource
 from stentor_client.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.probe_options import ProbeOptions
-from stentor_client.schedule import Schedule
+from stentor_client.schedule import LATE_NANOSECONDS, Schedule
 from stentor_client.timer import Timer
 from stentor_client.verifier import GOOD, Verdict, Window, explained
 
-BACKOFF_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
-LATE_NANOSECONDS = 1_000_000
 CLOSE_SECONDS = 1.0
 QUIET_INTERVAL_SECONDS = 0.5  # exchanges that follow each other faster are logged at debug
 
@@ -114,10 +112,9 @@ class Prober:
         return not self._told_to_end
 
     async def _back_off(self) -> None:
-        """Wait a random time that grows with the failures to connect, so that many clients do not return at once."""
+        """Wait where the last connect failed."""
         if self._failures:
-            longest = min(BACKOFF_SECONDS * 2.0 ** min(self._failures - 1, 10), BACKOFF_MOST_SECONDS)
-            seconds = random.uniform(0, longest)  # noqa: S311 - spreads load, guards nothing
+            seconds = back_off_seconds(self._failures, BACKOFF_MOST_SECONDS)
             await self._go_on_at(time.perf_counter_ns() + int(seconds * NANOSECONDS))
 
     async def _exchange(self, sequence: int, due: int) -> None:
@@ -154,7 +151,8 @@ class Prober:
         if kept is not None:
             if kept.connection.lost_by is None:
                 return kept
-            await self._let_go(kept, kept.connection.lost_by)
+            unasked = kept.connection.verifier.failed  # a last word, and then the end
+            await self._let_go(kept, unasked.outcome if unasked else kept.connection.lost_by, unasked)
         self._kept = await self._connect(fresh=False)
         return self._kept
 
@@ -190,14 +188,14 @@ class Prober:
             await connection.close()
         return verdict
 
-    async def _let_go(self, link: _Link, outcome: Outcome) -> None:
+    async def _let_go(self, link: _Link, outcome: Outcome, unasked: Verdict | None = None) -> None:
+        """Give a connection up; `unasked` are bytes that came while no exchange was under way that could tell."""
         await link.connection.abandon(outcome)
         if link is self._kept:
             self._kept = None
         self._run.account.lost(outcome)
-        self._run.log.warning(
-            "connection.lost", **self._facts, connection=link.number, local=link.local, outcome=outcome
-        )
+        facts = {**self._facts, "connection": link.number, "local": link.local, "outcome": outcome}
+        self._run.log.warning("connection.lost", **facts, **({"actual": excerpt(unasked.actual)} if unasked else {}))
 
     async def _close_connection(self) -> None:
         """End the connection that was kept, and read to its end: a byte too much after the last reply is seen."""
@@ -209,10 +207,8 @@ class Prober:
                 verdict = await _finish(kept.connection)
         except TimeoutError:  # every reply was right; how long the peer takes to leave is its own affair
             verdict = GOOD
-        if verdict.outcome is Outcome.EXTRA:
-            self._run.count(self._address, verdict.outcome)
-            self._run.failed({**self._facts, "connection": kept.number}, verdict, verdict.phase)
-            await self._let_go(kept, verdict.outcome)
+        if verdict.outcome is Outcome.EXTRA:  # the last exchange was counted as good, and no other was made
+            await self._let_go(kept, verdict.outcome, verdict)
         else:
             await kept.connection.close()
 

@@ -2,6 +2,8 @@
 
 from stentor_chassis.histogram import NANOSECONDS
 
+LATE_NANOSECONDS = 1_000_000  # a send that begins this long after it was due is late
+
 
 class Schedule:
     """Evenly spaced moments, each computed from the start, so that they cannot drift."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import threading
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_echo_cannot_pass(size: str) -> None:
 
 
 def test_byte_too_much_after_the_last_reply() -> None:
-    """A byte that comes unasked when all is said is not overlooked."""
+    """A byte that comes unasked when all is said is not overlooked, and is no exchange."""
 
     def add_later(connection: socket.socket) -> None:
         connection.sendall(connection.recv(65536).upper())
@@ -103,7 +104,33 @@ def test_byte_too_much_after_the_last_reply() -> None:
         connection.sendall(b"!")
 
     with lying.LyingServer(add_later) as server, Probe(server.target, "--count", "1", "--sizes", "64") as probe:
-        assert probe.event("exchange.failed")["outcome"] == "extra"
+        lost = probe.event("connection.lost")
+        assert (lost["outcome"], lost["actual"]) == ("extra", "!")
+        summary = probe.event("probe.summary")
+        assert (summary["exchanges"], summary["outcomes"], summary["connections_lost"]) == (1, {"ok": 1}, 1)
+        assert probe.find("exchange.failed") == []
+        assert probe.process.wait(20) == 5
+
+
+def test_last_word_between_exchanges() -> None:
+    """Nor is what a server says before it ends an idle connection; the exchanges before and after it are good."""
+    verified = threading.Event()
+
+    def say_more(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(65536).upper())
+        if not verified.is_set():
+            assert verified.wait(20)
+            connection.sendall(b"!")
+        else:
+            connection.recv(65536)  # the end of the client's side
+
+    options = ("--count", "2", "--sizes", "64", "--interval", "2s")
+    with lying.LyingServer(say_more) as server, Probe(server.target, *options) as probe:
+        probe.event("exchange.completed")
+        verified.set()
+        lost = probe.event("connection.lost")
+        assert (lost["outcome"], lost["actual"]) == ("extra", "!")
+        assert probe.event("probe.summary")["outcomes"] == {"ok": 2}
         assert probe.process.wait(20) == 5
 
 

@@ -61,7 +61,7 @@ def new_board() -> Iterator[Callable[[Schema, int], Board]]:
 
 
 @pytest.fixture
-def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[RunCommand]:
+def run_command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[RunCommand]:
     """Runs a command line within the test, up to the exit of the process."""
     before = signal.getsignal(signal.SIGTERM)
 
@@ -69,7 +69,7 @@ def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         monkeypatch.setattr(sys, "argv", ["a-service", *arguments])
         with pytest.raises(SystemExit) as end:
             run(command, "a-service")
-        written = capsys.readouterr()
+        written = capfd.readouterr()
         return Ended(end.value.code, written.out, written.err)
 
     yield ended

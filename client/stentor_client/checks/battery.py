@@ -15,9 +15,7 @@ from stentor_client.checks.idle import Idle
 from stentor_client.checks.segmentation import Segmentation
 from stentor_client.checks.sizes import Sizes
 from stentor_client.checks.subject import Subject
-from stentor_client.outcomes import ExchangeError, worst_exit_code
-
-NOT_PROVEN = 6  # the exit code where every byte was right, and yet a check failed
+from stentor_client.outcomes import CHECK_FAILED, ExchangeError, worst_exit_code
 
 
 def battery(largest: int, idle_seconds: float) -> list[Check]:
@@ -51,7 +49,7 @@ def exit_code(results: Sequence[Result]) -> int:
     """Return the exit code of a battery with these results: that of the worst outcome, where there is one."""
     failed = [result.finding for result in results if result.status is Status.FAIL]
     worst = worst_exit_code(finding.outcome for finding in failed if finding.outcome is not None)
-    return worst or (NOT_PROVEN if failed else 0)
+    return worst or (CHECK_FAILED if failed else 0)
 
 
 async def _finding(check: Check, subject: Subject) -> Finding:

@@ -1,14 +1,11 @@
 """`check`: the battery that proves a path."""
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from stentor_chassis.descriptors import write_all
-from stentor_chassis.failure import READER_GONE, Failure
 from stentor_chassis.options import option, wrong_value
 from stentor_chassis.quantities import Duration, Size
 from stentor_chassis.terminable import heed_hangup
@@ -20,8 +17,6 @@ if TYPE_CHECKING:  # what runs the battery takes time to import
 
     from stentor_client.checks.check import Check, Result
     from stentor_client.checks.subject import Subject
-
-_STDOUT = 1
 
 
 @click.command()
@@ -38,37 +33,25 @@ def check(**options: Any) -> int:
     heed_hangup()
     import uvloop
 
-    from stentor_chassis.encoding import encode
     from stentor_client.checks import battery, report
     from stentor_client.checks.subject import Subject
+    from stentor_client.json_output import JsonOutput
+    from stentor_client.standard_streams import write_out
 
     if not 0 < options["largest"] <= LARGEST_BYTES:
         raise wrong_value("largest", "it must be from 1 to 64MiB")
-    with contextlib.ExitStack() as files:
-        subject = Subject(taken_dial_options(options), options["expect"], options["timeout"], options["largest"])
-        file = _opened(options["json"], files)
-        checks = battery.battery(options["largest"], options["idle"])
-        started = datetime.now(UTC).isoformat(timespec="milliseconds")
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            results = runner.run(_run(checks, subject))
-        document = encode(report.document(results, subject, started, __version__), indent=True)
-        if options["json"] == "-":
-            _write(document)
-            return battery.exit_code(results)
-        _write(_rendered(f"The path to {subject.dial.target}", results))
-        if file is not None:
-            file.write(document)
-    return battery.exit_code(results)
-
-
-def _opened(path: str | None, files: contextlib.ExitStack) -> BinaryIO | None:
-    """Open the file for JSON before anything is tried, so that nothing is tried in vain."""
-    if path in {None, "-"}:
-        return None
+    subject = Subject(taken_dial_options(options), options["expect"], options["timeout"], options["largest"])
+    json = JsonOutput(options["json"])
+    checks = battery.battery(options["largest"], options["idle"])
+    started = datetime.now(UTC).isoformat(timespec="milliseconds")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        results = runner.run(_run(checks, subject))
     try:
-        return files.enter_context(open(str(path), "wb"))
-    except OSError as error:
-        raise wrong_value("json", f"cannot write {path!r}: {error.strerror}") from error
+        json.write(report.document(results, subject, started, __version__))
+    finally:  # a full disk does not cost the results
+        if not json.in_place_of_text:
+            write_out(_rendered(f"The path to {subject.dial.target}", results))
+    return battery.exit_code(results)
 
 
 async def _run(checks: "Sequence[Check]", subject: "Subject") -> "list[Result]":
@@ -97,10 +80,3 @@ def _rendered(title: str, results: "Sequence[Result]") -> bytes:
             console.print(part)
     lines = (f"{line.rstrip()}\n" for line in captured.get().splitlines())
     return "".join(lines).encode(console.encoding, "replace")
-
-
-def _write(data: bytes) -> None:
-    try:
-        write_all(_STDOUT, data)
-    except BrokenPipeError as error:
-        raise Failure(READER_GONE, "") from error

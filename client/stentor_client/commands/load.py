@@ -1,16 +1,14 @@
 """`load`: how fast, and how fast for whom."""
 
 import asyncio
-import json
 import os
 import re
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
+from stentor_chassis.failure import OK
 from stentor_chassis.options import log_options, option, wrong_value
 from stentor_chassis.quantities import Duration
 from stentor_chassis.terminable import heed_hangup
@@ -21,7 +19,7 @@ from stentor_client.options import (
     exchange_options,
     taken_dial_options,
 )
-from stentor_client.outcomes import THRESHOLD_MISSED, worst_exit_code
+from stentor_client.outcomes import CHECK_FAILED, worst_exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,24 +102,23 @@ def load(**options: Any) -> int:
     Example: stentor-client load --target server:8080 --rate 5000 --duration 30s --max-p99 20ms
     """
     heed_hangup()
+    from stentor_client.json_output import JsonOutput
     from stentor_client.load.thresholds import Thresholds
 
     thresholds = Thresholds(**{name: options.pop(name) for name in ("max_error_rate", "max_p50", "max_p99")})
-    json_file, report = options.pop("json"), options.pop("report")
+    path, report = options.pop("json"), options.pop("report")
     log = _log_options(options)
     load_options = _load_options(options)
-    if json_file and json_file != "-":
-        _see_that_it_can_be_written("json", json_file)
+    json = JsonOutput(path)
     draw = _drawer(report) if report else None
     summary, run = _carry_out(load_options, log)
     judgements = thresholds.judge(summary)
     try:
-        if json_file:
-            _write_json(json_file, summary.as_json(judgements))
+        json.write(summary.as_json(judgements))
         if draw:
             draw(summary, judgements)
     finally:  # a full disk does not cost the figures
-        if json_file != "-":
+        if not json.in_place_of_text:
             from stentor_client.load.text import show
 
             show(summary, judgements)
@@ -130,7 +127,7 @@ def load(**options: Any) -> int:
     if run.interrupted_by:
         return 128 + run.interrupted_by
     if not all(judgement.met for judgement in judgements):
-        return THRESHOLD_MISSED
+        return CHECK_FAILED
     return OK if thresholds.max_error_rate is not None else worst_exit_code(summary.outcomes)
 
 
@@ -183,6 +180,8 @@ def _carry_out(options: "LoadOptions", log: "LogOptions") -> "tuple[Summary, Run
 
 def _drawer(path: str) -> "Callable[[Summary, Sequence[Judgement]], None]":
     """Return what draws the report, after seeing that it will be able to."""
+    from stentor_client.output_file import OutputFile
+
     kind = os.path.splitext(path)[1].lower()
     if kind not in {".html", ".svg", ".png"}:
         raise wrong_value("report", f"{path!r} does not end in .html, .svg or .png")
@@ -192,37 +191,9 @@ def _drawer(path: str) -> "Callable[[Summary, Sequence[Judgement]], None]":
         if error.name != "matplotlib":
             raise
         raise wrong_value("report", "needs matplotlib: pip install 'stentor-client[report]'") from error
-    _see_that_it_can_be_written("report", path)
+    file = OutputFile("report", path)
 
     def draw(summary: "Summary", judgements: "Sequence[Judgement]") -> None:
-        drawn = html.page(summary, judgements).encode() if kind == ".html" else pictures.sheet(summary, kind[1:])
-        try:
-            with open(path, "wb") as file:
-                file.write(drawn)
-        except OSError as error:
-            raise Failure(INTERNAL_ERROR, f"cannot write {path}: {error.strerror}") from error
+        file.write(html.page(summary, judgements).encode() if kind == ".html" else pictures.sheet(summary, kind[1:]))
 
     return draw
-
-
-def _see_that_it_can_be_written(name: str, path: str) -> None:
-    """Refuse a file that cannot be written before the load, and not after it; what is in it stays until then."""
-    new = not os.path.lexists(path)
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o666))
-        if new:
-            os.unlink(path)
-    except OSError as error:
-        raise wrong_value(name, f"cannot write {path}: {error.strerror}") from error
-
-
-def _write_json(path: str, figures: dict[str, Any]) -> None:
-    text = json.dumps(figures, indent=2) + "\n"
-    try:
-        if path == "-":
-            sys.stdout.write(text)
-        else:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
-    except OSError as error:
-        raise Failure(INTERNAL_ERROR, f"cannot write {path}: {error.strerror}") from error

@@ -1,7 +1,7 @@
 """`reconcile`: the counts of both sides against each other."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from stentor_chassis.terminable import heed_hangup
 from stentor_client.reconcile.base_url import BaseUrl
 from stentor_client.reconcile.query import QueryType
 from stentor_client.reconcile.side import Side
+
+if TYPE_CHECKING:
+    from stentor_client.reconcile.report import Report
 
 _CLIENT_ADMIN = "http://127.0.0.1:8082"
 _METRICS = BaseUrl("/metrics")
@@ -56,18 +59,15 @@ def reconcile(**options: Any) -> int:
     Example: stentor-client reconcile --server-admin http://server:8081 --client-admin http://client:8082
     """
     heed_hangup()
-    from stentor_chassis.encoding import encode
+    from stentor_client.json_output import JsonOutput
     from stentor_client.reconcile.reconciler import Reconciler, Sources
-    from stentor_client.reconcile.report import Report, console
+    from stentor_client.reconcile.report import Report
+    from stentor_client.standard_streams import write_out
 
     clients = options["client_admin"]
     if len(set(clients)) < len(clients):
         raise wrong_value("client_admin", "one client is given twice, and would count twice")
-    path, during = options["json"], options["during"]
-    try:
-        file = open(path, "wb") if path not in {None, "-"} else None  # noqa: SIM115 - now, and not after the work
-    except OSError as error:
-        raise wrong_value("json", f"cannot write {path!r}: {error.strerror}") from error
+    json, during = JsonOutput(options["json"]), options["during"]
     sources = Sources(
         server=options["server_admin"],
         clients=clients,
@@ -75,11 +75,19 @@ def reconcile(**options: Any) -> int:
         queries=(*dict.fromkeys(options["server_query"] + options["client_query"]),),
     )
     report = Report(Reconciler(sources, options["timeout"]).run(during), during)
-    if path == "-":
-        sys.stdout.write(encode(report.data(), indent=True).decode())
-        return report.exit_code
-    report.print(console(sys.stdout))
-    if file:
-        with file:
-            file.write(encode(report.data(), indent=True))
+    try:
+        json.write(report.data())
+    finally:  # a full disk does not cost the table
+        if not json.in_place_of_text:
+            write_out(_printed(report))
     return report.exit_code
+
+
+def _printed(report: "Report") -> bytes:
+    """Return the table as this terminal, file or pipe takes it."""
+    from stentor_client.reconcile.report import console
+
+    out = console(sys.stdout)
+    with out.capture() as printed:
+        report.print(out)
+    return printed.get().encode(out.encoding, "replace")

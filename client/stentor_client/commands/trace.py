@@ -1,6 +1,6 @@
 """`trace`: one exchange, part by part."""
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,7 +28,7 @@ def trace(text: str | None, size: int | None, **options: Any) -> int:
     Example: stentor-client trace --target server:8080 --size 1MiB
     """
     heed_hangup()
-    from stentor_chassis.encoding import encode
+    from stentor_client.json_output import JsonOutput
     from stentor_client.message import MessageSource
     from stentor_client.standard_streams import write_out
     from stentor_client.trace import Tracer
@@ -44,21 +44,14 @@ def trace(text: str | None, size: int | None, **options: Any) -> int:
         reply = ((expect(message), 0, len(message)),)
     timeout, path = options.pop("timeout"), options.pop("json")
     tracer = Tracer(taken_dial_options(options), timeout)
-    file = _opened(path) if path and path != "-" else None  # before the exchange, which nobody wants to make twice
+    json = JsonOutput(path)
     made = tracer.trace(message, reply)
-    facts = encode(made.facts(), indent=True)
-    if file is not None:
-        with file:
-            file.write(facts)
-    write_out(facts if path == "-" else _drawn(made))
-    return made.outcome.exit_code
-
-
-def _opened(path: str) -> BinaryIO:
     try:
-        return open(path, "wb")
-    except OSError as error:
-        raise wrong_value("json", f"{path!r}: {error.strerror}") from error
+        json.write(made.facts())
+    finally:  # a full disk does not cost the waterfall
+        if not json.in_place_of_text:
+            write_out(_drawn(made))
+    return made.outcome.exit_code
 
 
 def _drawn(made: "Trace") -> bytes:

@@ -8,8 +8,9 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 
 from stentor_chassis.failure import USAGE, Failure
+from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile.query import Query
-from stentor_client.reconcile.web import CANNOT_READ, get
+from stentor_client.reconcile.web import get
 from stentor_client.reconcile.window import Point
 
 
@@ -52,10 +53,10 @@ class Prometheus:
                 told = _json(error.read()).get("error")
                 if told:
                     raise Failure(USAGE, f"{query}: {' '.join(str(told).split())}") from error
-                raise Failure(CANNOT_READ, f"cannot query {self._url}: it answers {error.code}") from error
+                raise Failure(NOT_REACHED, f"cannot query {self._url}: it answers {error.code}") from error
         data = answer.get("data")
         if not isinstance(data, dict):
-            raise Failure(CANNOT_READ, f"cannot query {self._url}: it does not answer as Prometheus does")
+            raise Failure(NOT_REACHED, f"cannot query {self._url}: it does not answer as Prometheus does")
         return data
 
 

@@ -8,7 +8,8 @@ from urllib.error import HTTPError
 from prometheus_client.parser import text_string_to_metric_families
 
 from stentor_chassis.failure import Failure
-from stentor_client.reconcile.web import CANNOT_READ, get
+from stentor_client.outcomes import NOT_REACHED
+from stentor_client.reconcile.web import get
 
 Counts = Mapping[str, int]
 
@@ -44,14 +45,14 @@ class Samples:
                 for sample in family.samples:
                     self._values.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
         except (ValueError, KeyError, IndexError) as error:
-            raise Failure(CANNOT_READ, f"{url} is not in Prometheus' text format") from error
+            raise Failure(NOT_REACHED, f"{url} is not in Prometheus' text format") from error
 
     def count(self, name: str, **labels: str) -> int:
         """Return the sum of the samples of a metric that have these labels; raise `Failure` where there is none."""
         found = [value for key, value in self._values.get(name, {}).items() if labels.items() <= dict(key).items()]
         if not found:
             service = name.split("_")[1]
-            raise Failure(CANNOT_READ, f"{self._url} has no {name}: it must be the admin endpoint of a {service}")
+            raise Failure(NOT_REACHED, f"{self._url} has no {name}: it must be the admin endpoint of a {service}")
         return int(sum(found))
 
     def mean(self, name: str) -> float:
@@ -136,6 +137,6 @@ def _scrape(url: str) -> Samples:
         return Samples(url, get(url).decode())
     except HTTPError as error:
         with error:
-            raise Failure(CANNOT_READ, f"cannot read {url}: it answers {error.code} {error.reason}") from error
+            raise Failure(NOT_REACHED, f"cannot read {url}: it answers {error.code} {error.reason}") from error
     except UnicodeDecodeError as error:
-        raise Failure(CANNOT_READ, f"{url} is not in Prometheus' text format") from error
+        raise Failure(NOT_REACHED, f"{url} is not in Prometheus' text format") from error

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stentor_chassis.failure import Failure
+from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile.prometheus import Prometheus
 from stentor_client.reconcile.quantity import COUNTS, QUANTITIES, Quantity
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reading import Counts, Reading, of_client, of_server, read
 from stentor_client.reconcile.side import Side
-from stentor_client.reconcile.web import CANNOT_READ
 from stentor_client.reconcile.window import (
     Judgement,
     Point,
@@ -110,7 +110,7 @@ class Reconciler:
         if side in self._last and not reading.follows(self._last[side]):
             if self._baseline:
                 message = f"a {side} started anew, and what it had counted before is gone: compare once more"
-                raise Failure(CANNOT_READ, message)
+                raise Failure(NOT_REACHED, message)
             self._forget()
             self._began_anew = side
         self._readings[side].append(reading)
@@ -122,10 +122,10 @@ class Reconciler:
             if self._began_anew is None:
                 return False
             message = f"a {self._began_anew} starts anew all the time: is there more than one behind its URL?"
-            raise Failure(CANNOT_READ, message)
+            raise Failure(NOT_REACHED, message)
         for query, points in self._answers.items():
             if not points:
-                raise Failure(CANNOT_READ, f"{query}: it returns nothing; is the series there, and scraped already?")
+                raise Failure(NOT_REACHED, f"{query}: it returns nothing; is the series there, and scraped already?")
         return True
 
     def _forget(self) -> None:

@@ -8,12 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stentor_chassis.failure import OK
+from stentor_client.outcomes import CHECK_FAILED
 from stentor_client.reconcile.quantity import CHECK_BYTES, Quantity
 from stentor_client.reconcile.reconciler import Result
 from stentor_client.reconcile.side import Side
 from stentor_client.reconcile.window import Judgement, Verdict
 
-AGREE, DISAGREE = 0, 6  # exit codes
 _COLOURS = {Verdict.AGREE: "green", Verdict.WITHIN: "yellow", Verdict.DIFFER: "bold red"}
 _PIPE_COLUMNS: Final = 160  # nobody is helped by lines that are broken there
 
@@ -29,7 +30,7 @@ class Report:
     @property
     def exit_code(self) -> int:
         """The exit code of the command."""
-        return DISAGREE if Verdict.DIFFER in self._verdicts() else AGREE
+        return CHECK_FAILED if Verdict.DIFFER in self._verdicts() else OK
 
     def print(self, console: Console) -> None:
         """Print table, notes and sentence."""
@@ -55,7 +56,7 @@ class Report:
         """Return all of it as plain data."""
         result = self._result
         return {
-            "agree": self.exit_code == AGREE,
+            "agree": self.exit_code == OK,
             "during_seconds": self._during,
             "quantities": [
                 {"quantity": quantity.name, "left": quantity.left.side, "right": quantity.right.side, **_plain(judged)}

@@ -6,8 +6,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 from stentor_chassis.failure import Failure
+from stentor_client.outcomes import NOT_REACHED
 
-CANNOT_READ = 3
 _TIMEOUT_SECONDS = 5.0
 _MOST_BYTES = 16 << 20
 # Directly: a proxy that the environment names for the way out has no way to loopback or into a container network.
@@ -30,13 +30,13 @@ def get(url: str) -> bytes:
                 parts.append(part)
                 length += len(part)
                 if length > _MOST_BYTES:
-                    raise Failure(CANNOT_READ, f"cannot read {url}: it is longer than {_MOST_BYTES >> 20} MiB")
+                    raise Failure(NOT_REACHED, f"cannot read {url}: it is longer than {_MOST_BYTES >> 20} MiB")
                 if time.monotonic() > deadline:
                     raise TimeoutError
     except HTTPError:
         raise
     except (OSError, HTTPException, ValueError) as error:
-        raise Failure(CANNOT_READ, f"cannot read {url}: {_plain(error)}") from error
+        raise Failure(NOT_REACHED, f"cannot read {url}: {_plain(error)}") from error
     return b"".join(parts)
 
 

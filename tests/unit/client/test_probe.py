@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lying import Behaviour, LyingServer, add, close_early, flip, repeat_the_first, reset, stay_silent, truncate
+from stentor_client import back_off
 from stentor_client import probe as probe_module
 from stentor_client import prober as prober_module
 from stentor_client.dialer import Dialer, Endpoint, Way
@@ -109,15 +110,16 @@ def test_lies(
 
 
 def test_byte_too_much_at_the_end(loop: Loop, probing: NewProbing) -> None:
-    """A byte too much after the last reply is seen as well."""
+    """A byte too much after the last reply costs the connection; no exchange is counted that was not made."""
 
     def add_at_the_end(connection: socket.socket) -> None:
         honest(connection)
         connection.sendall(b"!")
 
     own = _probe(loop, probing, add_at_the_end, count=2, sizes=[40])
-    assert (own.exchanges()["extra"], own.lost()) == (1, {"extra": 1})
-    assert own.events.find("exchange.failed", outcome=Outcome.EXTRA, actual="!")
+    assert (own.exchanges(), own.lost()) == ({"ok": 2}, {"extra": 1})
+    assert own.events.find("exchange.failed") == []
+    assert own.events.find("connection.lost", outcome=Outcome.EXTRA, actual="!")
 
 
 def test_peer_that_does_not_leave(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +158,7 @@ def test_echo(loop: Loop, probing: NewProbing) -> None:
 
 def test_refused(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody listens each exchange is refused, and no connection is opened, open or lost."""
-    monkeypatch.setattr(prober_module, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(back_off, "FIRST_SECONDS", 0.001)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         target = f"127.0.0.1:{listener.getsockname()[1]}"
 
@@ -184,7 +186,7 @@ def test_name_that_does_not_resolve(loop: Loop, probing: NewProbing, host: str) 
 
 def test_target_that_comes_up(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """A target that comes back is found again, and said to be up."""
-    monkeypatch.setattr(prober_module, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(back_off, "FIRST_SECONDS", 0.001)
 
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:

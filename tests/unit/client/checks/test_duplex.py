@@ -5,10 +5,10 @@ import socket
 import pytest
 
 from lying import Behaviour, stay_silent
-from stentor_client.checks.battery import NOT_PROVEN, exit_code
+from stentor_client.checks.battery import exit_code
 from stentor_client.checks.check import Status
 from stentor_client.checks.duplex import Duplex
-from stentor_client.outcomes import Outcome
+from stentor_client.outcomes import CHECK_FAILED, Outcome
 from unit.client.checks.checking import honest, result
 from unit.looping import Loop
 
@@ -44,7 +44,7 @@ def test_store_and_forward(loop: Loop) -> None:
     found = result(loop, answer_after(1 << 20), Duplex(), timeout_seconds=1.0)
     assert (found.status, found.finding.outcome, found.finding.phase) == (Status.FAIL, None, None)
     assert found.finding.detail == "nothing of the reply to 1 MiB came before the last byte was sent, 1 s later"
-    assert exit_code([found]) == NOT_PROVEN == 6
+    assert exit_code([found]) == CHECK_FAILED == 6
 
 
 def test_no_reply(loop: Loop) -> None:

@@ -88,7 +88,7 @@ def test_disk_that_is_full() -> None:
     """A file that takes nothing ends with 1 and one line."""
     with LyingServer(honest) as server:
         ended = run("stentor-client", "check", "--target", server.target, *QUICK, "--json", "/dev/full")
-    assert (ended.returncode, ended.stderr) == (1, b"stentor-client: No space left on device\n")
+    assert (ended.returncode, ended.stderr) == (1, b"stentor-client: cannot write /dev/full: No space left on device\n")
 
 
 @pytest.mark.parametrize("options", [(), ("--json", "-")], ids=["table", "JSON"])

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from stentor_chassis.failure import USAGE, Failure
+from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile.prometheus import Prometheus
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.side import Side
-from stentor_client.reconcile.web import CANNOT_READ
 from unit.client.reconcile.endpoints import Answer, answering, prometheus
 
 QUERY = Query(Side.SERVER, "connections", 'sum(x{a="b"}) + 1')
@@ -67,5 +67,5 @@ def test_query_that_does_not_do(found: Any, message: str) -> None:
 def test_no_prometheus(status: int, body: bytes) -> None:
     """What does not answer as Prometheus does cannot be read."""
     failure = _failure(lambda _: (status, body))
-    assert failure.code == CANNOT_READ
+    assert failure.code == NOT_REACHED
     assert "cannot query http://127" in failure.message

@@ -5,15 +5,15 @@ import time
 import pytest
 
 from stentor_chassis.failure import Failure
+from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile.reading import Reading, Samples, of_client, of_server, read
-from stentor_client.reconcile.web import CANNOT_READ
 from unit.client.reconcile.endpoints import Answer, Client, Server, admin, answering
 
 
 def _failure(answer: Answer) -> str:
     with answering(answer) as url, pytest.raises(Failure) as failure:
         read([url], of_server)
-    assert failure.value.code == CANNOT_READ
+    assert failure.value.code == NOT_REACHED
     return failure.value.message.replace(url, "URL")
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from stentor_chassis.failure import Failure
+from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile import reconciler as reconciler_module
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reconciler import Reconciler, Result, Sources
 from stentor_client.reconcile.side import Side
-from stentor_client.reconcile.web import CANNOT_READ
 from stentor_client.reconcile.window import Verdict
 from unit.client.reconcile.endpoints import Client, Server, admin, answering, pair, prometheus
 
@@ -159,7 +159,7 @@ def test_two_behind_one_address() -> None:
     server.before = alternate
     with pytest.raises(Failure, match="a server starts anew all the time: is there more than one") as failure:
         _run(client, server, SHORT)
-    assert failure.value.code == CANNOT_READ
+    assert failure.value.code == NOT_REACHED
 
 
 def test_during() -> None:
@@ -221,7 +221,7 @@ def test_restart_during(monkeypatch: pytest.MonkeyPatch) -> None:
     _at_sleep(monkeypatch, 0.3, restart)
     with pytest.raises(Failure, match="a server started anew, and what it had counted before is gone") as failure:
         _run(client, server, during=5.0)
-    assert failure.value.code == CANNOT_READ
+    assert failure.value.code == NOT_REACHED
 
 
 SENT = Query(Side.CLIENT, "sent_bytes", "sum(a)")
@@ -265,7 +265,7 @@ def test_query_without_a_series() -> None:
     """A query that never returns anything is one line."""
     with pytest.raises(Failure, match=r"--client-query sent_bytes=sum\(a\): it returns nothing") as failure:
         _run(*pair(), SHORT, queries=[SENT])
-    assert failure.value.code == CANNOT_READ
+    assert failure.value.code == NOT_REACHED
 
 
 def test_endpoint_that_goes() -> None:

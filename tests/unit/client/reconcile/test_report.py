@@ -10,11 +10,13 @@ import pytest
 from rich.console import Console
 
 from stentor_chassis.encoding import encode
+from stentor_chassis.failure import OK
+from stentor_client.outcomes import CHECK_FAILED
 from stentor_client.reconcile.quantity import QUANTITIES
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reading import Samples, of_client, of_server
 from stentor_client.reconcile.reconciler import Result
-from stentor_client.reconcile.report import AGREE, DISAGREE, Report, console
+from stentor_client.reconcile.report import Report, console
 from stentor_client.reconcile.side import Side
 from stentor_client.reconcile.window import Judgement, Verdict, Window
 from unit.client.reconcile.endpoints import Server, pair
@@ -62,7 +64,7 @@ def test_agreement() -> None:
     assert lines[5] == "client: sent = received 100,000 0 agree"
     assert lines[-1] == "The counts agree, to the byte."
     assert len(lines) == 9
-    assert Report(_result(), None).exit_code == AGREE
+    assert Report(_result(), None).exit_code == OK
 
 
 def test_agreement_within_bounds() -> None:
@@ -71,7 +73,7 @@ def test_agreement_within_bounds() -> None:
     lines = _printed(result)
     assert lines[4] == "bytes back 100,000 99,500 0 agree within 1,200"
     assert lines[-1].startswith("The counts agree, within what moved while they were read")
-    assert Report(result, None).exit_code == AGREE
+    assert Report(result, None).exit_code == OK
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_difference(name: str, bounds: tuple[float, float], row: str, sentence: 
     assert f"{name} {row}" in lines
     assert lines[-1].startswith("The counts disagree: ")
     assert sentence in lines[-1]
-    assert Report(result, None).exit_code == DISAGREE
+    assert Report(result, None).exit_code == CHECK_FAILED
 
 
 def test_several_differences() -> None:
@@ -155,7 +157,7 @@ def test_queries() -> None:
     lines = _printed(result)
     assert f"{QUERY} 98,500 100,000 -1,500 (-1.5 %) differ" in lines
     assert lines[-1] == f"The counts disagree: {QUERY} says 1,500 less than the server counted."
-    assert Report(result, None).exit_code == DISAGREE
+    assert Report(result, None).exit_code == CHECK_FAILED
     fraction = _result(answered=[(QUERY, _judgement(0.5, 0.5, left=10))])
     assert f"{QUERY} 10.500 10 +0.500 (+5 %) differ" in _printed(fraction)
 

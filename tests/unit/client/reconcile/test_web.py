@@ -8,8 +8,9 @@ import pytest
 
 from lying import LyingServer, stay_silent
 from stentor_chassis.failure import Failure
+from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile import web
-from stentor_client.reconcile.web import CANNOT_READ, get
+from stentor_client.reconcile.web import get
 from unit.client.reconcile.endpoints import answering
 
 
@@ -32,7 +33,7 @@ def test_error_status() -> None:
 def _fails(url: str, why: str) -> None:
     with pytest.raises(Failure) as failure:
         get(url)
-    assert failure.value.code == CANNOT_READ
+    assert failure.value.code == NOT_REACHED
     assert failure.value.message == f"cannot read {url}: {why}"
 
 
