@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -178,3 +179,14 @@ def test_report_in_a_pipe(server: Server) -> None:
     assert b"response time" in done.stdout
     assert b"every reply was right" in done.stdout
     assert done.stderr == b""
+
+
+def test_worker_that_is_lost(server: Server) -> None:
+    """Where a worker of the load is killed, what was counted is told, and that it is not the whole: exit code 1."""
+    with Load(server.target, "--duration", "1h", "--warmup", "0", "--rate", "500", "--workers", "2") as load:
+        until(lambda: server.metrics()["stentor_server_received_bytes_total"] > 64 * 100, "the load to be under way")
+        children = Path(f"/proc/{load.process.pid}/task/{load.process.pid}/children").read_text().split()
+        os.kill(int(children[-1]), signal.SIGKILL)
+        assert load.end() == 1
+    assert load.figures["outcomes"]["ok"] > 0
+    assert "a worker of the load was lost" in load.complaints

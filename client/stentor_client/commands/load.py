@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stentor_chassis.failure import OK
+from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
 from stentor_chassis.options import log_options, option, wrong_value
 from stentor_chassis.quantities import Duration
 from stentor_chassis.terminable import heed_hangup

@@ -28,9 +28,7 @@ class Flow(Connection):
         # What is unanswered: when it was due and sent (ns), its size, and whether nothing else was under way then.
         self.pending: deque[tuple[int, int, int, bool]] = deque()
         self.good = False  # whether any reply was right
-        self._due: Window | None = (
-            None  # the reply to the only message under way, which the verifier was not told
-        )
+        self._due: Window | None = None  # the reply to the only message under way, which the verifier was not told
         self._spoiled = False  # whether something came that nobody asked for
         self.closed = False
         self._generator = generator

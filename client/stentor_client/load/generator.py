@@ -1,7 +1,6 @@
 """One worker's share of a load: its connections, and the exchanges that are due."""
 
 import asyncio
-import random
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Coroutine
@@ -9,6 +8,7 @@ from typing import Any
 
 from stentor_chassis.histogram import NANOSECONDS
 from stentor_chassis.logs import Logger
+from stentor_client.back_off import back_off_seconds
 from stentor_client.dialer import Dialer
 from stentor_client.load.arrivals import Arrivals
 from stentor_client.load.flow import Flow
@@ -19,7 +19,6 @@ from stentor_client.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.timer import Timer
 from stentor_client.verifier import EXPECTATIONS, Verdict, explained
 
-BACKOFF_SECONDS = 0.05
 BACKOFF_MOST_SECONDS = 1.0
 SWEEPS_PER_TIMEOUT = 20
 SWEEP_MOST_SECONDS = 0.05
@@ -316,6 +315,4 @@ def _end(attempt: "asyncio.Future[None]") -> None:
 
 
 async def _back_off(failures: int) -> None:
-    if failures:
-        longest = min(BACKOFF_SECONDS * 2.0 ** min(failures - 1, 10), BACKOFF_MOST_SECONDS)
-        await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
+    await asyncio.sleep(back_off_seconds(failures, BACKOFF_MOST_SECONDS))

@@ -22,8 +22,7 @@ from stentor_client.load.metrics import (
 )
 from stentor_client.metrics import TIMED
 from stentor_client.outcomes import Outcome, Phase
-
-LATE_NANOSECONDS = 1_000_000
+from stentor_client.schedule import LATE_NANOSECONDS
 
 _DUE = SCHEMA.slot(DUE)
 _LATE_MOST = SCHEMA.slot(LATE_MOST)
