@@ -130,7 +130,7 @@ class Generator:
         self._places = 0
 
     def _due_now(self) -> int:
-        """Return what waits, or in a closed loop what is due by itself; 0 where nothing is."""
+        """Return what waits, or in a closed loop what is due by itself; 0 where nothing is, as before the start."""
         if self._queue:
             return self._queue.popleft()
         now = time.perf_counter_ns()
@@ -232,16 +232,12 @@ class Generator:
                 async with self._connecting:
                     flow = await self._dial()
             except ExchangeError as error:
-                due = self._due_now() if self._until else 0
-                if due:
+                if due := self._due_now():
                     self._fail(due, error.outcome, error.phase, detail=error.detail)
                 _end(attempt)
             else:
                 for _ in range(self._options.pipeline):
-                    if self._until:
-                        self._next(flow)
-                    else:
-                        self._free.append(flow)
+                    self._next(flow)
                 _end(attempt)
                 await flow.wait_closed()
                 if flow.good:
