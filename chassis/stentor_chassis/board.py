@@ -1,7 +1,9 @@
 """The counters of all processes of a service, in one shared anonymous mapping."""
 
 import mmap
+import operator
 import os
+from functools import reduce
 
 from stentor_chassis.metrics import Counter, Gauge, Histogram, Schema
 
@@ -41,7 +43,7 @@ class Board:
 
     def totals(self, rows: list[list[int]]) -> list[int]:
         """Merge copies of rows, counters and histograms by addition, gauges as they are declared."""
-        merged = [sum(column) for column in zip(*rows, strict=True)]
+        merged = reduce(lambda one, other: list(map(operator.add, one, other)), rows)
         for metric in self.schema.stored:
             if isinstance(metric, Gauge) and metric.across == "max":
                 where = self.schema.slots(metric)

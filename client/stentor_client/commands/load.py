@@ -173,7 +173,7 @@ def _carry_out(options: "LoadOptions", log: "LogOptions") -> "tuple[Summary, Run
 
     started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with Progress(options) as progress:
-        run = Run(options, progress.log_options(log), progress.watch)
+        run = Run(options, progress.log_options(log), progress.watch if progress.shown else None)
         asyncio.run(run.run())
     return Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices), run
 

@@ -61,6 +61,11 @@ class Progress:
             self._reader.join()
         self._bar.stop()
 
+    @property
+    def shown(self) -> bool:
+        """Whether anybody sees it."""
+        return self._console.is_terminal
+
     def log_options(self, options: LogOptions) -> LogOptions:
         """Return how the workers are to log, so that their lines go above this one and not into it."""
         if self._log_fd < 0:

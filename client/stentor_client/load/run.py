@@ -35,7 +35,7 @@ Watcher = Callable[[float, "list[int]", Slice | None], None]
 class Run:
     """One load, from the first connection to the last reply."""
 
-    def __init__(self, options: LoadOptions, log: LogOptions, watch: Watcher) -> None:
+    def __init__(self, options: LoadOptions, log: LogOptions, watch: Watcher | None = None) -> None:
         """`watch` is told, several times a second, the seconds since the start, all counts, and what was new."""
         self._options = options
         self._log = log
@@ -45,7 +45,7 @@ class Run:
         self._start = 0
         self.series = Series()
         self._live = Series()  # in shorter slices, for who waits
-        self._slice_end = 0.0
+        self._slice_end = LEAST_SLICE_SECONDS
         self.interrupted_by = 0  # the signal, if one ended it
         self.measured_seconds = 0.0
         self.failure = ""  # in one line, why the counts are not the whole
@@ -119,16 +119,21 @@ class Run:
                 return
 
     def _look(self) -> None:
+        """Look at the counts where a slice ends or somebody watches: on the core of a worker a look delays its sends."""
         options = self._options
         seconds = self._seconds()
-        totals = self.totals
         measured = min(seconds, options.whole_seconds) - options.warmup_seconds
         self.measured_seconds = max(0.0, measured)
-        step = max(LEAST_SLICE_SECONDS, options.duration_seconds / MOST_SLICES)
-        if measured <= 0 or measured >= self._slice_end or seconds >= options.whole_seconds:
-            self.series.look(int(measured * NANOSECONDS), totals)
-            self._slice_end = (max(0, measured) // step + 1) * step
-        self._watch(seconds, totals, self._live.look(int(measured * NANOSECONDS), totals))
+        slice_ends = measured >= self._slice_end or seconds >= options.whole_seconds
+        if not slice_ends and self._watch is None:
+            return
+        now, totals = int(measured * NANOSECONDS), self.totals
+        if slice_ends:
+            step = max(LEAST_SLICE_SECONDS, options.duration_seconds / MOST_SLICES)
+            self.series.look(now, totals)
+            self._slice_end = (measured // step + 1) * step
+        if self._watch is not None:
+            self._watch(seconds, totals, self._live.look(now, totals))
 
     def _seconds(self) -> float:
         return (time.perf_counter_ns() - self._start) / NANOSECONDS
