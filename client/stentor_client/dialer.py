@@ -8,7 +8,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -187,8 +187,7 @@ class Dialer:
         create: Callable[..., Any] = loop.create_unix_connection if unix else loop.create_connection
         if self._tls is None:
             with way.timed(Phase.CONNECT):
-                _, made = await create(new, sock=connection)
-                return cast("P", made)
+                return cast("P", await _settled(create(new, sock=connection)))
         with way.timed(Phase.TLS):
             _, made = await create(
                 new,
@@ -199,6 +198,21 @@ class Dialer:
                 ssl_shutdown_timeout=TLS_CLOSE_SECONDS,
             )
             return cast("P", made)
+
+
+async def _settled(creation: Coroutine[Any, Any, tuple[asyncio.Transport, Any]]) -> Any:
+    """Wait for a connection of the event loop's, and end it where nobody waits any more.
+
+    Cancelled while it makes one, uvloop tells the protocol of the beginning, and never of the end.
+    """
+    task = asyncio.ensure_future(creation)
+    try:
+        _, protocol = await asyncio.shield(task)
+    except asyncio.CancelledError:
+        transport, _ = await task
+        transport.abort()
+        raise
+    return protocol
 
 
 async def _complete_connect(connection: socket.socket, endpoint: Endpoint) -> None:

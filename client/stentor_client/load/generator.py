@@ -90,6 +90,7 @@ class Generator:
         for task in self._tasks:
             task.cancel()
         self._timer.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(flow.leave() for flow in self._flows))
 
     def _send_due(self) -> None:
@@ -204,6 +205,10 @@ class Generator:
             for _ in verdicts:
                 self._free_again(flow)
 
+    def came(self, flow: Flow) -> None:
+        """Keep a flow that has a connection, until it is gone."""
+        self._flows.add(flow)
+
     def gone(self, flow: Flow) -> None:
         """Forget a flow that has closed."""
         self._flows.discard(flow)
@@ -219,8 +224,6 @@ class Generator:
         number = self._first_number + self._numbers % _FLOWS
         flow, way = await self._dialer.dial(lambda: Flow(self._tally, self, number))
         self._tally.way(way.durations)
-        if not flow.closed:
-            self._flows.add(flow)
         return flow
 
     async def _keep_connected(self, attempt: "asyncio.Future[None]") -> None:

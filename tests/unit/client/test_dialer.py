@@ -250,6 +250,30 @@ def test_reset_at_once() -> None:
     assert raised.value.outcome is Outcome.RESET
 
 
+@pytest.mark.parametrize("turns", range(12))
+def test_cancelled(loop: Loop, listener: socket.socket, turns: int) -> None:
+    """Cancelled at whatever turn of the event loop, a protocol that was told of a connection is told of its end."""
+    begun: list[Made] = []
+
+    class Noting(Made):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            begun.append(self)
+
+    async def scenario() -> None:
+        address = listener.getsockname()
+        dialing = asyncio.ensure_future(Dialer(options(at(listener))).dial(Noting, Endpoint(listener.family, address)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if not dialing.cancel():
+            begun[0].transport.close()
+        await asyncio.wait([dialing])
+        for made in begun:
+            await made.lost.wait()
+
+    loop.run(scenario())
+
+
 def test_phase_that_fails_is_timed() -> None:
     """How long a phase took is known when it failed too, and several tries add up."""
     way = Way(Target("host", 80))
