@@ -7,7 +7,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from stentor_client.account import Account
-from stentor_client.connection import Connection
+from stentor_client.connection import RECEIVE_BYTES, Connection
 from stentor_client.outcomes import Outcome
 from stentor_client.verifier import Verdict, Window
 
@@ -28,7 +28,8 @@ class Flow(Connection):
         # What is unanswered: when it was due and sent (ns), its size, and whether nothing else was under way then.
         self.pending: deque[tuple[int, int, int, bool]] = deque()
         self.good = False  # whether any reply was right
-        self._due: Window | None = None  # the reply to the only message under way, which the verifier was not told
+        # The reply to the only message under way, which the verifier was not told.
+        self._due: Sequence[Window] = ()
         self._spoiled = False  # whether something came that nobody asked for
         self.closed = False
         self._generator = generator
@@ -38,11 +39,11 @@ class Flow(Connection):
         pending = self.pending
         alone = not pending
         pending.append((due, perf_counter_ns(), len(message), alone))
-        if not alone or len(reply) > 1 or self._spoiled or self.lost_by is not None:
+        if not alone or len(message) > RECEIVE_BYTES or self._spoiled or self.lost_by is not None:
             self._tell_verifier()
             self.write(message, reply)
             return
-        (self._due,) = reply
+        self._due = reply
         self.first_byte_at = 0
         self._transport.write(message)
         if not self._transport.is_closing():  # else the write failed, and nothing of it went
@@ -50,10 +51,9 @@ class Flow(Connection):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Verify what arrived; the whole reply to the only message under way, the usual case, in the shortest way."""
-        if self._due is not None:
-            reply, start, stop = self._due
-            if nbytes == stop - start and reply.startswith(self._buffer[:nbytes], start):
-                self._due = None
+        if self._due:
+            if self._is_due(nbytes):
+                self._due = ()
                 self.answered_at = perf_counter_ns()
                 self._account.received(nbytes)
                 self._account.sent(self._written - self._handed_over)  # or else it would not have been answered
@@ -64,10 +64,20 @@ class Flow(Connection):
         super().buffer_updated(nbytes)
         self._spoiled = self.verifier.failed is not None
 
+    def _is_due(self, nbytes: int) -> bool:
+        """Whether so many bytes are the whole reply, and right."""
+        at = 0
+        for reply, start, stop in self._due:
+            end = at + stop - start
+            if end > nbytes or not reply.startswith(self._buffer[at:end], start):
+                return False
+            at = end
+        return at == nbytes
+
     def _tell_verifier(self) -> None:
-        if self._due is not None:
-            self.verifier.expect((self._due,))
-            self._due = None
+        if self._due:
+            self.verifier.expect(self._due)
+            self._due = ()
 
     def _end(self, outcome: Outcome) -> None:
         self._tell_verifier()
@@ -87,6 +97,11 @@ class Flow(Connection):
             pass
         if not self.closed:
             await self.abandon(Outcome.EOF)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the connection
+        """Open the account, and let the generator know this flow."""
+        super().connection_made(transport)
+        self._generator.came(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Close the account, and let the generator forget this flow."""

@@ -119,7 +119,7 @@ class Run:
                 return
 
     def _look(self) -> None:
-        """Look at the counts where a slice ends or somebody watches: on the core of a worker a look delays its sends."""
+        """Look at the counts, where a slice ends or somebody watches: on a worker's core a look delays its sends."""
         options = self._options
         seconds = self._seconds()
         measured = min(seconds, options.whole_seconds) - options.warmup_seconds
