@@ -10,10 +10,12 @@ from pathlib import Path
 from bench.contender import Contender
 from bench.load import Generator
 from bench.measurement import Run
+from bench.peer import GCC, compile_
 from bench.process import pinned
 from bench.workload import GENERATOR_CORE, KIB, SERVER_CORE, Cell, Timing
 
-CLIENT, IN_C = "stentor-client", "load.c"
+CLIENT, IN_C, PACER = "stentor-client", "load.c", "pacer.c"
+PACER_SOURCE = Path(__file__).with_name(PACER)
 CLOSED = (
     Cell("client-64B", "64 B, 50 connections", target=0.5),
     Cell("client-64KiB", "64 KiB, 10 connections", size_bytes=64 * KIB, connections=10, target=0.9),
@@ -27,8 +29,13 @@ Say = Callable[[str], None]
 
 
 def measure(reference: Contender, generator: Generator, folder: Path, say: Say) -> list[Run]:
-    """Put the reference server under the load of each in turn; then under ours at half of what it can send."""
+    """Put the reference server under the load of each in turn; then under ours at half of what it can send.
+
+    What only wakes at that rate, and does nothing, shows beside it how late this machine itself is.
+    """
     say("the client:")
+    pacer = str(folder / "pacer")
+    compile_("gcc", *(part.format(source=PACER_SOURCE, binary=pacer) for part in GCC))
     runs: list[Run] = []
     for round_ in range(1, TIMING.rounds + 1):
         for cell in CLOSED:
@@ -44,6 +51,8 @@ def measure(reference: Contender, generator: Generator, folder: Path, say: Say) 
         capacity = next(run.rate for run in reversed(runs) if (run.cell, run.contender) == (CLOSED[0].name, CLIENT))
         with reference.running((SERVER_CORE,), folder) as server:
             runs.append(_ours(server.port, HALF, ("--rate", f"{capacity / 2:.0f}"), Run(HALF.name, CLIENT, round_)))
+        runs.append(_pace(pacer, capacity / 2, Run(HALF.name, PACER, round_)))
+        say(_line(runs[-2]))
         say(_line(runs[-1]))
     return runs
 
@@ -58,6 +67,14 @@ def _in_c(generator: Generator, port: int, cell: Cell, blank: Run) -> Run:
     with generator.running(port, arguments, TIMING.seconds, TIMING.warmup_seconds, (GENERATOR_CORE,)) as load:
         found = load.wait_for("exchanges")
     return replace(blank, exchanges=found["exchanges"], seconds=found["seconds"], p50_us=found["p50_us"])
+
+
+def _pace(pacer: str, rate: float, blank: Run) -> Run:
+    with pinned((GENERATOR_CORE,)):
+        done = subprocess.run(
+            [pacer, f"{rate:.0f}", str(TIMING.seconds)], capture_output=True, check=True, timeout=MOST_SECONDS
+        )
+    return replace(blank, **json.loads(done.stdout))
 
 
 def _ours(port: int, cell: Cell, shape: Sequence[str], blank: Run) -> Run:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench import client
-from bench.client import CLIENT, CLOSED, HALF, IN_C, TIMING, late_share, measure
+from bench.client import CLIENT, CLOSED, HALF, IN_C, PACER, TIMING, late_share, measure
 from bench.contender import Contender
 from bench.measurement import Run
 
@@ -67,7 +67,10 @@ def test_everyone_in_turn(runs: list[Run], tool: Path) -> None:
                 1000.0 if contender == CLIENT else 2000.0
             ] * count
     halves = [run for run in runs if run.cell == HALF.name]
-    assert [late_share(run) for run in halves] == [0.0015] * count
+    assert [late_share(run) for run in halves if run.contender == CLIENT] == [0.0015] * count
+    paced = [run for run in halves if run.contender == PACER]
+    assert [(run.exchanges, run.seconds >= 999 / 500) for run in paced] == [(1000, True)] * count
+    assert all(0 <= late_share(run) < 1 for run in paced)
     lines = tool.read_text(encoding="utf-8").splitlines()
     assert sum("--rate 500 " in line for line in lines) == count
     assert sum("--closed" in line for line in lines) == 2 * count
