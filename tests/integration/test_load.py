@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import lying
+from bench.contender import contenders
 from loads import Load, loaded
 from lying import Behaviour, LyingServer
 from processes import Server, run
@@ -151,6 +152,15 @@ def test_echo() -> None:
         assert loaded(server.target, *SHORT, "--rate", "50").process.returncode == 5
         load = loaded(server.target, *SHORT, "--rate", "50", "--expect", "echo")
         assert (load.process.returncode, load.figures["outcomes"]) == (0, {"ok": 25})
+
+
+def test_server_in_go(tmp_path: Path) -> None:
+    """A server written by others, in Go, is verified as the own one is."""
+    (go,), skipped = contenders(tmp_path, ["go"])
+    assert skipped == {}
+    with go.running(os.sched_getaffinity(0), tmp_path) as server:
+        load = loaded(f"127.0.0.1:{server.port}", *SHORT, "--rate", "50", "--size", "1,64,300KiB")
+    assert (load.process.returncode, load.figures["outcomes"]) == (0, {"ok": 25})
 
 
 def test_nobody_listens() -> None:
