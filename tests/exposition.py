@@ -34,7 +34,8 @@ def balanced(values: Mapping[str, float]) -> bool:
     by_worker = total(values, "stentor_server_worker_connections_active")
     waiting = values["stentor_server_write_buffer_bytes"]
     answered = values["stentor_server_sent_bytes_total"] + values["stentor_server_unsent_bytes_total"]
-    return accepted - ended == by_worker and values["stentor_server_received_bytes_total"] == answered + waiting
+    owed = values["stentor_server_received_bytes_total"] + values['stentor_server_faults_injected_total{fault="extra"}']
+    return accepted - ended == by_worker and owed == answered + waiting
 
 
 def _samples(text: str) -> Iterator[tuple[str, float]]:

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -42,6 +42,9 @@ class Service:
     settle: Callable[["memoryview[int]"], None] = lambda _row: None  # books what a gone worker left open in its row
     # Counts, in the control process's row, what the query of a request for /readyz tells; `ValueError` refuses it.
     hear: Callable[["memoryview[int]", Mapping[str, str]], None] = lambda _row, _query: None
+
+    # Events with their facts that are logged as warnings, so that nobody overlooks how the service was started.
+    warnings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def short_name(self) -> str:
@@ -126,6 +129,8 @@ class Control:
             await _first(starting, told)
             if not told.done():
                 self._phase = Phase.READY
+                for event, facts in self._service.warnings.items():
+                    log.warning(event, **facts)
                 log.info(
                     f"{name}.ready",
                     addresses=self._listeners.addresses,

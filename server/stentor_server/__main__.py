@@ -15,6 +15,7 @@ from stentor_chassis.processors import Workers
 from stentor_chassis.quantities import Duration
 from stentor_chassis.text import File, Path, Text
 from stentor_server import __version__
+from stentor_server.faults import InjectionType
 
 NAME = "stentor-server"
 _OR_NEVER = Duration(zero=True)
@@ -95,6 +96,19 @@ _trust_options = _all(
     ),
     option("--proxy-from", type=Network(), multiple=True, help="Proxies whose PROXY headers count; may be repeated."),
 )
+_fault_options = _all(
+    option(
+        "--fault",
+        type=InjectionType(),
+        multiple=True,
+        help="Do this wrong, on purpose, with this share of the answers (refuse: of the connections), such as "
+        "corrupt=0.01 or delay=0.1:200ms; may be repeated.",
+    ),
+    option("--fault-seed", type=int, metavar="NUMBER", help="Draw the same faults in each run."),
+    option(
+        "--allow-faults", is_flag=True, help="Without this --fault is refused, so that nobody ships it by accident."
+    ),
+)
 _health_options = _all(
     option("--host", type=Text(), default="127.0.0.1", help="Where the server listens; of several the first is asked."),
     option("--port", type=_PORTS, default=8080, help="Its exchange port."),
@@ -121,6 +135,7 @@ _health_options = _all(
 @_trust_options
 @option("--workers", type=Workers(), default="auto", help="Data processes; auto: one per usable processor.")
 @_limit_options
+@_fault_options
 @admin_options(8081)
 @log_options
 def serve(**options: Any) -> int:

@@ -146,9 +146,9 @@ class Connection:
         if events & ~PEER_ENDED:
             self._flush()
 
-    def _flush(self) -> None:
+    def _flush(self, most: int | None = None) -> None:
         try:
-            sent = write(self.fd, self._waiting)
+            sent = write(self.fd, self._waiting[:most])
         except BlockingIOError:
             return
         except OSError:
@@ -240,8 +240,7 @@ class Connection:
     def abort(self, reason: CloseReason, error: str = "") -> None:
         """End the connection at once; what the kernel still holds for the peer is given up with what waits here."""
         if self._waiting or reason is CloseReason.RESET:
-            with lent(self.fd) as stream:
-                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            reset_on_close(self.fd)
         self.close(reason, error)
 
     def close(self, reason: CloseReason, error: str = "") -> None:
@@ -269,6 +268,12 @@ class Connection:
     def facts(self) -> dict[str, str]:
         """Return what the log says of this connection besides what it says of all."""
         return {"proxy": printable(self._proxy)} if self._proxy else {}
+
+
+def reset_on_close(fd: int) -> None:
+    """Let the end of a socket be a reset, whatever its peer has still to read."""
+    with lent(fd) as stream:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from stentor_chassis.histogram import AGE_BOUNDS
 from stentor_chassis.metrics import Counter, Derived, Gauge, Histogram, Internal, Schema
+from stentor_server.faults import Fault
 
 
 class CloseReason(StrEnum):
@@ -18,6 +19,7 @@ class CloseReason(StrEnum):
     MAX_AGE = "max_age"
     DRAIN = "drain"
     TLS_ERROR = "tls_error"
+    FAULT = "fault"
     WORKER_LOST = "worker_lost"
 
 
@@ -29,6 +31,7 @@ class RejectReason(StrEnum):
     NOT_ALLOWED = "not_allowed"
     PROXY_PROTOCOL = "proxy_protocol"
     DRAINING = "draining"
+    FAULT = "fault"
     SERVER_ERROR = "server_error"
 
 
@@ -41,7 +44,8 @@ def settle(row: "memoryview[int]") -> None:
     """Book what a worker that has gone left open: its connections are lost, and so is what it still held."""
     row[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] += open_connections(row)
     # By subtraction: it may have gone between counting a byte as received and as sent.
-    row[SCHEMA.slot(UNSENT)] = row[SCHEMA.slot(RECEIVED)] - row[SCHEMA.slot(SENT)]
+    added = row[SCHEMA.slot(FAULTS, Fault.EXTRA)]  # one byte each
+    row[SCHEMA.slot(UNSENT)] = row[SCHEMA.slot(RECEIVED)] + added - row[SCHEMA.slot(SENT)]
     row[SCHEMA.slot(WRITE_BUFFER)] = 0
 
 
@@ -91,6 +95,12 @@ DURATION = Histogram(
     help="How long connections lasted.",
     bounds=AGE_BOUNDS,
 )
+FAULTS = Counter(
+    name="faults_injected_total",
+    help="What the server did wrong because --fault asks for it, by fault.",
+    label="fault",
+    values=tuple(Fault),
+)
 # What health checks tell the control process, so that they can be taken off the counts above.
 HEALTH_CHECKS = Counter(
     name="health_checks_total", help="Health checks that made their exchange: each is one connection among the above."
@@ -122,6 +132,7 @@ SCHEMA = Schema(
         WRITE_BUFFER,
         READ_PAUSES,
         DURATION,
+        FAULTS,
         HEALTH_CHECKS,
         HEALTH_CHECK_RECEIVED,
         HEALTH_CHECK_SENT,

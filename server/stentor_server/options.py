@@ -22,3 +22,5 @@ class ServerOptions:
     tls_cert: str | None = None
     tls_key: str | None = None
     tls_client_ca: str | None = None
+    fault: tuple[str, ...] = ()  # as `Injection` reads them
+    fault_seed: int | None = None

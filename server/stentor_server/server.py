@@ -13,11 +13,14 @@ from stentor_chassis.logs import Logger
 from stentor_server.acceptor import Acceptor
 from stentor_server.addresses import AddressCounts
 from stentor_server.admission import Admission, Networks
-from stentor_server.connection import Connection
+from stentor_server.connection import Connection, reset_on_close
+from stentor_server.faults import Fault, Faults
+from stentor_server.faulty import FaultyConnection
 from stentor_server.metrics import (
     ACCEPTED,
     CLOSED,
     DURATION,
+    FAULTS,
     OPEN,
     REJECTED,
     SCHEMA,
@@ -48,6 +51,7 @@ class Server:
         row: "memoryview[int]",
         log: Logger,
         addresses: AddressCounts | None = None,
+        faults: Faults | None = None,
     ) -> None:
         """Count in `row`, and read the other rows of `board` for the limit that all workers share."""
         self.options = options
@@ -62,7 +66,9 @@ class Server:
         self.prefaces: set[Preface] = set()
         self._admission = Admission(options, board.column(SCHEMA.slot(OPEN)), addresses)
         tls = tls_context(options)
-        self._connection = partial(TlsConnection, tls) if tls is not None else Connection
+        self._faults = faults
+        self._plain = partial(FaultyConnection, faults) if faults is not None else Connection
+        self._connection = partial(TlsConnection, tls) if tls is not None else self._plain
         self._proxies = Networks(options.proxy_from)
         self._timeouts = Timeouts(options)
         self._durations = SCHEMA.histogram(DURATION, row)
@@ -128,6 +134,10 @@ class Server:
         refusal = self._admission.refusal(len(self.connections) + len(self.prefaces))
         if refusal is not None:
             self.reject(fd, refusal, address)
+        elif self._faults is not None and self._faults.refuses():
+            self.row[SCHEMA.slot(FAULTS, Fault.REFUSE)] += 1
+            reset_on_close(fd)
+            self.reject(fd, RejectReason.FAULT, address)
         elif not address or self.options.proxy_protocol == "off":
             self._admit(fd, address)
         elif address[0] in self._proxies:
@@ -164,7 +174,7 @@ class Server:
     def _begin(self, fd: int, client: Address, proxy: Address) -> RejectReason | None:
         """Begin to serve, or return why not; where it raises, nothing has been counted."""
         if not client:  # who may open the Unix socket's file: no address to judge, and no network to guard from
-            connection = Connection(self, fd, client)
+            connection = self._plain(self, fd, client)
             self.poller.watch(fd, connection)
         else:
             refusal = self._admission.refusal_of(client[0])

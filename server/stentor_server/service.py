@@ -11,6 +11,7 @@ from stentor_chassis.options import wrong_value
 from stentor_server import health_checks
 from stentor_server.addresses import AddressCounts
 from stentor_server.admission import SPARE_DESCRIPTORS, raise_descriptor_limit, room
+from stentor_server.faults import Faults
 from stentor_server.metrics import SCHEMA, settle
 from stentor_server.options import ServerOptions
 from stentor_server.tls import tls_context
@@ -28,6 +29,7 @@ def serve(name: str, version: str, options: dict[str, Any]) -> int:
         worker_module="stentor_server.worker",
         settle=settle,
         hear=health_checks.count,
+        warnings={"faults.enabled": {"fault": server_options.fault}} if server_options.fault else {},
     )
     control_options = ControlOptions(
         workers=options["workers"],
@@ -56,11 +58,22 @@ def _server_options(options: dict[str, Any]) -> ServerOptions:
             f"there can be {max(0, most)} at the most: in each worker the limit of file descriptors (ulimit -n), less "
             f"{SPARE_DESCRIPTORS}",
         )
-    for dependent, needed in (("tls_key", "tls_cert"), ("tls_client_ca", "tls_cert"), ("proxy_from", "proxy_protocol")):
-        if options[dependent] and options[needed] in {None, "off"}:
+    for dependent, needed in (
+        ("tls_key", "tls_cert"),
+        ("tls_client_ca", "tls_cert"),
+        ("proxy_from", "proxy_protocol"),
+        ("fault", "allow_faults"),
+    ):
+        if options[dependent] and options[needed] in {None, False, "off"}:
             raise wrong_value(dependent, f"it needs --{needed.replace('_', '-')} as well")
     if options["proxy_protocol"] != "off" and not options["proxy_from"]:
         raise wrong_value("proxy_protocol", "it needs --proxy-from as well: the addresses of the proxies")
+    try:
+        Faults(options["fault"])
+    except ValueError as error:
+        raise wrong_value("fault", str(error)) from error
+    if options["fault"] and options["tls_cert"]:
+        raise wrong_value("fault", "faults are injected into plain connections only: leave --tls-cert out")
     return ServerOptions(
         transform=options["transform"],
         backlog=options["backlog"],
@@ -77,4 +90,6 @@ def _server_options(options: dict[str, Any]) -> ServerOptions:
         tls_cert=options["tls_cert"],
         tls_key=options["tls_key"] or options["tls_cert"],
         tls_client_ca=options["tls_client_ca"],
+        fault=options["fault"],
+        fault_seed=options["fault_seed"],
     )

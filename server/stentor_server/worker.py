@@ -7,6 +7,7 @@ import gc
 
 from stentor_chassis.worker import Worker, run
 from stentor_server.addresses import AddressCounts
+from stentor_server.faults import Faults
 from stentor_server.metrics import OPEN, SCHEMA
 from stentor_server.options import ServerOptions
 from stentor_server.server import Server
@@ -24,7 +25,10 @@ async def serve(worker: Worker) -> None:
     if worker.inherited:
         open_by_row = worker.board.column(SCHEMA.slot(OPEN))
         addresses = AddressCounts(worker.inherited[0], worker.board.rows, worker.row_number, open_by_row)
-    server = Server(ServerOptions(**worker.options), worker.board, worker.row, worker.log, addresses)
+    options = ServerOptions(**worker.options)
+    seed = None if options.fault_seed is None else f"{options.fault_seed} {worker.number}"
+    faults = Faults(options.fault, seed) if options.fault else None
+    server = Server(options, worker.board, worker.row, worker.log, addresses, faults)
     server.start(worker.listeners)
     gc.freeze()  # what is there now stays: the collector need not look at it again
     worker.ready()

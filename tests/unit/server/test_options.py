@@ -14,7 +14,8 @@ def test_travels_as_json() -> None:
     """What arrives at a worker means what was sent."""
     sent = options(allow=("192.0.2.0/24",), proxy_from=("::1/128",), tls_cert="/cert", idle_timeout_seconds=0.25)
     arrived = ServerOptions(**json.loads(json.dumps(asdict(sent))))
-    assert asdict(sent) == asdict(arrived) | {"allow": tuple(arrived.allow), "proxy_from": tuple(arrived.proxy_from)}
+    lists = {name: tuple(getattr(arrived, name)) for name in ("allow", "proxy_from", "fault")}
+    assert asdict(sent) == asdict(arrived) | lists
     assert "192.0.2.7" in Networks(arrived.allow)
 
 
