@@ -75,6 +75,7 @@ def test_readme_lists_every_event() -> None:
     """Every event that the code logs is in the README's table, and the other way round."""
     code = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("*/stentor_*/**/*.py"))
     logged = set(re.findall(r"""(?:\b_?log|logger|emit)(?:\.\w+)?\(\s*"([a-z]+\.[a-z]+)\"""", code))
+    logged |= set(re.findall(r'warnings=\{"([a-z.]+)"', code))
     logged |= {f"server.{word}" for word in re.findall(r'f"\{name\}\.([a-z]+)"', code)}
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| event | when |")[2].partition("\n\n")[0]
     listed = {name for row in table.splitlines()[1:] for name in re.findall(r"`([a-z]+\.[a-z]+)`", row.split("|")[1])}

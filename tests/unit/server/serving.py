@@ -14,9 +14,11 @@ from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.listeners import bind_tcp, bind_unix
 from stentor_server.addresses import AddressCounts
 from stentor_server.connection import Connection
+from stentor_server.faults import Fault, Faults
 from stentor_server.metrics import (
     ACCEPTED,
     CLOSED,
+    FAULTS,
     OPEN,
     READ_PAUSES,
     RECEIVED,
@@ -81,7 +83,8 @@ class Serving:
         self._unix = bind_unix(str(directory / "exchange"), BACKLOG)
         if send_buffer:
             self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by what is accepted
-        self.server = Server(self.options, board, self.row, events.logger, self._new_counts())
+        faults = Faults(self.options.fault, "seed") if self.options.fault else None
+        self.server = Server(self.options, board, self.row, events.logger, self._new_counts(), faults)
         if chunk != BUFFER_BYTES:
             self.server.buffer = memoryview(bytearray(chunk))
             self.server.buffers = self.server.tls_buffers = [self.server.buffer]
@@ -227,7 +230,7 @@ class Serving:
 
     def check(self) -> None:
         """Check that every byte and every connection is accounted for."""
-        assert self.received == self.sent + self.unsent + self.waiting
+        assert self.received + self.injected(Fault.EXTRA) == self.sent + self.unsent + self.waiting
         assert self.accepted == self.active + sum(self.row[SCHEMA.slots(CLOSED)])
         assert self.active == len(self.server.connections)
         assert self.row[SCHEMA.slot(OPEN)] == self.active + len(self.server.prefaces)
@@ -242,6 +245,10 @@ class Serving:
     def rejected(self, reason: RejectReason | None = None) -> int:
         """Return how many connections were refused, for this or any reason."""
         return sum(self.row[SCHEMA.slot(REJECTED, each)] for each in RejectReason if reason in {None, each})
+
+    def injected(self, fault: Fault) -> int:
+        """Return how often a fault happened."""
+        return self.row[SCHEMA.slot(FAULTS, fault)]
 
     @property
     def active(self) -> int:
