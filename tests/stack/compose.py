@@ -6,7 +6,9 @@ import secrets
 import socket
 import subprocess
 import urllib.parse
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import docker
@@ -16,7 +18,7 @@ from exposition import OPENER, Samples, scrape
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
-FILES = ("--file", "docker-compose.yml", "--file", "tests/stack/docker-compose.test.yml")
+TEST_FILE = "tests/stack/docker-compose.test.yml"
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("STENTOR_", "COMPOSE_"))}
 
 
@@ -29,17 +31,20 @@ def _engine() -> str:
 class Stack:
     """One project: its containers by service, their ports, logs and metrics."""
 
-    def __init__(self) -> None:
-        """Draw a name; nothing runs yet."""
+    def __init__(self, file: str = TEST_FILE, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Draw a name; nothing runs yet. `file` goes on top of docker-compose.yml; `environment` has its variables."""
+        self.environment = {**ENVIRONMENT, **environment}
+        self._file = file
         self.project = f"stentor-test-{secrets.token_hex(4)}"
         self.docker = docker.from_env(use_context=False, environment={"DOCKER_HOST": _engine(), **ENVIRONMENT})
 
-    def compose(self, *arguments: str, files: tuple[str, ...] = FILES) -> str:
+    def compose(self, *arguments: str) -> str:
         """Run a compose command; return its output, and fail with its messages."""
+        files = ("--file", "docker-compose.yml", *(("--file", self._file) if self._file else ()))
         done = subprocess.run(
             ["docker", "compose", *files, "--project-name", self.project, *arguments],
             cwd=ROOT,
-            env=ENVIRONMENT,
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -50,6 +55,13 @@ class Stack:
     def up(self, *arguments: str) -> None:
         """Bring everything up, and wait until it is healthy."""
         self.compose("up", "--detach", "--wait", "--wait-timeout", "120", *arguments)
+
+    def down(self) -> None:
+        """Take everything down, and be sure that nothing is left."""
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "15")
+        left = self.docker.containers.list(all=True, filters={"label": f"com.docker.compose.project={self.project}"})
+        self.docker.close()
+        assert left == []
 
     def containers(self, service: str) -> list[Container]:
         """Return the running containers of a service."""

@@ -16,10 +16,7 @@ def built_stack() -> Iterator[Stack]:
         stack.up()
         yield stack
     finally:
-        stack.compose("down", "--volumes", "--remove-orphans", "--timeout", "15")
-        left = stack.docker.containers.list(all=True, filters={"label": f"com.docker.compose.project={stack.project}"})
-        stack.docker.close()
-        assert left == []
+        stack.down()
 
 
 @pytest.fixture
