@@ -7,6 +7,7 @@ import click
 
 from stentor_chassis.options import option, wrong_value
 from stentor_chassis.quantities import Duration, Size
+from stentor_chassis.text import Path, Text
 from stentor_client.dialer import DialOptions
 from stentor_client.proxy_header import VERSIONS
 from stentor_client.target import TargetType
@@ -23,10 +24,22 @@ def dial_options(command: Callable[..., int]) -> Callable[..., int]:
             type=click.Choice(VERSIONS),
             help="Announce this connection's two ends first, as a proxy would.",
         ),
-        option("--tls-server-name", metavar="NAME", help="The name that the certificate must have; else the host."),
-        option("--tls-key", metavar="FILE", help="Its private key; where it is not given, it is in the same file."),
-        option("--tls-cert", metavar="FILE", help="Show the server this certificate (PEM)."),
-        option("--tls-ca", metavar="FILE", help="Trust the authorities in this file (PEM), not the system's."),
+        option(
+            "--tls-server-name",
+            type=Text(),
+            metavar="NAME",
+            help="The name that the certificate must have; else the host.",
+        ),
+        option(
+            "--tls-key",
+            type=Path(),
+            metavar="FILE",
+            help="Its private key; where it is not given, it is in the same file.",
+        ),
+        option("--tls-cert", type=Path(), metavar="FILE", help="Show the server this certificate (PEM)."),
+        option(
+            "--tls-ca", type=Path(), metavar="FILE", help="Trust the authorities in this file (PEM), not the system's."
+        ),
         option("--tls", is_flag=True, help="Speak TLS."),
         option("--connect-timeout", type=Duration(), default="5s", help="How long connecting may take, TLS included."),
         option("--target", type=TargetType(), default="127.0.0.1:8080", help="Where to: HOST:PORT or unix:PATH."),

@@ -9,6 +9,7 @@ import click
 from stentor_chassis.options import option, wrong_value
 from stentor_chassis.quantities import Duration, Size
 from stentor_chassis.terminable import heed_hangup
+from stentor_chassis.text import Path
 from stentor_client import __version__
 from stentor_client.options import LARGEST_BYTES, dial_options, exchange_options, taken_dial_options
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:  # what runs the battery takes time to import
 @exchange_options
 @option("--largest", type=Size(), default="16MiB", help="The largest message of the size ladder.")
 @option("--idle", type=Duration(zero=True), default="10s", help="The longest silence to try; 0 tries none.")
-@option("--json", metavar="FILE", help="Write the results as JSON, too; - writes them in place of the table.")
+@option(
+    "--json", type=Path(), metavar="FILE", help="Write the results as JSON, too; - writes them in place of the table."
+)
 def check(**options: Any) -> int:
     """Try everything that a path can do wrong, and say what passed, what failed, and what usually causes that.
 

@@ -12,6 +12,7 @@ from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
 from stentor_chassis.options import log_options, option, wrong_value
 from stentor_chassis.quantities import Duration
 from stentor_chassis.terminable import heed_hangup
+from stentor_chassis.text import Path
 from stentor_client.options import (
     Rate,
     Sizes,
@@ -90,8 +91,8 @@ class Share(click.ParamType[float]):
 @option("--max-error-rate", type=Share(), help="Exit with 6 where more of the exchanges fail, such as 0.1%.")
 @option("--max-p50", type=Duration(), help="Exit with 6 where the median of the response time is longer.")
 @option("--max-p99", type=Duration(), help="Exit with 6 where 1 % of the exchanges take longer.")
-@option("--json", metavar="FILE", help="Write all figures to this file; - is standard output.")
-@option("--report", metavar="FILE", help="Draw a report: .html, or the pictures alone as .svg or .png.")
+@option("--json", type=Path(), metavar="FILE", help="Write all figures to this file; - is standard output.")
+@option("--report", type=Path(), metavar="FILE", help="Draw a report: .html, or the pictures alone as .svg or .png.")
 @log_options
 def load(**options: Any) -> int:
     """Put the server under load, verify every reply, and tell how long they took.

@@ -8,6 +8,7 @@ import click
 from stentor_chassis.options import option, wrong_value
 from stentor_chassis.quantities import Duration
 from stentor_chassis.terminable import heed_hangup
+from stentor_chassis.text import Path
 from stentor_client.reconcile.base_url import BaseUrl
 from stentor_client.reconcile.query import QueryType
 from stentor_client.reconcile.side import Side
@@ -50,7 +51,12 @@ _METRICS = BaseUrl("/metrics")
     metavar="NAME=PROMQL",
     help="The same against the client's. NAME: connections, sent_bytes or received_bytes.",
 )
-@option("--json", metavar="FILE", help="Write the result there as JSON; -: on standard output, in place of the table.")
+@option(
+    "--json",
+    type=Path(),
+    metavar="FILE",
+    help="Write the result there as JSON; -: on standard output, in place of the table.",
+)
 def reconcile(**options: Any) -> int:
     """Say whether server and clients counted the same connections and bytes; exit with 6 where they did not.
 

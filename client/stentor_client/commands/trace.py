@@ -7,6 +7,7 @@ import click
 from stentor_chassis.options import option, wrong_value
 from stentor_chassis.quantities import Size
 from stentor_chassis.terminable import heed_hangup
+from stentor_chassis.text import Path
 from stentor_client.options import LARGEST_BYTES, dial_options, exchange_options, taken_dial_options
 
 if TYPE_CHECKING:
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 @dial_options
 @exchange_options
 @option("--size", type=Size(), help="Without TEXT, send a message of this size.", show_default=False)
-@option("--json", metavar="FILE", help="Write all figures to FILE; -: standard output, in place of the waterfall.")
+@option(
+    "--json",
+    type=Path(),
+    metavar="FILE",
+    help="Write all figures to FILE; -: standard output, in place of the waterfall.",
+)
 def trace(text: str | None, size: int | None, **options: Any) -> int:
     """Make one exchange and show when each part of it began and ended, as a waterfall.
 

@@ -57,6 +57,23 @@ def test_wrong_value(
         assert value in ended.line
 
 
+@pytest.mark.parametrize(
+    ("command", "option"), [each for each in commands(cli) if each[1].metavar == "FILE"], ids=identify
+)
+def test_file_without_a_name(
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, command: click.Command, option: click.Option
+) -> None:
+    """An empty name of a file is wrong, by flag or variable: else another authority would be trusted in silence."""
+    (flag,), name = option.opts, str(command.name)
+    by_flag = run_command(cli, name, flag, "")
+    monkeypatch.setenv(str(option.envvar), "")
+    by_variable = run_command(cli, name)
+    for ended in (by_flag, by_variable):
+        assert ended.code == USAGE
+        assert f"'{flag}'" in ended.line
+        assert ended.line.endswith("empty")
+
+
 def test_engines_are_loaded_when_they_run() -> None:
     """To say what there is takes no engine of a command."""
     program = "import sys, stentor_client.__main__; print(*(name for name in sys.modules if 'stentor_client' in name))"
