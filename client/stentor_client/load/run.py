@@ -45,7 +45,8 @@ class Run:
         self._start = 0
         self.series = Series()
         self._live = Series()  # in shorter slices, for who waits
-        self._slice_end = LEAST_SLICE_SECONDS
+        self._slice_seconds = max(LEAST_SLICE_SECONDS, options.duration_seconds / MOST_SLICES)
+        self._slice_end = self._slice_seconds  # from the end of the warm-up
         self.interrupted_by = 0  # the signal, if one ended it
         self.measured_seconds = 0.0
         self.failure = ""  # in one line, why the counts are not the whole
@@ -111,12 +112,18 @@ class Run:
         # What was due last may wait for a connection for the whole time-out, and for its reply as long again.
         patience = options.whole_seconds + 2 * options.timeout_seconds + options.dial.connect_timeout_seconds
         while not all(future.done() for future in exited):
-            await asyncio.wait(exited, timeout=LOOK_SECONDS)
+            await asyncio.wait(exited, timeout=self._pause())
             self._look()
             gone = any(process.exited.done() and not process.done for process in self._processes)
             if (gone and not self.interrupted_by) or self._seconds() > patience + GRACE_SECONDS:
                 self.failure = "a worker of the load was lost: what it counted is not the whole"
                 return
+
+    def _pause(self) -> float:
+        """Return how long to wait for the next look, which is not to be late for the end of a slice."""
+        options = self._options
+        left = options.warmup_seconds + min(self._slice_end, options.duration_seconds) - self._seconds()
+        return min(left, LOOK_SECONDS) if left > 0 else LOOK_SECONDS
 
     def _look(self) -> None:
         """Look at the counts, where a slice ends or somebody watches: on a worker's core a look delays its sends."""
@@ -129,9 +136,8 @@ class Run:
             return
         now, totals = int(measured * NANOSECONDS), self.totals
         if slice_ends:
-            step = max(LEAST_SLICE_SECONDS, options.duration_seconds / MOST_SLICES)
             self.series.look(now, totals)
-            self._slice_end = (measured // step + 1) * step
+            self._slice_end = (measured // self._slice_seconds + 1) * self._slice_seconds
         if self._watch is not None:
             self._watch(seconds, totals, self._live.look(now, totals))
 

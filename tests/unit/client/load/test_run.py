@@ -41,6 +41,24 @@ def test_workers_together() -> None:
     assert run.totals[SCHEMA.slot(LATE_MOST)] >= 0
 
 
+@pytest.mark.parametrize(
+    ("duration", "ends"), [(1.0, [0.25, 0.5, 0.75, 1.0]), (0.6, [0.25, 0.5, 0.6]), (60.0, [0.5, 1.0, 1.5])]
+)
+def test_slices_are_equally_long(monkeypatch: pytest.MonkeyPatch, duration: float, ends: list[float]) -> None:
+    """Each slice ends where it should, whenever the load began; after the last one there is no hurry."""
+    run = Run(load_options("127.0.0.1:1", warmup_seconds=0.1, duration_seconds=duration), LOG)
+    now = -0.05
+    monkeypatch.setattr(run, "_seconds", lambda: now)
+    while len(run.series.slices) < len(ends):
+        assert run._pause() <= run_module.LOOK_SECONDS
+        now += run._pause() + 1e-6
+        run._look()
+    assert [each.end_seconds for each in run.series.slices] == pytest.approx(ends, abs=1e-3)
+    if ends[-1] == duration:
+        now += 1.0
+        assert run._pause() == run_module.LOOK_SECONDS
+
+
 def test_target_is_tried_first() -> None:
     """What is wrong with the target is said once, before anything is started."""
     with pytest.raises(Failure) as failure:
