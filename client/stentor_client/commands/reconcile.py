@@ -90,10 +90,11 @@ def reconcile(**options: Any) -> int:
 
 
 def _printed(report: "Report") -> bytes:
-    """Return the table as this terminal, file or pipe takes it."""
+    """Return the table as this terminal, file or pipe takes it, without the blanks that fill its last column."""
     from stentor_client.reconcile.report import console
 
     out = console(sys.stdout)
     with out.capture() as printed:
         report.print(out)
-    return printed.get().encode(out.encoding, "replace")
+    lines = (line.rstrip() for line in printed.get().split("\n"))
+    return "\n".join(lines).encode(out.encoding, "replace")

@@ -43,7 +43,9 @@ def test_agree(sides: Pair) -> None:
     """The table and the sentence go to standard output, nothing to standard error, and the exit code is 0."""
     ended = sides.run()
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines()[-1] == "The counts agree, to the byte."
+    lines = ended.out.splitlines()
+    assert lines[-1] == "The counts agree, to the byte."
+    assert lines == [line.rstrip() for line in lines]
 
 
 def test_disagree(sides: Pair) -> None:
