@@ -102,7 +102,8 @@ class Reconciler:
             if time.monotonic() >= deadline and self._has_something_to_tell():
                 return
             time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            # Short pauses come back: between two long ones no moment is seen to be settled for less than both.
+            pause = 2 * pause if 2 * pause <= _LONGEST_PAUSE_SECONDS else _SHORTEST_PAUSE_SECONDS
 
     def _read(self, side: Side) -> None:
         urls = self._sources.clients if side is Side.CLIENT else [self._sources.server]

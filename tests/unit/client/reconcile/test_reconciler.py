@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from stentor_chassis.failure import Failure
 from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile import reconciler as reconciler_module
 from stentor_client.reconcile.query import Query
+from stentor_client.reconcile.reading import Counts, Reading, Samples, of_client
 from stentor_client.reconcile.reconciler import Reconciler, Result, Sources
 from stentor_client.reconcile.side import Side
 from stentor_client.reconcile.window import Verdict
@@ -190,6 +192,28 @@ def test_during_with_traffic(monkeypatch: pytest.MonkeyPatch, lost: int) -> None
     assert result.client["sent_bytes"] == 100
     assert _found(result).get(TO_SERVER) == ((Verdict.DIFFER, -1) if lost else None)
     assert BACK not in _found(result)
+
+
+@pytest.mark.parametrize("takes", [0.004, 0.008, 0.016])
+@pytest.mark.parametrize("phase", range(0, 200, 10))
+def test_short_pauses_are_found(monkeypatch: pytest.MonkeyPatch, phase: int, takes: float) -> None:
+    """Where an exchange comes every 200 ms, a moment between two is found to begin with, whenever the first came."""
+    now, (client, server) = 0.0, pair()
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    def read(_: object, counts_of: Callable[[Samples], Counts]) -> Reading:
+        began = now
+        sleep(takes)
+        client.sent = client.received = server.received = server.sent = int((now * 1000 + phase) // 200)
+        counts = counts_of(Samples("", (client if counts_of is of_client else server).text()))
+        return Reading(began=began, ended=now, started=(1000.0,), exchange_seconds=0.001, counts=counts)
+
+    monkeypatch.setattr(reconciler_module, "time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    monkeypatch.setattr(reconciler_module, "read", read)
+    assert _found(Reconciler(Sources(server="", clients=[], prometheus=""), 3.0).run(1.0)) == {}
 
 
 def _at_sleep(monkeypatch: pytest.MonkeyPatch, longest: float, act: Callable[[float], None]) -> list[int]:
