@@ -1,15 +1,15 @@
-"""Prometheus's configuration and rules, at sixty times the speed."""
+"""Prometheus's configuration and rules, faster."""
 
 import re
 from pathlib import Path
 
-SPEED = 60
+SPEED = 120
 SHORTEST_WINDOW_SECONDS = 3  # to have two samples in it, with one a second
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def hasten(source: Path, target: Path) -> None:
-    """Copy the YAML files of a folder, readable for every user; an hour in the rules becomes a minute."""
+    """Copy the YAML files of a folder, readable for every user; an hour in the rules becomes half a minute."""
     target.chmod(0o755)
     for path in sorted(source.rglob("*.yml")):
         text = path.read_text(encoding="utf-8")
