@@ -34,23 +34,20 @@ class Report:
 
     def print(self, console: Console) -> None:
         """Print table, notes and sentence."""
-        table = Table(box=SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-        for name in ("quantity", "client", "server", "difference", "verdict"):
-            table.add_column(name, justify="left" if name in {"quantity", "verdict"} else "right", no_wrap=True)
+        table = _table(console, "quantity", "client", "server")
         for quantity, judgement in self._result.judged:
-            table.add_row(quantity.name, *self._sides(quantity, judgement), *_found(judgement))
-        console.print(table)
+            sides = self._sides(quantity, judgement, " /\n" if console.is_terminal else " / ")
+            table.add_row(quantity.name, *sides, *_found(judgement))
+        _print_table(console, table)
         if self._result.answered:
-            queries = Table(box=SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-            for name in ("query", "query says", "exact count", "difference", "verdict"):
-                queries.add_column(name, justify="left" if name in {"query", "verdict"} else "right", overflow="fold")
+            queries = _table(console, "query", "query says", "exact count")
             for query, judgement in self._result.answered:
                 window = judgement.window
                 said, exact = _number(window.right), _number(window.left)
                 queries.add_row(Text(str(query)), said, exact, *_found(judgement, percent_of=window.left))
-            console.print(queries)
+            _print_table(console, queries)
         for line in (*self._notes(), self.sentence):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
     def data(self) -> dict[str, Any]:
         """Return all of it as plain data."""
@@ -87,11 +84,11 @@ class Report:
     def _verdicts(self) -> set[Verdict]:
         return {judgement.verdict for _, judgement in (*self._result.judged, *self._result.answered)}
 
-    def _sides(self, quantity: Quantity, judgement: Judgement) -> tuple[str, str]:
+    def _sides(self, quantity: Quantity, judgement: Judgement, between: str) -> tuple[str, str]:
         left, right = _number(judgement.window.left), _number(judgement.window.right)
         if quantity.between_sides:
             return left, right
-        both = left if left == right else f"{left} / {right}"
+        both = left if left == right else f"{left}{between}{right}"
         return (both, "") if quantity.left.side is Side.CLIENT else ("", both)
 
     def _differences(self) -> Iterator[str]:
@@ -158,6 +155,24 @@ def console(file: Any) -> Console:
     """Return where to print: in colours on a terminal, plain and wide elsewhere."""
     made = Console(file=file, highlight=False)
     return made if made.is_terminal else Console(file=file, highlight=False, width=_PIPE_COLUMNS)
+
+
+def _table(console: Console, *compared: str) -> Table:
+    """Return an empty table that compares these; where a terminal is narrow its words are broken into lines."""
+    terminal = console.is_terminal
+    table = Table(
+        box=SIMPLE_HEAD if terminal else None, pad_edge=False, show_edge=not terminal, collapse_padding=terminal
+    )
+    for name in (*compared, "difference", "verdict"):
+        words = name in {compared[0], "verdict"}
+        table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
+    return table
+
+
+def _print_table(console: Console, table: Table) -> None:
+    console.print(table)
+    if console.is_terminal:
+        console.print()
 
 
 def _found(judgement: Judgement, percent_of: float | None = None) -> Sequence[Text]:

@@ -184,6 +184,24 @@ def test_data() -> None:
     assert data["notes"] == []
 
 
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_narrow_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """No figure and no verdict is cut or broken where a terminal is narrow, and no word of a sentence is."""
+    monkeypatch.setenv("TERM", "xterm")
+    count = 123456789012
+    judged = [(quantity, _judgement(-64, 1234567, left=count)) for quantity in QUANTITIES]
+    result = _result(judged=judged, answered=[(QUERY, _judgement(-1500, -1500, left=count))])
+    file = io.StringIO()
+    Report(result, None).print(Console(file=file, force_terminal=True, color_system=None, width=width))
+    lines = file.getvalue().splitlines()
+    words = file.getvalue().split()
+    assert max(map(len, lines)) <= width
+    assert words.count("123,456,789,012") == words.count("123,456,788,948") + 1
+    assert words.count("1,234,567") == len(QUANTITIES)
+    assert "…" not in file.getvalue()
+    assert " ".join(words).endswith(Report(result, None).sentence)
+
+
 def test_terminal_and_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Colours are for terminals; elsewhere there is neither colour nor frame, and no line is broken."""
     result = _result({"bytes back": (-1, -1)})
