@@ -35,7 +35,8 @@ class Progress:
         self._latest: Slice | None = None
         self._bar = Bar(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=BAR_WIDTH),
+            # The library's own grey is darker than what is done where the terminal is light.
+            BarColumn(bar_width=BAR_WIDTH, style="dim", complete_style="cyan", finished_style="cyan"),
             # A narrow terminal loses the end of it, and gets no second line.
             TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True, overflow="crop")),
             console=console,

@@ -70,6 +70,17 @@ def test_figures_fit_80_columns() -> None:
         assert " 43,791/s  p50 1.00 ms  p99 4.00 ms  12 failed" in _shown(console, progress)
 
 
+def test_colours_are_of_the_terminal() -> None:
+    """The bar has no colour of its own choice, which would suit one background only."""
+    console = _terminal()
+    paper = Console(file=io.StringIO(), force_terminal=True, width=80, color_system="truecolor")
+    with Progress(OPTIONS, console) as progress:
+        progress.watch(5.0, NOTHING, None)
+        paper.print(progress._bar.get_renderable())
+    assert "\x1b[36m" in _written(paper)
+    assert "38;" not in _written(paper)
+
+
 def test_keeps_the_last_figures() -> None:
     """A look at which nothing was new takes nothing away."""
     console = _terminal()
