@@ -19,7 +19,12 @@ _CALLS: dict[str, str] = {  # what a program calls, in the order in which it doe
     Phase.CLOSE: "shutdown, close",
 }
 # Those of the sixteen that every terminal has which can be read on black and on white.
-_COLOURS: dict[str, str] = {Phase.RESOLVE: "cyan", Phase.CONNECT: "cyan", Phase.TLS: "magenta", Phase.CLOSE: "blue"}
+_COLOURS: dict[str, str] = {
+    Phase.RESOLVE: "cyan",
+    Phase.CONNECT: "cyan",
+    Phase.TLS: "magenta",
+    Phase.CLOSE: "bright_blue",
+}
 _WIDE = 110  # columns; from here on what happened stands beside the bar, and else below it
 _WIDE_BAR = 40
 _LEAST_BAR = 8
