@@ -20,6 +20,7 @@ Format = Literal["auto", "json", "console"]
 FLUSH_SECONDS = 1.0  # a blocked sink may not hold a process that is done
 _FIRST = ("timestamp", "level", "event")  # keys keep the order in which they are bound
 _LEVELS = {"exception": "error", "warn": "warning"}  # of the methods that are not called as their level
+_MAGENTA = "\x1b[35m"  # yellow, which the library takes for warnings, cannot be read on white
 _EXCERPT_BYTES = 32  # received bytes in a log are cut to this
 
 
@@ -113,7 +114,10 @@ class _ConsoleLine:
     """Renders for people: without what is the same on every line."""
 
     def __init__(self, *, colors: bool) -> None:
-        self._render = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=24)
+        styles = structlog.dev.ConsoleRenderer.get_default_level_styles(colors)
+        if colors:
+            styles["warning"] = _MAGENTA
+        self._render = structlog.dev.ConsoleRenderer(colors=colors, level_styles=styles, pad_event_to=24)
 
     def __call__(self, logger: Any, method: str, event: structlog.typing.EventDict) -> bytes:
         shown = {key: value for key, value in event.items() if key not in {"service", "version"}}

@@ -16,6 +16,7 @@ from stentor_client.load.thresholds import Judgement
 from stentor_client.outcomes import Outcome
 
 _GAP = "  "
+_WARNING = "magenta"  # yellow cannot be read on white
 
 Cells = Sequence[str]
 
@@ -52,7 +53,7 @@ def lines(summary: Summary, judgements: Sequence[Judgement], width: int) -> Iter
     if warnings or knee or judgements:
         yield Text()
     for warning in warnings:
-        yield from _sentence(f"! {warning}", "yellow", width)
+        yield from _sentence(f"! {warning}", _WARNING, width)
     if knee is not None:
         yield from _sentence(knee_text(knee), "bold", width, indent="")
     for judgement in judgements:

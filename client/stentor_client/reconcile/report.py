@@ -15,7 +15,7 @@ from stentor_client.reconcile.reconciler import Result
 from stentor_client.reconcile.side import Side
 from stentor_client.reconcile.window import Judgement, Verdict
 
-_COLOURS = {Verdict.AGREE: "green", Verdict.WITHIN: "yellow", Verdict.DIFFER: "bold red"}
+_COLOURS = {Verdict.AGREE: "green", Verdict.WITHIN: "magenta", Verdict.DIFFER: "bold red"}
 _PIPE_COLUMNS: Final = 160  # nobody is helped by lines that are broken there
 
 

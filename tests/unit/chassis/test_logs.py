@@ -125,6 +125,7 @@ def test_console(log_to_terminal: Callable[..., Written]) -> None:
     written.logger.warning("thing.happened", size_bytes=5)
     line = written.raw()
     assert ESCAPE in line
+    assert b"\x1b[33m" not in line, "yellow cannot be read on white"
     assert b"thing.happened" in line
     assert b"size_bytes" in line
     assert b"worker" in line

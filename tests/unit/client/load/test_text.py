@@ -51,7 +51,7 @@ def test_failures_are_named() -> None:
 def test_warnings_are_broken_between_words() -> None:
     """A warning goes on under its own beginning."""
     late = summed_up(counted([1.0] * 10, late=[5.0] * 10))
-    first, second = [line.plain for line in lines(late, [], NARROW) if line.style == "yellow"]
+    first, second = [line.plain for line in lines(late, [], NARROW) if line.style == "magenta"]
     assert first.startswith("! The generator was the limit: 50.00% of the sends")
     assert second.startswith("  ")
 
