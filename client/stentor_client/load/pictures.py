@@ -201,9 +201,8 @@ def _draw_ramp(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
     due = [each.due_rate for each in slices]
     top = even_ticks(max(due, default=0.0) or 1.0)
     upper.plot([0, top[-1]], [0, top[-1]], "--", color=COLOURS["ink"], label="due", linewidth=1.2)
-    upper.plot(
-        due, [each.throughput for each in slices], "o", color=COLOURS["first"], label="right replies", clip_on=False
-    )
+    right = [each.throughput for each in slices]
+    upper.plot(due, right, "o", color=COLOURS["first"], label="right replies", clip_on=False)
     longest = _values(slices, lambda each: each.p99_seconds)
     lower.plot(due, longest, "o", color=COLOURS["second"], clip_on=False)
     for axes in (upper, lower):
@@ -212,8 +211,9 @@ def _draw_ramp(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
         if summary.knee is not None:
             label = f"knee, {rate_text(summary.knee.due_rate)}/s"
             axes.axvline(summary.knee.due_rate, color=COLOURS["bad"], linestyle="-.", linewidth=1.4, label=label)
-    rate_scale(upper.yaxis, top)
-    upper.set_ylim(0, top[-1])
+    most = even_ticks(max(top[-1], *right))  # more than ever was due, where it catches up after a stall
+    rate_scale(upper.yaxis, most)
+    upper.set_ylim(0, most[-1])
     upper.tick_params(labelbottom=False)
     upper.set_ylabel("right replies/s")
     lower.set_ylabel("p99")

@@ -157,6 +157,13 @@ def test_no_knee_is_marked() -> None:
     assert _legend(_drawn("By the rate that was due", followed)[0]) == ["due", "right replies"]
 
 
+def test_more_than_was_due() -> None:
+    """Where replies that were held up come faster than any was due, their points stay within the axes."""
+    caught_up = summed_up(counted([1.0]), slices((100, 100), (200, 20), (300, 480)), RAMP)
+    upper, _ = _drawn("By the rate that was due", caught_up)
+    assert (upper.get_xlim(), upper.get_ylim()) == ((0, 300), (0, 500))
+
+
 def test_nothing_is_said() -> None:
     """An empty picture says why, and has no scale of nothing."""
     for title, note in (("Time by percentile", "no right reply"), ("Throughput over time", "nothing was measured")):
