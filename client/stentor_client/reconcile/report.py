@@ -16,6 +16,8 @@ from stentor_client.reconcile.side import Side
 from stentor_client.reconcile.window import Judgement, Verdict
 
 _COLOURS = {Verdict.AGREE: "green", Verdict.WITHIN: "magenta", Verdict.DIFFER: "bold red"}
+_LEAST_PERCENT: Final = 0.001  # that has a figure of its own
+_WHOLE_PERCENT: Final = 99.95  # from here on without decimals
 _PIPE_COLUMNS: Final = 160  # nobody is helped by lines that are broken there
 
 
@@ -183,8 +185,14 @@ def _found(judgement: Judgement, percent_of: float | None = None) -> Sequence[Te
         words = f"agree within {_number(max(-window.low, window.high))}"
     difference = _number(amount, sign="+" if amount else "")
     if percent_of and amount:
-        difference += f" ({100 * amount / percent_of:+.3g} %)"
+        difference += f" ({_percent(100 * amount / percent_of)})"
     return Text(difference), Text(words, _COLOURS[verdict])
+
+
+def _percent(value: float) -> str:
+    if abs(value) < _LEAST_PERCENT:
+        return f"under {_LEAST_PERCENT} %"
+    return f"{value:+,.0f} %" if abs(value) >= _WHOLE_PERCENT else f"{value:+.3g} %"
 
 
 def _plain(judgement: Judgement) -> dict[str, Any]:

@@ -158,6 +158,9 @@ def test_queries() -> None:
     assert f"{QUERY} 98,500 100,000 -1,500 (-1.5 %) differ" in lines
     assert lines[-1] == f"The counts disagree: {QUERY} says 1,500 less than the server counted."
     assert Report(result, None).exit_code == CHECK_FAILED
+    for amount, percent in ((-1, "under 0.001 %"), (130_000, "+130 %"), (9_000_000, "+9,000 %")):
+        query = _judgement(amount, amount, left=1_000_000 if amount < 0 else 100_000)
+        assert f"{amount:+,} ({percent}) differ" in " ".join(_printed(_result(answered=[(QUERY, query)])))
     fraction = _result(answered=[(QUERY, _judgement(0.5, 0.5, left=10))])
     assert f"{QUERY} 10.500 10 +0.500 (+5 %) differ" in _printed(fraction)
 
