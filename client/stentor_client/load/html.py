@@ -116,10 +116,8 @@ def _outcomes(summary: Summary) -> Iterable[str]:
 def _connections(summary: Summary) -> str:
     lost = sum(summary.lost.values())
     how = f", of which {', '.join(f'{count:,} {outcome}' for outcome, count in summary.lost.items())}" if lost else ""
-    return (
-        f'<p class="quiet">{count_text(summary.opened, "connection")} opened, {lost:,} lost{escape(how)}. '
-        f"{count_text(summary.late, 'send')} begun over 1 ms late by the generator.</p>"
-    )
+    late = f" {count_text(summary.late, 'send')} begun over 1 ms late by the generator." if summary.options.rate else ""
+    return f'<p class="quiet">{count_text(summary.opened, "connection")} opened, {lost:,} lost{escape(how)}.{late}</p>'
 
 
 def _options(summary: Summary) -> Iterable[str]:

@@ -150,3 +150,9 @@ def test_outcomes() -> None:
     assert "timeout 1 0.1%" in text
     assert "mismatch 999 99.9%" in text
     assert "2 connections opened, 0 lost." in text
+
+
+def test_late_sends() -> None:
+    """A closed loop has no schedule that a send could be late for, and says nothing of it."""
+    assert "0 sends begun over 1 ms late" in page(steady(), [])
+    assert "sends begun" not in page(steady(CLOSED), [])
