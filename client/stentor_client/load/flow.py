@@ -30,6 +30,7 @@ class Flow(Connection):
         self.good = False  # whether any reply was right
         # The reply to the only message under way, which the verifier was not told.
         self._due: Sequence[Window] = ()
+        self._waiting = 0  # bytes of that message that the kernel did not take at once
         self._spoiled = False  # whether something came that nobody asked for
         self.closed = False
         self._generator = generator
@@ -48,6 +49,7 @@ class Flow(Connection):
         self._transport.write(message)
         if not self._transport.is_closing():  # else the write failed, and nothing of it went
             self._written += len(message)
+            self._waiting = self._transport.get_write_buffer_size()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Verify what arrived; the whole reply to the only message under way, the usual case, in the shortest way."""
@@ -80,6 +82,11 @@ class Flow(Connection):
             self._due = ()
 
     def _end(self, outcome: Outcome) -> None:
+        if self._due:  # no reply has counted it, and once the connection is reset nobody knows what was taken
+            handed_over = self._written - self._waiting
+            if handed_over > self._handed_over:
+                self._account.sent(handed_over - self._handed_over)
+                self._handed_over = handed_over
         self._tell_verifier()
         super()._end(outcome)
 

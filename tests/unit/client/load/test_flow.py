@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lying import LyingServer, flip
+from lying import LyingServer, flip, reset
 from stentor_client.load.flow import Flow
 from stentor_client.load.metrics import SCHEMA
 from stentor_client.load.tally import Tally
@@ -58,6 +58,21 @@ def test_tells_the_generator(loop: Loop, events: Events) -> None:
         await own.generator.close()
 
     with LyingServer(flip) as server:
+        loop.run(scenario(server.target))
+
+
+def test_reset_before_the_reply(loop: Loop, events: Events) -> None:
+    """What was sent is counted, also where a reset comes in place of the reply that would have told."""
+
+    async def scenario(target: str) -> None:
+        own, listener = Loading(target, events), Listener()
+        flow, _ = await own.dialer.dial(lambda: Flow(own.tally, listener, 7))  # type: ignore[arg-type]
+        flow.post(b"hello", [(b"HELLO", 0, 5)], 1)
+        await flow.wait_closed()
+        assert (listener.outcomes, own.tally.sent_bytes) == ([Outcome.RESET], 5)
+        await own.generator.close()
+
+    with LyingServer(reset) as server:
         loop.run(scenario(server.target))
 
 
