@@ -69,4 +69,4 @@ def _drawn(made: "Trace") -> bytes:
     console = Console(highlight=False)
     with console.capture() as drawn:
         show(made, console)
-    return drawn.get().encode(console.encoding)
+    return drawn.get().encode(console.encoding, "replace")

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from stentor_chassis.failure import READER_GONE, Failure
 from stentor_client.load.figures import TIME_HEADINGS, described, failed_text, knee_text, time_rows
 from stentor_client.load.quantities import bytes_text, rate_text
 from stentor_client.load.summary import Summary
 from stentor_client.load.thresholds import Judgement
 from stentor_client.outcomes import Outcome
+from stentor_client.standard_streams import write_out
 
 _GAP = "  "
 _WARNING = "magenta"  # yellow cannot be read on white
@@ -25,7 +25,7 @@ def show(summary: Summary, judgements: Sequence[Judgement]) -> None:
     """Print the report to standard output: in colour and wrapped on a terminal, else plain lines of any length.
 
     Raises:
-        Failure: when nobody reads it any more.
+        Failure: where it cannot be written, or nobody reads it any more.
 
     """
     told = Console()
@@ -34,11 +34,7 @@ def show(summary: Summary, judgements: Sequence[Judgement]) -> None:
     console = Console(file=drawn, force_terminal=told.is_terminal, no_color=told.no_color, highlight=False)
     for line in lines(summary, judgements, width):
         console.print(line, soft_wrap=True)
-    try:
-        sys.stdout.write(drawn.getvalue())
-        sys.stdout.flush()
-    except BrokenPipeError as error:
-        raise Failure(READER_GONE, "") from error
+    write_out(drawn.getvalue().encode(told.encoding, "replace"))
 
 
 def lines(summary: Summary, judgements: Sequence[Judgement], width: int) -> Iterable[Text]:

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 
 import stentor_client.load
 from lying import LyingServer, flip
-from processes import run
-from stentor_chassis.failure import INTERNAL_ERROR, USAGE
+from processes import BIN, ENVIRONMENT, run
+from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE
 from stentor_client.__main__ import cli
 from unit.ending import RunCommand
 
@@ -114,6 +115,45 @@ def test_disk_that_fills(option: str, tmp_path: Path) -> None:
     assert ended.returncode == INTERNAL_ERROR
     assert ended.stderr.decode() == f"stentor-client: cannot write {path}: No space left on device\n"
     assert b"every reply was right" in ended.stdout
+
+
+def test_nobody_reads() -> None:
+    """When the reader has gone the code says so, without a word."""
+    with LyingServer(honest) as server:
+        command = [f"{BIN}/stentor-client", "load", "--target", server.target, *BRIEF]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as child:
+            assert child.stdout is not None
+            child.stdout.close()
+            assert child.stderr is not None
+            assert (child.stderr.read(), child.wait(30)) == (b"", READER_GONE)
+
+
+def test_standard_output_that_is_closed() -> None:
+    """A report that has nowhere to go is one line, and no bug."""
+    with LyingServer(honest) as server:
+        command = [
+            "sh",
+            "-c",
+            'exec "$@" >&-',
+            "sh",
+            f"{BIN}/stentor-client",
+            "load",
+            "--target",
+            server.target,
+            *BRIEF,
+        ]
+        ended = subprocess.run(command, env=ENVIRONMENT, capture_output=True, timeout=60, check=False)
+    assert ended.returncode == INTERNAL_ERROR
+    assert ended.stderr == b"stentor-client: cannot write standard output: Bad file descriptor\n"
+
+
+def test_terminal_without_such_characters() -> None:
+    """A sign that standard output cannot show costs no more than this sign."""
+    with LyingServer(honest) as server:
+        environment = {**ENVIRONMENT, "PYTHONIOENCODING": "ascii"}
+        ended = run("stentor-client", "load", "--target", server.target, *BRIEF, env=environment)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert "every reply was right" in ended.stdout.decode("ascii")
 
 
 _DRAWING = ("html", "pictures", "scale")

@@ -1,6 +1,7 @@
 """`trace` on the command line."""
 
 import json
+import os
 import socket
 import subprocess
 from pathlib import Path
@@ -70,6 +71,13 @@ def test_file_that_cannot_be_written(run_command: RunCommand, tmp_path: Path) ->
     ended = run_command(cli, "trace", "--target", "127.0.0.1:1", "--json", str(tmp_path / "none" / "file"))
     assert (ended.code, "--json" in ended.line) == (USAGE, True)
     assert "No such file or directory" in ended.line
+
+
+def test_path_that_is_no_text() -> None:
+    """A path may hold any bytes: the waterfall shows what it can of it."""
+    ended = run("stentor-client", "trace", "--target", os.fsdecode(b"unix:/none/\xff"))
+    assert (ended.returncode, ended.stderr) == (3, b"")
+    assert ended.stdout.startswith(b"unix:/none/?")
 
 
 def test_nobody_reads() -> None:

@@ -1,16 +1,12 @@
 """A load's report, as text."""
 
-import io
-import sys
 from dataclasses import replace
 
 import pytest
 
-from stentor_chassis.failure import READER_GONE, Failure
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.text import lines, show
 from stentor_client.load.thresholds import Thresholds
-from stentor_client.outcomes import Outcome
 from unit.client.loads import EXTREMES, OPTIONS, RAMP, Making, all_failed, counted, ramp_with_knee, steady, summed_up
 
 NARROW = 80
@@ -66,23 +62,10 @@ def test_knee_and_thresholds_come_last() -> None:
     assert missed.plain == "--max-p99 0.1ms: not met, measured 1.000 ms"
 
 
-def test_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
     """Where no terminal is, a sentence is one line, and no colour is written."""
     show(summed_up(counted([1.0] * 10, late=[5.0] * 10)), [])
-    written = capsys.readouterr()
+    written = capfd.readouterr()
     assert next(line for line in written.out.splitlines() if line.startswith("!")).endswith("or a lower --rate.")
     assert "\x1b" not in written.out
     assert not written.err
-
-
-def test_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the reader has left, the command ends as filters do."""
-
-    class Left(io.StringIO):
-        def flush(self) -> None:
-            raise BrokenPipeError
-
-    monkeypatch.setattr(sys, "stdout", Left())
-    with pytest.raises(Failure) as end:
-        show(summed_up(counted([1.0], {Outcome.EOF: 1})), [])
-    assert (end.value.code, end.value.message) == (READER_GONE, "")
