@@ -72,6 +72,34 @@ def test_trickle(monkeypatch: pytest.MonkeyPatch) -> None:
         _fails(f"http://{server.target}/", "no answer within 0.2 s")
 
 
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\n"], ids=["head", "error"])
+def test_trickle_that_never_gets_anywhere(monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+    """Neither a head that comes byte by byte is waited for any longer, nor what an error says."""
+    monkeypatch.setattr(web, "_TIMEOUT_SECONDS", 0.2)
+
+    def trickle(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(head)
+        while True:
+            connection.sendall(b"H")
+            threading.Event().wait(0.04)
+
+    with LyingServer(trickle) as server:
+        _fails(f"http://{server.target}/", "no answer within 0.2 s")
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"500 Oops"])
+def test_half_of_it(status: bytes) -> None:
+    """Of what was announced all must come: half an exposition would be other counts."""
+
+    def cut(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 9\r\n\r\na 1\n")
+
+    with LyingServer(cut) as server:
+        _fails(f"http://{server.target}/", "5 bytes of it did not come")
+
+
 def test_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too long for any exposition is not read to its end."""
     monkeypatch.setattr(web, "_MOST_BYTES", 1 << 20)
