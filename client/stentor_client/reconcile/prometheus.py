@@ -64,7 +64,7 @@ def _json(text: bytes) -> dict[str, Any]:
     """Return the object that a text is; an empty one where it is none."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # it is no JSON, or deeper than any answer
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -1,5 +1,6 @@
 """What one side counted, as its admin endpoints tell it."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,10 @@ class Samples:
         if not found:
             service = name.split("_")[1]
             raise Failure(NOT_REACHED, f"{self._url} has no {name}: it must be the admin endpoint of a {service}")
-        return int(sum(found))
+        total = sum(found)
+        if not math.isfinite(total):
+            raise Failure(NOT_REACHED, f"{self._url} says that {name} is {total:g}, which is no count")
+        return int(total)
 
     def mean(self, name: str) -> float:
         """Return the mean of a histogram's observations; 0 where there is none."""

@@ -62,7 +62,9 @@ def test_query_that_does_not_do(found: Any, message: str) -> None:
     assert (failure.code, failure.message) == (USAGE, f"{QUERY}: {message}")
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b'{"data": []}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b"<html>", b'{"data": []}', b"[" * 100_000], ids=lambda body: repr(body[:9])
+)
 @pytest.mark.parametrize("status", [200, 502])
 def test_no_prometheus(status: int, body: bytes) -> None:
     """What does not answer as Prometheus does cannot be read."""

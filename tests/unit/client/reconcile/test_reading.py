@@ -44,6 +44,14 @@ def test_server() -> None:
     assert began <= reading.began < reading.ended <= time.monotonic()
 
 
+@pytest.mark.parametrize(("value", "said"), [("NaN", "nan"), ("+Inf", "inf")])
+def test_no_count(value: str, said: str) -> None:
+    """What is no number of anything is said to be none."""
+    text = f"stentor_server_connections_accepted_total {value}\n".encode()
+    words = f"URL/metrics says that stentor_server_connections_accepted_total is {said}, which is no count"
+    assert _failure(lambda _: (200, text)) == words
+
+
 def test_clients_add_up() -> None:
     """The counts of several clients add up; the slowest tells how long the way is."""
     first = Client(opened=2, active=1, lost=1, good=4, failed=1, sent=10, received=8, service_seconds=0.25)
