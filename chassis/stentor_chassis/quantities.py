@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SHORTEST_SECONDS = 0.000001  # below it no clock tells two moments apart
 _LONGEST_SECONDS = 366 * 86400.0
 _SIZE_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -25,7 +26,8 @@ class Duration(click.ParamType[float]):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value)
         seconds = float(match[1]) * _DURATION_UNITS[match[2]] if match else 0.0
-        if (not seconds and not (self._zero and (match or value == "0"))) or seconds > _LONGEST_SECONDS:
+        zero = self._zero and not seconds and (match or value == "0")
+        if not zero and not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
             self.fail(f"{value!r} is not a duration such as 250ms, 10s or 2m, up to a year", param, ctx)
         return seconds
 

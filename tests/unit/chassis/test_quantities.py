@@ -26,7 +26,26 @@ def test_duration_with_a_fraction(seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "0", "0s", "0ms", "5", "s", "5 s", "-5s", "5d", "1e3s", ".5s", "5.s", "inf", "nan", "9999h", "9" * 400 + "s"],
+    [
+        "",
+        "0",
+        "0s",
+        "0ms",
+        "5",
+        "s",
+        "5 s",
+        "-5s",
+        "5d",
+        "1e3s",
+        ".5s",
+        "5.s",
+        "inf",
+        "nan",
+        "9999h",
+        "9" * 400 + "s",
+        "0.0009ms",
+        "0." + "0" * 400 + "1s",
+    ],
 )
 def test_no_duration(wrong: str) -> None:
     """What is no duration, or none that lasts, is refused with an example of what is wanted."""
@@ -39,7 +58,7 @@ def test_duration_of_zero() -> None:
     for zero in ("0", "0s", "0ms", "0.0m"):
         assert Duration(zero=True).convert(zero, None, None) == 0.0
     assert Duration(zero=True).convert("5s", None, None) == 5.0
-    for wrong in ("", "00", "off", "-0"):
+    for wrong in ("", "00", "off", "-0", "0.0009ms"):
         with pytest.raises(click.BadParameter, match="not a duration"):
             Duration(zero=True).convert(wrong, None, None)
 
