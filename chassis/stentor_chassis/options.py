@@ -84,6 +84,9 @@ def run(command: click.Command, name: str) -> NoReturn:
             _print(f"{name}: {failure.message}")
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
+    except MemoryError:
+        code = INTERNAL_ERROR
+        _print(f"{name}: there is not enough memory")
     except OSError as error:  # all others are answered where they arise: this is our output that cannot be written
         code = INTERNAL_ERROR
         _print(f"{name}: {error.strerror or error}")
@@ -137,6 +140,11 @@ def _say(name: str, error: click.ClickException) -> None:
 
 
 def _print(message: str) -> None:
-    """Print one line, whatever characters a path or a name in it has."""
+    """Print one line, whatever characters a path or a name in it has; where it has nowhere to go, the code tells."""
+    if sys.stderr is None:  # closed when we started; print() would take standard output in its place
+        return
     line = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
-    print(line, file=sys.stderr)
+    try:
+        print(line, file=sys.stderr)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nor could it be flushed on the way out

@@ -1,5 +1,6 @@
 """Options, and the one place where a process exits."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -333,6 +334,28 @@ def test_output_that_cannot_be_written() -> None:
             [sys.executable, "-c", SCRIPT, "say"], stdout=full, stderr=subprocess.PIPE, check=False, timeout=20
         )
     assert (child.returncode, child.stderr) == (INTERNAL_ERROR, b"a-service: No space left on device\n")
+
+
+@pytest.mark.parametrize("how", ["2>&-", "2>/dev/full", "2>&0"])
+def test_error_that_cannot_be_told(how: str) -> None:
+    """Where standard error takes nothing, the exit code is what it would have been, and standard output has no word."""
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "wb") as broken:
+        child = subprocess.run(
+            ["sh", "-c", f'exec "$@" {how}', "sh", sys.executable, "-c", SCRIPT, "say", "--nonsense"],
+            stdin=broken,
+            stdout=subprocess.PIPE,
+            check=False,
+            timeout=20,
+        )
+    assert (child.returncode, child.stdout) == (USAGE, b"")
+
+
+def test_memory_that_runs_out(run_command: RunCommand) -> None:
+    """Too little memory is no bug."""
+    ended = run_command(_command(end=MemoryError()), "show")
+    assert (ended.code, ended.line) == (INTERNAL_ERROR, "a-service: there is not enough memory")
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt(), click.Abort()], ids=repr)
