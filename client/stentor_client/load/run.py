@@ -69,7 +69,12 @@ class Run:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupt, number)
         try:
-            self._processes += [self._launch(worker) for worker in range(self._options.workers)]
+            for worker in range(self._options.workers):  # one by one: those before one that fails are to end with it
+                try:
+                    self._processes.append(self._launch(worker))
+                except OSError as error:
+                    message = f"cannot start a worker of the load: {error.strerror}"
+                    raise Failure(INTERNAL_ERROR, message) from error
             started = all(await asyncio.gather(*(process.started for process in self._processes)))
             if self.interrupted_by:  # before it began
                 return

@@ -1,14 +1,18 @@
 """The control process of a load."""
 
 import asyncio
+import errno
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lying import LyingServer, flip
-from stentor_chassis.failure import Failure
+from stentor_chassis.failure import INTERNAL_ERROR, Failure
 from stentor_chassis.logs import LogOptions
+from stentor_chassis.process import WorkerProcess
 from stentor_client.load import run as run_module
 from stentor_client.load.metrics import LATE_MOST, MEASURED, SCHEMA
 from stentor_client.load.run import Run
@@ -71,6 +75,24 @@ def test_failures_are_counted() -> None:
     with LyingServer(flip) as server:
         run = _run(server.target, rate=level(50))
     assert run.totals[SCHEMA.slot(MEASURED, Outcome.MISMATCH)] == 10
+
+
+def test_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no room for another worker, one line says so, and those before it have ended by then."""
+    started: list[WorkerProcess] = []
+
+    def second_fails(*args: Any, **kwargs: Any) -> WorkerProcess:
+        if started:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        started.append(WorkerProcess(*args, **kwargs))
+        return started[0]
+
+    monkeypatch.setattr(run_module, "WorkerProcess", second_fails)
+    with LyingServer(honest) as server, pytest.raises(Failure) as failure:
+        _run(server.target, workers=2)
+    assert failure.value.code == INTERNAL_ERROR
+    assert failure.value.message == "cannot start a worker of the load: Too many open files"
+    assert started[0].exited.result() == -signal.SIGKILL
 
 
 def test_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
