@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from stentor_chassis.address import printable
 from stentor_chassis.failure import USAGE, Failure
+from stentor_client.lookup import look_up
 from stentor_client.outcomes import ExchangeError, Outcome, Phase, of_connect_error
 from stentor_client.proxy_header import proxy_header
 from stentor_client.target import Target
@@ -135,7 +136,7 @@ class Dialer:
         if target.path:
             return [Endpoint(socket.AF_UNIX, target.path)]
         with way.timed(Phase.RESOLVE):
-            found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            found = await look_up(target.host, target.port)
             if not found:
                 raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
         way.endpoints = [Endpoint(family, address) for family, _, _, _, address in found]

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from lying import LyingServer, stay_silent
+from stentor_client import dialer
 from stentor_client.checks.subject import LEAST_BYTES, Subject, failure_of
 from stentor_client.dialer import DialOptions
 from stentor_client.outcomes import ExchangeError, Outcome, Phase
@@ -95,7 +96,7 @@ def test_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
         async def resolved(*_: object, **__: object) -> list[object]:
             return [*found]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+        monkeypatch.setattr(dialer, "look_up", resolved)
         return [str(endpoint) for endpoint in await subject("somewhere:80").endpoints()]
 
     assert asyncio.run(scenario()) == ["127.0.0.2:80", "127.0.0.3:80"]
@@ -131,7 +132,7 @@ def test_name_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
             await asyncio.Event().wait()
             return []
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+        monkeypatch.setattr(dialer, "look_up", never)
         path = Subject(DialOptions(target="somewhere:80", connect_timeout_seconds=0.05), "upper", 10.0, LEAST_BYTES)
         async with asyncio.timeout(10):
             await path.endpoints()
