@@ -188,11 +188,12 @@ def test_slow_reader(loop: Loop, serving: NewServing, fault: str) -> None:
             said = next(numbered("stuffed")) * 100
             saying = asyncio.ensure_future(caller.say(said))
             await server.until(lambda: server.waiting > 0, "something to wait")
-            heard = b""
-            while part := await caller.hear_some():
-                heard += part
-                if saying.done() and server.received == len(said) and not server.waiting:
-                    caller.end_saying()
+            hearing = asyncio.ensure_future(caller.hear_all())
+            await server.until(lambda: hearing.done() or server.received == len(said), "all to be read, or the end")
+            if not hearing.done():
+                await saying
+                caller.end_saying()
+            heard = await hearing
             saying.cancel()
             await server.until(lambda: not server.active, "the end")
             assert server.sent >= len(heard) > 0
