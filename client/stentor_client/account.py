@@ -3,14 +3,16 @@
 import time
 from collections.abc import Mapping
 
-from stentor_chassis.histogram import Histogram, Slots
+from stentor_chassis.histogram import NANOSECONDS, Histogram, Slots
 from stentor_client.metrics import (
     ACTIVE,
     AGE,
     EXCHANGES,
     LAST_SUCCESS,
     LATE,
+    LONG_IDLE_SECONDS,
     LOST,
+    LOST_IDLE,
     OPENED,
     PHASE_DURATION,
     RECEIVED,
@@ -29,6 +31,7 @@ _SENT = SCHEMA.slot(SENT)
 _RECEIVED = SCHEMA.slot(RECEIVED)
 _OPENED = SCHEMA.slot(OPENED)
 _ACTIVE = SCHEMA.slot(ACTIVE)
+_LONG_IDLE = LONG_IDLE_SECONDS * NANOSECONDS
 
 
 class Account:
@@ -54,9 +57,11 @@ class Account:
         self.row[_ACTIVE] -= 1
         self._age.observe(age)
 
-    def lost(self, outcome: Outcome) -> None:
-        """Count a connection that ended before this side wanted it."""
+    def lost(self, outcome: Outcome, idle: int = 0) -> None:
+        """Count a connection that ended before this side wanted it; nothing had moved on it for `idle`, if known."""
         self.row[SCHEMA.slot(LOST, outcome)] += 1
+        if idle >= _LONG_IDLE:
+            self.row[SCHEMA.slot(LOST_IDLE)] += 1
 
     def sent(self, nbytes: int) -> None:
         """Count bytes handed to the kernel."""

@@ -41,6 +41,9 @@ class Connection(asyncio.BufferedProtocol):
         self._written = 0
         self._handed_over = 0
         self._opened_at = 0
+        self._moved_at = 0  # when a byte came last, or else when the connection was made
+        self._asked_at = 0  # when the first message since then was written, if there was one
+        self._lost_at = 0
         self._retransmits = 0
         self._closing = False
         self._closed = asyncio.Event()
@@ -49,7 +52,7 @@ class Connection(asyncio.BufferedProtocol):
         """Begin."""
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
-        self._opened_at = perf_counter_ns()
+        self._opened_at = self._moved_at = perf_counter_ns()
         self._account.opened()
 
     async def send(self, data: bytes, reply: Sequence[Window], *, more: bool = False) -> None:
@@ -65,6 +68,8 @@ class Connection(asyncio.BufferedProtocol):
         self.first_byte_at = 0
         if not data:
             return
+        if not self._asked_at:
+            self._asked_at = perf_counter_ns()
         self._transport.write(data)
         if not self._transport.is_closing():  # else the write failed, and nothing of it went
             self._written += len(data)
@@ -100,6 +105,15 @@ class Connection(asyncio.BufferedProtocol):
         """Wait until something arrives or the connection ends."""
         self._news.clear()
         await self._news.wait()
+
+    @property
+    def idle(self) -> int:
+        """How long nothing had moved, in nanoseconds, when the connection was lost.
+
+        A message without a byte in reply has moved nothing: who forgot the connection while it was idle shows it by not
+        answering. The wait for that reply does not count.
+        """
+        return (self._asked_at or self._lost_at) - self._moved_at
 
     async def close(self) -> None:
         """Close, and wait until it is; after TLS the peer has a moment to end it as well."""
@@ -148,6 +162,7 @@ class Connection(asyncio.BufferedProtocol):
         """Verify what arrived."""
         now = perf_counter_ns()
         data = self._buffer[:nbytes]
+        self._moved_at, self._asked_at = now, 0
         if not self.first_byte_at:
             self.first_byte_at = now
         self._account.received(nbytes)
@@ -192,5 +207,6 @@ class Connection(asyncio.BufferedProtocol):
     def _end(self, outcome: Outcome) -> None:
         if self.lost_by is None:
             self.lost_by = outcome
+            self._lost_at = perf_counter_ns()
             self._take(self.verifier.end(outcome))
             self._news.set()

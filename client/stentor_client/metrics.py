@@ -4,6 +4,7 @@ from stentor_chassis.histogram import AGE_BOUNDS, NANOSECONDS
 from stentor_chassis.metrics import Counter, Gauge, Histogram, Schema
 from stentor_client.outcomes import Outcome, Phase
 
+LONG_IDLE_SECONDS = 30  # firewalls and balancers mostly wait longer before they forget a connection
 TIMED = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS, Phase.FIRST_BYTE)
 
 EXCHANGES = Counter(
@@ -30,6 +31,11 @@ LOST = Counter(
     help="Connections that ended before this side wanted it, by the outcome that ended them.",
     label="outcome",
     values=(Outcome.TLS, Outcome.TIMEOUT, Outcome.RESET, Outcome.EOF, Outcome.SHORT, Outcome.EXTRA, Outcome.MISMATCH),
+)
+LOST_IDLE = Counter(
+    name="connections_lost_idle_total",
+    help=f"Of connections_lost_total, those on which nothing had moved for {LONG_IDLE_SECONDS} s or more up to their "
+    "end, or up to the message that was not answered.",
 )
 AGE = Histogram(
     name="connection_age_seconds",
@@ -65,6 +71,7 @@ METRICS = (
     OPENED,
     ACTIVE,
     LOST,
+    LOST_IDLE,
     AGE,
     SENT,
     RECEIVED,

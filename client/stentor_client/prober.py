@@ -193,7 +193,7 @@ class Prober:
         await link.connection.abandon(outcome)
         if link is self._kept:
             self._kept = None
-        self._run.account.lost(outcome)
+        self._run.account.lost(outcome, link.connection.idle)
         facts = {**self._facts, "connection": link.number, "local": link.local, "outcome": outcome}
         self._run.log.warning("connection.lost", **facts, **({"actual": excerpt(unasked.actual)} if unasked else {}))
 

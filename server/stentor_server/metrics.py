@@ -70,6 +70,10 @@ WORKER_ACTIVE = Derived(
     compute=open_connections,
     per_worker=True,
 )
+LIMIT = Gauge(
+    name="connections_limit",
+    help="Connections that may be open at once, over all workers (--max-connections); more are rejected.",
+)
 REJECTED = Counter(
     name="connections_rejected_total",
     help="Connections not taken, by reason; they are not among the accepted.",
@@ -125,6 +129,7 @@ SCHEMA = Schema(
         ACCEPTED,
         ACTIVE,
         WORKER_ACTIVE,
+        LIMIT,
         REJECTED,
         RECEIVED,
         SENT,

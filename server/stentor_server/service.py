@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from stentor_chassis.board import FIRST_WORKER
+from stentor_chassis.board import CONTROL, FIRST_WORKER
 from stentor_chassis.control import Control, ControlOptions, Service
 from stentor_chassis.listeners import Listeners, bind_tcp, bind_unix
 from stentor_chassis.logs import LogOptions
@@ -12,7 +12,7 @@ from stentor_server import health_checks
 from stentor_server.addresses import AddressCounts
 from stentor_server.admission import SPARE_DESCRIPTORS, raise_descriptor_limit, room
 from stentor_server.faults import Faults
-from stentor_server.metrics import SCHEMA, settle
+from stentor_server.metrics import LIMIT, SCHEMA, settle
 from stentor_server.options import ServerOptions
 from stentor_server.tls import tls_context
 
@@ -46,7 +46,10 @@ def serve(name: str, version: str, options: dict[str, Any]) -> int:
     per_worker = bind_tcp(hosts, options["port"], options["workers"], options["backlog"])
     shared = [bind_unix(options["unix"], options["backlog"])] if options["unix"] else []
     with Listeners(per_worker, shared) as listeners:
-        return Control(service, control_options, listeners, asdict(server_options), inherited).run()
+        control = Control(service, control_options, listeners, asdict(server_options), inherited)
+        # It does not change while the server lives, whatever happens to workers.
+        control.board.row(CONTROL)[SCHEMA.slot(LIMIT)] = server_options.max_connections
+        return control.run()
 
 
 def _server_options(options: dict[str, Any]) -> ServerOptions:

@@ -13,6 +13,7 @@ from stentor_client.metrics import (
     LAST_SUCCESS,
     LATE,
     LOST,
+    LOST_IDLE,
     OPENED,
     PHASE_DURATION,
     RECEIVED,
@@ -53,11 +54,19 @@ def test_connections() -> None:
     account.opened()
     assert _slots(opened=2, active=2) == _changed(account)
     account.closed(5_000_000)
-    account.lost(Outcome.RESET)
+    account.lost(Outcome.RESET, 0)
     assert (account.row[SCHEMA.slot(OPENED)], account.row[SCHEMA.slot(ACTIVE)]) == (2, 1)
     assert account.row[SCHEMA.slot(LOST, Outcome.RESET)] == 1
     ages = [account.row[slot] for slot in range(SCHEMA.slots(AGE).start, SCHEMA.slots(AGE).stop)]
     assert (sum(ages[:-1]), ages[-1]) == (1, 5_000_000)
+
+
+def test_lost_after_long_idle() -> None:
+    """Of the lost connections, those that had been idle for 30 s or more are counted once more."""
+    account = Account()
+    for idle in (0, 29_999_999_999, 30_000_000_000, 86_400_000_000_000):
+        account.lost(Outcome.EOF, idle)
+    assert {SCHEMA.slot(LOST, Outcome.EOF): 4, SCHEMA.slot(LOST_IDLE): 2} == _changed(account)
 
 
 def test_bytes_and_late_sends() -> None:

@@ -14,10 +14,11 @@ import pytest
 from certificates import Authority
 from lying import Behaviour, LyingServer, add, close_early, flip, reset, stall, stay_silent, truncate
 from stentor_chassis.histogram import NANOSECONDS
+from stentor_client import connection as connection_module
 from stentor_client.account import Account
 from stentor_client.dialer import Dialer, DialOptions, Endpoint
 from stentor_client.message import MessageSource
-from stentor_client.metrics import OPENED, PHASE_DURATION, RTT, SCHEMA, TIMED, UP
+from stentor_client.metrics import LOST_IDLE, OPENED, PHASE_DURATION, RTT, SCHEMA, TIMED, UP
 from stentor_client.outcomes import Outcome, Phase
 from stentor_client.prober import Prober, Run
 from unit.client.probing import NewProbing, Probing, honest
@@ -96,6 +97,11 @@ def test_tls(
     assert [opened, opened, opened, 4] == [own.observed(PHASE_DURATION, phase) for phase in TIMED]
 
 
+def answer_once(connection: socket.socket) -> None:
+    """Answer in upper case, and end."""
+    connection.sendall(connection.recv(65536).upper())
+
+
 def stay_open(connection: socket.socket) -> None:
     """Answer, and do not end when the client has."""
     honest(connection)
@@ -136,6 +142,26 @@ def test_when_it_went_wrong(
     (failed,) = own.events.find("exchange.failed")
     assert (outcome, offset, phase) == (failed["outcome"], failed["offset"], failed["phase"])
     assert ({outcome: 1}, {outcome: 1}) == (own.exchanges(), own.lost())
+
+
+@pytest.mark.parametrize(("seconds", "idle"), [(20, 0), (30, 1)])
+def test_lost_after_idle(
+    loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch, seconds: int, idle: int
+) -> None:
+    """A kept connection that is lost after 30 s in which nothing moved is counted as lost after long idle as well."""
+    looks, connections = itertools.count(), itertools.count()
+    of_first_exchange = 3  # at the clock: connected, sent, answered; then time passes
+
+    def clock() -> int:
+        return time.perf_counter_ns() + (seconds * NANOSECONDS if next(looks) >= of_first_exchange else 0)
+
+    def once_and_then_honest(connection: socket.socket) -> None:
+        (answer_once, honest)[min(next(connections), 1)](connection)
+
+    monkeypatch.setattr(connection_module, "perf_counter_ns", clock)
+    with LyingServer(once_and_then_honest) as server:
+        own = _probe(loop, probing, server.target, count=3, sizes=[40])
+    assert (sum(own.lost().values()), own[LOST_IDLE]) == (1, idle)
 
 
 def test_peer_that_does_not_end(loop: Loop, probing: NewProbing) -> None:

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
+from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.control import ControlOptions, Service
 from stentor_chassis.failure import COULD_NOT_START, USAGE
 from stentor_chassis.listeners import Listeners
+from stentor_chassis.metrics import Schema
 from stentor_server import health_checks
 from stentor_server import service as service_module
 from stentor_server.__main__ import cli
 from stentor_server.addresses import AddressCounts
-from stentor_server.metrics import SCHEMA, settle
+from stentor_server.metrics import LIMIT, SCHEMA, settle
 from stentor_server.options import ServerOptions
 from unit.ending import Ended, RunCommand
 from unit.server.authority import Authority
@@ -34,13 +36,14 @@ class Started:
     workers_listeners: list[list[int]]
     options: ServerOptions
     inherited: Sequence[int]
+    board: Board
 
 
 Serve = Callable[..., Started]
 
 
 @pytest.fixture
-def serve(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> Serve:
+def serve(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, new_board: Callable[[Schema, int], Board]) -> Serve:
     """Runs `serve` with the arguments up to where the control process would run."""
     started: list[Started] = []
 
@@ -57,7 +60,9 @@ def serve(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> Serve:
         ) -> None:
             owned = [listeners.of_worker(number) for number in range(control.workers)]
             options = ServerOptions(**config)
-            started.append(Started(service, control, listeners.addresses, owned, options, inherited))
+            self.board = new_board(service.schema, FIRST_WORKER)
+            addresses = listeners.addresses
+            started.append(Started(service, control, addresses, owned, options, inherited, self.board))
 
         def run(self) -> int:
             """Return at once."""
@@ -146,6 +151,13 @@ def test_every_option(serve: Serve, authority: Authority) -> None:
         tls_key=authority.key,
         tls_client_ca=authority.ca,
     )
+
+
+@pytest.mark.parametrize(("arguments", "limit"), [([], 2 * ROOM), (["--max-connections", "7"], 7)])
+def test_limit_is_exported(serve: Serve, arguments: list[str], limit: int) -> None:
+    """How many connections may be open is in the row of the control process, which outlives its workers."""
+    row = serve(*arguments).board.row(CONTROL).tolist()
+    assert {slot: value for slot, value in enumerate(row) if value} == {SCHEMA.slot(LIMIT): limit}
 
 
 def test_key_in_the_certificates_file(serve: Serve, authority: Authority) -> None:
