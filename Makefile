@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
+# As promtool is told them, which runs in observability/prometheus.
+RULES := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/rules/*.yml))
+RULE_TESTS := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/tests/*.yml))
 export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
@@ -50,7 +53,7 @@ bench: $(SERVICES) ## Measure the server beside its peers, in half an hour, and 
 bench-quick: $(SERVICES) ## Measure the main table only, roughly, in three minutes
 	@$(BIN)/python -m bench quick
 
-lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts and the Prometheus configuration
+lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts, and the configuration and rules of Prometheus
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -58,6 +61,8 @@ lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts and 
 	@$(BIN)/hadolint Dockerfile.server Dockerfile.client
 	@$(BIN)/shellcheck scripts/docker-engine scripts/base-images scripts/lock scripts/promtool scripts/test-peers scripts/what-to-open .ci/run
 	@scripts/promtool check config prometheus.yml
+	@scripts/promtool check rules --lint=all --lint-fatal $(RULES)
+	@scripts/promtool test rules $(RULE_TESTS)
 
 docs: $(DEVELOPMENT) ## Write docs/metrics.md and the tables of options in README.md from the code
 	@$(BIN)/python scripts/reference.py
