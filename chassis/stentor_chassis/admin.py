@@ -1,9 +1,9 @@
-"""The admin endpoint: metrics, health, readiness and status over HTTP, in the control process."""
+"""The admin endpoint: metrics, health, readiness, status and pages over HTTP, in the control process."""
 
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from aiohttp import web
@@ -46,7 +46,7 @@ class _Visitor(web.RequestHandler):
 
 
 class Admin:
-    """Serves `/metrics`, `/healthz`, `/readyz` and `/status`; every other path is 404."""
+    """Serves `/metrics`, `/healthz`, `/readyz`, `/status` and the pages it is given; every other path is 404."""
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class Admin:
         ready: Callable[[], bool],
         status: Callable[[], dict[str, Any]],
         hear: Callable[[Mapping[str, str]], None] = lambda _query: None,
+        pages: Iterable[web.RouteDef] = (),
     ) -> None:
         """Answer from what the functions return at each request; `hear` gets the query of `/readyz`.
 
@@ -69,6 +70,7 @@ class Admin:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/status", self._show_status),
+                *pages,
             ]
         )
         self._runner = web.AppRunner(application, shutdown_timeout=_SHUTDOWN_SECONDS)

@@ -18,6 +18,9 @@ from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.listeners import Listeners
 from stentor_chassis.logs import Log, LogOptions
 from stentor_chassis.metrics import LOG_DROPPED, Schema
+from stentor_chassis.page.history import History
+from stentor_chassis.page.routes import routes
+from stentor_chassis.page.view import View
 from stentor_chassis.supervisor import Supervisor
 from stentor_chassis.worker import Assignment
 
@@ -38,6 +41,7 @@ class Service:
     version: str
     schema: Schema
     worker_module: str  # run as `python -m` for each data process
+    view: View = field(default_factory=View)  # what the live page shows of the schema
     reloads: bool = True  # whether SIGHUP replaces its workers
     settle: Callable[["memoryview[int]"], None] = lambda _row: None  # books what a gone worker left open in its row
     # Counts, in the control process's row, what the query of a request for /readyz tells; `ValueError` refuses it.
@@ -117,14 +121,24 @@ class Control:
         self._handle_signals(supervisor, told)
         processes = functools.partial(_processes, supervisor)
         exported = registry(self.board, self._service.version, supervisor.live_rows, processes)
+        history = History(self.board, supervisor.live_rows, self._service.view)
+
+        def ready() -> bool:
+            return self._phase is Phase.READY and bool(supervisor.current)
+
+        def recent(number: int) -> dict[str, Any]:
+            return {**self._status(supervisor), "ready": ready(), **history.since(number)}
+
         admin = Admin(
             exported,
-            lambda: self._phase is Phase.READY and bool(supervisor.current),
+            ready,
             lambda: self._status(supervisor),
             functools.partial(self._service.hear, self.board.row(CONTROL)),
+            routes(self._service.name, recent),
         )
         admin_url = await admin.start(self._options.admin_host, self._options.admin_port)
         starting = asyncio.ensure_future(supervisor.start())
+        remembering = asyncio.ensure_future(history.run())
         try:
             await _first(starting, told)
             if not told.done():
@@ -145,6 +159,7 @@ class Control:
             await supervisor.drain()
         finally:
             starting.cancel()
+            remembering.cancel()
             supervisor.kill()
             await admin.stop()
         log.info(f"{name}.stopped", uptime_seconds=round(time.monotonic() - self._clock, 3))

@@ -2,9 +2,11 @@
 
 from stentor_chassis.histogram import AGE_BOUNDS, NANOSECONDS
 from stentor_chassis.metrics import Counter, Gauge, Histogram, Schema
+from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
 from stentor_client.outcomes import Outcome, Phase
 
 LONG_IDLE_SECONDS = 30  # firewalls and balancers mostly wait longer before they forget a connection
+FAILURES = tuple(outcome for outcome in Outcome if outcome is not Outcome.OK)
 TIMED = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS, Phase.FIRST_BYTE)
 
 EXCHANGES = Counter(
@@ -83,3 +85,18 @@ METRICS = (
 )
 
 SCHEMA = Schema("stentor-client", METRICS)
+
+# What the live page shows.
+VIEW = View(
+    charts=(
+        Chart("Exchanges per second", (Line("ok", EXCHANGES, (Outcome.OK,)), Line("failed", EXCHANGES, FAILURES))),
+        Chart("Bytes per second", (Line("sent", SENT), Line("received", RECEIVED))),
+        Chart("Connections open", (Line("open", ACTIVE),)),
+        Chart("Connections per second", (Line("opened", OPENED), Line("lost", LOST))),
+    ),
+    distribution=Distribution("Response time", RESPONSE_TIME),
+    tables=(
+        Table("Exchanges, by outcome", EXCHANGES, FAILURES),
+        Table("Connections lost, by outcome", LOST, LOST.values),
+    ),
+)

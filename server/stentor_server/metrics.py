@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from stentor_chassis.histogram import AGE_BOUNDS
-from stentor_chassis.metrics import Counter, Derived, Gauge, Histogram, Internal, Schema
+from stentor_chassis.metrics import LOOP_LAG, Counter, Derived, Gauge, Histogram, Internal, Schema
+from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
 from stentor_server.faults import Fault
 
 
@@ -146,3 +147,18 @@ SCHEMA = Schema(
 )
 ACCEPTED_SLOT = SCHEMA.slot(ACCEPTED)
 CLOSED_SLOTS = SCHEMA.slots(CLOSED)
+
+# What the live page shows.
+VIEW = View(
+    charts=(
+        Chart("Connections open", (Line("open", ACTIVE),)),
+        Chart("Connections per second", (Line("accepted", ACCEPTED), Line("rejected", REJECTED))),
+        Chart("Bytes per second", (Line("received", RECEIVED), Line("sent", SENT))),
+        Chart("Write buffer", (Line("waiting for peers to read", WRITE_BUFFER),)),
+    ),
+    distribution=Distribution("Event loop lag", LOOP_LAG),
+    tables=(
+        Table("Connections closed, by reason", CLOSED, (CloseReason.TLS_ERROR, CloseReason.WORKER_LOST)),
+        Table("Connections rejected, by reason", REJECTED, tuple(RejectReason)),
+    ),
+)

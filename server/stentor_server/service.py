@@ -12,7 +12,7 @@ from stentor_server import health_checks
 from stentor_server.addresses import AddressCounts
 from stentor_server.admission import SPARE_DESCRIPTORS, raise_descriptor_limit, room
 from stentor_server.faults import Faults
-from stentor_server.metrics import LIMIT, SCHEMA, settle
+from stentor_server.metrics import LIMIT, SCHEMA, VIEW, settle
 from stentor_server.options import ServerOptions
 from stentor_server.tls import tls_context
 
@@ -27,6 +27,7 @@ def serve(name: str, version: str, options: dict[str, Any]) -> int:
         version=version,
         schema=SCHEMA,
         worker_module="stentor_server.worker",
+        view=VIEW,
         settle=settle,
         hear=health_checks.count,
         warnings={"faults.enabled": {"fault": server_options.fault}} if server_options.fault else {},

@@ -45,7 +45,7 @@ def probe(**options: Any) -> int:
     from stentor_chassis.listeners import Listeners
     from stentor_chassis.logs import LogOptions
     from stentor_client.dialer import Dialer
-    from stentor_client.metrics import EXCHANGES, LOST, SCHEMA
+    from stentor_client.metrics import EXCHANGES, LOST, SCHEMA, VIEW
     from stentor_client.outcomes import Outcome, worst_exit_code
 
     dial = taken_dial_options(options)
@@ -69,7 +69,7 @@ def probe(**options: Any) -> int:
         log=LogOptions(level=options["log_level"], format=options["log_format"], fd=2),
     )
     service = Service(
-        name=NAME, version=__version__, schema=SCHEMA, worker_module="stentor_client.worker", reloads=False
+        name=NAME, version=__version__, schema=SCHEMA, view=VIEW, worker_module="stentor_client.worker", reloads=False
     )
     control = Control(service, control_options, Listeners([], []), asdict(probe_options))
     code = control.run()

@@ -1,0 +1,58 @@
+"""The live page over HTTP: its files, and the data that it draws."""
+
+from collections.abc import Callable
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from stentor_chassis.encoding import encode
+
+# Nothing from elsewhere, nothing inline, and nobody may frame it.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_FILES = {
+    "/": ("page.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/drawing.js": ("drawing.js", "text/javascript"),
+}
+
+
+def routes(service: str, recent: Callable[[int], dict[str, Any]]) -> list[web.RouteDef]:
+    """Return the routes of a service's page; `recent` says what to show, from a number of snapshots on."""
+    found = [web.get(path, _constant(_read(name, service), kind)) for path, (name, kind) in _FILES.items()]
+    return [*found, web.get("/recent", _recent(recent))]
+
+
+def _read(name: str, service: str) -> str:
+    text = files("stentor_chassis.page").joinpath(name).read_text(encoding="utf-8")
+    return Template(text).substitute(service=escape(service)) if name.endswith(".html") else text
+
+
+def _constant(text: str, kind: str) -> Handler:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text=text, content_type=kind, headers=_HEADERS)
+
+    return answer
+
+
+def _recent(recent: Callable[[int], dict[str, Any]]) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        number = request.query.get("from", "0")
+        if not (number.isascii() and number.isdecimal() and len(number) < 16):
+            return web.Response(status=400, text="from: the number of a snapshot is wanted\n", headers=_HEADERS)
+        return web.Response(body=encode(recent(int(number))), content_type="application/json", headers=_HEADERS)
+
+    return answer

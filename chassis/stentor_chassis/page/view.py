@@ -1,0 +1,131 @@
+"""What a service's live page shows, declared from its metrics."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stentor_chassis.metrics import RESTARTS, Counter, Derived, Gauge, Histogram, Metric, RestartReason, Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A counter as a rate, or a gauge as it is, over time; of a metric with a label the sum over these `values`."""
+
+    name: str
+    metric: Counter | Gauge | Derived
+    values: tuple[str, ...] = ()  # none: all that the label has
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Lines of one unit in one picture."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A histogram without a label: as percentiles, as bars, and as lines over time."""
+
+    title: str
+    metric: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A counter by the values of its label; those that are `failures` stand out where they are not 0."""
+
+    title: str
+    metric: Counter
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that a service's page shows of its metrics, in this order."""
+
+    charts: tuple[Chart, ...] = ()
+    distribution: Distribution | None = None
+    tables: tuple[Table, ...] = ()
+
+
+REPLACED = Table(
+    "Workers replaced, by reason", RESTARTS, (RestartReason.EXIT, RestartReason.SIGNAL, RestartReason.HEARTBEAT)
+)
+
+
+class Columns:
+    """The slots that a view needs, side by side in one row of integers."""
+
+    def __init__(self, schema: Schema, view: View) -> None:
+        """Give each metric that `view` or every page shows its columns; `KeyError` where `schema` has it not."""
+        self._schema = schema
+        self._view = view
+        self._first: dict[str, int] = {}
+        self._shown: list[Metric] = []
+        width = 0
+        for metric in self._metrics():
+            if metric.name not in self._first:
+                self._first[metric.name] = width
+                self._shown.append(metric)
+                slots = slice(1) if isinstance(metric, Derived) else schema.slots(metric)
+                width += slots.stop - (slots.start or 0)
+
+    def read(self, totals: Sequence[int]) -> "array[int]":
+        """Take the columns out of merged slots."""
+        row = array("q")
+        for metric in self._shown:
+            if isinstance(metric, Derived):
+                row.append(metric.compute(totals))
+            else:
+                row.extend(totals[self._schema.slots(metric)])
+        return row
+
+    def describe(self) -> dict[str, Any]:
+        """Say what is in which columns, as plain data; bounds of distributions are in seconds."""
+        shown = self._view.distribution
+        return {
+            "charts": [
+                {"title": chart.title, "lines": [self._line(line) for line in chart.lines]}
+                for chart in self._view.charts
+            ],
+            "distribution": shown
+            and {
+                "title": shown.title,
+                "help": shown.metric.help,
+                "column": self._first[shown.metric.name],
+                "bounds": [float(f"{bound * shown.metric.scale:.12g}") for bound in shown.metric.bounds],
+            },
+            "tables": [self._table(table) for table in self._view.tables],
+            "replaced": self._table(REPLACED),
+        }
+
+    def _metrics(self) -> Iterator[Metric]:
+        for chart in self._view.charts:
+            yield from (line.metric for line in chart.lines)
+        if self._view.distribution:
+            yield self._view.distribution.metric
+        yield from (table.metric for table in (*self._view.tables, REPLACED))
+
+    def _line(self, line: Line) -> dict[str, Any]:
+        metric, first = line.metric, self._first[line.metric.name]
+        labels = metric.values or ("",)
+        return {
+            "name": line.name,
+            "columns": [first + labels.index(value) for value in line.values or labels],
+            "rate": isinstance(metric, Counter),
+            # Names of metrics end with their unit.
+            "unit": "bytes" if metric.name.removesuffix("_total").endswith("_bytes") else "",
+            "scale": metric.scale if isinstance(metric, Gauge) else 1,
+        }
+
+    def _table(self, table: Table) -> dict[str, Any]:
+        return {
+            "title": table.title,
+            "label": table.metric.label,
+            "column": self._first[table.metric.name],
+            "values": table.metric.values,
+            "failures": table.failures,
+        }
