@@ -16,7 +16,7 @@ _SECONDS = 60.0
 
 
 class Browser:
-    """One page of Chromium's, spoken to in the DevTools protocol over a socket pair: JSON, each message ended by NUL."""
+    """One page of Chromium's, spoken to in the DevTools protocol over a socket pair: JSON, ended by NUL."""
 
     def __init__(self, profile: Path) -> None:
         """Start it with a `profile` of its own."""
@@ -74,7 +74,8 @@ class Browser:
 
     def look(self, *, width: int = 1400, dark: bool = False, reduced_motion: bool = False) -> None:
         """Be a device of this width in pixels, with these preferences."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 500)
+        screen = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.call("Emulation.setDeviceMetricsOverride", **screen)
         features = {
             "prefers-color-scheme": "dark" if dark else "light",
             "prefers-reduced-motion": "reduce" if reduced_motion else "no-preference",
@@ -114,9 +115,15 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyUp", **named)
 
     def roles(self) -> Sequence[tuple[str, str]]:
-        """Return role and name of all that the page tells those who do not see it, in order."""
-        nodes = self.call("Accessibility.getFullAXTree")["nodes"]
-        return [(each["role"]["value"], each["name"]["value"]) for each in nodes if each.get("name", {}).get("value")]
+        """Return role and name of all that the page tells those who do not see it, in the order of reading."""
+        nodes = {each["nodeId"]: each for each in self.call("Accessibility.getFullAXTree")["nodes"]}
+        found, waiting = [], [next(iter(nodes))]
+        while waiting:
+            node = nodes[waiting.pop()]
+            waiting.extend(child for child in reversed(node.get("childIds", [])) if child in nodes)
+            if name := node.get("name", {}).get("value"):
+                found.append((str(node["role"]["value"]), str(name)))
+        return found
 
     def picture(self, path: Path) -> None:
         """Write what the whole page looks like, as PNG."""

@@ -129,7 +129,7 @@ export function table(caption, headings, kind = "") {
   const title = element("caption", {}, caption);
   const node = element("div", {}, element("table", { class: kind }, title, element("thead", {}, element("tr", {}, ...cells)), body));
 
-  // Each row is its cells, the first a heading; a number is a share, and drawn as a bar. `bad` says which stand out.
+  // Each row is its cells, the first a heading; a share with its length, both up to 1, is a bar. `bad` ones stand out.
   function fill(rows, bad = () => false) {
     while (body.rows.length > rows.length) body.deleteRow(-1);
     rows.forEach((values, n) => {
@@ -138,18 +138,18 @@ export function table(caption, headings, kind = "") {
       values.forEach((value, m) => {
         const cell = row.cells[m] ?? row.appendChild(element(m ? "td" : "th", m ? {} : { scope: "row" }));
         if (typeof value === "string") say(cell, value);
-        else bar(cell, value);
+        else bar(cell, ...value);
       });
     });
   }
   return { node, fill, title, headings: cells };
 }
 
-function bar(cell, share) {
+function bar(cell, share, length) {
   if (!cell.firstChild) {
     const image = svg("svg", { class: "share", viewBox: "0 0 100 12", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { height: 12 }));
     cell.append(image, element("span", { class: "unseen" }));
   }
-  cell.querySelector("rect").setAttribute("width", (share * 100).toFixed(2));
+  cell.querySelector("rect").setAttribute("width", (length * 100).toFixed(2));
   say(cell.lastChild, `${short(share * 100)} %`);
 }

@@ -99,12 +99,13 @@ function distribution({ title, help, column, bounds }) {
     const [first, last] = [counts.findIndex(Boolean), counts.findLastIndex(Boolean)];
     say(bars.title, `Histogram of ${age()}`);
     const shown = all ? range(first, last - first + 1) : [];
-    bars.fill(shown.map((n) => [limit(bounds[n] ?? Infinity), count(counts[n]), counts[n] / all]));
+    const most = Math.max(...counts);
+    bars.fill(shown.map((n) => [limit(bounds[n] ?? Infinity), count(counts[n]), [counts[n] / all, counts[n] / most]]));
   };
 }
 
 function tally({ title, label, column, values, failures }) {
-  const { node, fill, headings } = table(title, [label, "", "since the start"]);
+  const { node, fill, headings } = table(title, [label, "", "in all"]);
   const columns = range(column, values.length);
   return [node, () => {
     const fresh = growth(snapshots[0], snapshots.at(-1), columns);
@@ -113,6 +114,16 @@ function tally({ title, label, column, values, failures }) {
     const marked = rows.map(([value, some, all]) => [(failures.includes(value) ? "▲ " : "") + value, some, count(all)]);
     fill(marked.length ? marked : [["none", "0", "0"]], ([value]) => value.startsWith("▲"));
   }];
+}
+
+// What happened in the last seconds that should not.
+function troubles(tables) {
+  const [before, now] = pairs().at(-1);
+  const grown = ({ column, values, failures }) => {
+    const fresh = before ? growth(before, now, range(column, values.length)) : [];
+    return values.filter((value, n) => fresh[n] > 0 && failures.includes(value));
+  };
+  return [...new Set(tables.flatMap(grown))];
 }
 
 const age = () => `the last ${duration(Math.round(snapshots.at(-1)[0] - snapshots[0][0]))}`;
@@ -139,6 +150,8 @@ function build(view) {
     config.fill(options(answer.config));
     const where = answer.addresses.length ? `, listening on ${answer.addresses.join(", ")}` : "";
     say($("about"), `Version ${answer.version}, up ${duration(Math.floor(answer.uptime_seconds))}${where}`);
+    const trouble = troubles([...view.tables, view.replaced]).join(", ");
+    say($("trouble"), trouble && `▲ In the last ${NOW_SECONDS} s there was: ${trouble}`);
     const faults = answer.config.fault ?? [];
     say($("faults"), faults.length ? `Faults are injected: ${faults.join(", ")}` : "");
     $("faults").hidden = !faults.length;
