@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority
+from devtools import Browser
 from processes import Server
 
 
@@ -27,3 +28,11 @@ def server() -> Iterator[Server]:
 def authority(tmp_path: Path) -> Authority:
     """The authority of the server's certificates."""
     return Authority(tmp_path)
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """A browser of the test's own, as wide as that of a desk."""
+    with Browser(tmp_path / "profile") as browser:
+        browser.look()
+        yield browser

@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,14 +13,6 @@ from processes import Probe, Server
 from waiting import until
 
 WIDTHS = (320, 390, 800, 1400)
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    """A browser that has not been used."""
-    with Browser(tmp_path / "profile") as browser:
-        browser.look()
-        yield browser
 
 
 @pytest.fixture

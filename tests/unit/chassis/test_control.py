@@ -163,6 +163,26 @@ def test_admin_endpoint(start: Callable[..., Running]) -> None:
     _drains_and_can_be_hurried(service)
 
 
+def test_live_page(start: Callable[..., Running]) -> None:
+    """The page has all that the status has, snapshots that go on by themselves, and says when nobody serves."""
+    service = start(DRAINS_LONG, drain_seconds=60.0)
+    assert "<title>an-example</title>" in service.get("/")[1]
+    status, recent = (json.loads(service.get(path)[1]) for path in ("/status", "/recent"))
+    assert {key: recent[key] for key in status if key != "uptime_seconds"} == {
+        key: status[key] for key in status if key != "uptime_seconds"
+    }
+    assert (recent["state"], recent["ready"]) == ("ready", True)
+    assert recent["view"]["charts"] == []  # as nothing was declared
+    number = recent["next"]
+    until(lambda: json.loads(service.get(f"/recent?from={number}")[1])["snapshots"], "another snapshot")
+    service.process.terminate()
+    service.event("example.draining")
+    recent = json.loads(service.get("/recent")[1])
+    assert (recent["state"], recent["ready"]) == ("draining", False)
+    service.process.terminate()
+    service.ended()
+
+
 def _drains_and_can_be_hurried(service: Running) -> None:
     """Check that while it drains it is alive and not ready, and that told a second time it ends at once."""
     service.process.terminate()

@@ -1,0 +1,222 @@
+"""The live page of a service that is in every state it can be in, in a real browser."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from devtools import Browser
+from live_page import LivePage
+from stentor_chassis.admin import Admin
+from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
+from stentor_chassis.metrics import RESTARTS
+from stentor_chassis.page.history import History
+from stentor_chassis.page.routes import routes
+from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
+from stentor_client.background_loop import BackgroundLoop
+from unit.chassis.example import ENDED, OPEN, SCHEMA, SPAN, TAKEN
+from waiting import until
+
+VIEW = View(
+    charts=(
+        Chart("Things", (Line("taken", TAKEN), Line("lost", ENDED, ("lost",)))),
+        Chart("Now", (Line("open", OPEN),)),
+    ),
+    distribution=Distribution("Span", SPAN),
+    tables=(Table("Things ended", ENDED, ("lost",)),),
+)
+FAULTS = ["delay=0.1:200ms", "close=<b>0.01</b>"]
+
+
+class Stub:
+    """An admin endpoint whose service the test plays."""
+
+    def __init__(self, loop: BackgroundLoop) -> None:
+        """Be up, on a free port."""
+        self._loop = loop
+        self.admin = ""
+        self.facts: dict[str, Any] = {
+            "service": "an-example",
+            "version": "1.2.3",
+            "state": "ready",
+            "ready": True,
+            "uptime_seconds": 3723.5,
+            "addresses": [],
+            "workers": [{"worker": 0, "pid": 7, "state": "ready"}],
+            "config": {},
+        }
+        self.start()
+
+    def start(self) -> None:
+        """Begin a run, where the last one was."""
+        self._board = Board(SCHEMA, FIRST_WORKER + 1)
+        self.row = self._board.row(CONTROL)
+        self._history = History(self._board, lambda: {0: [FIRST_WORKER]}, VIEW)
+        self.facts["started_timestamp_seconds"] = time.time()
+        pages = routes("an-example", lambda number: {**self.facts, **self._history.since(number)})
+        self._endpoint = Admin(CollectorRegistry(), lambda: True, dict, pages=pages)
+        port = int(self.admin.rpartition(":")[2] or 0)
+        self.admin = self._loop.do(self._endpoint.start("127.0.0.1", port))
+
+    def stop(self) -> None:
+        """End it."""
+        self._loop.do(self._endpoint.stop())
+        os.close(self._board.fd)
+
+    def count(self, *metrics: tuple[Any, str, int]) -> None:
+        """Count, and take a snapshot of it."""
+        for metric, value, times in metrics:
+            self.row[SCHEMA.slot(metric, value)] += times
+        self._loop.do(self._take())
+
+    async def _take(self) -> None:
+        self._history.take()
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """A service that the test plays, and its page."""
+    with BackgroundLoop() as loop:
+        stub = Stub(loop)
+        yield stub
+        stub.stop()
+
+
+def test_faults(stub: Stub, browser: Browser) -> None:
+    """Faults that are injected stand on top of the page, as text whatever they hold, and not where there are none."""
+    stub.facts["config"] = {"fault": FAULTS, "sizes": [64, 65536], "colour": None}
+    page = LivePage(browser, stub.admin)
+    assert browser.text("#faults") == "Faults are injected: delay=0.1:200ms, close=<b>0.01</b>"
+    assert browser.ask("faults.getBoundingClientRect().bottom < state.getBoundingClientRect().top")
+    assert browser.ask("faults.getAttribute('role')") == "alert"
+    assert page.table("In force") == {
+        "fault": ("delay=0.1:200ms, close=<b>0.01</b>",),
+        "sizes": ("64 B, 64 KiB",),
+        "not set": ("colour",),
+    }
+    stub.facts["config"] = {"fault": []}
+    until(lambda: browser.text("#faults") == "", "the banner to go")
+    assert browser.ask("faults.hidden")
+    assert browser.complaints == []
+
+
+def test_restart(stub: Stub, browser: Browser) -> None:
+    """The page tells when nothing can be reached, and goes on with the next run, without anything of the last."""
+    stub.count((TAKEN, "", 70), (ENDED, "lost", 3))
+    page = LivePage(browser, stub.admin)
+    assert page.totals() == {"taken: Things": 70, "lost: Things": 3}
+    assert page.table("Things ended") == {"lost": ("3", "3")}
+    stub.stop()
+    until(lambda: page.title() == "an-example: not reachable", "the page to notice")
+    assert "Not reachable since" in page.state()
+    assert page.totals() == {"taken: Things": 70, "lost: Things": 3}
+    stub.start()
+    stub.count((TAKEN, "", 5))
+    until(lambda: page.title() == "an-example: ready", "the page to go on")
+    assert page.totals() == {"taken: Things": 5, "lost: Things": 0}
+    assert page.table("Things ended") == {"none": ("0", "0")}
+
+
+def test_states(stub: Stub, browser: Browser) -> None:
+    """Every state is told in the page and in its title."""
+    for state, ready, said in (
+        ("starting", False, "▲ Starting"),
+        ("ready", True, "✓ Ready"),
+        ("ready", False, "▲ Not ready"),
+        ("draining", False, "▲ Draining"),
+    ):
+        stub.facts |= {"state": state, "ready": ready}
+        page = LivePage(browser, stub.admin)
+        assert page.state() == said
+        assert page.title() == f"an-example: {said[2:].lower()}"
+    assert browser.text("#about") == "Version 1.2.3, up 1 h 2 min"
+
+
+def test_trouble(stub: Stub, browser: Browser) -> None:
+    """What should not happen is told on top while it happens, and marked in its table by more than a colour."""
+    page = LivePage(browser, stub.admin)
+    assert browser.text("#trouble") == ""
+    stub.count((TAKEN, "", 9), (ENDED, "lost", 2), (ENDED, "worn", 1), (RESTARTS, "signal", 1), (RESTARTS, "reload", 1))
+    until(lambda: browser.text("#trouble"), "the page to tell")
+    assert browser.text("#trouble") == "▲ In the last 10 s there was: lost, signal"
+    assert browser.texts("#tables th[scope=row]") == ["worn", "▲ lost"]
+    assert browser.texts("tr.bad th") == ["▲ lost", "▲ signal"]
+    assert page.table("Workers replaced") == {"signal": ("1", "1"), "reload": ("1", "1")}
+
+
+def test_distribution(stub: Stub, browser: Browser) -> None:
+    """Percentiles lie within the buckets, the greatest below the last bound, and beyond that nothing is pretended."""
+    first = SCHEMA.slot(SPAN)
+    page = LivePage(browser, stub.admin)
+    assert browser.texts("#percentiles dd") == ["–"] * 4
+    stub.row[first] += 80  # up to 1 ms
+    stub.row[first + 1] += 20  # up to 2 s
+    stub.count()
+    until(lambda: page.observed() == 100, "the histogram")
+    assert browser.texts("#percentiles dd") == ["625 µs", "1 s", "1.9 s", "≤ 2 s"]
+    assert page.table("Histogram") == {"1 ms": ("80", "80 %"), "2 s": ("20", "20 %")}
+    stub.row[first + 2] += 100
+    stub.count()
+    until(lambda: page.observed() == 200, "the histogram")
+    assert browser.texts("#percentiles dd") == ["2 s", "over 2 s", "over 2 s", "over 2 s"]
+    assert "over 2 s" in page.table("Histogram")
+
+
+def test_reduced_motion(stub: Stub, browser: Browser) -> None:
+    """Who wants less motion gets it: the page is brought up to date less often."""
+    browser.call("Page.addScriptToEvaluateOnNewDocument", source=_NOTE_PAUSES)
+    for reduced, pause in ((True, 10000), (False, 2000)):
+        browser.look(reduced_motion=reduced)
+        LivePage(browser, stub.admin)
+        until(lambda: browser.ask("pauses.length"), "the first pause")
+        assert browser.ask("pauses[0]") == pause
+
+
+_NOTE_PAUSES = """const pauses = [], later = setTimeout;
+globalThis.setTimeout = (work, length) => { pauses.push(length); return later(work, length); };"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("duration(0)", "0 s"),
+        ("duration(0.00005)", "50 µs"),
+        ("duration(0.0009996)", "1 ms"),
+        ("duration(0.0123456)", "12.3 ms"),
+        ("duration(1.5)", "1.5 s"),
+        ("duration(60)", "1 min"),
+        ("duration(192)", "3 min 12 s"),
+        ("duration(90000)", "1 d 1 h"),
+        ("bytes(1023)", "1,023 B"),
+        ("bytes(1024)", "1 KiB"),
+        ("bytes(1048570)", "1 MiB"),
+        ("bytes(1.5 * 2 ** 50)", "1.5 PiB"),
+        ("quantity(1234.5, '', true)", "1,235/s"),
+        ("quantity(2048, 'bytes', true)", "2 KiB/s"),
+        ("quantity(null, 'bytes', true)", "–"),
+        ("quantile([0, 0], [1], 0.5)", None),
+        ("quantile([0, 4, 0], [1, 3], 0.5)", 2),
+        ("quantile([1, 0, 1], [1, 3], 1)", None),  # infinity, which JSON has not
+        ("quantile([2, 0, 0, 2], [1, 2, 3], 0.5)", 1),
+    ],
+)
+def test_quantities(shared_stub: Browser, expression: str, expected: object) -> None:
+    """Figures have units and three digits that count; percentiles are those of Prometheus."""
+    assert shared_stub.ask(
+        f"import('/drawing.js').then(({{ duration, bytes, quantity, quantile }}) => {expression})"
+    ) == (expected)
+
+
+@pytest.fixture(scope="module")
+def shared_stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser that has the page of a service open."""
+    profile: Path = tmp_path_factory.mktemp("profile")
+    with BackgroundLoop() as loop, Browser(profile) as browser:
+        stub = Stub(loop)
+        LivePage(browser, stub.admin)
+        yield browser
+        stub.stop()
