@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from compose import Stack
-from exposition import Samples, balanced, total
+from exposition import OPENER, Samples, balanced, total
 from waiting import until
 
 pytestmark = pytest.mark.timeout(240)
@@ -167,3 +167,11 @@ def _up(stack: Stack, job: str) -> int:
 def _value(stack: Stack, query: str) -> float | None:
     result = stack.prometheus("query", query=query)["result"]
     return float(result[0]["value"][1]) if result else None
+
+
+@pytest.mark.parametrize(("service", "port"), [("server", 8081), ("client", 8082)])
+def test_live_page(stack: Stack, service: str, port: int) -> None:
+    """The images hold all that the page is made of."""
+    for path in ("/", "/page.css", "/page.js", "/drawing.js", "/recent"):
+        with OPENER.open(stack.url(service, port) + path, timeout=10) as response:
+            assert len(response.read()) > 1000

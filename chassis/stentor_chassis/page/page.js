@@ -100,7 +100,8 @@ function distribution({ title, help, column, bounds }) {
     say(bars.title, `Histogram of ${age()}`);
     const shown = all ? range(first, last - first + 1) : [];
     const most = Math.max(...counts);
-    bars.fill(shown.map((n) => [limit(bounds[n] ?? Infinity), count(counts[n]), [counts[n] / all, counts[n] / most]]));
+    const rows = shown.map((n) => [limit(bounds[n] ?? Infinity), count(counts[n]), [counts[n] / all, counts[n] / most]]);
+    bars.fill(rows.length ? rows : [["none", "0", ""]]);
   };
 }
 
