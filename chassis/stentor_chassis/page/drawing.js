@@ -32,7 +32,6 @@ const short = (value) => (Math.abs(value) < 100 ? String(Number(value.toPrecisio
 
 export function duration(seconds) {
   if (seconds === null) return "–";
-  if (seconds === Infinity) return "beyond";
   if (seconds > 0 && seconds < 0.0009995) return `${short(seconds * 1e6)} µs`;
   if (seconds > 0 && seconds < 0.9995) return `${short(seconds * 1e3)} ms`;
   if (seconds < 60) return `${short(seconds)} s`;
@@ -77,7 +76,7 @@ function ceiling(most, unit) {
 function path(times, values, top) {
   const [first, last] = [times[0], times.at(-1)];
   const x = (time) => (((time - first) / (last - first || 1)) * WIDTH).toFixed(1);
-  const y = (value) => (HEIGHT - (Math.min(value, top) / top) * (HEIGHT - 2) - 1).toFixed(1);
+  const y = (value) => (HEIGHT - (value / top) * (HEIGHT - 2) - 1).toFixed(1);
   return values
     .map((value, n) => {
       if (value === null) return "";
@@ -104,7 +103,7 @@ export function picture(title, names) {
 
   // `series`: for each line its values by time, the present one and a note; `unit` and `rate` are those of all.
   function draw(times, series, unit, rate) {
-    const known = series.map(({ values }) => values.filter((value) => value !== null && value !== Infinity));
+    const known = series.map(({ values }) => values.filter((value) => value !== null));
     const end = ceiling(Math.max(0, ...known.flat()), unit);
     const length = duration(Math.round(times.at(-1) - times[0]));
     say(top, quantity(end, unit, rate));

@@ -12,6 +12,7 @@ let next = 0; // number of the first snapshot that is still unknown
 let draw = () => {};
 let heard = new Date(); // when it last answered
 let paused = false;
+let waiting = 0; // the timer of the next question; 0 while one is asked
 
 // Null where nothing comes back, or nothing of use.
 async function ask(from) {
@@ -84,6 +85,7 @@ function distribution({ title, help, column, bounds }) {
   return () => {
     const counts = growth(snapshots[0], snapshots.at(-1), columns);
     const all = counts.reduce((total, each) => total + each, 0);
+    const known = (seconds) => (seconds === Infinity ? bounds.at(-1) : seconds); // as Prometheus does
     const limit = (seconds) => (seconds === Infinity ? `over ${duration(bounds.at(-1))}` : duration(seconds));
     figures.forEach(([name, node], n) => {
       const value = quantile(counts, bounds, kinds[n][1]);
@@ -92,7 +94,7 @@ function distribution({ title, help, column, bounds }) {
     say($("help"), `${help} Here: ${count(all)} of ${age()}. Percentiles are estimated within the bars of the histogram.`);
     const between = pairs().map(([before, after]) => before && growth(before, after, columns));
     const series = [0.5, 0.99].map((share) => {
-      const values = between.map((each) => each && quantile(each, bounds, share));
+      const values = between.map((each) => each && known(quantile(each, bounds, share)));
       return { values, now: values.at(-1), note: `last ${NOW_SECONDS} s` };
     });
     lines.draw(snapshots.map(([each]) => each), series, "seconds", false);
@@ -179,7 +181,8 @@ function option(key, value) {
 }
 
 function tell(state, text, kind) {
-  document.title = `${document.querySelector("h1").textContent}: ${state}`;
+  const title = `${document.querySelector("h1").textContent}: ${state}`;
+  if (document.title !== title) document.title = title;
   say($("state"), text);
   $("state").className = kind;
 }
@@ -198,17 +201,23 @@ async function refresh() {
 }
 
 async function follow() {
+  waiting = 0;
   try {
     if (!paused) await refresh();
   } finally {
-    setTimeout(follow, matchMedia("(prefers-reduced-motion: reduce)").matches ? 10000 : 2000);
+    waiting = setTimeout(follow, matchMedia("(prefers-reduced-motion: reduce)").matches ? 10000 : 2000);
   }
 }
 
 $("pause").addEventListener("click", () => {
   paused = !paused;
   say($("pause"), paused ? "Resume" : "Pause");
-  if (paused) tell("paused", `‖ Paused at ${heard.toLocaleTimeString("en-GB")}`, "");
+  if (paused) {
+    tell("paused", `‖ Paused at ${heard.toLocaleTimeString("en-GB")}`, "");
+  } else if (waiting) {
+    clearTimeout(waiting);
+    follow();
+  }
 });
 $("pause").hidden = false;
 follow();
