@@ -14,6 +14,7 @@ from live_page import LivePage
 from stentor_chassis.admin import Admin
 from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.metrics import RESTARTS
+from stentor_chassis.page import history as history_module
 from stentor_chassis.page.history import History
 from stentor_chassis.page.routes import routes
 from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
@@ -30,6 +31,16 @@ VIEW = View(
     tables=(Table("Things ended", ENDED, ("lost",)),),
 )
 FAULTS = ["delay=0.1:200ms", "close=<b>0.01</b>"]
+
+
+class Clock:
+    """Time as the test has it, in seconds."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        """Return it."""
+        return self.now
 
 
 class Stub:
@@ -78,7 +89,15 @@ class Stub:
 
 
 @pytest.fixture
-def stub() -> Iterator[Stub]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the snapshots."""
+    clock = Clock()
+    monkeypatch.setattr(history_module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def stub(clock: Clock) -> Iterator[Stub]:
     """A service that the test plays, and its page."""
     with BackgroundLoop() as loop:
         stub = Stub(loop)
@@ -146,6 +165,39 @@ def test_trouble(stub: Stub, browser: Browser) -> None:
     assert browser.texts("#tables th[scope=row]") == ["worn", "▲ lost"]
     assert browser.texts("tr.bad th") == ["▲ lost", "▲ signal"]
     assert page.table("Workers replaced") == {"signal": ("1", "1"), "reload": ("1", "1")}
+
+
+def test_rates(stub: Stub, clock: Clock, browser: Browser) -> None:
+    """A rate is what was counted in the last 10 s, by the second, and its picture tells the least and the most."""
+    for age, things, lost in ((10, 40, 0), (20, 100, 10)):
+        clock.now = age
+        stub.count((TAKEN, "", things), (ENDED, "lost", lost))
+    page = LivePage(browser, stub.admin)
+    assert browser.texts("#charts b") == ["10/s", "1/s", "130"]
+    assert page.totals() == {"taken: Things": 140, "lost: Things": 10}
+    assert browser.texts("#charts > div:first-child .axis") == ["10/s", "20 s ago\nnow"]
+    assert browser.ask("document.querySelector('.plot').ariaLabel") == (
+        "Things over the last 20 s. taken: now 10/s, between 4/s and 10/s; lost: now 1/s, between 0/s and 1/s."
+    )
+
+
+def test_window(stub: Stub, clock: Clock, browser: Browser) -> None:
+    """What is older than the window is in no figure but the totals, also where the page was opened before that."""
+    first = SCHEMA.slot(SPAN)
+    clock.now = 1
+    stub.row[first] += 50
+    stub.count((ENDED, "lost", 3))
+    page = LivePage(browser, stub.admin)
+    assert page.table("Things ended") == {"lost": ("3", "3")}
+    assert page.observed() == 50
+    clock.now = 290
+    stub.count()
+    clock.now = 320
+    stub.row[first] += 7
+    stub.count((ENDED, "lost", 2))
+    until(lambda: page.table("Things ended") == {"lost": ("2", "5")}, "the old ones to go")
+    assert page.observed() == 7
+    assert browser.text(".window") == "the last 30 s"
 
 
 def test_distribution(stub: Stub, browser: Browser) -> None:
