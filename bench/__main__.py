@@ -1,8 +1,9 @@
 """The benchmarks: Stentor's server beside peers that do the same job.
 
 `full` measures everything for half an hour and writes the results and the documents; limited by --peers or --cells it
-prints the main table and writes nothing. `quick` prints a rough main table within three minutes, `client` how the
-client does as a load generator. `report` writes the documents anew from the last results.
+prints the main table and writes nothing. `quick` prints a rough main table within three minutes. `client` measures anew
+how the client does as a load generator, and puts that in place of the last. `report` writes the documents anew from the
+last results.
 """
 
 import argparse
@@ -59,6 +60,9 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
     reference = next(one for one in ready if one.name == REFERENCE)
     client_runs = client.measure(reference, generator, folder, _say)
     if options.what == "client":
+        result = Result.load().renewed(client_runs)
+        result.save()
+        document.write(result)
         print(report.client_table(client_runs) + report.failures(client_runs))
         return 0
     result = _full(laboratory, Scales(generator, folder), ready, skipped)

@@ -1,7 +1,8 @@
 """Everything that was measured, run by run, as a file that tables and charts are made from."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bench.measurement import Run
@@ -29,6 +30,11 @@ class Result:
         ]
         file.parent.mkdir(exist_ok=True)
         file.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+
+    def renewed(self, runs: Sequence[Run]) -> "Result":
+        """Return the same with these runs in place of those of their cells."""
+        cells = {run.cell for run in runs}
+        return replace(self, runs=[*(run for run in self.runs if run.cell not in cells), *runs])
 
     @classmethod
     def load(cls, file: Path = FILE) -> "Result":

@@ -1,6 +1,7 @@
 """The file of results."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from bench.result import Result
@@ -20,3 +21,12 @@ def test_a_line_for_each_run(tmp_path: Path, result: Result) -> None:
     lines = [line for line in file.read_text().splitlines() if line.startswith('  {"cell"')]
     assert len(lines) == len(result.runs)
     assert json.loads(lines[0].rstrip(","))["contender"] == "stentor"
+
+
+def test_renewed(result: Result) -> None:
+    """What is measured anew takes the place of its cells, all other runs stay."""
+    again = replace(result.runs[0], exchanges=result.runs[0].exchanges + 1)
+    renewed = result.renewed([again])
+    others = [run for run in result.runs if run.cell != again.cell]
+    assert len(others) < len(result.runs)
+    assert renewed == replace(result, runs=[*others, again])
