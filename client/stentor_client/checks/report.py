@@ -42,11 +42,11 @@ def summary(results: Sequence[Result]) -> str:
     return f"{counted} in {wording.elapsed(sum(result.duration_seconds for result in results))}"
 
 
-def document(results: Sequence[Result], subject: Subject, started: str, version: str) -> dict[str, Any]:
-    """Return the results as docs/checking.md describes them; `started` is a time as ISO 8601 writes it."""
+def document(results: Sequence[Result], subject: Subject, started_at: str, version: str) -> dict[str, Any]:
+    """Return the results as docs/checking.md describes them; `started_at` is a time as ISO 8601 writes it."""
     return {
         "version": version,
-        "started": started,
+        "started_at": started_at,
         "duration_seconds": round(sum(result.duration_seconds for result in results), 6),
         "target": subject.dial.target,
         "tls": subject.dial.tls,

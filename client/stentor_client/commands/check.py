@@ -46,11 +46,11 @@ def check(**options: Any) -> int:
     subject = Subject(taken_dial_options(options), options["expect"], options["timeout"], options["largest"])
     json = JsonOutput(options["json"])
     checks = battery.battery(options["largest"], options["idle"])
-    started = datetime.now(UTC).isoformat(timespec="milliseconds")
+    started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         results = runner.run(_run(checks, subject))
     try:
-        json.write(report.document(results, subject, started, __version__))
+        json.write(report.document(results, subject, started_at, __version__))
     finally:  # a full disk does not cost the results
         if not json.in_place_of_text:
             write_out(_rendered(f"The path to {subject.dial.target}", results))

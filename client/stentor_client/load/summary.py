@@ -132,6 +132,8 @@ class Summary:
                 f"It was stopped after {self.measured_seconds:.1f} s of the {self.options.duration_seconds:g} s that "
                 "were to be measured."
             )
+        if not self.options.fresh and 0 < self.opened < self.options.connections:
+            found.append(f"Only {self.opened} of the {self.options.connections} connections could be made.")
         if self.options.rate and self.due and self.late > LATE_SHARE * self.due:
             most = self._count(LATE_MOST) / NANOSECONDS
             found.append(

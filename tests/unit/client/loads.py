@@ -19,7 +19,7 @@ OPTIONS = LoadOptions(
     dial=DialOptions(target="server.example:8080", connect_timeout_seconds=5.0),
     expect="upper",
     timeout_seconds=5.0,
-    connections=50,
+    connections=2,
     fresh=False,
     rate=Rate(100.0, 100.0),
     poisson=False,

@@ -62,7 +62,7 @@ def test_document() -> None:
     document = report.document(RESULTS, subject("127.0.0.1:80"), "2020-02-20T00:00:00+00:00", "1.2.3")
     assert {name: value for name, value in document.items() if name != "checks"} == {
         "version": "1.2.3",
-        "started": "2020-02-20T00:00:00+00:00",
+        "started_at": "2020-02-20T00:00:00+00:00",
         "duration_seconds": 1.25012,
         "target": "127.0.0.1:80",
         "tls": False,

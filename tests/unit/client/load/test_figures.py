@@ -63,14 +63,14 @@ def test_percentile_of_too_few(percent: float, least: int) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (OPTIONS, "100/s over 50 connections, 64 B, 10 s"),
-        (RAMP, "100/s to 1,000/s over 50 connections, 64 B, 10 s"),
+        (OPTIONS, "100/s over 2 connections, 64 B, 10 s"),
+        (RAMP, "100/s to 1,000/s over 2 connections, 64 B, 10 s"),
         (replace(CLOSED, pipeline=8, connections=1), "closed loop over 1 connection, 64 B, 8 deep, 10 s"),
-        (replace(OPTIONS, poisson=True), "100/s at random over 50 connections, 64 B, 10 s"),
-        (replace(OPTIONS, fresh=True, sizes=[64, 1024]), "100/s over at most 50 fresh connections, 64 B, 1 KiB, 10 s"),
+        (replace(OPTIONS, poisson=True), "100/s at random over 2 connections, 64 B, 10 s"),
+        (replace(OPTIONS, fresh=True, sizes=[64, 1024]), "100/s over at most 2 fresh connections, 64 B, 1 KiB, 10 s"),
         (
             replace(OPTIONS, dial=DialOptions(target="a:1", connect_timeout_seconds=1.0, tls=True)),
-            "100/s over 50 connections, TLS, 64 B, 10 s",
+            "100/s over 2 connections, TLS, 64 B, 10 s",
         ),
     ],
 )

@@ -73,6 +73,14 @@ def test_warning_of_a_busy_generator() -> None:
     assert summed_up(counted([1.0], processor_seconds=8.9), options=CLOSED).warnings == []
 
 
+def test_warning_of_connections_that_are_missing() -> None:
+    """Fewer connections than were asked for are another load, where each exchange does not have one of its own."""
+    asked = replace(OPTIONS, connections=3)
+    (warning,) = summed_up(counted([1.0]), options=asked).warnings
+    assert warning == "Only 2 of the 3 connections could be made."
+    assert summed_up(counted([1.0]), options=replace(asked, fresh=True)).warnings == []
+
+
 def test_knee() -> None:
     """The knee is the last slice that followed, before all that did not."""
     knee = ramp_with_knee().knee

@@ -27,7 +27,7 @@ def test_what_it_says() -> None:
     found = [line.plain for line in lines(steady(), [], NARROW)]
     assert found[:7] == [
         "server.example:8080",
-        "100/s over 50 connections, 64 B, 10 s",
+        "100/s over 2 connections, 64 B, 10 s",
         "",
         "throughput  100 exchanges/s  6.25 KiB/s each way",
         "exchanges   1,000            every reply was right",
