@@ -1,6 +1,7 @@
 """Faults that are asked for: which there are, how often, and whose turn it is."""
 
 import random
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +27,9 @@ class Fault(StrEnum):
 
 
 _SECONDS = {Fault.DELAY: 0.2, Fault.DRIP: 0.01}  # of those that take time, unless they are told how much
+_NAMES = frozenset(Fault)
+# float() takes more: `0_1` would be 1, which is always.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 _WANTED = "is not a fault such as corrupt=0.01 or delay=0.1:200ms, with one of the names " + ", ".join(Fault)
 
 
@@ -48,10 +52,9 @@ class Injection:
         """
         name, _, value = text.partition("=")
         probability, colon, duration = value.partition(":")
-        try:
-            fault, share = Fault(name), float(probability)
-        except ValueError:
-            raise ValueError(f"{text!r} {_WANTED}") from None
+        if name not in _NAMES or not _NUMBER.fullmatch(probability):
+            raise ValueError(f"{text!r} {_WANTED}")
+        fault, share = Fault(name), float(probability)
         if not 0 < share <= 1:
             raise ValueError(f"{text!r}: a probability is above 0 and at most 1")
         if colon and fault not in _SECONDS:
