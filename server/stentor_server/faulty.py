@@ -1,6 +1,7 @@
 """A connection that does wrong, on purpose, what the others do right."""
 
 import asyncio
+import time
 from os import write
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,7 @@ class FaultyConnection(Connection):
     def _hold(self, answer: bytearray, seconds: float, piece: int | None = None) -> None:
         """Let an answer wait as if the peer did not read; every so many seconds a piece of it goes, or all."""
         self._fall_behind(memoryview(answer), len(answer))
-        self._poller.rewatch(self.fd, PEER_ENDED)
+        self._poller.rewatch(self.fd, 0 if self.ended_at else PEER_ENDED)
         self._go_on_later(seconds, piece)
 
     def _go_on_later(self, seconds: float, piece: int | None) -> None:
@@ -110,6 +111,7 @@ class FaultyConnection(Connection):
 
     def _go_on(self, seconds: float, piece: int | None) -> None:
         self._timer = None
+        self._poller.now = time.monotonic()  # a timer's call, which the poller knows nothing of
         if piece is None:
             self._poller.rewatch(self.fd, WRITABLE if self.ended_at else WRITABLE | PEER_ENDED)
         else:

@@ -178,6 +178,44 @@ def test_held_back_for_too_long(loop: Loop, serving: NewServing) -> None:
     loop.run(scenario())
 
 
+def test_held_back_one_after_the_other(loop: Loop, serving: NewServing) -> None:
+    """A peer ends its side once, however many answers are held back after that: its time-out begins there."""
+    seen: set[float] = set()
+
+    async def scenario() -> None:
+        async with serving(fault=("delay=1:5ms",), chunk=len(SAID)) as server:
+            caller = await server.call()
+            await caller.say(SAID * 4)
+            caller.end_saying()
+            await server.until(lambda: server.received > 0, "the first piece to be read")
+
+            def ended() -> bool:
+                seen.update(each.ended_at for each in server.server.connections if each.ended_at)
+                return not server.active
+
+            await server.until(ended, "the end")
+            assert await caller.hear_all() == SAID.upper() * 4
+
+    loop.run(scenario())
+    assert len(seen) == 1
+
+
+def test_drips_are_movement(loop: Loop, serving: NewServing) -> None:
+    """Each byte that drips is movement at the time when it drips, and not when something was last heard."""
+
+    async def scenario() -> None:
+        async with serving(fault=("drip=1:5ms",)) as server:
+            caller = await server.call()
+            await caller.say(SAID)
+            await server.until(lambda: server.received == len(SAID), "the message to be read")
+            connection = server.connection(caller)
+            heard_at = connection.active_at
+            await server.until(lambda: server.sent == len(SAID), "the last byte")
+            assert connection.active_at - heard_at >= (len(SAID) - 1) * 0.005
+
+    loop.run(scenario())
+
+
 @pytest.mark.parametrize("fault", ["corrupt=1", "extra=1", "truncate=1", "delay=1:1ms"])
 def test_slow_reader(loop: Loop, serving: NewServing, fault: str) -> None:
     """An answer that the kernel does not take at once waits with its fault."""
