@@ -78,6 +78,15 @@ def test_refuse() -> None:
         assert values["stentor_server_connections_accepted_total"] == 0
 
 
+def test_stalled_send() -> None:
+    """Who ends its side after what it says is not kept waiting for an answer that never comes."""
+    with faulty("stall=1") as server:
+        done = run("stentor-client", "send", "--target", server.target, "--timeout", "60s", "hello")
+        assert (done.returncode, done.stdout) == (4, b"")
+        assert done.stderr.startswith(b"stentor-client: eof: ")
+        server.closed("fault")
+
+
 @pytest.mark.parametrize("fault", ["delay=1:150ms", "drip=1:5ms"])
 def test_slow(fault: str) -> None:
     """An answer that is held back, or drips, comes late and is right."""
