@@ -3,7 +3,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 300;
 const HEIGHT = 80;
-const AT_LEAST_BYTES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 const LONG = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 
 export function element(name, attributes = {}, ...children) {
@@ -43,8 +43,8 @@ export function duration(seconds) {
 
 export function bytes(value) {
   let step = 0;
-  while (Math.abs(value) >= 1023.5 && step < AT_LEAST_BYTES.length - 1) [value, step] = [value / 1024, step + 1];
-  return `${short(value)} ${AT_LEAST_BYTES[step]}`;
+  while (Math.abs(value) >= 1023.5 && step < BYTE_UNITS.length - 1) [value, step] = [value / 1024, step + 1];
+  return `${short(value)} ${BYTE_UNITS[step]}`;
 }
 
 export function quantity(value, unit, rate) {
