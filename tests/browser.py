@@ -1,35 +1,149 @@
-"""A real browser, without a window."""
+"""A real browser, without a window, that a test can look into and press keys of."""
 
+import base64
+import json
 import os
+import socket
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 from processes import ENVIRONMENT
 
-_CONSOLE = ":CONSOLE:"  # what a page writes to its console, and what the browser does, errors too
+_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class Opened:
-    """What became of a page: its elements as the browser has them, and the lines of its console."""
+class Browser:
+    """One page of Chromium's, spoken to in the DevTools protocol over a socket pair: JSON, ended by NUL."""
 
-    elements: str
-    console: list[str]
+    def __init__(self, profile: Path) -> None:
+        """Start it with a `profile` of its own."""
+        self._ours, theirs = socket.socketpair()
+        self._ours.settimeout(_SECONDS)
+        self._read = b""
+        self._number = 0
+        self._session = ""
+        self.complaints: list[str] = []  # what the page wrote to its console, errors of scripts, what was refused
+        self.requests: list[str] = []
+        command = [
+            *("chromium", "--headless", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}"),
+            *(["--no-sandbox"] if os.geteuid() == 0 else []),  # it refuses to be root with one
+        ]
+        with theirs:
+            number = theirs.fileno()
+            redirected = ["bash", "-c", f'exec "$@" 3<&{number} 4>&{number}', "bash", *command]  # where it looks
+            self._process = subprocess.Popen(
+                redirected, pass_fds=[number], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
 
+    def __enter__(self) -> Self:
+        """Open an empty page."""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
+            self.call(f"{domain}.enable")
+        return self
 
-def open_page(path: Path, profile: Path) -> Opened:
-    """Open a page from where it lies, with a `profile` of its own."""
-    command = [
-        "chromium",
-        "--headless",
-        "--disable-gpu",
-        "--enable-logging=stderr",
-        "--v=0",
-        f"--user-data-dir={profile}",
-        *(["--no-sandbox"] if os.geteuid() == 0 else []),  # it refuses to be root with one
-        "--dump-dom",
-        path.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=90, check=True)
-    return Opened(done.stdout, [line for line in done.stderr.splitlines() if _CONSOLE in line])
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the browser, and be sure that it is gone."""
+        self._session = ""
+        try:
+            self.call("Browser.close")
+            self._process.wait(_SECONDS)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._ours.close()
+
+    def call(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Call a method of the protocol, and return its result."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        message |= {"sessionId": self._session} if self._session else {}
+        self._ours.sendall(json.dumps(message).encode() + b"\0")
+        while (answer := self._receive()).get("id") != self._number:
+            self._note(answer)
+        if "error" in answer:
+            raise AssertionError(f"{method}: {answer['error']}")
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def look(self, *, width: int = 1400, dark: bool = False, reduced_motion: bool = False) -> None:
+        """Be a device of this width in pixels, with these preferences."""
+        screen = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.call("Emulation.setDeviceMetricsOverride", **screen)
+        features = {
+            "prefers-color-scheme": "dark" if dark else "light",
+            "prefers-reduced-motion": "reduce" if reduced_motion else "no-preference",
+        }
+        self.call(
+            "Emulation.setEmulatedMedia", features=[{"name": name, "value": value} for name, value in features.items()]
+        )
+
+    def open(self, url: str) -> None:
+        """Go to a page."""
+        assert "errorText" not in self.call("Page.navigate", url=url)
+
+    def ask(self, expression: str) -> Any:
+        """Return what an expression of JavaScript, or what it promises, comes to on the page."""
+        answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise AssertionError(answer["exceptionDetails"])
+        return answer["result"].get("value")
+
+    def text(self, selector: str) -> str:
+        """Return the text of an element as it is seen; `LookupError` where there is none."""
+        found = self.ask(f"document.querySelector({json.dumps(selector)})?.innerText ?? null")
+        if found is None:
+            raise LookupError(selector)
+        return str(found)
+
+    def texts(self, selector: str) -> list[str]:
+        """Return the texts of all such elements as they are seen."""
+        return list(self.ask(f"[...document.querySelectorAll({json.dumps(selector)})].map((each) => each.innerText)"))
+
+    def press(self, key: str) -> None:
+        """Press a key, such as `Tab` or `Enter`."""
+        codes = {"Tab": 9, "Enter": 13}
+        named = {"key": key, "code": key, "windowsVirtualKeyCode": codes[key]}
+        text = {"text": "\r"} if key == "Enter" else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **named, **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **named)
+
+    def roles(self) -> Sequence[tuple[str, str]]:
+        """Return role and name of all that the page tells those who do not see it, in the order of reading."""
+        nodes = {each["nodeId"]: each for each in self.call("Accessibility.getFullAXTree")["nodes"]}
+        found, waiting = [], [next(iter(nodes))]
+        while waiting:
+            node = nodes[waiting.pop()]
+            waiting.extend(child for child in reversed(node.get("childIds", [])) if child in nodes)
+            if name := node.get("name", {}).get("value"):
+                found.append((str(node["role"]["value"]), str(name)))
+        return found
+
+    def picture(self, path: Path) -> None:
+        """Write what the whole page looks like, as PNG."""
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]))
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._read:
+            some = self._ours.recv(1 << 20)
+            assert some, "the browser is gone"
+            self._read += some
+        line, _, self._read = self._read.partition(b"\0")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def _note(self, event: dict[str, Any]) -> None:
+        told = event.get("params", {})
+        match event.get("method"):
+            case "Network.requestWillBeSent":
+                self.requests.append(told["request"]["url"])
+            case "Log.entryAdded":
+                self.complaints.append(told["entry"]["text"])
+            case "Runtime.exceptionThrown" | "Runtime.consoleAPICalled":
+                self.complaints.append(json.dumps(told))
