@@ -2,7 +2,7 @@
 
 import re
 
-from devtools import Browser
+from browser import Browser
 from waiting import until
 
 Row = tuple[str, ...]

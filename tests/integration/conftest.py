@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority
-from devtools import Browser
+from browser import Browser
 from processes import Server
 
 

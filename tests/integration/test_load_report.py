@@ -7,14 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from browser import open_page
+from browser import Browser
 from processes import BIN, ENVIRONMENT, Server, run
 from waiting import until
 
 BRIEF = ("--rate", "200", "--duration", "500ms", "--warmup", "100ms", "--connections", "4")
 
 
-def test_page_opens_without_a_complaint(shared_server: Server, tmp_path: Path) -> None:
+def loaded(browser: Browser, page: Path) -> str:
+    """Open a page from where it lies; return its elements once all of it is there."""
+    browser.open(page.as_uri())
+    until(lambda: browser.ask("document.readyState") == "complete", "the page to be loaded")
+    return str(browser.ask("document.documentElement.outerHTML"))
+
+
+def test_page_opens_without_a_complaint(shared_server: Server, browser: Browser, tmp_path: Path) -> None:
     """The page of a load shows its pictures and figures, and the browser has nothing to say about it."""
     page, figures = tmp_path / "load.html", tmp_path / "load.json"
     ended = run(
@@ -22,11 +29,11 @@ def test_page_opens_without_a_complaint(shared_server: Server, tmp_path: Path) -
         *("--report", str(page), "--json", str(figures), "--max-error-rate", "0"),
     )
     assert (ended.returncode, ended.stderr) == (0, b"")
-    opened = open_page(page, tmp_path / "profile")
-    assert opened.console == []
-    assert opened.elements.count("<svg ") == 3
-    assert f"<h1>Load on {shared_server.target}</h1>" in opened.elements
-    assert f"of {json.loads(figures.read_text())['exchanges']:,}" in opened.elements
+    elements = loaded(browser, page)
+    assert browser.complaints == []
+    assert elements.count("<svg ") == 3
+    assert f"<h1>Load on {shared_server.target}</h1>" in elements
+    assert f"of {json.loads(figures.read_text())['exchanges']:,}" in elements
 
 
 @pytest.mark.parametrize(
@@ -37,23 +44,26 @@ def test_page_opens_without_a_complaint(shared_server: Server, tmp_path: Path) -
         ('<link rel="stylesheet" href="style.css">', "Content Security Policy"),
     ],
 )
-def test_complaints_would_be_heard(shared_server: Server, tmp_path: Path, element: str, complaint: str) -> None:
+def test_complaints_would_be_heard(
+    shared_server: Server, browser: Browser, tmp_path: Path, element: str, complaint: str
+) -> None:
     """The same page with a script, or anything from elsewhere, is complained about: so silence means something."""
     page = tmp_path / "load.html"
     run("stentor-client", "load", "--target", shared_server.target, *BRIEF, "--report", str(page))
     page.write_text(page.read_text(encoding="utf-8").replace("</main>", f"{element}</main>"), encoding="utf-8")
-    opened = open_page(page, tmp_path / "profile")
-    assert [complaint in line for line in opened.console] == [True]
+    loaded(browser, page)
+    assert [complaint in line for line in browser.complaints] == [True]
 
 
-def test_script_error_would_be_heard(tmp_path: Path) -> None:
+def test_script_error_would_be_heard(browser: Browser, tmp_path: Path) -> None:
     """An error of a page that may run scripts is heard as well."""
     page = tmp_path / "wrong.html"
     page.write_text("<!doctype html><title>Wrong</title><script>nothing()</script>")
-    assert ["ReferenceError" in line for line in open_page(page, tmp_path / "profile").console] == [True]
+    loaded(browser, page)
+    assert ["ReferenceError" in line for line in browser.complaints] == [True]
 
 
-def test_report_of_an_interrupted_load(shared_server: Server, tmp_path: Path) -> None:
+def test_report_of_an_interrupted_load(shared_server: Server, browser: Browser, tmp_path: Path) -> None:
     """Ctrl-C ends a load with 130, and what was measured until then is reported; here that is nothing."""
     page = tmp_path / "load.html"
     command = [f"{BIN}/stentor-client", "load", "--target", shared_server.target, "--warmup", "1h"]
@@ -67,6 +77,5 @@ def test_report_of_an_interrupted_load(shared_server: Server, tmp_path: Path) ->
     assert opened_before + 51 == shared_server.metrics()["stentor_server_connections_accepted_total"]
     assert (load.returncode, err) == (130, "")
     assert "! It was stopped before the warm-up was over: nothing was measured." in out
-    opened = open_page(page, tmp_path / "profile")
-    assert opened.console == []
-    assert "nothing was measured" in opened.elements
+    assert "nothing was measured" in loaded(browser, page)
+    assert browser.complaints == []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from devtools import Browser
+from browser import Browser
 from exposition import Samples, total
 from live_page import LivePage
 from processes import Probe, Server

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from devtools import Browser
+from browser import Browser
 from live_page import LivePage
 from stentor_chassis.admin import Admin
 from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
