@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from certificates import Authority
 from browser import Browser
+from certificates import Authority
 from processes import Server
 
 

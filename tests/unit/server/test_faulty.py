@@ -211,13 +211,15 @@ def test_drips_are_movement(loop: Loop, serving: NewServing) -> None:
             connection = server.connection(caller)
             heard_at = connection.active_at
             await server.until(lambda: server.sent == len(SAID), "the last byte")
-            assert connection.active_at - heard_at >= (len(SAID) - 1) * 0.005
+            assert connection.active_at - heard_at >= (len(SAID) - 1) * 0.004  # a timer may be early
 
     loop.run(scenario())
 
 
-@pytest.mark.parametrize("fault", ["corrupt=1", "extra=1", "truncate=1", "delay=1:1ms"])
-def test_slow_reader(loop: Loop, serving: NewServing, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "right"), [("corrupt=1", False), ("extra=1", False), ("truncate=1", False), ("delay=1:1ms", True)]
+)
+def test_slow_reader(loop: Loop, serving: NewServing, fault: str, *, right: bool) -> None:
     """An answer that the kernel does not take at once waits with its fault."""
 
     async def scenario() -> None:
@@ -235,6 +237,7 @@ def test_slow_reader(loop: Loop, serving: NewServing, fault: str) -> None:
             saying.cancel()
             await server.until(lambda: not server.active, "the end")
             assert server.sent >= len(heard) > 0
+            assert (heard == said.upper()) == right
 
     loop.run(scenario())
 
