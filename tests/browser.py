@@ -1,6 +1,5 @@
 """A real browser, without a window, that a test can look into and press keys of."""
 
-import base64
 import json
 import os
 import socket
@@ -124,10 +123,6 @@ class Browser:
             if name := node.get("name", {}).get("value"):
                 found.append((str(node["role"]["value"]), str(name)))
         return found
-
-    def picture(self, path: Path) -> None:
-        """Write what the whole page looks like, as PNG."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]))
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._read:

@@ -46,7 +46,6 @@ class Service:
     settle: Callable[["memoryview[int]"], None] = lambda _row: None  # books what a gone worker left open in its row
     # Counts, in the control process's row, what the query of a request for /readyz tells; `ValueError` refuses it.
     hear: Callable[["memoryview[int]", Mapping[str, str]], None] = lambda _row, _query: None
-
     # Events with their facts that are logged as warnings, so that nobody overlooks how the service was started.
     warnings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

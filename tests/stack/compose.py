@@ -32,7 +32,7 @@ class Stack:
     """One project: its containers by service, their ports, logs and metrics."""
 
     def __init__(self, file: str = TEST_FILE, environment: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Draw a name; nothing runs yet. `file` goes on top of docker-compose.yml; `environment` has its variables."""
+        """Draw a name; nothing runs yet. `file`, if any, goes on top of docker-compose.yml, with this `environment`."""
         self.environment = {**ENVIRONMENT, **environment}
         self._file = file
         self.project = f"stentor-test-{secrets.token_hex(4)}"
