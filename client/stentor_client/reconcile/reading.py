@@ -79,6 +79,7 @@ def of_server(samples: Samples) -> Counts:
         count(f"connections_{name}") for name in ("accepted_total", "active", "closed_total", "rejected_total")
     )
     sent, unsent = count("sent_bytes_total"), count("unsent_bytes_total")
+    added = count("faults_injected_total", fault="extra")  # one byte each, sent and never received
     return {
         "opened": accepted + rejected,
         "closed": accepted + rejected - active,
@@ -89,7 +90,7 @@ def of_server(samples: Samples) -> Counts:
         "received_bytes": count("received_bytes_total"),
         "sent_bytes": sent,
         "unsent_bytes": unsent,
-        "answered_bytes": sent + unsent + count("write_buffer_bytes"),
+        "answered_bytes": sent + unsent + count("write_buffer_bytes") - added,
         "checks": count("health_checks_total"),
         "checks_received_bytes": count("health_check_received_bytes_total"),
         "checks_sent_bytes": count("health_check_sent_bytes_total"),

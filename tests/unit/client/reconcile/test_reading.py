@@ -19,7 +19,8 @@ def _failure(answer: Answer) -> str:
 
 def test_server() -> None:
     """Of a server's connections, those count as arrived that it took or rejected, and all but the open as closed."""
-    server = Server(accepted=9, active=2, lost=1, rejected=4, received=50, sent=30, unsent=15, waiting=5)
+    server = Server(accepted=9, active=2, lost=1, rejected=4, received=50, sent=33, unsent=15, waiting=5)
+    server.added = 3
     server.checks, server.check_bytes, server.unfinished, server.started = 3, 6, 1, 1234.5
     began = time.monotonic()
     with answering(admin(server)) as url:
@@ -32,7 +33,7 @@ def test_server() -> None:
         "rejected": 4,
         "lost": 1,
         "received_bytes": 50,
-        "sent_bytes": 30,
+        "sent_bytes": 33,
         "unsent_bytes": 15,
         "answered_bytes": 50,
         "checks": 3,
