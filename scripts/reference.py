@@ -81,12 +81,12 @@ def main() -> int:
 
 
 def _metrics_of(title: str, schema: Schema) -> str:
-    rows = [f"\n## {title}\n", "| metric | kind | labels | what it is |", "|---|---|---|---|"]
+    rows = [f"\n## {title}\n", "| metric | kind | unit | labels | what it is |", "|---|---|---|---|---|"]
     for metric in schema.metrics:
         labels = f"`{metric.label}`" if metric.label else ""
         if metric.values:
             labels += f": {', '.join(f'`{value}`' for value in metric.values)}"
-        rows.append(f"| `{schema.prefix}_{metric.name}` | {_kind(metric)} | {labels} | {metric.help} |")
+        rows.append(f"| `{schema.prefix}_{metric.name}` | {_kind(metric)} | {metric.unit} | {labels} | {metric.help} |")
     return "\n".join(rows) + "\n"
 
 

@@ -57,7 +57,7 @@ class BoardCollector(Collector):
         if isinstance(metric, Histogram):
             return self._histogram(name, metric, totals)
         plain = CounterMetricFamily if isinstance(metric, Counter) else GaugeMetricFamily
-        family = plain(name, metric.help, labels=_labels(metric))
+        family = plain(name, metric.help, labels=_labels(metric), unit=metric.unit)
         scale = metric.scale if isinstance(metric, Gauge) else 1
         for value in metric.values or ("",):
             family.add_metric([value] if value else [], totals[self._schema.slot(metric, value)] * scale)
@@ -75,7 +75,7 @@ class BoardCollector(Collector):
         return family
 
     def _histogram(self, name: str, metric: Histogram, totals: list[int]) -> HistogramMetricFamily:
-        family = HistogramMetricFamily(name, metric.help, labels=_labels(metric))
+        family = HistogramMetricFamily(name, metric.help, labels=_labels(metric), unit=metric.unit)
         bounds = [f"{bound * metric.scale:.12g}" for bound in metric.bounds] + ["+Inf"]
         for value in metric.values or ("",):
             first = self._schema.slot(metric, value)

@@ -8,15 +8,26 @@ from typing import Literal
 from stentor_chassis.histogram import LATENCY_BOUNDS, NANOSECONDS, Slots
 from stentor_chassis.histogram import Histogram as HistogramSlots
 
+UNITS = ("seconds", "bytes")  # base units only
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One metric: its name without the service's prefix, its help, and one label with a closed set of values."""
+    """One metric: its name without the service's prefix, its help, and one label with a closed set of values.
+
+    As Prometheus has it, the name ends with the unit, before the `_total` of a counter: this is where it is declared.
+    """
 
     name: str
     help: str
     label: str = ""
     values: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The unit of its values; empty for what is only counted."""
+        last = self.name.removesuffix("_total").rpartition("_")[2]
+        return last if last in UNITS else ""
 
     @property
     def width(self) -> int:

@@ -73,6 +73,18 @@ def _declared(schema: Schema) -> set[tuple[str, frozenset[tuple[str, str]]]]:
     return series
 
 
+@pytest.mark.parametrize("schema", [SERVER, CLIENT], ids=lambda schema: schema.service)
+def test_units(new_board: NewBoard, schema: Schema) -> None:
+    """OpenMetrics tells the unit of what has one: every distribution is of seconds, and nothing else is by mistake."""
+    text = generate_openmetrics(_exported(new_board(schema, 5), {})).decode()  # type: ignore[no-untyped-call]
+    units = {family.name: family.unit for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]
+    declared = {f"{schema.prefix}_{metric.name.removesuffix('_total')}": metric for metric in schema.metrics}
+    assert units == {name: metric.unit for name, metric in declared.items()}
+    assert {units[name] for name, metric in declared.items() if isinstance(metric, Histogram)} == {"seconds"}
+    assert units[f"{schema.prefix}_received_bytes"] == "bytes"
+    assert units[f"{schema.prefix}_connections_active"] == ""
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("schema", [SCHEMA, SERVER, CLIENT], ids=lambda schema: schema.service)
 def test_every_series_is_there_from_the_start(new_board: NewBoard, schema: Schema, form: str) -> None:
