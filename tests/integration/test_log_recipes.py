@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from event_table import COMMON, EVENTS
 from peers import program
 from processes import Probe, Server
 
@@ -49,3 +50,15 @@ def test_recipe(logs: Path, recipe: str) -> None:
     assert answers
     keys = {key for answer in answers for key in answer}
     assert [key for key in keys if all(answer.get(key) is None for answer in answers)] == []
+
+
+@pytest.mark.parametrize("name", ["server", "client"])
+def test_events_have_their_keys(logs: Path, name: str) -> None:
+    """Every line has the keys that the document says its event has, and no others."""
+    lines = [json.loads(line) for line in (logs / f"{name}.log").read_text(encoding="utf-8").splitlines()]
+    assert len({line["event"] for line in lines}) > 5
+    for line in lines:
+        keys, documented = line.keys() - COMMON, EVENTS[line["event"]]
+        assert keys <= documented.keys(), line
+        assert {key for key, always in documented.items() if always} <= keys, line
+        assert line.keys() >= COMMON

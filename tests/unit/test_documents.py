@@ -1,5 +1,6 @@
 """The documents say what the code says."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from event_table import EVENTS
 from stentor_chassis import __version__ as chassis_version
 from stentor_client import __version__ as client_version
 from stentor_client.__main__ import cli as client
@@ -16,6 +18,7 @@ from stentor_server.__main__ import cli as server
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+LOGGING = {"debug", "info", "warning", "error", "exception", "log", "emit"}  # names of what logs
 PYTHON_IMAGE = re.compile(r"python:3\.\d+-slim-[a-z]+")
 
 
@@ -71,15 +74,34 @@ def test_architecture_names_what_exists() -> None:
     assert [name for name in sorted(names - known_elsewhere) if not re.search(rf"\b{name}\b", code)] == []
 
 
-def test_readme_lists_every_event() -> None:
-    """Every event that the code logs is in the README's table, and the other way round."""
-    code = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("*/stentor_*/**/*.py"))
-    logged = set(re.findall(r"""(?:\b_?log|logger|emit)(?:\.\w+)?\(\s*"([a-z]+\.[a-z]+)\"""", code))
-    logged |= set(re.findall(r'warnings=\{"([a-z.]+)"', code))
-    logged |= {f"server.{word}" for word in re.findall(r'f"\{name\}\.([a-z]+)"', code)}
-    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| event | when |")[2].partition("\n\n")[0]
-    listed = {name for row in table.splitlines()[1:] for name in re.findall(r"`([a-z]+\.[a-z]+)`", row.split("|")[1])}
-    assert listed == logged
+def _logged() -> dict[str, set[str]]:
+    """Return the events that the code logs, with the keys that it names where it does; `**` may add others."""
+    events: dict[str, set[str]] = {}
+    for path in ROOT.glob("*/stentor_*/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and re.split(r"\W", ast.unparse(node.func))[-1] in LOGGING:
+                keys = {keyword.arg for keyword in node.keywords if keyword.arg} - {"exc_info", "worker"}
+                for name in _events_of(node.args[0]):
+                    events.setdefault(name, set()).update(keys)
+            elif isinstance(node, ast.keyword) and node.arg == "warnings":
+                events |= {name: {"fault"} for name in re.findall(r"'([a-z]+\.[a-z]+)'", ast.unparse(node))}
+    return events
+
+
+def _events_of(first: ast.expr) -> list[str]:
+    """Return the events that the first argument of a call names, if it does."""
+    if isinstance(first, ast.JoinedStr) and ast.unparse(first).startswith("f'{name}."):
+        return [f"{service}.{ast.unparse(first)[9:-1]}" for service in ("server", "client")]
+    named = isinstance(first, ast.Constant) and isinstance(first.value, str)
+    return re.findall(r"^(?:[a-z]+\.[a-z]+)$", str(first.value)) if named and isinstance(first, ast.Constant) else []
+
+
+def test_operations_list_every_event() -> None:
+    """Every event that the code logs is in the table of operations, with the keys, and the other way round."""
+    logged = _logged()
+    assert set(logged) == set(EVENTS)
+    missing = {name: sorted(keys - EVENTS[name].keys()) for name, keys in logged.items()}
+    assert {name: keys for name, keys in missing.items() if keys} == {}
 
 
 def test_one_version() -> None:
