@@ -125,6 +125,25 @@ class Connection:
         if sent != nbytes:
             self._fall_behind(memoryview(chunk)[sent:], nbytes - sent)
 
+    def _send(self, data: memoryview, owed: int) -> bool:
+        """Send what answers `owed` bytes that were received, and let the rest wait; return whether it can go on.
+
+        Encrypted, there is more in `data` than is owed: what was received counts as sent last.
+        """
+        try:
+            sent = write(self.fd, data) if data else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._lose(owed)
+            self.abort(CloseReason.RESET)
+            return False
+        kept = min(owed, len(data) - sent)
+        self._row[_SENT] += owed - kept
+        if sent != len(data):
+            self._fall_behind(data[sent:], kept)
+        return True
+
     def _fall_behind(self, rest: memoryview, kept: int) -> None:
         """Keep a copy of what the kernel did not take, and read no more until it has."""
         self._waiting = memoryview(bytes(rest))

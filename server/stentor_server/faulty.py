@@ -2,20 +2,17 @@
 
 import asyncio
 import time
-from os import write
 from typing import TYPE_CHECKING
 
 from stentor_chassis.address import Address, printable
 from stentor_server.connection import Connection, reset_on_close
 from stentor_server.faults import Fault, Faults, Injection
-from stentor_server.metrics import FAULTS, SCHEMA, SENT, CloseReason
+from stentor_server.metrics import FAULTS, SCHEMA, CloseReason
 from stentor_server.poller import PEER_ENDED, WRITABLE
 from stentor_server.transform import translate
 
 if TYPE_CHECKING:
     from stentor_server.server import Server
-
-_SENT = SCHEMA.slot(SENT)
 
 
 class FaultyConnection(Connection):
@@ -86,19 +83,8 @@ class FaultyConnection(Connection):
                 self._poller.rewatch(self.fd, PEER_ENDED)
 
     def _answer(self, answer: memoryview | bytearray) -> bool:
-        """Send what the kernel takes, and let the rest wait; return whether the connection is still there."""
-        try:
-            sent = write(self.fd, answer)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._lose(len(answer))
-            self.abort(CloseReason.RESET)
-            return False
-        self._row[_SENT] += sent
-        if sent != len(answer):
-            self._fall_behind(memoryview(answer)[sent:], len(answer) - sent)
-        return True
+        """Send it; return whether the connection is still there."""
+        return self._send(memoryview(answer), len(answer))
 
     def _hold(self, answer: bytearray, seconds: float, piece: int | None = None) -> None:
         """Let an answer wait as if the peer did not read; every so many seconds a piece of it goes, or all."""

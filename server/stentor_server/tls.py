@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, cast
 from stentor_chassis.address import Address
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_server.connection import Connection
-from stentor_server.metrics import SCHEMA, SENT, CloseReason
+from stentor_server.metrics import CloseReason
 from stentor_server.options import ServerOptions
 from stentor_server.transform import translate
 
 if TYPE_CHECKING:
     from stentor_server.server import Server
-
-_SENT = SCHEMA.slot(SENT)
 
 
 def tls_context(options: ServerOptions) -> ssl.SSLContext | None:
@@ -124,13 +122,13 @@ class TlsConnection(Connection):
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            if self._send(owed):  # with the alert that tells the client why
+            if self._send_encrypted(owed):  # with the alert that tells the client why
                 self.close(CloseReason.TLS_ERROR, _why(error))
             return
         if self._ended:
             self._close_notify()
             self.ended_at = self._poller.now
-        if self._send(owed) and self._ended and not self._waiting:
+        if self._send_encrypted(owed) and self._ended and not self._waiting:
             self.close(CloseReason.EOF)
 
     def _arrive(self) -> bool:
@@ -155,22 +153,9 @@ class TlsConnection(Connection):
             self._count_received(nbytes)
             yield buffer[:nbytes]
 
-    def _send(self, owed: int) -> bool:
+    def _send_encrypted(self, owed: int) -> bool:
         """Send what is encrypted by now, and with it `owed` bytes that were received; return whether it can go on."""
-        departing = memoryview(self._departing.read())
-        try:
-            sent = write(self.fd, departing) if departing else 0
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._lose(owed)
-            self.abort(CloseReason.RESET)
-            return False
-        kept = min(owed, len(departing) - sent)
-        self._row[_SENT] += owed - kept
-        if sent != len(departing):
-            self._fall_behind(departing[sent:], kept)
-        return True
+        return self._send(memoryview(self._departing.read()), owed)
 
     def _caught_up(self) -> None:
         if self._ended and not self.left_at:
@@ -185,7 +170,7 @@ class TlsConnection(Connection):
     def _end_side(self) -> None:
         if self._version:
             self._close_notify()
-            if not self._send(0):
+            if not self._send_encrypted(0):
                 return
         if not self._waiting:  # otherwise again when it has gone
             super()._end_side()

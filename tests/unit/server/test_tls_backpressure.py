@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stentor_server import tls as tls_module
+from stentor_server import connection as connection_module
 from stentor_server.metrics import CloseReason
 from stentor_server.poller import READABLE
 from stentor_server.server import BUFFER_BYTES
@@ -182,7 +182,7 @@ def test_full_socket(
             await caller.ask(b"hello")
             connection = server.connection(caller)
             with monkeypatch.context() as patch:
-                patch.setattr(tls_module, "write", take_nothing)
+                patch.setattr(connection_module, "write", take_nothing)
                 caller.connection.send(caller.push(b"all of it"))
                 connection.ready(READABLE)
             assert (server.received, server.sent, server.waiting) == (14, 5, 9)
