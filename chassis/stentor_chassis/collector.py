@@ -68,8 +68,8 @@ class BoardCollector(Collector):
         name: str, metric: Derived, totals: list[int], workers: Mapping[int, list[list[int]]]
     ) -> GaugeMetricFamily:
         if not metric.per_worker:
-            return GaugeMetricFamily(name, metric.help, metric.compute(totals))
-        family = GaugeMetricFamily(name, metric.help, labels=_labels(metric))
+            return GaugeMetricFamily(name, metric.help, metric.compute(totals), unit=metric.unit)
+        family = GaugeMetricFamily(name, metric.help, labels=_labels(metric), unit=metric.unit)
         for number, rows in workers.items():
             family.add_metric([str(number)], sum(metric.compute(row) for row in rows))
         return family

@@ -116,8 +116,7 @@ class Columns:
             "name": line.name,
             "columns": [first + labels.index(value) for value in line.values or labels],
             "rate": isinstance(metric, Counter),
-            # Names of metrics end with their unit.
-            "unit": "bytes" if metric.name.removesuffix("_total").endswith("_bytes") else "",
+            "unit": metric.unit,
             "scale": metric.scale if isinstance(metric, Gauge) else 1,
         }
 
