@@ -149,7 +149,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def count_sent(self) -> None:
         """Count what the kernel has taken since."""
-        handed_over = self._written - self._transport.get_write_buffer_size()
+        self._count_sent_but(self._transport.get_write_buffer_size())
+
+    def _count_sent_but(self, waiting: int) -> None:
+        """Count as sent all that was written but so many bytes."""
+        handed_over = self._written - waiting
         if handed_over > self._handed_over:  # encrypted, what waits can be more than was written
             self._account.sent(handed_over - self._handed_over)
             self._handed_over = handed_over

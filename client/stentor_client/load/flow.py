@@ -83,10 +83,7 @@ class Flow(Connection):
 
     def _end(self, outcome: Outcome) -> None:
         if self._due:  # no reply has counted it, and once the connection is reset nobody knows what was taken
-            handed_over = self._written - self._waiting
-            if handed_over > self._handed_over:
-                self._account.sent(handed_over - self._handed_over)
-                self._handed_over = handed_over
+            self._count_sent_but(self._waiting)
         self._tell_verifier()
         super()._end(outcome)
 
