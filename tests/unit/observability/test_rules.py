@@ -7,58 +7,20 @@ from typing import Any
 import pytest
 import yaml
 
-from stentor_chassis.metrics import Histogram, Metric, Schema
-from stentor_client.metrics import SCHEMA as CLIENT
-from stentor_server.metrics import SCHEMA as SERVER
+from promql import selectors
+from series import DECLARED, RECORDED, RULES
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "observability" / "prometheus"
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
-_STRING = r'"[^"]*"'
-_NAME = r"[A-Za-z_:][\w:]*"
-_SELECTOR = re.compile(rf"({_NAME})\{{([^}}]*)\}}")
-_MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
-_WORDS = {"and", "or", "unless", "offset", "bool"}
 
-
-def _documents(folder: str) -> dict[str, Any]:
-    return {
-        path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((FOLDER / folder).glob("*.yml"))
-    }
-
-
-RULES: list[dict[str, Any]] = [
-    rule for document in _documents("rules").values() for group in document["groups"] for rule in group["rules"]
+TESTS = [
+    case
+    for path in sorted((FOLDER / "tests").glob("*.yml"))
+    for case in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
 ]
 ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
-RECORDS = {rule["record"] for rule in RULES if "record" in rule}
-TESTS = [case for document in _documents("tests").values() for case in document["tests"]]
-
-
-def _series(schema: Schema, metric: Metric) -> dict[str, dict[str, set[str]]]:
-    """Return the names under which a metric is exported, each with its labels and their values."""
-    name = f"{schema.prefix}_{metric.name}"
-    labels = {metric.label: set(metric.values)} if metric.label else {}
-    if not isinstance(metric, Histogram):
-        return {name: labels}
-    bounds = {f"{bound * metric.scale:.12g}" for bound in metric.bounds}
-    return {f"{name}_bucket": {**labels, "le": bounds}, f"{name}_count": labels, f"{name}_sum": labels}
-
-
-DECLARED = {
-    name: labels
-    for schema in (SERVER, CLIENT)
-    for metric in schema.metrics
-    for name, labels in _series(schema, metric).items()
-}
-
-
-def _metrics(expression: str) -> set[str]:
-    """Return the names of the series that an expression reads."""
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|" + _STRING, " ", expression)
-    bare = re.sub(r"\b(?:by|without|on|ignoring|offset)\s*(?:\([^)]*\)|\d+[smhd])", " ", bare)
-    return {name for name, call in re.findall(rf"(?<![\w.:])({_NAME})(\s*\()?", bare) if not call} - _WORDS
 
 
 def _anchors(text: str) -> set[str]:
@@ -70,7 +32,7 @@ def _anchors(text: str) -> set[str]:
 def test_there_are_rules() -> None:
     """The rules are where the tests look for them, and each name is there once."""
     assert len(ALERTS) == len([rule for rule in RULES if "alert" in rule]) == 15
-    assert "job:stentor_client_exchanges_failed:ratio5m" in RECORDS
+    assert "job:stentor_client_exchanges_failed:ratio5m" in RECORDED
 
 
 @pytest.mark.parametrize("name", ALERTS)
@@ -130,29 +92,34 @@ def test_runbook_is_of_alerts_that_exist() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule.get("record"))
 def test_rule_reads_what_is_exported(rule: dict[str, Any]) -> None:
     """What a rule reads is declared by a service or recorded by a rule, and so is every label that it selects by."""
-    expression = rule["expr"]
-    names = _metrics(expression)
-    assert names
-    assert names <= DECLARED.keys() | RECORDS | {"up"}
-    for metric, matchers in _SELECTOR.findall(expression):
-        for label, operator, value in _MATCHER.findall(matchers):
-            if metric != "up":
-                asked = value.split("|") if "~" in operator else [value]
-                assert set(asked) <= DECLARED[metric][label], (metric, label)
+    found = selectors(rule["expr"])
+    assert found
+    for name, labels in found:
+        assert name in DECLARED.keys() | RECORDED | {"up"}
+        for label, values in labels.items():
+            assert name == "up" or values <= DECLARED[name][label], (name, label)
 
 
 def test_runbook_asks_for_what_is_exported() -> None:
     """The queries of the runbook name no series that is not there."""
     named = set(re.findall(r"\bstentor_(?:server|client)_\w+", OPERATIONS))
-    assert named <= DECLARED.keys() | {record.split(":")[1] for record in RECORDS}
+    assert named <= DECLARED.keys() | {record.split(":")[1] for record in RECORDED}
     recorded = set(re.findall(r"`((?:job|stentor):[\w:]+)`", OPERATIONS))
-    assert recorded <= RECORDS
+    assert recorded <= RECORDED
 
 
-def test_reader_of_expressions() -> None:
-    """The names in an expression are found, and nothing else is taken for one."""
-    expression = (
-        'sum by (job, le) (rate(a_total{x=~"b|c"}[5m])) / (d:e:f > bool 0.5) '
-        "or absent(up) and on () g offset 30m * 14.4 unless 1e3 == h"
+def test_what_a_query_reads() -> None:
+    """The series in a query are found, with what is asked of their labels, and nothing else is taken for one."""
+    query = (
+        'sum by (job, le) (rate(a_total{x=~"b|c",y!="d"}[5m])) / (d:e:f > bool 0.5) '
+        "or absent(up) and on () g offset 30m * 14.4 unless 1e3 == max_over_time(h[1h:1m])"
     )
-    assert _metrics(expression) == {"a_total", "d:e:f", "up", "g", "h"}
+    assert selectors(query) == [
+        ("a_total", {"x": {"b", "c"}, "y": {"d"}}),
+        ("d:e:f", {}),
+        ("up", {}),
+        ("g", {}),
+        ("h", {}),
+    ]
+    with pytest.raises(ValueError, match="parenthesis"):
+        selectors("sum(a")

@@ -1,0 +1,36 @@
+"""The series there are to ask for: what the two services declare, and what the rules of Prometheus record."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stentor_chassis.metrics import Histogram, Metric, Schema
+from stentor_client.metrics import SCHEMA as CLIENT
+from stentor_server.metrics import SCHEMA as SERVER
+
+
+def _series(schema: Schema, metric: Metric) -> dict[str, dict[str, set[str]]]:
+    """Return the names under which a metric is exported, each with its labels and their values."""
+    name = f"{schema.prefix}_{metric.name}"
+    labels = {metric.label: set(metric.values)} if metric.label else {}
+    if not isinstance(metric, Histogram):
+        return {name: labels}
+    bounds = {f"{bound * metric.scale:.12g}" for bound in metric.bounds}
+    return {f"{name}_bucket": {**labels, "le": bounds}, f"{name}_count": labels, f"{name}_sum": labels}
+
+
+DECLARED = {
+    name: labels
+    for schema in (SERVER, CLIENT)
+    for metric in schema.metrics
+    for name, labels in _series(schema, metric).items()
+}
+
+RULES: list[dict[str, Any]] = [
+    rule
+    for path in sorted((Path(__file__).parents[1] / "observability" / "prometheus" / "rules").glob("*.yml"))
+    for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
