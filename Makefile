@@ -25,7 +25,7 @@ up: ## Start server, client and Prometheus in containers, and wait until they ar
 	@scripts/what-to-open
 
 down: ## Stop and remove what `make up` started, with its data
-	docker compose down --volumes --remove-orphans
+	docker compose --profile grafana down --volumes --remove-orphans
 
 logs: ## Follow the logs of server and client, until Ctrl-C
 	@docker compose logs --follow server client || true
