@@ -12,6 +12,7 @@ from stentor_chassis.failure import COULD_NOT_START, Failure
 
 # What the kernel holds for a peer that does not read, beyond what that peer has room for: otherwise some megabytes.
 UNSENT_BYTES = 128 * 1024
+_TRIES = 10  # to find a free port: one that is free for the first address may not be for the next
 _EVERY = {"0.0.0.0", "::"}  # all other addresses of the family are among it
 
 
@@ -61,6 +62,17 @@ def bind_tcp(hosts: Sequence[str], port: int, copies: int, backlog: int) -> list
     addresses = list(dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in resolved))
     every = {family for family, sockaddr in addresses if sockaddr[0] in _EVERY}
     addresses = [(family, sockaddr) for family, sockaddr in addresses if family not in every or sockaddr[0] in _EVERY]
+    tries = 1 if port else _TRIES
+    while True:
+        tries -= 1
+        try:
+            return _bind_all(addresses, port, copies, backlog)
+        except Failure:
+            if not tries:
+                raise
+
+
+def _bind_all(addresses: Sequence[Any], port: int, copies: int, backlog: int) -> list[list[socket.socket]]:
     copies_of_sockets: list[list[socket.socket]] = [[] for _ in range(copies)]
     with contextlib.ExitStack() as unless_all_are_bound:
         for family, sockaddr in addresses:

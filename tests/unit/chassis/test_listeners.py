@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from stentor_chassis import listeners
+from stentor_chassis.address import Address
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_chassis.listeners import UNSENT_BYTES, Listeners, bind_tcp, bind_unix
 
@@ -286,6 +288,22 @@ def test_every_address_and_one_of_them() -> None:
     if socket.has_dualstack_ipv6():
         with _bound("127.0.0.1", "::", "::1", "0.0.0.0") as ((every6, every4),):
             assert [every6.getsockname()[0], every4.getsockname()[0]] == ["::", "0.0.0.0"]
+
+
+def test_a_free_port_that_is_taken_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the free port of the first address is somebody's on the next, another one is taken for both."""
+    bind = listeners._bound
+    others: list[socket.socket] = []
+
+    def taking_it_elsewhere(family: int, address: Address, backlog: int) -> socket.socket:
+        listener = bind(family, address, backlog)
+        if not others:
+            others.append(socket.create_server(("127.0.0.2", listener.getsockname()[1])))
+        return listener
+
+    monkeypatch.setattr(listeners, "_bound", taking_it_elsewhere)
+    with _bound("127.0.0.1", "127.0.0.2") as ((first, second),), others[0] as other:
+        assert first.getsockname()[1] == second.getsockname()[1] != other.getsockname()[1]
 
 
 def test_printable_ipv6() -> None:
