@@ -43,11 +43,13 @@ class Board:
 
     def totals(self, rows: list[list[int]]) -> list[int]:
         """Merge copies of rows, counters and histograms by addition, gauges as they are declared."""
-        merged = reduce(lambda one, other: list(map(operator.add, one, other)), rows)
+        merged = list(reduce(lambda one, other: list(map(operator.add, one, other)), rows))  # never one of `rows`
         for metric in self.schema.stored:
             if isinstance(metric, Gauge) and metric.across == "max":
                 where = self.schema.slots(metric)
                 merged[where] = [max(column) for column in zip(*(row[where] for row in rows), strict=True)]
+        for slot, plus in self.schema.sums:
+            merged[slot] += merged[plus]
         return merged
 
     def fold(self, number: int) -> None:
@@ -57,6 +59,8 @@ class Board:
         because the thread that answers scrapes is the one that folds.
         """
         row, gone = self.row(number), self.row(GONE)
+        for slot, plus in self.schema.sums:
+            row[slot] += row[plus]
         for metric in self.schema.stored:
             where = self.schema.slots(metric)
             for slot in range(where.start, where.stop):

@@ -55,8 +55,7 @@ class Log:
                 _ConsoleLine(colors=terminal and not os.environ.get("NO_COLOR")),
             ]
         else:
-            frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals may be anybody's bytes
-            processors = [structlog.processors.ExceptionRenderer(frames), _JsonLine()]
+            processors = [_JsonLine()]
         self._sink = Sink(options.fd, on_drop=on_drop)
         self.logger: Logger = structlog.wrap_logger(
             self._sink,
@@ -97,10 +96,14 @@ class _JsonLine:
     """Renders for programs. A line is made for every connection, so the date is only made anew every second."""
 
     def __init__(self) -> None:
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals may be anybody's bytes
+        self._render_exception = structlog.processors.ExceptionRenderer(frames)
         self._second = -1
         self._date = ""
 
-    def __call__(self, _logger: object, method: str, event: structlog.typing.EventDict) -> bytes:
+    def __call__(self, logger: Any, method: str, event: structlog.typing.EventDict) -> bytes:
+        if "exc_info" in event:
+            event = self._render_exception(logger, method, event)
         second, nanoseconds = divmod(time.time_ns(), NANOSECONDS)
         if second != self._second:
             self._second = second

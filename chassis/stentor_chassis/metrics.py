@@ -37,7 +37,12 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter(Metric):
-    """A count that only grows; it outlives the worker that counted."""
+    """A count that only grows; it outlives the worker that counted.
+
+    What is counted in `plus` belongs to it as well: so one addition on a hot path can count for several.
+    """
+
+    plus: "Internal | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +122,8 @@ class Schema:
             for value in metric.values or ("",):
                 self._offsets[metric.name, value] = self.row_slots
                 self.row_slots += metric.width
+        counters = (metric for metric in self.stored if isinstance(metric, Counter))
+        self.sums = tuple((self.slot(each), self.slot(each.plus)) for each in counters if each.plus is not None)
 
     def slot(self, metric: Metric, value: str = "") -> int:
         """Return the first slot of a metric, or of one of its label values; `KeyError` where it was not declared."""

@@ -29,14 +29,15 @@ class Sink:
         self._on_drop = on_drop
         self._lines: deque[bytes] = deque()
         self._writing = 0  # lines taken off the queue and not yet written
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # taken by itself where nobody waits: that is quicker than by the condition
+        self._changed = threading.Condition(self._lock)
         self._idle = False  # the thread waits to be told of a line
         self._hurry = threading.Event()
         threading.Thread(target=self._run, name="log-sink", daemon=True).start()
 
     def msg(self, line: bytes) -> None:
         """Queue one line, or count it as dropped; the lock is never held over a write."""
-        with self._changed:
+        with self._lock:
             if len(self._lines) < self._limit:
                 self._lines.append(line)
                 if self._idle:

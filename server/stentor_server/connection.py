@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from stentor_chassis.address import Address, printable
 from stentor_chassis.histogram import NANOSECONDS
-from stentor_server.metrics import READ_PAUSES, RECEIVED, SCHEMA, SENT, UNSENT, WRITE_BUFFER, CloseReason
+from stentor_server.metrics import ANSWERED, READ_PAUSES, RECEIVED, SCHEMA, SENT, UNSENT, WRITE_BUFFER, CloseReason
 from stentor_server.poller import PEER_ENDED, READABLE, WRITABLE
 from stentor_server.transform import translate
 
 if TYPE_CHECKING:
     from stentor_server.server import Server
 
+_ANSWERED = SCHEMA.slot(ANSWERED)
 _RECEIVED = SCHEMA.slot(RECEIVED)
 _SENT = SCHEMA.slot(SENT)
 _UNSENT = SCHEMA.slot(UNSENT)
@@ -112,18 +113,21 @@ class Connection:
         self._small = nbytes < SMALL_BYTES
         self.active_at = self._poller.now
         self._received += nbytes
-        row[_RECEIVED] += nbytes
         try:
             sent = write(self.fd, chunk)
         except BlockingIOError:
             sent = 0
         except OSError:
+            row[_RECEIVED] += nbytes
             self._lose(nbytes)
             self.abort(CloseReason.RESET)
             return
+        if sent == nbytes:
+            row[_ANSWERED] += nbytes
+            return
+        row[_RECEIVED] += nbytes
         row[_SENT] += sent
-        if sent != nbytes:
-            self._fall_behind(memoryview(chunk)[sent:], nbytes - sent)
+        self._fall_behind(memoryview(chunk)[sent:], nbytes - sent)
 
     def _send(self, data: memoryview, owed: int) -> bool:
         """Send what answers `owed` bytes that were received, and let the rest wait; return whether it can go on.

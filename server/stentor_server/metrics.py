@@ -81,10 +81,12 @@ REJECTED = Counter(
     label="reason",
     values=tuple(RejectReason),
 )
-RECEIVED = Counter(name="received_bytes_total", help="Bytes read from peers.")
+ANSWERED = Internal(name="answered_bytes", help="Bytes that were read and handed to the kernel in one go: most are.")
+RECEIVED = Counter(name="received_bytes_total", help="Bytes read from peers.", plus=ANSWERED)
 SENT = Counter(
     name="sent_bytes_total",
     help="Bytes handed to the kernel; what still waited when its connection was lost is not among them.",
+    plus=ANSWERED,
 )
 UNSENT = Counter(
     name="unsent_bytes_total",
@@ -132,6 +134,7 @@ SCHEMA = Schema(
         WORKER_ACTIVE,
         LIMIT,
         REJECTED,
+        ANSWERED,
         RECEIVED,
         SENT,
         UNSENT,

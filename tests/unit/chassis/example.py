@@ -11,6 +11,9 @@ def _open(row: Sequence[int]) -> int:
 
 ENDED = Counter(name="ended_total", help="Things that ended.", label="reason", values=("worn", "lost"))
 TAKEN = Counter(name="taken_total", help="Things taken.")
+PASSED_ON = Internal(name="passed_on", help="Words that were heard and said in one breath.")
+HEARD = Counter(name="heard_total", help="Words heard.", plus=PASSED_ON)
+SAID = Counter(name="said_total", help="Words said.", plus=PASSED_ON)
 OPEN = Derived(name="open", help="Things open now.", compute=_open)
 WORKER_OPEN = Derived(
     name="worker_open", help="Things open now, by worker.", label="worker", compute=_open, per_worker=True
@@ -22,4 +25,6 @@ PHASES = Histogram(name="phase_seconds", help="Parts.", label="phase", values=("
 
 TOLD = Internal(name="told", help="What workers tell each other.")
 
-SCHEMA = Schema("an-example", [TOLD, ENDED, TAKEN, OPEN, WORKER_OPEN, WAITING, NEWEST, SPAN, PHASES])
+SCHEMA = Schema(
+    "an-example", [TOLD, ENDED, TAKEN, PASSED_ON, HEARD, SAID, OPEN, WORKER_OPEN, WAITING, NEWEST, SPAN, PHASES]
+)

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from stentor_chassis.board import CONTROL, FIRST_WORKER, GONE, ROW_ALIGNMENT, SLOT_BYTES, Board
 from stentor_chassis.metrics import HEARTBEAT, Gauge, Internal, Metric, Schema
-from unit.chassis.example import ENDED, NEWEST, PHASES, SCHEMA, SPAN, TAKEN, WAITING
+from unit.chassis.example import ENDED, HEARD, NEWEST, PASSED_ON, PHASES, SAID, SCHEMA, SPAN, TAKEN, WAITING
 
 NewBoard = Callable[[Schema, int], Board]
 slot_values = st.integers(0, 1 << 40)
 rows = st.lists(slot_values, min_size=SCHEMA.row_slots, max_size=SCHEMA.row_slots)
 observations = st.lists(st.integers(0, 3_000_000_000))
+_BOTH = {SCHEMA.slot(HEARD), SCHEMA.slot(SAID)}  # to which what was passed on is added
 
 
 def _write(board: Board, number: int, values: list[int]) -> None:
@@ -101,6 +102,8 @@ def test_totals(copies: list[list[int]]) -> None:
     newest = SCHEMA.slot(NEWEST)
     for slot in range(SCHEMA.row_slots):
         column = [row[slot] for row in copies]
+        if slot in _BOTH:
+            column += [row[SCHEMA.slot(PASSED_ON)] for row in copies]
         assert totals[slot] == (max(column) if slot == newest else sum(column))
 
 
@@ -150,5 +153,8 @@ def test_retire_again(kept: list[int], first: list[int], second: list[int]) -> N
         os.close(board.fd)
     for slot in (SCHEMA.slot(TAKEN), SCHEMA.slot(ENDED, "lost"), SCHEMA.slot(SPAN), SCHEMA.slot(PHASES, "last")):
         assert kept[slot] + first[slot] + second[slot] == gone[slot]
+    passed_on = first[SCHEMA.slot(PASSED_ON)] + second[SCHEMA.slot(PASSED_ON)]
+    for slot in _BOTH:
+        assert kept[slot] + first[slot] + second[slot] + passed_on == gone[slot]
     newest = SCHEMA.slot(NEWEST)
     assert max(kept[newest], first[newest], second[newest]) == gone[newest]

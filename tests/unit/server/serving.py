@@ -251,6 +251,10 @@ class Serving:
         return self.row[SCHEMA.slot(FAULTS, fault)]
 
     @property
+    def _totals(self) -> list[int]:
+        return self.board.totals([self.row.tolist()])
+
+    @property
     def active(self) -> int:
         """How many connections are open."""
         return open_connections(self.row)
@@ -263,12 +267,12 @@ class Serving:
     @property
     def received(self) -> int:
         """How many bytes were read."""
-        return self.row[SCHEMA.slot(RECEIVED)]
+        return self._totals[SCHEMA.slot(RECEIVED)]
 
     @property
     def sent(self) -> int:
         """How many bytes were handed to the kernel."""
-        return self.row[SCHEMA.slot(SENT)]
+        return self._totals[SCHEMA.slot(SENT)]
 
     @property
     def unsent(self) -> int:

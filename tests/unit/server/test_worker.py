@@ -76,7 +76,7 @@ def test_serves_until_told_to_stop(loop: Loop, new_board: NewBoard, events: Even
             caller = await running.call()
             assert await caller.ask(b"served") == b"SERVED"
             row = board.row(2)
-            await eventually(lambda: row[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
+            await eventually(lambda: board.totals([row.tolist()])[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
             assert row[SCHEMA.slot(ACCEPTED)] == 1
             running.stop.set()
             assert await caller.hear_all() == b""
