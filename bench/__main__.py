@@ -21,7 +21,7 @@ from bench.memory import Scales
 from bench.peer import REFERENCE, UnavailableError
 from bench.process import raise_descriptor_limit
 from bench.result import Result
-from bench.rounds import all_series, main_series
+from bench.rounds import Series, all_series, main_series
 from bench.workload import FULL, MAIN, QUICK, Cell
 
 MEMORY_ROUNDS = 3
@@ -65,7 +65,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
         document.write(result)
         print(report.client_table(client_runs) + report.failures(client_runs))
         return 0
-    result = _full(laboratory, Scales(generator, folder), ready, skipped)
+    result = _full(laboratory, Scales(generator, folder), all_series(ready, folder), ready, skipped)
     result.runs.extend(client_runs)
     result.save()
     document.write(result)
@@ -73,8 +73,14 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
-def _full(laboratory: Laboratory, scales: Scales, ready: Sequence[Contender], skipped: dict[str, str]) -> Result:
-    runs = [run for series in all_series(ready) for run in series.measure(laboratory, _say)]
+def _full(
+    laboratory: Laboratory,
+    scales: Scales,
+    all_: Sequence[Series],
+    ready: Sequence[Contender],
+    skipped: dict[str, str],
+) -> Result:
+    runs = [run for series in all_ for run in series.measure(laboratory, _say)]
     memory = []
     for round_ in range(1, MEMORY_ROUNDS + 1):
         for contender in ready:

@@ -20,6 +20,7 @@ class Contender:
     name: str
     command: tuple[str, ...] = ()  # of a peer; none: Stentor
     arguments: tuple[str, ...] = ()  # of Stentor
+    packages: Path | None = None  # where Stentor's are, if not where they are installed
     scraped: bool = False
 
     @contextmanager
@@ -29,17 +30,25 @@ class Contender:
         Raises ServerFailedError.
         """
         log = folder / f"{self.name}.log"
-        peer = running_peer(self.command, cores, log) if self.command else running_stentor(self.arguments, cores, log)
-        with peer as server, scraped(server) if self.scraped else nullcontext():
+        if self.command:
+            running = running_peer(self.command, cores, log)
+        else:
+            running = running_stentor(self.arguments, cores, log, self.packages)
+        with running as server, scraped(server) if self.scraped else nullcontext():
             yield server
 
 
 def stentor(
-    name: str = STENTOR, *arguments: str, workers: int = 1, connections: int = 19000, scraped: bool = False
+    name: str = STENTOR,
+    *arguments: str,
+    workers: int = 1,
+    connections: int = 19000,
+    packages: Path | None = None,
+    scraped: bool = False,
 ) -> Contender:
     """Return Stentor with everything on."""
     limits = ("--workers", str(workers), "--max-connections", str(connections))
-    return Contender(name, arguments=(*limits, *arguments), scraped=scraped)
+    return Contender(name, arguments=(*limits, *arguments), packages=packages, scraped=scraped)
 
 
 def contenders(folder: Path, names: Iterable[str] = ()) -> tuple[list[Contender], dict[str, str]]:

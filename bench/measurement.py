@@ -1,15 +1,19 @@
 """One measurement: a server, a load, and what both came to."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
+from typing import TypeVar
 
 from bench.contender import Contender
 from bench.load import Generator, LoadFailedError
 from bench.server import Server, ServerFailedError
 from bench.workload import Cell, Timing
 
+T = TypeVar("T")
 MICRO = 1e6
 
 
@@ -42,6 +46,15 @@ class Run:
         return self.server_cpu_seconds / self.exchanges * MICRO if self.exchanges else 0.0
 
 
+Group = tuple[tuple[Cell, Contender], ...]  # measured right after each other, and compared
+
+
+def rotated(group: Sequence[T], by: int) -> tuple[T, ...]:
+    """Return the same, beginning `by` places later."""
+    by %= len(group)
+    return (*group[by:], *group[:by])
+
+
 class Laboratory:
     """Where runs are made."""
 
@@ -59,6 +72,26 @@ class Laboratory:
                 return self._measure(server, cell, timing, empty)
         except (ServerFailedError, LoadFailedError, OSError) as error:  # the last: it is gone
             return replace(empty, failure=str(error))
+
+    def compare(self, group: Group, timing: Timing, round_: int) -> list[Run]:
+        """Start the servers of all, warm them, and measure them by turns, slice by slice; end them.
+
+        They share the core, and wait while one of them is measured. Where one fails all have.
+        """
+        empty = [Run(cell.name, contender.name, round_) for cell, contender in group]
+        slices: list[list[Run]] = [[] for _ in group]
+        try:
+            with ExitStack() as stack:
+                servers = []
+                for cell, contender in group:
+                    servers.append(stack.enter_context(contender.running(cell.server_cores, self._folder)))
+                    self._first(servers[-1], cell, timing)
+                for number in range(timing.slices):
+                    for each in rotated(range(len(group)), number):
+                        slices[each].append(self._measure(servers[each], group[each][0], timing, empty[each]))
+        except (ServerFailedError, LoadFailedError, OSError) as error:
+            return [replace(run, failure=str(error)) for run in empty]
+        return [_whole(runs) for runs in slices]
 
     def _first(self, server: Server, cell: Cell, timing: Timing) -> None:
         arguments = cell.generator_arguments(idle=False)
@@ -91,3 +124,10 @@ class Laboratory:
             server_utilisation=cpu / took / len(cell.server_cores),
             server_waiting=waited / took / len(server.working),
         )
+
+
+def _whole(slices: Sequence[Run]) -> Run:
+    """Return what slices of one run came to together; what is no sum is the median of theirs."""
+    sums = {name: sum(getattr(run, name) for run in slices) for name in ("exchanges", "seconds", "server_cpu_seconds")}
+    others = ("p50_us", "p99_us", "p999_us", "server_utilisation", "server_waiting")
+    return replace(slices[0], **sums, **{name: median(getattr(run, name) for run in slices) for name in others})

@@ -1,18 +1,33 @@
 """Rounds: everyone in turn on each cell, so that the machine's drift hits all alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.contender import STENTOR, Contender, stentor
-from bench.measurement import Laboratory, Run
+from bench.measurement import Group, Laboratory, Run, rotated
 from bench.peer import REFERENCE
-from bench.workload import CONNECTIONS, FLOOD, FULL, GROWTH, MAIN, OBSERVATION, OBSERVED, SIZES, WORKERS, Cell, Timing
+from bench.uncounted import uncounted
+from bench.workload import (
+    COMPARISON,
+    CONNECTIONS,
+    FLOOD,
+    FULL,
+    GROWTH,
+    MAIN,
+    OBSERVATION,
+    OBSERVED,
+    SCRAPED,
+    SIZES,
+    WORKERS,
+    Cell,
+    Timing,
+)
 
 Say = Callable[[str], None]
-Group = tuple[tuple[Cell, Contender], ...]  # measured right after each other, and compared
-
 QUIET = "stentor-quiet"
-SCRAPED = "stentor-scraped"
+SILENT = "stentor-silent"
+WATCHED = "stentor-watched"
 
 
 @dataclass(frozen=True)
@@ -29,10 +44,15 @@ class Series:
         runs: list[Run] = []
         for round_ in range(1, self.timing.rounds + 1):
             for group in self.groups:
-                for cell, contender in rotated(group, round_ - 1):
-                    runs.append(laboratory.run(cell, contender, self.timing, round_))
-                    say(progress(runs[-1], self.timing.rounds))
+                for run in self._measured(laboratory, rotated(group, round_ - 1), round_):
+                    runs.append(run)
+                    say(progress(run, self.timing.rounds))
         return runs
+
+    def _measured(self, laboratory: Laboratory, group: Group, round_: int) -> Iterable[Run]:
+        if self.timing.slices:
+            return laboratory.compare(group, self.timing, round_)
+        return (laboratory.run(cell, contender, self.timing, round_) for cell, contender in group)
 
 
 def main_series(ready: Sequence[Contender], cells: Sequence[Cell], timing: Timing) -> Series:
@@ -40,24 +60,21 @@ def main_series(ready: Sequence[Contender], cells: Sequence[Cell], timing: Timin
     return Series("the main table", tuple(tuple((cell, one) for one in ready) for cell in cells), timing)
 
 
-def all_series(ready: Sequence[Contender]) -> list[Series]:
-    """Return every series of the full run."""
-    observed = (stentor(), stentor(QUIET, "--log-level", "error"), stentor(SCRAPED, scraped=True))
+def all_series(ready: Sequence[Contender], folder: Path) -> list[Series]:
+    """Return every series of the full run; what it takes is built in `folder`."""
+    without_log = ("--log-level", "error")
+    observed = (stentor(), stentor(QUIET, *without_log), stentor(SILENT, *without_log, packages=uncounted(folder)))
+    watched = ((SCRAPED, stentor()), (SCRAPED, stentor(WATCHED, scraped=True)))
     growing = [one for one in ready if one.name in {STENTOR, REFERENCE}]
     workers = tuple((cell, stentor(workers=number)) for number, cell in enumerate(WORKERS, 1))
     return [
         main_series(ready, MAIN, FULL),
-        Series("observability", tuple(tuple((cell, one) for one in observed) for cell in OBSERVED), OBSERVATION),
+        Series("metrics and logs", tuple(tuple((cell, one) for one in observed) for cell in OBSERVED), COMPARISON),
+        Series("scrapes", (watched,), OBSERVATION),
         Series("flood", (tuple((cell, stentor()) for cell in FLOOD),), OBSERVATION),
         Series("workers", (workers,), FULL),
         Series("growth", tuple(tuple((cell, one) for one in growing) for cell in (*SIZES, *CONNECTIONS)), GROWTH),
     ]
-
-
-def rotated(group: Group, by: int) -> Group:
-    """Return the same, beginning `by` places later."""
-    by %= len(group)
-    return (*group[by:], *group[:by])
 
 
 def progress(run: Run, rounds: int) -> str:

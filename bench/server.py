@@ -66,14 +66,16 @@ def running_peer(command: Sequence[str], cores: Iterable[int], log: Path) -> Ite
 
 
 @contextmanager
-def running_stentor(arguments: Sequence[str], cores: Iterable[int], log: Path) -> Iterator[Server]:
-    """Run Stentor's server as a user would; it is ready when it says so.
+def running_stentor(
+    arguments: Sequence[str], cores: Iterable[int], log: Path, packages: Path | None = None
+) -> Iterator[Server]:
+    """Run Stentor's server as a user would, or with other `packages`; it is ready when it says so.
 
     Raises ServerFailedError.
     """
     port, admin_port = _free_ports(2)
     command = [*STENTOR, "--port", str(port), "--admin-port", str(admin_port), *arguments]
-    with _running(command, cores, log) as process:
+    with _running(command, cores, log, packages) as process:
         _wait(lambda: _is_ready(admin_port), process, log)
         workers = tuple(children(process.pid))
         for pid, core in zip(workers, itertools.cycle(cores), strict=False):
@@ -82,8 +84,12 @@ def running_stentor(arguments: Sequence[str], cores: Iterable[int], log: Path) -
 
 
 @contextmanager
-def _running(command: Sequence[str], cores: Iterable[int], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _running(
+    command: Sequence[str], cores: Iterable[int], log: Path, packages: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STENTOR_")}
+    if packages is not None:
+        environment["PYTHONPATH"] = str(packages)
     with log.open("wb") as sink, pinned(cores):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment)
     try:

@@ -9,13 +9,13 @@ from bench.measurement import Run
 from bench.memory import MANY_WORKERS
 from bench.ratio import Spread, ratio, spread
 from bench.result import Result
-from bench.rounds import QUIET, SCRAPED
-from bench.workload import FLOOD, MAIN, OBSERVED, WORKERS, Cell
+from bench.rounds import QUIET, SILENT, WATCHED
+from bench.workload import FLOOD, MAIN, OBSERVED, SCRAPED, WORKERS, Cell
 
 RIVALS = ("go", "node")
 MOST_BYTES_PER_CONNECTION = 2.5 * 1024
 MANY = 100_000
-LEAST_OBSERVED = 0.97  # of the throughput without log lines
+LEAST_OBSERVED = 0.97  # of the throughput without metrics and log lines
 MOST_SCRAPED = 1.05  # of p99 without scrapes
 MOST_FLOODED = 1.5  # of p99 without the flood
 MOST_LATE = 0.001
@@ -37,24 +37,28 @@ def targets(result: Result) -> list[Target]:
     """Return the targets and what was measured for each."""
     runs = result.runs
     first, second = ((cell.name, STENTOR) for cell in WORKERS)
-    plain, quiet, scraped = ((OBSERVED[0].name, name) for name in (STENTOR, QUIET, SCRAPED))
+    plain, silent = ((OBSERVED[0].name, name) for name in (STENTOR, SILENT))
+    churn, quiet_churn, silent_churn = ((OBSERVED[1].name, name) for name in (STENTOR, QUIET, SILENT))
+    unwatched, watched = ((SCRAPED.name, name) for name in (STENTOR, WATCHED))
     calm, flooded = ((cell.name, STENTOR) for cell in FLOOD)
-    churn, quiet_churn = ((OBSERVED[1].name, name) for name in (STENTOR, QUIET))
     shared = ratio(runs, second, first, lambda run: run.cpu_us)
     return [
         *(_ahead(runs, rival) for rival in RIVALS),
         _memory(result),
         _many(result),
         _most("processor time per message, 2 workers on 2 cores to 1 on 1", MOST_SHARED, shared),
-        _least("throughput with log lines to without, 64 B", LEAST_OBSERVED, ratio(runs, plain, quiet)),
-        _least("the same, connect, one exchange, close", LEAST_OBSERVED, ratio(runs, churn, quiet_churn)),
+        _least("throughput with metrics and log lines to without, 64 B", LEAST_OBSERVED, ratio(runs, plain, silent)),
+        _least("the same, connect, one exchange, close", LEAST_OBSERVED, ratio(runs, churn, silent_churn)),
+        _least("of this the metrics", LEAST_OBSERVED, ratio(runs, quiet_churn, silent_churn)),
         _most(
             "p99 beside 1,000 that write and never read, to without",
             MOST_FLOODED,
             ratio(runs, flooded, calm, lambda run: run.p99_us),
         ),
         _most(
-            "p99 with a scrape a second to without", MOST_SCRAPED, ratio(runs, scraped, plain, lambda run: run.p99_us)
+            "p99 with a scrape a second to without",
+            MOST_SCRAPED,
+            ratio(runs, watched, unwatched, lambda run: run.p99_us),
         ),
     ]
 

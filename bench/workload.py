@@ -44,11 +44,12 @@ MAIN = (
     Cell("churn", "connect, one exchange, close", churn=True, target=0.80),
     Cell("idle", "15,000 open, 1 % active, against 50", connections=150, idle=14850, against="64B", target=0.80),
 )
-# Beside the bytes, what log lines and metrics cost shows where connections come and go.
+# What counting and logging cost: for each message, and where connections come and go.
 OBSERVED = (
     Cell("observed", "64 B, 50 connections"),
     Cell("observed-churn", "connect, one exchange, close", churn=True),
 )
+SCRAPED = Cell("scraped", "64 B, 50 connections")
 # What those who behave notice of those who do not.
 FLOOD = (
     Cell("calm", "64 B, 50 connections"),
@@ -78,9 +79,12 @@ class Timing:
     seconds: float
     warmup_seconds: float = 0.3  # of each run, not counted
     first_seconds: float = 0.3  # a run of its own after the start of a server, not counted
+    slices: int = 0  # in so many slices of `seconds` the servers of a group, all started, take turns; 0: one by one
 
 
 FULL = Timing(rounds=5, seconds=1.0)
 QUICK = Timing(rounds=1, seconds=0.7, warmup_seconds=0.15, first_seconds=0.15)
 OBSERVATION = Timing(rounds=5, seconds=4.0)  # long enough for some scrapes
+# What differs by per cents is lost in the machine's drift over seconds, and in how equal processes differ by chance.
+COMPARISON = Timing(rounds=12, seconds=0.25, warmup_seconds=0.05, slices=6)
 GROWTH = Timing(rounds=3, seconds=0.8)

@@ -4,8 +4,8 @@ from bench.contender import STENTOR
 from bench.measurement import Run
 from bench.memory import Memory
 from bench.result import Result
-from bench.rounds import QUIET, SCRAPED
-from bench.workload import CONNECTIONS, FLOOD, MAIN, OBSERVED, SIZES, WORKERS
+from bench.rounds import QUIET, SILENT, WATCHED
+from bench.workload import CONNECTIONS, FLOOD, MAIN, OBSERVED, SCRAPED, SIZES, WORKERS
 
 RATES = {STENTOR: 900, "epoll": 1000, "go": 800, "node": 500, "uvloop_protocol": 600}
 
@@ -18,9 +18,10 @@ def run(cell: str, contender: str, rate: float, round_: int = 1, **fields: float
 def sample() -> Result:
     """Return a whole result."""
     runs = [run(cell.name, name, rate, p99_us=10) for cell in MAIN for name, rate in RATES.items()]
-    observed = {STENTOR: 99, QUIET: 100, SCRAPED: 98}
+    observed = {STENTOR: 98, QUIET: 99, SILENT: 100}
     runs += [run(cell.name, STENTOR, 100, p99_us=100) for cell in FLOOD]
-    runs += [run(cell.name, name, rate, p99_us=rate) for cell in OBSERVED for name, rate in observed.items()]
+    runs += [run(cell.name, name, rate) for cell in OBSERVED for name, rate in observed.items()]
+    runs += [run(SCRAPED.name, name, 100, p99_us=100) for name in (STENTOR, WATCHED)]
     runs += [run(cell.name, STENTOR, 100) for cell in WORKERS]
     runs += [run(cell.name, name, 100) for cell in (*SIZES, *CONNECTIONS) for name in (STENTOR, "epoll")]
     memory = [Memory(STENTOR, 1, 1000, 10_000_000, 12_000_000), Memory("go", 1, failure="gone")]

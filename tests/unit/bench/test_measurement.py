@@ -1,11 +1,12 @@
 """One measurement."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from bench.contender import Contender
 from bench.load import Generator
-from bench.measurement import Laboratory, Run
+from bench.measurement import Laboratory, Run, rotated
 from bench.workload import Cell, Timing
 
 SHORT = Timing(rounds=1, seconds=0.2, warmup_seconds=0.05, first_seconds=0.05)
@@ -53,3 +54,32 @@ def test_a_server_that_dies(generator: Generator, tmp_path: Path) -> None:
     )
     run = Laboratory(generator, tmp_path).run(CELL, Contender("dying", (sys.executable, "-c", dying)), SHORT, 1)
     assert run.failure.startswith("load: ")
+
+
+def test_a_comparison(generator: Generator, peer: Contender, tmp_path: Path) -> None:
+    """Two servers take turns, and what each came to in its slices is added up."""
+    other = Contender("other", peer.command)
+    timing = replace(SHORT, slices=3)
+    runs = Laboratory(generator, tmp_path).compare(((CELL, peer), (CELL, other)), timing, 2)
+    assert [(run.contender, run.round, run.failure) for run in runs] == [(peer.name, 2, ""), ("other", 2, "")]
+    for run in runs:
+        assert 3 * SHORT.seconds <= run.seconds < 4 * SHORT.seconds
+        assert run.exchanges > 0
+        assert 0 < run.server_cpu_seconds < run.seconds + 1
+        assert 0 < run.p50_us <= run.p99_us
+
+
+def test_a_comparison_in_which_one_fails(generator: Generator, peer: Contender, tmp_path: Path) -> None:
+    """Without one of them there is nothing to compare."""
+    broken = Contender("broken", (sys.executable, "-c", "raise SystemExit('no such luck')"))
+    runs = Laboratory(generator, tmp_path).compare(((CELL, peer), (CELL, broken)), replace(SHORT, slices=2), 1)
+    assert [(run.contender, run.exchanges, run.failure) for run in runs] == [
+        (peer.name, 0, "no such luck"),
+        ("broken", 0, "no such luck"),
+    ]
+
+
+def test_rotated() -> None:
+    """After as many places as there are, it begins anew."""
+    group = ("x", "y", "z")
+    assert [rotated(group, by) for by in (1, 2, 3)] == [("y", "z", "x"), ("z", "x", "y"), group]

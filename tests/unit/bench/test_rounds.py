@@ -1,10 +1,11 @@
 """Rounds."""
 
-from typing import Any, cast
+from pathlib import Path
+from typing import cast
 
 from bench.contender import Contender, stentor
-from bench.measurement import Laboratory, Run
-from bench.rounds import Series, all_series, main_series, progress, rotated
+from bench.measurement import Group, Laboratory, Run
+from bench.rounds import Series, all_series, main_series, progress
 from bench.workload import MAIN, WORKERS, Cell, Timing
 
 ONE, TWO, THREE = (Contender(name, ("true",)) for name in ("one", "two", "three"))
@@ -16,6 +17,10 @@ class Lab:
 
     def run(self, cell: Cell, contender: Contender, _: Timing, round_: int) -> Run:
         return Run(cell.name, contender.name, round_)
+
+    def compare(self, group: Group, timing: Timing, round_: int) -> list[Run]:
+        assert timing.slices
+        return [Run(cell.name, contender.name, round_) for cell, contender in group]
 
 
 def _order(series: Series) -> list[tuple[int, str, str]]:
@@ -33,19 +38,21 @@ def test_order() -> None:
     ]
 
 
-def test_rotated() -> None:
-    """After as many places as there are, it begins anew."""
-    group: Any = ("x", "y", "z")
-    assert [rotated(group, by) for by in (1, 2, 3)] == [("y", "z", "x"), ("z", "x", "y"), group]
+def test_comparison() -> None:
+    """What is compared slice by slice is compared at once; who begins changes from round to round."""
+    group = tuple((CELLS[0], one) for one in (ONE, TWO))
+    series = Series("compared", (group,), Timing(rounds=2, seconds=1, slices=3))
+    assert [(round_, name) for round_, _, name in _order(series)] == [(1, "one"), (1, "two"), (2, "two"), (2, "one")]
 
 
-def test_everything_is_measured() -> None:
+def test_everything_is_measured(tmp_path: Path) -> None:
     """The full run has all cells, and all comparisons of Stentor with itself."""
-    series = all_series([stentor(), Contender("epoll", ("true",)), ONE])
+    series = all_series([stentor(), Contender("epoll", ("true",)), ONE], tmp_path)
     runs = {(cell.name, contender.name) for one in series for group in one.groups for cell, contender in group}
     assert {(cell.name, name) for cell in MAIN for name in ("stentor", "epoll", "one")} <= runs
     assert {(cell.name, "stentor") for cell in WORKERS} <= runs
-    assert {("observed", name) for name in ("stentor", "stentor-quiet", "stentor-scraped")} <= runs
+    assert {("observed", name) for name in ("stentor", "stentor-quiet", "stentor-silent")} <= runs
+    assert {("scraped", name) for name in ("stentor", "stentor-watched")} <= runs
     assert ("size-64", "epoll") in runs
     assert ("size-64", "one") not in runs
 
