@@ -2,8 +2,8 @@
 
 `full` measures everything for half an hour and writes the results and the documents; limited by --peers or --cells it
 prints the main table and writes nothing. `quick` prints a rough main table within three minutes. `client` measures anew
-how the client does as a load generator, and puts that in place of the last. `report` writes the documents anew from the
-last results.
+how the client does as a load generator, `observation` what metrics, logs and scrapes cost; either puts that in place
+of the last. `report` writes the documents anew from the last results.
 """
 
 import argparse
@@ -16,12 +16,12 @@ from pathlib import Path
 from bench import client, document, machine, report
 from bench.contender import TITLES, Contender, contenders
 from bench.load import Generator
-from bench.measurement import Laboratory
+from bench.measurement import Laboratory, Run
 from bench.memory import Scales
 from bench.peer import REFERENCE, UnavailableError
 from bench.process import raise_descriptor_limit
 from bench.result import Result
-from bench.rounds import Series, all_series, main_series
+from bench.rounds import Series, all_series, main_series, observation_series
 from bench.workload import FULL, MAIN, QUICK, Cell
 
 MEMORY_ROUNDS = 3
@@ -57,12 +57,14 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
         runs = main_series(ready, _cells(options.cells), timing).measure(laboratory, _say)
         print(report.main_table(runs) + report.failures(runs) + report.disturbance(runs))
         return 0
+    if options.what == "observation":
+        result = _renew([run for series in observation_series(folder) for run in series.measure(laboratory, _say)])
+        print(report.target_table(result))
+        return 0
     reference = next(one for one in ready if one.name == REFERENCE)
     client_runs = client.measure(reference, generator, folder, _say)
     if options.what == "client":
-        result = Result.load().renewed(client_runs)
-        result.save()
-        document.write(result)
+        _renew(client_runs)
         print(report.client_table(client_runs) + report.failures(client_runs))
         return 0
     result = _full(laboratory, Scales(generator, folder), all_series(ready, folder), ready, skipped)
@@ -71,6 +73,14 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
     document.write(result)
     print(report.main_table(result.runs) + "\n" + report.target_table(result) + report.failures(result.runs))
     return 0
+
+
+def _renew(runs: Sequence[Run]) -> Result:
+    """Put runs in place of the last of their cells, in the results and the documents."""
+    result = Result.load().renewed(runs)
+    result.save()
+    document.write(result)
+    return result
 
 
 def _full(
@@ -110,7 +120,7 @@ def _say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=form)
-    parser.add_argument("what", choices=["full", "quick", "client", "report"], nargs="?", default="full")
+    parser.add_argument("what", choices=["full", "quick", "client", "observation", "report"], nargs="?", default="full")
     cells = [cell.name for cell in MAIN]
     for flag, known in (("--peers", list(TITLES)), ("--cells", cells)):
         parser.add_argument(flag, type=_some_of(known), default=[], help=f"only these, of {','.join(known)}")

@@ -62,18 +62,25 @@ def main_series(ready: Sequence[Contender], cells: Sequence[Cell], timing: Timin
 
 def all_series(ready: Sequence[Contender], folder: Path) -> list[Series]:
     """Return every series of the full run; what it takes is built in `folder`."""
-    without_log = ("--log-level", "error")
-    observed = (stentor(), stentor(QUIET, *without_log), stentor(SILENT, *without_log, packages=uncounted(folder)))
-    watched = ((SCRAPED, stentor()), (SCRAPED, stentor(WATCHED, scraped=True)))
     growing = [one for one in ready if one.name in {STENTOR, REFERENCE}]
     workers = tuple((cell, stentor(workers=number)) for number, cell in enumerate(WORKERS, 1))
     return [
         main_series(ready, MAIN, FULL),
-        Series("metrics and logs", tuple(tuple((cell, one) for one in observed) for cell in OBSERVED), COMPARISON),
-        Series("scrapes", (watched,), OBSERVATION),
+        *observation_series(folder),
         Series("flood", (tuple((cell, stentor()) for cell in FLOOD),), OBSERVATION),
         Series("workers", (workers,), FULL),
         Series("growth", tuple(tuple((cell, one) for one in growing) for cell in (*SIZES, *CONNECTIONS)), GROWTH),
+    ]
+
+
+def observation_series(folder: Path) -> list[Series]:
+    """Return the series of what metrics, logs and scrapes cost; what it takes is built in `folder`."""
+    without_log = ("--log-level", "error")
+    observed = (stentor(), stentor(QUIET, *without_log), stentor(SILENT, *without_log, packages=uncounted(folder)))
+    watched = ((SCRAPED, stentor()), (SCRAPED, stentor(WATCHED, scraped=True)))
+    return [
+        Series("metrics and logs", tuple(tuple((cell, one) for one in observed) for cell in OBSERVED), COMPARISON),
+        Series("scrapes", (watched,), OBSERVATION),
     ]
 
 
