@@ -49,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(options: argparse.Namespace, folder: Path) -> int:
     generator = Generator(folder)
     laboratory = Laboratory(generator, folder)
+    if options.what == "observation":
+        runs = [run for series in observation_series(folder) for run in series.measure(laboratory, _say)]
+        print(report.target_table(_renew(runs)) + report.failures(runs))
+        return 0
     ready, skipped = contenders(folder, options.peers and {*options.peers, REFERENCE})
     for name, reason in skipped.items():
         _say(f"skipped {name}: {reason}")
@@ -56,10 +60,6 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
         timing = QUICK if options.what == "quick" else FULL
         runs = main_series(ready, _cells(options.cells), timing).measure(laboratory, _say)
         print(report.main_table(runs) + report.failures(runs) + report.disturbance(runs))
-        return 0
-    if options.what == "observation":
-        result = _renew([run for series in observation_series(folder) for run in series.measure(laboratory, _say)])
-        print(report.target_table(result))
         return 0
     reference = next(one for one in ready if one.name == REFERENCE)
     client_runs = client.measure(reference, generator, folder, _say)

@@ -1,12 +1,12 @@
 """Who takes part: Stentor as its users start it, and the peers that can be had on this machine."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from bench.peer import PEERS, UnavailableError
-from bench.scrape import scraped
 from bench.server import Server, ServerFailedError, running_peer, running_stentor
 
 STENTOR = "stentor"
@@ -21,21 +21,22 @@ class Contender:
     command: tuple[str, ...] = ()  # of a peer; none: Stentor
     arguments: tuple[str, ...] = ()  # of Stentor
     packages: Path | None = None  # where Stentor's are, if not where they are installed
-    scraped: bool = False
+    scraped: bool = False  # once a second while it is measured
 
     @contextmanager
     def running(self, cores: Iterable[int], folder: Path) -> Iterator[Server]:
-        """Run it on these cores, with its log in `folder`.
+        """Run it on these cores, with its log in `folder` meanwhile.
 
         Raises ServerFailedError.
         """
-        log = folder / f"{self.name}.log"
-        if self.command:
-            running = running_peer(self.command, cores, log)
-        else:
-            running = running_stentor(self.arguments, cores, log, self.packages)
-        with running as server, scraped(server) if self.scraped else nullcontext():
-            yield server
+        with NamedTemporaryFile(prefix=f"{self.name}-", suffix=".log", dir=folder) as file:
+            log = Path(file.name)
+            if self.command:
+                running = running_peer(self.command, cores, log)
+            else:
+                running = running_stentor(self.arguments, cores, log, self.packages)
+            with running as server:
+                yield server
 
 
 def stentor(

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from bench.contender import Contender
 from bench.load import Generator, LoadFailedError
+from bench.scrape import scraped
 from bench.server import Server, ServerFailedError
 from bench.workload import Cell, Timing
 
@@ -59,7 +60,7 @@ class Laboratory:
     """Where runs are made."""
 
     def __init__(self, generator: Generator, folder: Path) -> None:
-        """Keep logs in `folder`."""
+        """Keep the logs of servers in `folder` while they run."""
         self._generator = generator
         self._folder = folder
 
@@ -69,7 +70,7 @@ class Laboratory:
         try:
             with contender.running(cell.server_cores, self._folder) as server:
                 self._first(server, cell, timing)
-                return self._measure(server, cell, timing, empty)
+                return self._measure(server, cell, contender, timing, empty)
         except (ServerFailedError, LoadFailedError, OSError) as error:  # the last: it is gone
             return replace(empty, failure=str(error))
 
@@ -88,7 +89,7 @@ class Laboratory:
                     self._first(servers[-1], cell, timing)
                 for number in range(timing.slices):
                     for each in rotated(range(len(group)), number):
-                        slices[each].append(self._measure(servers[each], group[each][0], timing, empty[each]))
+                        slices[each].append(self._measure(servers[each], *group[each], timing, empty[each]))
         except (ServerFailedError, LoadFailedError, OSError) as error:
             return [replace(run, failure=str(error)) for run in empty]
         return [_whole(runs) for runs in slices]
@@ -98,9 +99,11 @@ class Laboratory:
         with self._generator.running(server.port, arguments, timing.first_seconds, 0, cell.generator_cores[:1]) as load:
             load.wait_for("exchanges")
 
-    def _measure(self, server: Server, cell: Cell, timing: Timing, empty: Run) -> Run:
+    def _measure(self, server: Server, cell: Cell, contender: Contender, timing: Timing, empty: Run) -> Run:
         arguments = cell.generator_arguments()
         with ExitStack() as stack:
+            if contender.scraped:
+                stack.enter_context(scraped(server))
             loads = [
                 stack.enter_context(
                     self._generator.running(server.port, arguments, timing.seconds, timing.warmup_seconds, (core,))

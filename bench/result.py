@@ -32,9 +32,10 @@ class Result:
         file.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
 
     def renewed(self, runs: Sequence[Run]) -> "Result":
-        """Return the same with these runs in place of those of their cells."""
-        cells = {run.cell for run in runs}
-        return replace(self, runs=[*(run for run in self.runs if run.cell not in cells), *runs])
+        """Return the same with these runs in place of those of their cells; a cell in which all failed stays."""
+        cells = {run.cell for run in runs if not run.failure}
+        kept = (run for run in self.runs if run.cell not in cells)
+        return replace(self, runs=[*kept, *(run for run in runs if run.cell in cells)])
 
     @classmethod
     def load(cls, file: Path = FILE) -> "Result":

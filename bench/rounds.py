@@ -15,10 +15,10 @@ from bench.workload import (
     FULL,
     GROWTH,
     MAIN,
-    OBSERVATION,
     OBSERVED,
     SCRAPED,
     SIZES,
+    TAILS,
     WORKERS,
     Cell,
     Timing,
@@ -67,7 +67,7 @@ def all_series(ready: Sequence[Contender], folder: Path) -> list[Series]:
     return [
         main_series(ready, MAIN, FULL),
         *observation_series(folder),
-        Series("flood", (tuple((cell, stentor()) for cell in FLOOD),), OBSERVATION),
+        Series("flood", (tuple((cell, stentor()) for cell in FLOOD),), TAILS),
         Series("workers", (workers,), FULL),
         Series("growth", tuple(tuple((cell, one) for one in growing) for cell in (*SIZES, *CONNECTIONS)), GROWTH),
     ]
@@ -80,7 +80,7 @@ def observation_series(folder: Path) -> list[Series]:
     watched = ((SCRAPED, stentor()), (SCRAPED, stentor(WATCHED, scraped=True)))
     return [
         Series("metrics and logs", tuple(tuple((cell, one) for one in observed) for cell in OBSERVED), COMPARISON),
-        Series("scrapes", (watched,), OBSERVATION),
+        Series("scrapes", (watched,), TAILS),
     ]
 
 

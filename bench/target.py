@@ -47,9 +47,15 @@ def targets(result: Result) -> list[Target]:
         _memory(result),
         _many(result),
         _most("processor time per message, 2 workers on 2 cores to 1 on 1", MOST_SHARED, shared),
-        _least("throughput with metrics and log lines to without, 64 B", LEAST_OBSERVED, ratio(runs, plain, silent)),
+        _least(
+            "throughput with metrics and log lines, to without both, 64 B", LEAST_OBSERVED, ratio(runs, plain, silent)
+        ),
         _least("the same, connect, one exchange, close", LEAST_OBSERVED, ratio(runs, churn, silent_churn)),
-        _least("of this the metrics", LEAST_OBSERVED, ratio(runs, quiet_churn, silent_churn)),
+        _least(
+            "with metrics and without log lines, to without both; connect, one exchange, close",
+            LEAST_OBSERVED,
+            ratio(runs, quiet_churn, silent_churn),
+        ),
         _most(
             "p99 beside 1,000 that write and never read, to without",
             MOST_FLOODED,

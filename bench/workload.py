@@ -84,7 +84,7 @@ class Timing:
 
 FULL = Timing(rounds=5, seconds=1.0)
 QUICK = Timing(rounds=1, seconds=0.7, warmup_seconds=0.15, first_seconds=0.15)
-OBSERVATION = Timing(rounds=5, seconds=4.0)  # long enough for some scrapes
 # What differs by per cents is lost in the machine's drift over seconds, and in how equal processes differ by chance.
 COMPARISON = Timing(rounds=12, seconds=0.25, warmup_seconds=0.05, slices=6)
+TAILS = Timing(rounds=8, seconds=2.0, slices=4)  # with the warm-up, long enough for two scrapes
 GROWTH = Timing(rounds=3, seconds=0.8)

@@ -1,6 +1,7 @@
 """The command line of the benchmarks."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,22 @@ def test_a_limited_run_writes_nothing(
     said = capsys.readouterr()
     assert "skipped go: not there" in said.err
     assert "| 64 B, 50 connections |" in said.out
+
+
+def test_observation_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, result: Result
+) -> None:
+    """What observation costs is measured without any peer; a run that failed is told, and takes nothing away."""
+    failed = replace(result.runs[0], failure="it is gone")
+
+    class Made:
+        measure = staticmethod(lambda *_: [failed])
+
+    monkeypatch.setattr(bench, "Generator", lambda _: None)
+    monkeypatch.setattr(bench, "contenders", lambda *_: pytest.fail("peers are built"))
+    monkeypatch.setattr(bench, "observation_series", lambda _: [Made()])
+    monkeypatch.setattr(Result, "load", lambda: result)
+    monkeypatch.setattr(Result, "save", lambda saved: saved.runs == result.runs or pytest.fail("a run is lost"))
+    monkeypatch.setattr(document, "write", lambda _: None)
+    assert bench._measure(bench._parser().parse_args(["observation"]), tmp_path) == 0
+    assert "it is gone" in capsys.readouterr().out

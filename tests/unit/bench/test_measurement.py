@@ -1,12 +1,18 @@
 """One measurement."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from bench import measurement
 from bench.contender import Contender
 from bench.load import Generator
 from bench.measurement import Laboratory, Run, rotated
+from bench.server import Server
 from bench.workload import Cell, Timing
 
 SHORT = Timing(rounds=1, seconds=0.2, warmup_seconds=0.05, first_seconds=0.05)
@@ -67,6 +73,25 @@ def test_a_comparison(generator: Generator, peer: Contender, tmp_path: Path) -> 
         assert run.exchanges > 0
         assert 0 < run.server_cpu_seconds < run.seconds + 1
         assert 0 < run.p50_us <= run.p99_us
+
+
+def test_only_the_watched_is_scraped(
+    generator: Generator, peer: Contender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is to be scraped is while it is measured, and the one beside it never."""
+    watched: list[Server] = []
+
+    @contextmanager
+    def scraped(server: Server) -> Iterator[None]:
+        watched.append(server)
+        yield
+
+    monkeypatch.setattr(measurement, "scraped", scraped)
+    group = ((CELL, peer), (CELL, replace(peer, name="watched", scraped=True)))
+    runs = Laboratory(generator, tmp_path).compare(group, replace(SHORT, slices=2), 1)
+    assert [run.failure for run in runs] == ["", ""]
+    assert len(watched) == 2
+    assert len({server.port for server in watched}) == 1
 
 
 def test_a_comparison_in_which_one_fails(generator: Generator, peer: Contender, tmp_path: Path) -> None:

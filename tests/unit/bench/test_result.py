@@ -30,3 +30,11 @@ def test_renewed(result: Result) -> None:
     others = [run for run in result.runs if run.cell != again.cell]
     assert len(others) < len(result.runs)
     assert renewed == replace(result, runs=[*others, again])
+
+
+def test_renewed_with_nothing(result: Result) -> None:
+    """What could not be measured anew does not take away what was: not where every run of a cell failed."""
+    first = result.runs[0]
+    failed = replace(first, failure="gone")
+    assert result.renewed([failed]) == result
+    assert result.renewed([first, failed]).runs[-2:] == [first, failed]

@@ -38,9 +38,9 @@ def test_what_is_left_out() -> None:
 
 def test_counts_nothing(tmp_path: Path) -> None:
     """The copy serves as the original does, and counts no connection and no byte; the original counts both."""
-    log = tmp_path / "stentor.log"
     for packages, counted in ((None, {"1.0", "2.0"}), (uncounted(tmp_path), {"0.0"})):
         with stentor(packages=packages).running((0,), tmp_path) as server:
+            (log,) = tmp_path.glob("*.log")
             with socket.create_connection(("127.0.0.1", server.port)) as connection:
                 connection.sendall(b"ab")
                 assert connection.recv(2) == b"AB"
