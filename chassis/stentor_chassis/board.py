@@ -45,7 +45,7 @@ class Board:
         """Merge copies of rows, counters and histograms by addition, gauges as they are declared."""
         merged = list(reduce(lambda one, other: list(map(operator.add, one, other)), rows))  # never one of `rows`
         for metric in self.schema.stored:
-            if isinstance(metric, Gauge) and metric.across == "max":
+            if isinstance(metric, Gauge) and metric.across != "sum":
                 where = self.schema.slots(metric)
                 merged[where] = [max(column) for column in zip(*(row[where] for row in rows), strict=True)]
         for slot, plus in self.schema.sums:
@@ -55,8 +55,8 @@ class Board:
     def fold(self, number: int) -> None:
         """Fold a row whose writer is gone into that of all that are gone, and clear it for another worker.
 
-        Sums of living workers go with the worker; everything else stays counted. Between two scrapes this is atomic,
-        because the thread that answers scrapes is the one that folds.
+        What is of living workers goes with the worker; everything else stays counted. Between two scrapes this is
+        atomic, because the thread that answers scrapes is the one that folds.
         """
         row, gone = self.row(number), self.row(GONE)
         for slot, plus in self.schema.sums:
@@ -66,6 +66,6 @@ class Board:
             for slot in range(where.start, where.stop):
                 if isinstance(metric, Counter | Histogram):
                     gone[slot] += row[slot]
-                elif isinstance(metric, Gauge) and metric.across == "max":
+                elif isinstance(metric, Gauge) and metric.across == "peak":
                     gone[slot] = max(gone[slot], row[slot])
                 row[slot] = 0

@@ -39,7 +39,8 @@ class Metric:
 class Counter(Metric):
     """A count that only grows; it outlives the worker that counted.
 
-    What is counted in `plus` belongs to it as well: so one addition on a hot path can count for several.
+    What is counted in `plus` belongs to it as well: so one addition on a hot path can count for several. It is added
+    where rows are merged: the slot of one row alone is not the whole count.
     """
 
     plus: "Internal | None" = None
@@ -47,9 +48,9 @@ class Counter(Metric):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauge(Metric):
-    """A present value: the sum over the living workers, or the largest any worker ever set."""
+    """A present value: the sum over the living workers, the largest of theirs, or the largest any worker ever set."""
 
-    across: Literal["sum", "max"] = "sum"
+    across: Literal["sum", "max", "peak"] = "sum"
     scale: float = 1.0  # exported value = slot × scale; 1 / NANOSECONDS exports nanoseconds as seconds
 
 
@@ -76,7 +77,10 @@ class Derived(Metric):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Internal(Metric):
-    """A number that processes tell each other; not exported, and gone with its worker."""
+    """A number that is not exported by itself: what processes tell each other, or what counters have in common.
+
+    Its slot is gone with its worker; what it adds to counters (`Counter.plus`) they keep.
+    """
 
 
 class RestartReason(StrEnum):

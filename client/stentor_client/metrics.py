@@ -61,7 +61,7 @@ UP = Gauge(name="target_up", help="1 if the last exchange, with each address tha
 LAST_SUCCESS = Gauge(
     name="last_success_timestamp_seconds",
     help="When the last exchange that was ok ended, in Unix time; 0 before the first.",
-    across="max",
+    across="peak",
     scale=1 / NANOSECONDS,
 )
 

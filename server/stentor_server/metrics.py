@@ -42,9 +42,12 @@ def open_connections(row: Sequence[int]) -> int:
 
 
 def settle(row: "memoryview[int]") -> None:
-    """Book what a worker that has gone left open: its connections are lost, and so is what it still held."""
+    """Book what a worker that has gone left open: its connections are lost, and so is what it still held.
+
+    A chunk that it was answering as it went is in no count: it had not come to counting it.
+    """
     row[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] += open_connections(row)
-    # By subtraction: it may have gone between counting a byte as received and as sent.
+    # By subtraction: it may have gone between counting a byte as received and as sent, or as unsent.
     added = row[SCHEMA.slot(FAULTS, Fault.EXTRA)]  # one byte each
     row[SCHEMA.slot(UNSENT)] = row[SCHEMA.slot(RECEIVED)] + added - row[SCHEMA.slot(SENT)]
     row[SCHEMA.slot(WRITE_BUFFER)] = 0

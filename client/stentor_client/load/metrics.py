@@ -24,13 +24,13 @@ MEASURED = Counter(
 RESPONSE_TIME = Histogram(name="fine_response_time", help="From when it was due, right replies only.", bounds=FINE)
 SERVICE_TIME = Histogram(name="fine_service_time", help="From the actual send, right replies only.", bounds=FINE)
 PHASES = Histogram(name="fine_phase", help="Parts of an exchange.", label="phase", values=TIMED, bounds=FINE)
-RESPONSE_MOST = Gauge(name="response_most", help="The longest response time.", across="max")
-SERVICE_MOST = Gauge(name="service_most", help="The longest service time.", across="max")
+RESPONSE_MOST = Gauge(name="response_most", help="The longest response time.", across="peak")
+SERVICE_MOST = Gauge(name="service_most", help="The longest service time.", across="peak")
 REPLIES = Counter(name="replies_total", help="Right replies that came in the measured time.")
 REPLY_BYTES = Counter(name="reply_bytes_total", help="Bytes of these replies.")
 DUE = Counter(name="due_total", help="Exchanges that were due after the warm-up.")
-LATE_MOST = Gauge(name="late_most", help="How late the latest send was, by the generator's own fault.", across="max")
-PROCESSOR = Gauge(name="processor", help="Nanoseconds of processor time since the warm-up.", across="max")
+LATE_MOST = Gauge(name="late_most", help="How late the latest send was, by the generator's own fault.", across="peak")
+PROCESSOR = Gauge(name="processor", help="Nanoseconds of processor time since the warm-up.", across="peak")
 START = Internal(name="start", help="When to begin, set by the control process; 0 before.")
 
 # What is exported comes first: so an `Account` counts in a row of this as well.

@@ -40,11 +40,15 @@ def test_counts_nothing(tmp_path: Path) -> None:
     """The copy serves as the original does, and counts no connection and no byte; the original counts both."""
     for packages, counted in ((None, {"1.0", "2.0"}), (uncounted(tmp_path), {"0.0"})):
         with stentor(packages=packages).running((0,), tmp_path) as server:
-            (log,) = tmp_path.glob("*.log")
             with socket.create_connection(("127.0.0.1", server.port)) as connection:
                 connection.sendall(b"ab")
                 assert connection.recv(2) == b"AB"
-            until(lambda: "connection.closed" in log.read_text(encoding="utf-8"), "the end of the connection")
+            until(lambda: "connection.closed" in _log(tmp_path), "the end of the connection")
             found = re.findall(rf"^stentor_server_(?:{_COUNTED}) (\S+)", metrics(server), re.MULTILINE)
         assert len(found) == 4
         assert set(found) == counted
+
+
+def _log(folder: Path) -> str:
+    (path,) = folder.glob("*.log")
+    return path.read_text(encoding="utf-8")

@@ -19,12 +19,14 @@ WORKER_OPEN = Derived(
     name="worker_open", help="Things open now, by worker.", label="worker", compute=_open, per_worker=True
 )
 WAITING = Gauge(name="waiting", help="Things that wait.")
-NEWEST = Gauge(name="newest_seconds", help="The newest thing.", across="max", scale=0.5)
+NEWEST = Gauge(name="newest_seconds", help="The newest thing.", across="peak", scale=0.5)
+FURTHEST = Gauge(name="furthest", help="How far the furthest is now.", across="max")
 SPAN = Histogram(name="span_seconds", help="How long.", bounds=(1_000_000, 2_000_000_000))
 PHASES = Histogram(name="phase_seconds", help="Parts.", label="phase", values=("first", "last"), bounds=(5, 50))
 
 TOLD = Internal(name="told", help="What workers tell each other.")
 
 SCHEMA = Schema(
-    "an-example", [TOLD, ENDED, TAKEN, PASSED_ON, HEARD, SAID, OPEN, WORKER_OPEN, WAITING, NEWEST, SPAN, PHASES]
+    "an-example",
+    [TOLD, ENDED, TAKEN, PASSED_ON, HEARD, SAID, OPEN, WORKER_OPEN, WAITING, NEWEST, FURTHEST, SPAN, PHASES],
 )

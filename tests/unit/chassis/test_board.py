@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stentor_chassis.board import CONTROL, FIRST_WORKER, GONE, ROW_ALIGNMENT, SLOT_BYTES, Board
 from stentor_chassis.metrics import HEARTBEAT, Gauge, Internal, Metric, Schema
-from unit.chassis.example import ENDED, HEARD, NEWEST, PASSED_ON, PHASES, SAID, SCHEMA, SPAN, TAKEN, WAITING
+from unit.chassis.example import ENDED, FURTHEST, HEARD, NEWEST, PASSED_ON, PHASES, SAID, SCHEMA, SPAN, TAKEN, WAITING
 
 NewBoard = Callable[[Schema, int], Board]
 slot_values = st.integers(0, 1 << 40)
@@ -93,18 +93,18 @@ def test_merged_histograms_equal_the_whole(some: list[int], others: list[int]) -
 @settings(max_examples=20)
 @given(st.lists(rows, min_size=1, max_size=4))
 def test_totals(copies: list[list[int]]) -> None:
-    """Counters and sums add up over the rows; of a gauge declared so, the largest counts."""
+    """Counters and sums add up over the rows; of gauges declared so, the largest counts."""
     board = Board(SCHEMA, 1)
     try:
         totals = board.totals(copies)
     finally:
         os.close(board.fd)
-    newest = SCHEMA.slot(NEWEST)
+    largest = {SCHEMA.slot(NEWEST), SCHEMA.slot(FURTHEST)}
     for slot in range(SCHEMA.row_slots):
         column = [row[slot] for row in copies]
         if slot in _BOTH:
             column += [row[SCHEMA.slot(PASSED_ON)] for row in copies]
-        assert totals[slot] == (max(column) if slot == newest else sum(column))
+        assert totals[slot] == (max(column) if slot in largest else sum(column))
 
 
 def test_rows_have_their_owners() -> None:
@@ -115,7 +115,7 @@ def test_rows_have_their_owners() -> None:
 @settings(max_examples=20)
 @given(st.lists(rows, min_size=4, max_size=4))
 def test_retire_keeps_what_was_counted(before: list[list[int]]) -> None:
-    """After a worker is gone, all that was counted still is; only its share of sums of the living goes with it."""
+    """After a worker is gone, all that was counted still is; only what it was to the living goes with it."""
     board = Board(SCHEMA, 4)
     try:
         for number, values in enumerate(before):
@@ -130,7 +130,9 @@ def test_retire_keeps_what_was_counted(before: list[list[int]]) -> None:
     assert (before[CONTROL], before[FIRST_WORKER + 1]) == (after[CONTROL], after[FIRST_WORKER + 1])
     going = {SCHEMA.slot(metric) for metric in SCHEMA.stored if _goes_with_its_worker(metric)}
     assert {SCHEMA.slot(WAITING), SCHEMA.slot(HEARTBEAT)} <= going
-    for slot in range(SCHEMA.row_slots):
+    furthest = SCHEMA.slot(FURTHEST)
+    assert totals[1][furthest] == max(row[furthest] for row in before if row is not gone)
+    for slot in set(range(SCHEMA.row_slots)) - {furthest}:
         assert totals[1][slot] == totals[0][slot] - (gone[slot] if slot in going else 0)
 
 

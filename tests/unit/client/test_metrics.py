@@ -29,4 +29,4 @@ def test_phases_have_a_series() -> None:
 def test_last_success_is_in_seconds() -> None:
     """The time of the last success is kept in nanoseconds, exported in seconds; the latest of all workers counts."""
     assert LAST_SUCCESS.scale * NANOSECONDS == 1.0
-    assert LAST_SUCCESS.across == "max"
+    assert LAST_SUCCESS.across == "peak"

@@ -10,6 +10,7 @@ from stentor_chassis.board import FIRST_WORKER, GONE, Board
 from stentor_chassis.metrics import Counter, Metric, Schema
 from stentor_server.metrics import (
     ACCEPTED,
+    ANSWERED,
     CLOSED,
     RECEIVED,
     SCHEMA,
@@ -25,8 +26,9 @@ from stentor_server.metrics import (
 counts = st.integers(0, 1 << 40)
 
 
-def _row(accepted: int, closed: int, sent: int, unsent: int, waiting: int) -> list[int]:
+def _row(accepted: int, closed: int, sent: int, unsent: int, waiting: int, answered: int = 0) -> list[int]:
     row = [0] * SCHEMA.row_slots
+    row[SCHEMA.slot(ANSWERED)] = answered
     row[SCHEMA.slot(CLOSED, CloseReason.EOF)] = closed
     row[SCHEMA.slot(ACCEPTED)] = closed + accepted
     row[SCHEMA.slot(RECEIVED)] = sent + unsent + waiting
@@ -61,7 +63,7 @@ def test_settle_twice(still_open: int, closed: int, sent: int, unsent: int, wait
 def test_gone_worker_leaves_balanced_totals(new_board: Callable[[Schema, int], Board]) -> None:
     """Settled and folded, a lost worker's connections and bytes stay in the totals, and the totals balance."""
     board = new_board(SCHEMA, 4)
-    for row, values in ((FIRST_WORKER, _row(3, 4, 50, 6, 7)), (FIRST_WORKER + 1, _row(1, 1, 10, 0, 0))):
+    for row, values in ((FIRST_WORKER, _row(3, 4, 50, 6, 7, 100)), (FIRST_WORKER + 1, _row(1, 1, 10, 0, 0, 1000))):
         for slot, value in enumerate(values):
             board.row(row)[slot] = value
     settle(board.row(FIRST_WORKER))
@@ -70,7 +72,7 @@ def test_gone_worker_leaves_balanced_totals(new_board: Callable[[Schema, int], B
     assert open_connections(totals) == 1
     assert totals[SCHEMA.slot(ACCEPTED)] == 9
     assert totals[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] == 3
-    assert totals[SCHEMA.slot(RECEIVED)] == totals[SCHEMA.slot(SENT)] + totals[SCHEMA.slot(UNSENT)] == 73
+    assert totals[SCHEMA.slot(RECEIVED)] == totals[SCHEMA.slot(SENT)] + totals[SCHEMA.slot(UNSENT)] == 1173
 
 
 @pytest.mark.parametrize("metric", [RECEIVED, WRITE_BUFFER])
