@@ -10,7 +10,7 @@ DASHBOARDS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((FOLDER / "dashboards").glob("*.json"))
 }
 # What Grafana puts in place of its own variables, for a page that shows a quarter of an hour.
-_BUILT_IN = {"$__rate_interval": "20s", "$__range": "15m"}
+_BUILT_IN = {"$__rate_interval": "20s", "$__interval": "1m", "$__range": "15m"}
 
 
 class Query(NamedTuple):
