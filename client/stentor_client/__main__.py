@@ -1,6 +1,6 @@
 """The command line of the client."""
 
-import stentor_chassis.terminable  # noqa: F401 - first, before what takes time to import
+from stentor_chassis.terminable import heed_interrupt  # first, before what takes time to import
 
 # isort: split
 from stentor_chassis.options import group, run
@@ -15,6 +15,9 @@ from stentor_client.commands.trace import trace
 cli = group("Send over TCP, read the replies, and verify every byte of them.", __version__)
 for command in (send, probe, load, check, trace, reconcile):
     cli.add_command(command)
+
+
+heed_interrupt()
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The command line of the server."""
 
-import stentor_chassis.terminable  # noqa: F401 - first, before what takes time to import
+from stentor_chassis.terminable import heed_interrupt  # first, before what takes time to import
 
 # isort: split
 from collections.abc import Callable
@@ -166,6 +166,9 @@ def health(**options: Any) -> int:
             raise wrong_value(port, "0 lets a server take a free port; say here which one it took")
     Health(**options).check()
     return 0
+
+
+heed_interrupt()
 
 
 def main() -> None:
