@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,17 @@ from processes import Probe, Server
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 RECIPES = re.findall(r"^```jq\n(.*?)^```$", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-FAULTS = ("--allow-faults", "--fault", "corrupt=0.3", "--fault", "reset=0.3", "--fault", "refuse=0.3")
+FAULTS = (
+    "--allow-faults",
+    "--fault",
+    "corrupt=0.2",
+    "--fault",
+    "truncate=0.2",
+    "--fault",
+    "reset=0.2",
+    "--fault",
+    "refuse=0.3",
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +33,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("logs")
     options = ("--workers", "1", *FAULTS, "--fault-seed", "3")
     with Server(*options) as server, Probe(server.target, "--interval", "500ms", "--connection", "mixed") as probe:
-        for outcome in ("mismatch", "reset"):
+        for outcome in ("mismatch", "short", "reset"):
             probe.event("exchange.failed", outcome=outcome)
         probe.event("exchange.completed", 2)
         lost = probe.event("connection.lost", outcome="mismatch")
@@ -50,6 +61,17 @@ def test_recipe(logs: Path, recipe: str) -> None:
     assert answers
     keys = {key for answer in answers for key in answer}
     assert [key for key in keys if all(answer.get(key) is None for answer in answers)] == []
+
+
+def test_every_wrong_reply_is_found(logs: Path) -> None:
+    """Also one that just ended too soon, which has nothing to show in place of what was expected."""
+    (recipe,) = [recipe for recipe in RECIPES if "expected" in recipe]
+    done = subprocess.run(["bash", "-c", recipe], cwd=logs, capture_output=True, text=True, check=True, timeout=30)
+    found = Counter(json.loads(line)["outcome"] for line in done.stdout.splitlines())
+    events = [json.loads(line) for line in (logs / "client.log").read_text(encoding="utf-8").splitlines()]
+    failed = Counter(event["outcome"] for event in events if event["event"] == "exchange.failed")
+    assert found.keys() == {"mismatch", "short"}
+    assert found == {outcome: failed[outcome] for outcome in found}
 
 
 @pytest.mark.parametrize("name", ["server", "client"])

@@ -48,7 +48,7 @@ def test_fault(watched: Stack, fault: str, outcome: str, page: str) -> None:
     name = fault.partition("=")[0]
     inject(watched, "")
     # One that has seen no other fault: what it remembers of them would be in its longer windows.
-    watched.compose("up", "--detach", "--force-recreate", "--renew-anon-volumes", "client", "prometheus")
+    watched.compose("up", "--detach", "--force-recreate", "client", "prometheus")
     until(lambda: value(watched, "sum(up)") == 2 and not pages(watched), "both to be watched, and no page", SECONDS)
     inject(watched, fault)
     counted = f'stentor_client_exchanges_total{{outcome="{outcome}"}}'

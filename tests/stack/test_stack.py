@@ -1,16 +1,21 @@
 """The pair and Prometheus in real containers."""
 
+import json
 import os
+import re
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from compose import Stack
+from compose import ROOT, Stack
 from exposition import OPENER, Samples, balanced, total
 from waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 OK = 'stentor_client_exchanges_total{outcome="ok"}'
 
 
@@ -40,6 +45,18 @@ def test_every_log_line_is_an_event(stack: Stack) -> None:
     assert {"peer", "received_bytes", "sent_bytes", "duration_seconds", "reason"} <= closed.keys()
     completed = stack.events("client", "exchange.completed")[-1]
     assert {"sequence", "size_bytes", "response_time_seconds", "service_time_seconds"} <= completed.keys()
+
+
+def test_logs_for_questions(stack: Stack, tmp_path: Path) -> None:
+    """What docs/operations.md says to type before its questions makes files of events, one of each service."""
+    commands = re.search(r"the logs in two files:\n\n```\n(.*?)^```$", OPERATIONS, re.MULTILINE | re.DOTALL)
+    assert commands
+    project = {"COMPOSE_PROJECT_NAME": stack.project, "COMPOSE_FILE": f"{ROOT / 'docker-compose.yml'}"}
+    bash = ["bash", "-e", "-o", "pipefail", "-c", commands[1]]
+    subprocess.run(bash, cwd=tmp_path, env=stack.environment | project, check=True, timeout=60)
+    for service in ("server", "client"):
+        lines = (tmp_path / f"{service}.log").read_text(encoding="utf-8").splitlines()
+        assert {json.loads(line)["service"] for line in lines} == {f"stentor-{service}"}
 
 
 def test_client_reconciles_both_sides(stack: Stack) -> None:

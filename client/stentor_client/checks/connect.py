@@ -11,7 +11,9 @@ class Connect(Check):
 
     name = "connect"
     proves = "A connection can be made, TLS included where it is asked for."
-    usual_cause = "nobody listens there, a firewall drops or refuses, or the two sides do not agree on TLS"
+    usual_cause = (
+        "the name is wrong, nobody listens there, a firewall drops or refuses, or the two sides do not agree on TLS"
+    )
     needs = ()
 
     async def run(self, subject: Subject) -> Finding:
