@@ -10,7 +10,7 @@ from typing import Any, Literal
 import structlog
 
 from stentor_chassis.encoding import encode
-from stentor_chassis.histogram import NANOSECONDS
+from stentor_chassis.histogram import NANOSECONDS, Slots
 from stentor_chassis.sink import Sink
 
 Logger = structlog.typing.FilteringBoundLogger
@@ -44,6 +44,7 @@ class Log:
         version: str,
         worker: int | None = None,
         on_drop: Callable[[int], None] | None = None,
+        waiting: Slots | None = None,
     ) -> None:
         """Start logging; every line carries service, version and worker (`None` in the control process)."""
         terminal = os.isatty(options.fd)
@@ -56,7 +57,7 @@ class Log:
             ]
         else:
             processors = [_JsonLine()]
-        self._sink = Sink(options.fd, on_drop=on_drop)
+        self._sink = Sink(options.fd, on_drop=on_drop, waiting=waiting)
         self.logger: Logger = structlog.wrap_logger(
             self._sink,
             processors=processors,

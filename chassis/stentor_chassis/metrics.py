@@ -106,8 +106,9 @@ LOOP_LAG = Histogram(
 )
 LOG_DROPPED = Counter(
     name="log_events_dropped_total",
-    help="Log events dropped because the log sink was blocked, full or closed.",
+    help="Log events dropped because the log sink was blocked, full or closed, or lost with a worker that was killed.",
 )
+LOG_WAITING = Internal(name="log_events_waiting", help="Log events that are not written yet.")
 
 
 class Schema:
@@ -117,7 +118,7 @@ class Schema:
         """Lay out the service's metrics, in the order given, behind those that every service has."""
         self.service = service
         self.prefix = service.replace("-", "_")
-        declared = (HEARTBEAT, *metrics, WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED)
+        declared = (HEARTBEAT, *metrics, WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED, LOG_WAITING)
         self.metrics = tuple(metric for metric in declared if not isinstance(metric, Internal))
         self.stored = tuple(metric for metric in declared if not isinstance(metric, Derived))
         self._offsets: dict[tuple[str, str], int] = {}

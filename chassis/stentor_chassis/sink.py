@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from stentor_chassis.descriptors import write_all
+from stentor_chassis.histogram import Slots
 
 # A write of at most PIPE_BUF bytes to a pipe is atomic (pipe(7)), so lines of several processes never interleave.
 BATCH_BYTES = select.PIPE_BUF
@@ -21,14 +22,25 @@ class Sink:
     Used as a structlog logger: every level method queues one line, already rendered, with its newline.
     """
 
-    def __init__(self, fd: int, *, limit: int = QUEUE_LINES, on_drop: Callable[[int], None] | None = None) -> None:
-        """Write to `fd`; hold at most `limit` lines; tell `on_drop` how many lines were lost, one call at a time."""
+    def __init__(
+        self,
+        fd: int,
+        *,
+        limit: int = QUEUE_LINES,
+        on_drop: Callable[[int], None] | None = None,
+        waiting: Slots | None = None,
+    ) -> None:
+        """Write to `fd`; hold at most `limit` lines; tell `on_drop` how many lines were lost, one call at a time.
+
+        The one slot of `waiting` has how many lines are not written yet: if this process is killed, they are lost.
+        """
         self.dropped = 0
         self._fd = fd
         self._limit = limit
         self._on_drop = on_drop
         self._lines: deque[bytes] = deque()
         self._writing = 0  # lines taken off the queue and not yet written
+        self._waiting: Slots = [0] if waiting is None else waiting
         self._lock = threading.RLock()  # taken by itself where nobody waits: that is quicker than by the condition
         self._changed = threading.Condition(self._lock)
         self._idle = False  # the thread waits to be told of a line
@@ -40,6 +52,7 @@ class Sink:
         with self._lock:
             if len(self._lines) < self._limit:
                 self._lines.append(line)
+                self._waiting[0] += 1
                 if self._idle:
                     self._idle = False
                     self._changed.notify_all()
@@ -55,7 +68,7 @@ class Sink:
             self._changed.wait_for(lambda: not self._lines and not self._writing, timeout)
             self._drop(len(self._lines) + self._writing)
             self._lines.clear()
-            self._writing = 0
+            self._writing = self._waiting[0] = 0
 
     def _drop(self, lines: int) -> None:
         self.dropped += lines
@@ -78,6 +91,7 @@ class Sink:
             with self._changed:
                 if self._writing:  # else flush() has given these lines up, and counted them
                     self._drop(lost)
+                    self._waiting[0] -= self._writing
                 self._writing = 0
                 self._changed.notify_all()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_chassis.logs import Logger
-from stentor_chassis.metrics import HEARTBEAT, RESTARTS, WORKERS, RestartReason
+from stentor_chassis.metrics import HEARTBEAT, LOG_DROPPED, LOG_WAITING, RESTARTS, WORKERS, RestartReason
 from stentor_chassis.process import State, WorkerProcess
 from stentor_chassis.worker import Assignment
 
@@ -157,7 +157,8 @@ class Supervisor:
         self._log.info("worker.started", worker=process.number, pid=process.pid)
 
     def _on_exit(self, process: WorkerProcess) -> None:
-        row = self._board.row(process.row)
+        row, schema = self._board.row(process.row), self._board.schema
+        row[schema.slot(LOG_DROPPED)] += row[schema.slot(LOG_WAITING)]
         self._settle(row)
         self._board.fold(process.row)
         self._free_rows.append(process.row)

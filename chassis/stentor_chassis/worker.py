@@ -17,7 +17,7 @@ from stentor_chassis.descriptors import fill_standard
 from stentor_chassis.failure import Failure
 from stentor_chassis.histogram import NANOSECONDS
 from stentor_chassis.logs import Log, Logger, LogOptions
-from stentor_chassis.metrics import HEARTBEAT, LOG_DROPPED, LOOP_LAG, Schema
+from stentor_chassis.metrics import HEARTBEAT, LOG_DROPPED, LOG_WAITING, LOOP_LAG, Schema
 
 BEAT_SECONDS = 0.1
 LIFELINE_FD = 0  # the worker's end of the socket pair is its standard input
@@ -106,7 +106,7 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
     assignment = Assignment.read(line)
     board = Board(schema, assignment.rows, assignment.board_fd)
     row = board.row(assignment.row)
-    dropped = schema.slot(LOG_DROPPED)
+    dropped, waiting = schema.slot(LOG_DROPPED), schema.slot(LOG_WAITING)
 
     def count_dropped(lines: int) -> None:
         row[dropped] += lines
@@ -117,6 +117,7 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
         version=assignment.version,
         worker=assignment.worker,
         on_drop=count_dropped,
+        waiting=row[waiting : waiting + 1],
     )
     log.relay_libraries()
     try:

@@ -57,6 +57,12 @@ class Account:
         self.row[_ACTIVE] -= 1
         self._age.observe(age)
 
+    def cut(self, outcome: Outcome, age: int) -> None:
+        """Count a connection that was made, and lost before it could be used."""
+        self.opened()
+        self.closed(age)
+        self.lost(outcome)
+
     def lost(self, outcome: Outcome, idle: int = 0) -> None:
         """Count a connection that ended before this side wanted it; nothing had moved on it for `idle`, if known."""
         self.row[SCHEMA.slot(LOST, outcome)] += 1

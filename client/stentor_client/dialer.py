@@ -21,7 +21,12 @@ from stentor_client.target import Target
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
+OnCut = Callable[[Outcome, int], object]
+
 TLS_CLOSE_SECONDS = 1.0  # how long the peer has to end TLS after this side has
+
+# By what a connection is lost that was made, and is of no use: of the outcomes that an exchange has then.
+_CUT_BY = {Outcome.TLS: Outcome.TLS, Outcome.CONNECT_TIMEOUT: Outcome.TIMEOUT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +98,17 @@ class Way:
 class Dialer:
     """Makes connections to one target."""
 
-    def __init__(self, options: DialOptions) -> None:
+    def __init__(self, options: DialOptions, on_cut: OnCut = lambda _outcome, _age: None) -> None:
         """Read the certificates.
+
+        `on_cut` is told of each connection that was made and lost before it could be used: by what, and after how many
+        nanoseconds. The server has accepted those too.
 
         Raises:
             Failure: in one line, which file cannot be used, and why.
 
         """
+        self._on_cut = on_cut
         self.target = Target.parse(options.target)
         self._timeout = options.connect_timeout_seconds
         self._proxy_protocol = options.proxy_protocol
@@ -119,16 +128,19 @@ class Dialer:
 
         """
         way = way or Way(self.target)
-        phase = Phase.RESOLVE
+        phase, made_at = Phase.RESOLVE, 0
         try:
             async with asyncio.timeout(self._timeout):
                 endpoints = [endpoint] if endpoint else await self.resolve(way)
                 phase = Phase.CONNECT
                 connection = await self._connect_first(endpoints, way)
-                phase = Phase.TLS
+                phase, made_at = Phase.TLS, time.perf_counter_ns()
                 return await self._hand_over(connection, new, way), way
-        except TimeoutError as error:
-            raise self._late(phase) from error
+        except (ExchangeError, TimeoutError) as error:
+            failure = error if isinstance(error, ExchangeError) else self._late(phase)
+            if made_at:
+                self._on_cut(_CUT_BY.get(failure.outcome, Outcome.RESET), time.perf_counter_ns() - made_at)
+            raise failure from error.__cause__ if failure is error else error
 
     async def resolve(self, way: Way) -> list[Endpoint]:
         """Return the target's addresses, in the order in which the system would try them."""
@@ -168,14 +180,17 @@ class Dialer:
     async def _connect(self, endpoint: Endpoint, way: Way) -> socket.socket:
         loop = asyncio.get_running_loop()
         connection = socket.socket(endpoint.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        begun = time.perf_counter_ns()
         try:
             await _complete_connect(connection, endpoint)
             _refuse_self(connection)
             if self._proxy_protocol:
                 way.announced = proxy_header(self._proxy_protocol, connection)
                 await loop.sock_sendall(connection, way.announced)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, OSError) and of_connect_error(error, Phase.CONNECT) is Outcome.RESET:
+                self._on_cut(Outcome.RESET, time.perf_counter_ns() - begun)
             raise
         return connection
 

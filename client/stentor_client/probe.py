@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import operator
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +13,7 @@ from stentor_chassis.logs import Logger
 from stentor_client.account import Account
 from stentor_client.dialer import Dialer, Endpoint, Way
 from stentor_client.message import MessageSource
-from stentor_client.metrics import EXCHANGES, LOST, OPENED, SCHEMA
+from stentor_client.metrics import EXCHANGES, LOST, OPENED, RECEIVED, SCHEMA, SENT
 from stentor_client.outcomes import ExchangeError, Outcome
 from stentor_client.probe_options import ProbeOptions
 from stentor_client.prober import Prober, Run
@@ -20,6 +22,7 @@ from stentor_client.verifier import EXPECTATIONS, Verdict
 
 SUMMARY_SECONDS = 60.0
 RESOLVE_SECONDS = 30.0
+_NOTHING = (0,) * SCHEMA.row_slots
 _NAME = ""  # what is down where the name does not resolve
 
 
@@ -27,17 +30,24 @@ class Probe:
     """Probes the target, or with `--resolve all` each address that it has at the time."""
 
     def __init__(
-        self, options: ProbeOptions, row: "memoryview[int]", log: Logger, stop: asyncio.Event, first: int = 0
+        self,
+        options: ProbeOptions,
+        row: "memoryview[int]",
+        log: Logger,
+        stop: asyncio.Event,
+        before: Sequence[int] = _NOTHING,
     ) -> None:
-        """Count in `row`; end soon after `stop` is set; go on after `first` exchanges of one that is gone."""
+        """Count in `row`; end soon after `stop` is set; go on after what one that is gone had counted `before`."""
         self._options = options
+        self._row = row
         self._account = Account(row)
         self._log = log
         self._stop = stop
-        self._first = first
+        self._before = before
+        self._first = sum(before[SCHEMA.slots(EXCHANGES)])
         self._run = Run(
             options=options,
-            dialer=Dialer(options.dial),
+            dialer=Dialer(options.dial, self._account.cut),
             messages=MessageSource(max(options.sizes), EXPECTATIONS[options.expect]),
             numbers=itertools.count(1),
             account=self._account,
@@ -132,7 +142,7 @@ class Probe:
             self._summarize()
 
     def _summarize(self) -> None:
-        row = self._account.row
+        row = [*map(operator.add, self._before, self._row)]
         outcomes = {outcome: row[SCHEMA.slot(EXCHANGES, outcome)] for outcome in Outcome}
         self._log.info(
             "probe.summary",
@@ -140,8 +150,8 @@ class Probe:
             outcomes={str(outcome): count for outcome, count in outcomes.items() if count},
             connections_opened=row[SCHEMA.slot(OPENED)],
             connections_lost=sum(row[SCHEMA.slot(LOST, outcome)] for outcome in LOST.values),
-            sent_bytes=self._account.sent_bytes,
-            received_bytes=self._account.received_bytes,
+            sent_bytes=row[SCHEMA.slot(SENT)],
+            received_bytes=row[SCHEMA.slot(RECEIVED)],
         )
 
 

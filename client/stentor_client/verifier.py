@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stentor_chassis.logs import excerpt
@@ -85,8 +85,8 @@ class Verifier:
         for number, (reply, start, stop) in enumerate(parts):
             self._due.append((reply, start, stop, number == last and not more))
         if self._surplus is not None and self._offset == 0:
-            # What came before anybody asked spoils the exchange that follows.
-            self._wrong, self._surplus = self._wrong or self._surplus, None
+            # What came before anybody asked spoils the exchange that follows, from its first byte on.
+            self._wrong, self._surplus = self._wrong or replace(self._surplus, offset=0), None
 
     def feed(self, data: bytes | memoryview) -> list[Verdict]:
         """Take bytes that arrived; return the verdicts of the messages whose replies they complete.
@@ -157,8 +157,7 @@ class Verifier:
         self._wrong = Verdict(Outcome.MISMATCH, self._offset + first, expected[excerpt], actual[excerpt])
 
     def _note_surplus(self, surplus: bytes, verdicts: list[Verdict]) -> None:
-        at = self._ended_at if verdicts else self._offset
-        extra = Verdict(Outcome.EXTRA, at, b"", surplus)
+        extra = Verdict(Outcome.EXTRA, self._offset or self._ended_at, b"", surplus)
         if verdicts:
             # It came in one piece with a reply, so it is this reply that has too much.
             if verdicts[-1].outcome is Outcome.OK:

@@ -67,6 +67,10 @@ class InjectionType(click.ParamType[str]):
 
     name = "name=probability"
 
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Split the variable, which holds several."""
+        return rv.replace(",", " ").split()
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check it, or fail with what is wanted."""
         try:

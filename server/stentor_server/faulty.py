@@ -78,9 +78,8 @@ class FaultyConnection(Connection):
                 self.close(CloseReason.FAULT)
             case Fault.STALL:
                 self._lose(len(answer))
-                self._slow = True
+                self._slow = True  # from here on what comes is read, for there is an end behind it, and dropped
                 self._reason = CloseReason.FAULT
-                self._poller.rewatch(self.fd, PEER_ENDED)
 
     def _answer(self, answer: memoryview | bytearray) -> bool:
         """Send it; return whether the connection is still there."""
@@ -109,8 +108,6 @@ class FaultyConnection(Connection):
         if self._timer is not None and not events & ~PEER_ENDED:
             self.ended_at = self._poller.now
             self._poller.rewatch(self.fd, 0)
-        elif self._reason is CloseReason.FAULT and not self.left_at:  # stalled, and the peer has given up
-            self.close(CloseReason.FAULT)
         else:
             super()._ready_slowly(events)
 

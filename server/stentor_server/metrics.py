@@ -44,8 +44,11 @@ def open_connections(row: Sequence[int]) -> int:
 def settle(row: "memoryview[int]") -> None:
     """Book what a worker that has gone left open: its connections are lost, and so is what it still held.
 
+    Those that were open and not accepted yet, for they waited for their PROXY header, are both at once.
     A chunk that it was answering as it went is in no count: it had not come to counting it.
     """
+    row[ACCEPTED_SLOT] += max(0, row[SCHEMA.slot(OPEN)] - open_connections(row))
+    row[SCHEMA.slot(OPEN)] = 0
     row[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] += open_connections(row)
     # By subtraction: it may have gone between counting a byte as received and as sent, or as unsent.
     added = row[SCHEMA.slot(FAULTS, Fault.EXTRA)]  # one byte each

@@ -136,6 +136,7 @@ class Server:
             self.reject(fd, refusal, address)
         elif self._faults is not None and self._faults.refuses():
             self.row[SCHEMA.slot(FAULTS, Fault.REFUSE)] += 1
+            self.log.debug("fault.injected", fault=Fault.REFUSE, peer=printable(address))
             reset_on_close(fd)
             self.reject(fd, RejectReason.FAULT, address)
         elif not address or self.options.proxy_protocol == "off":

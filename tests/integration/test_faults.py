@@ -213,6 +213,14 @@ def test_refused(options: tuple[str, ...], why: str) -> None:
 
 def test_variable_without_permission() -> None:
     """A variable that was left set somewhere starts no faulty server."""
-    done = run("stentor-server", "serve", "--port", "0", "--admin-port", "0", env={"STENTOR_FAULT": "reset=1"})
+    done = run(
+        "stentor-server",
+        "serve",
+        "--port",
+        "0",
+        "--admin-port",
+        "0",
+        env={"STENTOR_FAULT": "reset=0.5,corrupt=0.5 refuse=1"},
+    )
     assert done.returncode == 2
     assert b"--allow-faults" in done.stderr

@@ -62,8 +62,7 @@ def test_fault(watched: Stack, fault: str, outcome: str, page: str) -> None:
     if name in ended:
         assert server[f'stentor_server_connections_{ended[name]}_total{{reason="fault"}}'] > 0
     assert [event["fault"] for event in watched.events("server", "faults.enabled")] == [[fault]]
-    if name != "refuse":  # of which the rejected connection tells
-        assert {event["fault"] for event in watched.events("server", "fault.injected")} == {name}
+    assert {event["fault"] for event in watched.events("server", "fault.injected")} == {name}
     if outcome != "ok":
         assert outcome in {event["outcome"] for event in watched.events("client", "exchange.failed")}
     inject(watched, "")

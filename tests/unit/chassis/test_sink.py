@@ -188,6 +188,28 @@ def test_lines_that_cannot_be_written_are_counted(pipe: Pipe, full: bool) -> Non
         os.close(fd)
 
 
+def test_waiting_lines_are_told(pipe: Pipe) -> None:
+    """How many lines would be lost with the process is known outside of it: those queued and those being written."""
+    pipe.fill()
+    waiting = [0]
+    sink = Sink(pipe.write, limit=LIMIT, waiting=waiting)
+    sink.msg(LINE)
+    until(lambda: sink._writing, "the first line to be on its way")
+    for _ in range(LIMIT + 3):
+        sink.msg(LINE)
+    assert (waiting, sink.dropped) == ([1 + LIMIT], 3)
+
+    def all_written() -> bool:
+        pipe.hear()
+        return waiting == [0]
+
+    until(all_written, "every line to be written")
+    assert sink.dropped == 3
+    sink.msg(LINE)
+    sink.flush(AT_ONCE)
+    assert waiting == [0]
+
+
 def test_flush_is_bounded(pipe: Pipe) -> None:
     """A flush of a blocked sink ends at its timeout, and counts what is still queued as dropped."""
     pipe.fill()
@@ -208,10 +230,13 @@ def test_flush_is_bounded(pipe: Pipe) -> None:
 def test_flush_counts_what_is_stuck(pipe: Pipe) -> None:
     """A line that is stuck in its write when the flush gives up is lost with the process, so it is counted too."""
     pipe.fill()
-    sink = Sink(pipe.write)
+    waiting = [0]
+    sink = Sink(pipe.write, waiting=waiting)
     sink.msg(LINE)
     until(lambda: sink._writing, "the line to be on its way")
+    assert waiting == [1]
     sink.flush(0.05)
+    assert waiting == [0]
     dropped = sink.dropped
     pipe.close_reading()
     until(lambda: not sink._writing, "the write to be over")

@@ -8,8 +8,8 @@ import pytest
 
 from stentor_chassis import supervisor as supervisor_module
 from stentor_chassis.failure import COULD_NOT_START, Failure
-from stentor_chassis.metrics import RestartReason
-from unit.chassis.example import ENDED, TAKEN
+from stentor_chassis.metrics import LOG_DROPPED, LOG_WAITING, RestartReason
+from unit.chassis.example import ENDED, SCHEMA, TAKEN
 from unit.chassis.team import DONE, FAILS, FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam, Team
 from unit.looping import Events, Loop, eventually
 
@@ -44,7 +44,10 @@ def test_start(loop: Loop, team: NewTeam, events: Events) -> None:
 
 
 def test_killed_worker_is_replaced(loop: Loop, team: NewTeam, events: Events) -> None:
-    """A worker that a signal killed is replaced; its open connections are settled, its counts kept, its row free."""
+    """A worker that a signal killed is replaced; its open connections are settled, its counts kept, its row free.
+
+    Lines of its log that were not written yet are lost with it, and counted.
+    """
 
     async def scenario() -> None:
         async with team() as own:
@@ -53,10 +56,12 @@ def test_killed_worker_is_replaced(loop: Loop, team: NewTeam, events: Events) ->
             for deaths in (1, 2, 3):
                 own.work()
                 (pid,) = own.pids
+                own.board.row(own.supervisor.current[0].row)[SCHEMA.slot(LOG_WAITING)] = 7
                 os.kill(pid, signal.SIGKILL)
                 await own.replaced([pid])
                 assert own.restarts() == {RestartReason.SIGNAL: deaths}
                 assert (10 * deaths,) * 2 == (own.left(TAKEN), own.left(ENDED, "lost"))
+                assert own.left(LOG_DROPPED) == 7 * deaths
             assert own.ready() == 1
             assert sum(map(len, own.supervisor.live_rows().values())) == 1
             assert events.find("worker.exited", pid=before[0], code=-signal.SIGKILL, log_level="error")

@@ -49,7 +49,9 @@ class Probing:
         self.row = board.row(1)
         self.events = events
         self.stop = asyncio.Event()
-        self.probe = Probe(replace(options, **changes), self.row, events.logger, self.stop, first)
+        before = [0] * SCHEMA.row_slots
+        before[SCHEMA.slot(EXCHANGES, Outcome.OK)] = first
+        self.probe = Probe(replace(options, **changes), self.row, events.logger, self.stop, before)
 
     def exchanges(self) -> dict[str, int]:
         """Return how many exchanges ended, by outcome, without the outcomes that did not occur."""

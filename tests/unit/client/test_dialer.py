@@ -1,6 +1,7 @@
 """The way to a connection."""
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from stentor_client import dialer as dialing
 from stentor_client.dialer import Dialer, DialOptions, Endpoint, Way, _refuse_self
 from stentor_client.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.target import Target
@@ -242,12 +244,32 @@ def test_nobody_answers(loop: Loop) -> None:
     assert "no connection within 0.1 s" in error.detail
 
 
-def test_reset_at_once() -> None:
-    """A connection that was cut before anybody could look at it was not unreachable."""
-    way = Way(Target("host", 80))
-    with pytest.raises(ExchangeError) as raised, way.timed(Phase.CONNECT), socket.socket() as never_connected:
-        never_connected.getpeername()
-    assert raised.value.outcome is Outcome.RESET
+@pytest.mark.parametrize(
+    ("number", "outcome", "cuts"),
+    [
+        (errno.ECONNRESET, Outcome.RESET, [Outcome.RESET]),
+        (errno.ENOTCONN, Outcome.RESET, [Outcome.RESET]),
+        (errno.ECONNREFUSED, Outcome.REFUSED, []),
+        (errno.EHOSTUNREACH, Outcome.UNREACHABLE, []),
+    ],
+)
+def test_reset_at_once(
+    loop: Loop,
+    listener: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    outcome: Outcome,
+    cuts: list[Outcome],
+) -> None:
+    """A connection that was cut before anybody could look at it was made, which the server knows as well."""
+    told: list[Outcome] = []
+
+    async def connect(_connection: socket.socket, _endpoint: Endpoint) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(dialing, "_complete_connect", connect)
+    error = failure(loop, Dialer(options(at(listener)), lambda outcome, _age: told.append(outcome)))
+    assert (error.outcome, error.phase, told) == (outcome, Phase.CONNECT, cuts)
 
 
 @pytest.mark.parametrize("turns", range(12))

@@ -15,9 +15,10 @@ import pytest
 from certificates import Authority
 from lying import Behaviour, LyingServer, close_early, echo, stay_silent
 from stentor_chassis.failure import USAGE, Failure
+from stentor_chassis.histogram import NANOSECONDS
 from stentor_client.account import Account
 from stentor_client.connection import Connection
-from stentor_client.dialer import Dialer, DialOptions
+from stentor_client.dialer import Dialer, DialOptions, OnCut
 from stentor_client.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.proxy_header import proxy_header
 from stentor_client.verifier import Verdict
@@ -57,12 +58,12 @@ def connections_to(target: str) -> int:
     return found
 
 
-def failure(loop: Loop, chosen: DialOptions) -> ExchangeError:
+def failure(loop: Loop, chosen: DialOptions, on_cut: OnCut = lambda _outcome, _age: None) -> ExchangeError:
     """Return the error that dialing ends with; it may leave no connection open."""
 
     async def scenario() -> ExchangeError:
         with pytest.raises(ExchangeError) as raised:
-            await dial(Dialer(chosen))
+            await dial(Dialer(chosen, on_cut))
         await eventually(lambda: not connections_to(chosen.target), "the connection to be closed")
         return raised.value
 
@@ -178,18 +179,25 @@ def test_certificate_that_is_not_trusted(
 )
 def test_peer_that_speaks_no_tls(loop: Loop, behaviour: Behaviour, detail: str) -> None:
     """A peer that speaks something else, or hangs up, is no agreement on TLS, and it is said what it did."""
+    cuts: list[Outcome] = []
     with LyingServer(behaviour) as server:
-        error = failure(loop, options(server.target))
+        error = failure(loop, options(server.target), lambda outcome, _age: cuts.append(outcome))
         assert (error.outcome, error.phase) == (Outcome.TLS, Phase.TLS)
         assert error.detail == f"{server.target}: {detail}"
+    assert cuts == [Outcome.TLS]
 
 
 def test_peer_that_is_silent_in_the_handshake(loop: Loop) -> None:
-    """A handshake that is not over in time is no connection in time."""
+    """A handshake that is not over in time is no connection in time, though one that the server has accepted."""
+    cuts: list[tuple[Outcome, int]] = []
     with LyingServer(stay_silent) as server:
-        error = failure(loop, options(server.target, connect_timeout_seconds=0.1))
+        dialed = options(server.target, connect_timeout_seconds=0.1)
+        error = failure(loop, dialed, lambda *cut: cuts.append(cut))
         assert (error.outcome, error.phase) == (Outcome.CONNECT_TIMEOUT, Phase.TLS)
         assert error.detail == f"{server.target}: no connection within 0.1 s"
+    ((outcome, age),) = cuts
+    assert outcome is Outcome.TIMEOUT
+    assert 0 < age < 0.1 * NANOSECONDS * 20
 
 
 @pytest.mark.parametrize("shown", ["nothing", "foreign", "expired"])

@@ -244,6 +244,8 @@ def test_goes_on_for_one_that_is_gone(loop: Loop, probing: NewProbing) -> None:
         await own.probe.run()
         assert own.exchanges() == {"ok": 3}
         assert [event["sequence"] for event in own.events.find("exchange.completed")] == [5, 6, 7]
+        (summary,) = own.events.find("probe.summary")
+        assert (summary["exchanges"], summary["outcomes"], summary["connections_opened"]) == (8, {"ok": 8}, 1)
 
     with LyingServer(honest) as server:
         loop.run(scenario(server.target))

@@ -161,10 +161,11 @@ def test_surplus_that_comes_later(sent: list[bytes], surplus: bytes, draw: st.Da
     assert [verdict for segment in exchange.cut(surplus) for verdict in verifier.feed(segment)] == []
     assert verifier.failed is not None
     assert (Outcome.EXTRA, surplus[:1]) == (verifier.failed.outcome, verifier.failed.actual[:1])
+    assert verifier.failed.offset == len(sent[-1])  # of the reply it came after, as if it had come with it
     for number in range(2):
         _expect(verifier, b"next")
         (verdict,) = verifier.feed(b"NEXT")
-        assert verdict.outcome is (Outcome.OK if number else Outcome.EXTRA)
+        assert (verdict.outcome, verdict.offset) == ((Outcome.OK, None) if number else (Outcome.EXTRA, 0))
     assert verifier.failed is None
 
 

@@ -13,6 +13,7 @@ from unit.server.serving import Serving, numbered
 NewServing = Callable[..., Serving]
 PATHS = ["tcp", "unix"]
 SAID = b"sixteen letters!"
+MUCH = bytes(1 << 20)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -72,8 +73,8 @@ def test_reset(loop: Loop, serving: NewServing, path: str) -> None:
     loop.run(scenario())
 
 
-def test_refuse(loop: Loop, serving: NewServing) -> None:
-    """The connection is reset before it is one."""
+def test_refuse(loop: Loop, serving: NewServing, events: Events) -> None:
+    """The connection is reset before it is one, and that is an event like any other fault."""
 
     async def scenario() -> None:
         async with serving(fault=("refuse=1",)) as server:
@@ -81,24 +82,27 @@ def test_refuse(loop: Loop, serving: NewServing) -> None:
             assert await caller.hear_all() == b""
             assert caller.was_reset
             assert (server.rejected(RejectReason.FAULT), server.injected(Fault.REFUSE), server.accepted) == (1, 1, 0)
+        assert [event["fault"] for event in events.find("fault.injected")] == ["refuse"]
 
     loop.run(scenario())
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_stall(loop: Loop, serving: NewServing, path: str) -> None:
-    """Nothing comes, and nothing more is read; the worker rests until the peer gives up."""
+    """Nothing comes; what is said after it is read and dropped, and so the peer's end is seen, however much it says."""
 
     async def scenario() -> None:
         async with serving(fault=("stall=1",)) as server:
             caller = await server.call(path)
             await caller.say(SAID)
             await server.until(lambda: server.unsent == len(SAID), "the fault")
-            await caller.say(SAID)
+            await caller.say(MUCH)
+            await server.until(lambda: server.unsent == len(SAID) + len(MUCH), "the rest to be dropped")
             assert server.at_rest()
-            assert server.received == len(SAID)
+            assert (server.sent, server.active) == (0, 1)
             caller.end_saying()
             await server.until(lambda: not server.active, "the end")
+            assert await caller.hear_all() == b""
             assert server.closed(CloseReason.FAULT) == 1
 
     loop.run(scenario())

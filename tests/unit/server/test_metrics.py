@@ -12,6 +12,7 @@ from stentor_server.metrics import (
     ACCEPTED,
     ANSWERED,
     CLOSED,
+    OPEN,
     RECEIVED,
     SCHEMA,
     SENT,
@@ -83,6 +84,21 @@ def test_lost_between_two_counts(metric: Metric) -> None:
     settle(row)  # type: ignore[arg-type]
     assert row[SCHEMA.slot(RECEIVED)] == row[SCHEMA.slot(SENT)] + row[SCHEMA.slot(UNSENT)]
     assert row[SCHEMA.slot(WRITE_BUFFER)] == 0
+
+
+@given(counts, counts, counts)
+def test_settle_those_who_wait(still_open: int, closed: int, announcing: int) -> None:
+    """Connections that waited for their PROXY header are accepted and lost; a close that was half booked is no more."""
+    row = _row(still_open, closed, 0, 0, 0)
+    row[SCHEMA.slot(OPEN)] = still_open + announcing
+    half = [*row]
+    settle(row)  # type: ignore[arg-type]
+    assert row[SCHEMA.slot(ACCEPTED)] == closed + still_open + announcing
+    assert row[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] == still_open + announcing
+    half[SCHEMA.slot(OPEN)] = max(0, still_open - 1)
+    settle(half)  # type: ignore[arg-type]
+    assert half[SCHEMA.slot(ACCEPTED)] == closed + still_open
+    assert half[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] == still_open
 
 
 def test_closed_is_read_before_accepted() -> None:
