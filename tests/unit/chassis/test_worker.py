@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import termios
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -261,13 +262,17 @@ def test_heart_measures_lag(loop: Loop, new_board: NewBoard) -> None:
 
     async def scenario() -> None:
         row = new_board(SCHEMA, 2).row(1)
+        began = time.perf_counter_ns()
         heart = Heart(SCHEMA, row)
         heart.beat()
         await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 3, "three beats")
         heart.stop()
+        took = time.perf_counter_ns() - began
         *counts, total = row[SCHEMA.slots(LOOP_LAG)]
-        assert row[SCHEMA.slot(HEARTBEAT)] == sum(counts)
-        assert total < 5 * NANOSECONDS
+        beats = row[SCHEMA.slot(HEARTBEAT)]
+        assert beats == sum(counts)
+        # Time is either waited for or late: what one beat was late the next is not again.
+        assert total <= took - (beats - 1.5) * BEAT_SECONDS * NANOSECONDS
 
     loop.run(scenario())
 

@@ -10,8 +10,9 @@ import pytest
 
 from stentor_client.account import Account
 from stentor_client.connection import WRITE_HIGH_BYTES, Connection
-from stentor_client.metrics import ACTIVE, AGE, OPENED, SCHEMA
+from stentor_client.metrics import ACTIVE, AGE, OPENED, RETRANSMITS, RTT, SCHEMA
 from stentor_client.outcomes import Outcome
+from stentor_client.tcp_info import TcpInfo
 from stentor_client.verifier import Verdict
 from unit.looping import Loop, eventually
 from unit.peer import Peer
@@ -322,5 +323,36 @@ def test_shows_every_byte(loop: Loop) -> None:
             await pair.peer.say(b"??O!")
             await pair.connection.verdict()
             assert seen == b"HE??O!"
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize("end", ["close", "abandon"])
+def test_retransmits(loop: Loop, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    """The kernel tells of all segments it sent again so far; each is counted once, those up to the end included."""
+    told = iter([2, 5, 9])
+    monkeypatch.setattr(TcpInfo, "of", lambda _stream: TcpInfo(100, next(told)))
+
+    async def scenario() -> None:
+        async with _connected() as pair:
+            pair.connection.look_at_kernel()
+            pair.connection.look_at_kernel()
+            assert pair.count(RETRANSMITS) == 5
+            await (pair.connection.close() if end == "close" else pair.connection.abandon(Outcome.TIMEOUT))
+            assert (pair.count(RETRANSMITS), pair.count(RTT)) == (9, 100)
+
+    loop.run(scenario())
+
+
+def test_age(loop: Loop) -> None:
+    """How old a connection was is told when it has ended."""
+
+    async def scenario() -> None:
+        began = time.perf_counter_ns()
+        async with _connected() as pair:
+            made = time.perf_counter_ns()
+            await eventually(lambda: time.perf_counter_ns() > made + 20_000_000, "some time to pass")
+        age = pair.account.row[SCHEMA.slots(AGE).stop - 1]
+        assert 20_000_000 <= age <= time.perf_counter_ns() - began
 
     loop.run(scenario())

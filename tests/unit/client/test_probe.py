@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lying import Behaviour, LyingServer, add, close_early, flip, repeat_the_first, reset, stay_silent, truncate
+from stentor_chassis.histogram import NANOSECONDS
 from stentor_client import back_off
 from stentor_client import probe as probe_module
 from stentor_client import prober as prober_module
@@ -22,6 +23,7 @@ from stentor_client.metrics import (
     PHASE_DURATION,
     RECEIVED,
     RESPONSE_TIME,
+    SCHEMA,
     SENT,
     SERVICE_TIME,
     TIMED,
@@ -249,6 +251,22 @@ def test_goes_on_for_one_that_is_gone(loop: Loop, probing: NewProbing) -> None:
 
     with LyingServer(honest) as server:
         loop.run(scenario(server.target))
+
+
+def test_first_byte(loop: Loop, probing: NewProbing) -> None:
+    """The first byte is timed by itself: how long the rest takes shows in the service time only."""
+
+    def slowly(connection: socket.socket) -> None:
+        for data in iter(lambda: connection.recv(65536), b""):
+            connection.sendall(data.upper()[:1])
+            threading.Event().wait(0.2)  # the length is what is tested
+            connection.sendall(data.upper()[1:])
+
+    own = _probe(loop, probing, slowly, count=1, sizes=[40])
+    first_byte = own.row[SCHEMA.slot(PHASE_DURATION, Phase.FIRST_BYTE) + PHASE_DURATION.width - 1]
+    service = own.row[SCHEMA.slot(SERVICE_TIME) + SERVICE_TIME.width - 1]
+    assert service >= 0.2 * NANOSECONDS
+    assert first_byte < service - 0.1 * NANOSECONDS
 
 
 def test_held_up(loop: Loop, probing: NewProbing) -> None:

@@ -236,6 +236,10 @@ def test_up_while_all_are(loop: Loop, events: Events) -> None:
         assert alone[UP] == 1
         alone.run.count("us", Outcome.RESET)
         assert (alone[UP], alone.run.down) == (0, {"us"})
+        alone.run.down.clear()
+        nowhere = Alone("127.0.0.1:1", events, count=1)
+        await Prober(nowhere.run).run()
+        assert (nowhere[UP], nowhere.run.down) == (0, set())
 
     with LyingServer(honest) as server:
         loop.run(scenario(server.target))

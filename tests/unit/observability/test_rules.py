@@ -32,6 +32,8 @@ def _anchors(text: str) -> set[str]:
 def test_there_are_rules() -> None:
     """The rules are where the tests look for them, and each name is there once."""
     assert len(ALERTS) == len([rule for rule in RULES if "alert" in rule]) == 15
+    recorded = [(rule["record"], *rule.get("labels", {}).values()) for rule in RULES if "record" in rule]
+    assert len(set(recorded)) == len(recorded) == 31
     assert "job:stentor_client_exchanges_failed:ratio5m" in RECORDED
 
 

@@ -290,3 +290,15 @@ def test_drain_leaves_nothing_to_do(loop: Loop, serving: NewServing) -> None:
             assert server.server.poller._epoll.closed
 
     loop.run(scenario())
+
+
+def test_drain_without_time(loop: Loop, serving: NewServing) -> None:
+    """With no time to drain, connections are cut at once, for that reason."""
+
+    async def scenario() -> None:
+        async with serving(drain_timeout_seconds=0.0) as server:
+            await server.call()
+            await server.drain()
+            assert server.closed(CloseReason.DRAIN) == 1
+
+    loop.run(scenario())

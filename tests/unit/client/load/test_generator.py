@@ -3,14 +3,15 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lying import Behaviour, LyingServer, add, close_early, echo, flip, reset, stay_silent, truncate
-from stentor_client.load.metrics import DUE, PHASES, RESPONSE_TIME, SERVICE_TIME
-from stentor_client.metrics import ACTIVE, OPENED, RECEIVED, SENT
+from stentor_client.load.metrics import DUE, LATE_MOST, PHASES, RESPONSE_TIME, SERVICE_TIME
+from stentor_client.metrics import ACTIVE, LATE, OPENED, RECEIVED, SENT
 from stentor_client.outcomes import Phase
 from unit.client.load.loading import Loading, level
 from unit.client.probing import honest
@@ -79,6 +80,20 @@ def test_fresh(loading: NewLoading, rate: Any) -> None:
     assert own[OPENED] == own[DUE]
     assert own.times(PHASES, Phase.CONNECT).count == own[DUE]
     assert own.times(PHASES, Phase.FIRST_BYTE).count == own[DUE]
+
+
+def test_late_by_its_own_fault(loop: Loop, events: Events) -> None:
+    """What the generator itself sends late is counted, and how late the latest was."""
+
+    async def scenario(target: str) -> None:
+        own = Loading(target, events, rate=level(500))
+        asyncio.get_running_loop().call_later(0.1, time.sleep, 0.05)  # its loop stands still
+        await own.run()
+        assert own[LATE] >= 10
+        assert own[LATE_MOST] >= 30_000_000
+
+    with LyingServer(honest) as server:
+        loop.run(scenario(server.target))
 
 
 def test_queue_shows_in_response_time(loading: NewLoading) -> None:
