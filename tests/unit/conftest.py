@@ -15,6 +15,8 @@ from stentor_chassis.options import run
 from unit.ending import Ended, RunCommand
 from unit.looping import Events, Loop
 
+# Who starts the tests in the background has them ignore Ctrl-C, and every process that they start would as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says nothing here, and no example is worth a file.
 settings.register_profile("unit", deadline=None, database=None, max_examples=40)
 settings.load_profile("unit")
