@@ -6,14 +6,13 @@ from typing import Any
 
 import click
 
+from stentor_chassis.text import Listed
+
 _MAPPED_BITS = 96  # of an IPv6 address that holds an IPv4 address, RFC 4291 section 2.5.5.2
 
 
-class Network(click.ParamType[str]):
-    """A network such as `10.0.0.0/8` or `2001:db8::/32`, or a single address; the value is its one normal form.
-
-    Of an option with `multiple=True` the variable takes several, with blanks or commas between them.
-    """
+class Network(Listed):
+    """A network such as `10.0.0.0/8` or `2001:db8::/32`, or a single address; the value is its one normal form."""
 
     name = "network"
     empty_variable_is_wrong = True  # everybody would be let in
@@ -31,10 +30,6 @@ class Network(click.ParamType[str]):
         if interface.ip != network.network_address:
             self.fail(f"{value!r} has bits set after its first {network.prefixlen}; write {network}", param, ctx)
         return str(network)
-
-    def split_envvar_value(self, rv: str) -> list[str]:
-        """Split the value of the variable."""
-        return rv.replace(",", " ").split()
 
 
 def _parse(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | None:

@@ -6,6 +6,14 @@ from typing import Any
 import click
 
 
+class Listed(click.ParamType[str]):
+    """A value of an option that may be repeated; in its variable several stand, with blanks or commas between."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Split the value of the variable."""
+        return rv.replace(",", " ").split()
+
+
 class Text(click.ParamType[str]):
     """Any text but an empty one, which would look as if the option was not there."""
 

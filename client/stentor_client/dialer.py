@@ -136,11 +136,17 @@ class Dialer:
                 connection = await self._connect_first(endpoints, way)
                 phase, made_at = Phase.TLS, time.perf_counter_ns()
                 return await self._hand_over(connection, new, way), way
-        except (ExchangeError, TimeoutError) as error:
-            failure = error if isinstance(error, ExchangeError) else self._late(phase)
-            if made_at:
-                self._on_cut(_CUT_BY.get(failure.outcome, Outcome.RESET), time.perf_counter_ns() - made_at)
-            raise failure from error.__cause__ if failure is error else error
+        except ExchangeError as failure:
+            self._note_cut(failure, made_at)
+            raise
+        except TimeoutError as error:
+            late = self._late(phase)
+            self._note_cut(late, made_at)
+            raise late from error
+
+    def _note_cut(self, failure: ExchangeError, made_at: int) -> None:
+        if made_at:
+            self._on_cut(_CUT_BY.get(failure.outcome, Outcome.RESET), time.perf_counter_ns() - made_at)
 
     async def resolve(self, way: Way) -> list[Endpoint]:
         """Return the target's addresses, in the order in which the system would try them."""

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from stentor_chassis.quantities import Duration
+from stentor_chassis.text import Listed
 
 
 class Fault(StrEnum):
@@ -62,14 +63,10 @@ class Injection:
         return cls(fault, share, Duration().convert(duration, None, None) if colon else _SECONDS.get(fault, 0.0))
 
 
-class InjectionType(click.ParamType[str]):
+class InjectionType(Listed):
     """The value of `--fault`; it stays text, for so it travels to the workers, and `/status` shows it."""
 
     name = "name=probability"
-
-    def split_envvar_value(self, rv: str) -> list[str]:
-        """Split the variable, which holds several."""
-        return rv.replace(",", " ").split()
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check it, or fail with what is wanted."""

@@ -5,11 +5,13 @@ from urllib.parse import urlsplit
 
 import click
 
+from stentor_chassis.text import Listed
 
-class BaseUrl(click.ParamType[str]):
-    """The address of a service over HTTP, such as `http://127.0.0.1:8081`; the path that is asked for may stand in it.
 
-    Of an option with `multiple=True` the variable takes several, with blanks or commas between them.
+class BaseUrl(Listed):
+    """The address of a service over HTTP, such as `http://127.0.0.1:8081`.
+
+    The path that is asked for may stand in it.
     """
 
     name = "url"
@@ -28,7 +30,3 @@ class BaseUrl(click.ParamType[str]):
         if not plain or parts.query or parts.fragment or "@" in parts.netloc or not value.isprintable() or " " in value:
             self.fail(f"{value!r} is not a URL such as http://127.0.0.1:8081", param, ctx)
         return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix(self._ending).rstrip('/')}"
-
-    def split_envvar_value(self, rv: str) -> list[str]:
-        """Split the value of the variable."""
-        return rv.replace(",", " ").split()
