@@ -34,6 +34,10 @@ from stentor_server.timeouts import HANDSHAKE_SECONDS, LINGER_SECONDS, Timeouts
 from stentor_server.tls import TlsConnection, tls_context
 from stentor_server.transform import TRANSFORMS
 
+_ACCEPTED = SCHEMA.slot(ACCEPTED)
+_CLOSED = {reason: SCHEMA.slot(CLOSED, reason) for reason in CloseReason}
+_OPEN = SCHEMA.slot(OPEN)
+
 BUFFER_BYTES = 256 * 1024
 # Two records, in one go. OpenSSL's buffers never shrink: what they once held, a connection keeps for its life.
 TLS_BUFFER_BYTES = 32 * 1024
@@ -64,7 +68,7 @@ class Server:
         self.poller = Poller(self._failed)
         self.connections: set[Connection] = set()
         self.prefaces: set[Preface] = set()
-        self._admission = Admission(options, board.column(SCHEMA.slot(OPEN)), addresses)
+        self._admission = Admission(options, board.column(_OPEN), addresses)
         tls = tls_context(options)
         self._faults = faults
         self._plain = partial(FaultyConnection, faults) if faults is not None else Connection
@@ -190,7 +194,7 @@ class Server:
                 raise
         self.connections.add(connection)
         self._count_open()
-        self.row[SCHEMA.slot(ACCEPTED)] += 1
+        self.row[_ACCEPTED] += 1
         return None
 
     def reject(self, fd: int, reason: RejectReason, peer: Address, **facts: str) -> None:
@@ -206,11 +210,11 @@ class Server:
         if connection.client:
             self._admission.leave(connection.client[0])
         self._count_open()
-        self.row[SCHEMA.slot(CLOSED, reason)] += 1
+        self.row[_CLOSED[reason]] += 1
         self._durations.observe(duration)
 
     def _count_open(self) -> None:
-        self.row[SCHEMA.slot(OPEN)] = count = len(self.connections) + len(self.prefaces)
+        self.row[_OPEN] = count = len(self.connections) + len(self.prefaces)
         if not count:
             self._empty.set()
 

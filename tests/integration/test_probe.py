@@ -18,6 +18,7 @@ PER_EXCHANGE = (
     "stentor_client_service_time_seconds_count",
     'stentor_client_phase_duration_seconds_count{phase="first_byte"}',
 )
+PER_BYTE = ("stentor_client_sent_bytes_total", "stentor_client_received_bytes_total")
 
 
 @pytest.mark.parametrize("connection", ["persistent", "fresh"])
@@ -46,8 +47,6 @@ def test_metrics_of_a_running_probe(server: Server) -> None:
         assert values["stentor_client_target_up"] == 1
         assert values["stentor_client_connections_opened_total"] == 1
         assert values["stentor_client_connections_active"] == 1
-        assert values["stentor_client_sent_bytes_total"] == 100 * values[OK]
-        assert values["stentor_client_received_bytes_total"] == 100 * values[OK]
         assert values['stentor_client_phase_duration_seconds_count{phase="connect"}'] == 1
         started = values['process_start_time_seconds{process="control"}']
         assert values["stentor_client_last_success_timestamp_seconds"] > started
@@ -160,9 +159,10 @@ def _at_least(probe: Probe, name: str, count: float) -> dict[str, float] | None:
 
 
 def _between_exchanges(probe: Probe, count: float) -> dict[str, float] | None:
-    """Scrape, and do so again where an exchange went on meanwhile: slots are read one after the other."""
+    """Scrape, and do so again where an exchange of 100 bytes was under way: it is in some counts and not in others."""
     values = _at_least(probe, OK, count)
-    return values if values and {values[name] for name in PER_EXCHANGE} == {values[OK]} else None
+    quiet = values and {values[name] for name in PER_EXCHANGE} == {values[OK]}
+    return values if quiet and {values[name] for name in PER_BYTE} == {100 * values[OK]} else None
 
 
 def _all_closed(server: Server) -> dict[str, float] | None:

@@ -56,6 +56,8 @@ def test_fault(watched: Stack, fault: str, outcome: str, page: str) -> None:
     until(lambda: watched.client_metrics()[counted] > before + 2, f"outcome {outcome}", SECONDS)
     until(lambda: pages(watched) == {page}, f"{page} to page alone", SECONDS)
     assert paged_for(watched, CALM_SECONDS) == {page}
+    ticket = f'alertname="StentorFaultsInjected",severity="ticket",fault="{name}"'
+    until(lambda: firing(watched, ticket), "a ticket that names the fault", SECONDS)
     server = watched.server_metrics()
     assert server[f'stentor_server_faults_injected_total{{fault="{name}"}}'] > 0
     ended = {"refuse": "rejected", "truncate": "closed", "reset": "closed", "early_fin": "closed", "stall": "closed"}
@@ -78,8 +80,13 @@ def inject(stack: Stack, fault: str) -> None:
 
 def pages(stack: Stack) -> set[str]:
     """Return the pages that are on now."""
-    found = stack.prometheus("query", query='ALERTS{alertstate="firing",severity="page"}')["result"]
-    return {each["metric"]["alertname"] for each in found}
+    return {each["alertname"] for each in firing(stack, 'severity="page"')}
+
+
+def firing(stack: Stack, selector: str) -> list[dict[str, str]]:
+    """Return the labels of the alerts that are on now, of those that the selector picks."""
+    found = stack.prometheus("query", query=f'ALERTS{{alertstate="firing",{selector}}}')["result"]
+    return [each["metric"] for each in found]
 
 
 def paged_for(stack: Stack, seconds: float) -> set[str]:
