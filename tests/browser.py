@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from processes import ENVIRONMENT
+from waiting import until
 
 _SECONDS = 60.0
 
@@ -84,8 +85,10 @@ class Browser:
         )
 
     def open(self, url: str) -> None:
-        """Go to a page."""
-        assert "errorText" not in self.call("Page.navigate", url=url)
+        """Go to a page, and wait until the one before is gone."""
+        answer = self.call("Page.navigate", url=url)
+        assert "errorText" not in answer
+        until(lambda: self._frame()["loaderId"] == answer["loaderId"], f"{url} to be the page")
 
     def ask(self, expression: str) -> Any:
         """Return what an expression of JavaScript, or what it promises, comes to on the page."""
@@ -123,6 +126,10 @@ class Browser:
             if name := node.get("name", {}).get("value"):
                 found.append((str(node["role"]["value"]), str(name)))
         return found
+
+    def _frame(self) -> dict[str, Any]:
+        frame: dict[str, Any] = self.call("Page.getFrameTree")["frameTree"]["frame"]
+        return frame
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._read:

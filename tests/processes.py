@@ -173,10 +173,8 @@ class Server(Service):
     def begin(self) -> Self:
         """Begin a test on a server that others have used: what came before it is settled, and counts no more."""
         self._first, self._before = 0, {}
-        values = self.quiet()
-        ended = sum(total(values, f"stentor_server_connections_{what}_total") for what in ("closed", "rejected"))
-        until(lambda: len(self._ends()) == ended, "every end of a connection to be logged")
-        self._first, self._before = len(self.events), values
+        self._before = until(self._all_told, "every end of a connection to be logged")
+        self._first = len(self.events)
         return self
 
     def closed(self, reason: str, count: int = 1) -> list[dict[str, Any]]:
@@ -198,8 +196,11 @@ class Server(Service):
         assert balanced(values)
         return self._counted(values)
 
-    def _ends(self) -> list[dict[str, Any]]:
-        return [*self.find("connection.closed"), *self.find("connection.rejected")]
+    def _all_told(self) -> Samples | None:
+        """Return what is counted where no connection is open, and the log has the end of each that there was."""
+        values = self.quiet()
+        ended = sum(total(values, f"stentor_server_connections_{what}_total") for what in ("closed", "rejected"))
+        return values if ended == len(self.find("connection.closed")) + len(self.find("connection.rejected")) else None
 
     def _told(self, what: str, reason: str, count: int) -> list[dict[str, Any]]:
         self.event(f"connection.{what}", count, reason=reason)

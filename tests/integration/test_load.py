@@ -91,8 +91,8 @@ def test_server_that_stands_still() -> None:
         assert load.end() == 0
     assert load.figures["outcomes"] == {"ok": rate * seconds}
     theory = stood_still - 0.01 * seconds
-    assert math.isclose(load.figures["response_time_seconds"]["p99"], theory, abs_tol=0.1)
-    assert math.isclose(load.figures["response_time_seconds"]["max"], stood_still, abs_tol=0.1)
+    assert math.isclose(load.figures["response_time_seconds"]["p99"], theory, abs_tol=0.3)
+    assert math.isclose(load.figures["response_time_seconds"]["max"], stood_still, abs_tol=0.3)
     assert connections < 0.01 * rate * seconds
     assert load.figures["service_time_seconds"]["p99"] < stood_still / 4
 

@@ -135,8 +135,8 @@ def test_restart(stub: Stub, browser: Browser) -> None:
     assert page.totals() == {"taken: Things": 70, "lost: Things": 3}
     stub.start()
     stub.count((TAKEN, "", 5))
-    until(lambda: page.title() == "an-example: ready", "the page to go on")
-    assert page.totals() == {"taken: Things": 5, "lost: Things": 0}
+    until(lambda: page.totals() == {"taken: Things": 5, "lost: Things": 0}, "the page to go on")
+    assert page.title() == "an-example: ready"
     assert page.table("Things ended") == {"none": ("0", "0")}
 
 

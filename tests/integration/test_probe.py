@@ -125,7 +125,7 @@ def test_last_word_between_exchanges() -> None:
         else:
             connection.recv(65536)  # the end of the client's side
 
-    options = ("--count", "2", "--sizes", "64", "--interval", "2s")
+    options = ("--count", "2", "--sizes", "64", "--interval", "5s")
     with lying.LyingServer(say_more) as server, Probe(server.target, *options) as probe:
         probe.event("exchange.completed")
         verified.set()
@@ -161,8 +161,9 @@ def _at_least(probe: Probe, name: str, count: float) -> dict[str, float] | None:
 def _between_exchanges(probe: Probe, count: float) -> dict[str, float] | None:
     """Scrape, and do so again where an exchange of 100 bytes was under way: it is in some counts and not in others."""
     values = _at_least(probe, OK, count)
-    quiet = values and {values[name] for name in PER_EXCHANGE} == {values[OK]}
-    return values if quiet and {values[name] for name in PER_BYTE} == {100 * values[OK]} else None
+    if values is None or {values[name] for name in PER_EXCHANGE} != {values[OK]}:
+        return None
+    return values if {values[name] for name in PER_BYTE} == {100 * values[OK]} else None
 
 
 def _all_closed(server: Server) -> dict[str, float] | None:

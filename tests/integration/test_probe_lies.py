@@ -41,7 +41,8 @@ def test_every_lie_has_its_outcome(
         behaviour = lying.mixing_up()  # one that has seen no other test's
     tls = authority.serve(authority.issue("server")) if encrypted else None
     trust = ("--tls", "--tls-ca", authority.file) if encrypted else ()
-    options = ("--count", str(count), "--interval", "600ms", "--sizes", "64", "--timeout", "200ms")
+    timeout = "200ms" if outcome == "timeout" else "10s"
+    options = ("--count", str(count), "--interval", "1s", "--sizes", "64", "--timeout", timeout)
     with (
         lying.LyingServer(behaviour, tls) as server,
         Probe(server.target, *options, "--connection", connection, *trust) as probe,

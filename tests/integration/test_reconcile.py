@@ -120,7 +120,7 @@ def test_stranger(server: Server) -> None:
     with Probe(server.target, *SLOW) as probe:
         _exchanged(probe, 2)
         assert server.ask(b"stranger") == b"STRANGER"
-        code, told = _reconcile(server, probe, options=("--timeout", "1s"))
+        code, told = _reconcile(server, probe, options=("--timeout", "4s"))
         assert (code, _differences(told)) == (
             DISAGREED,
             {"connections": 1, "bytes to the server": 8, "bytes back": 8},
@@ -150,11 +150,11 @@ def test_proxy_that_alters(server: Server, way: str, quantity: str, difference: 
         return data[:-1] if abs(difference) == 1 else data + b"add"
 
     ways = {way: once(alter, after=1)}
-    options = (*SLOW, "--sizes", "64", "--timeout", "200ms")
+    options = (*SLOW, "--sizes", "64", "--timeout", "2s")
     with altering(server.address, **ways) as proxy, Probe(proxy.target, *options) as probe:
         probe.event("exchange.failed")
         _exchanged(probe, 4)
-        code, told = _reconcile(server, probe, options=("--timeout", "1500ms"))
+        code, told = _reconcile(server, probe, options=("--timeout", "4s"))
         assert code == DISAGREED
         assert _differences(told)[quantity] == difference
         assert "connections" not in _differences(told)

@@ -26,9 +26,9 @@ def _reload(server: Server) -> list[int]:
     server.process.send_signal(signal.SIGHUP)
 
     def reloaded() -> bool:
-        assert balanced(server.metrics())
         states = [each["state"] for each in server.status()["workers"]]
-        assert max(states.count("ready"), states.count("retired")) <= len(before)
+        if not balanced(server.metrics()) or max(states.count("ready"), states.count("retired")) > len(before):
+            pytest.fail(f"amid a reload: {states}, {server.metrics()}")  # until() would ask an assertion again
         return {event["pid"] for event in server.find("worker.retired")} >= set(before)
 
     until(reloaded, "the reload")

@@ -123,6 +123,11 @@ class Stack:
         with OPENER.open(f"{self.url('prometheus', 9090)}/api/v1/{path}?{query}", timeout=10) as response:
             return json.load(response)["data"]
 
+    def value(self, query: str) -> float | None:
+        """Return the value of the one series that a query of Prometheus finds, if any."""
+        result = self.prometheus("query", query=query)["result"]
+        return float(result[0]["value"][1]) if result else None
+
     def exchanges_go_on(self) -> None:
         """Wait until the client has made two good exchanges more than now."""
         good = 'stentor_client_exchanges_total{outcome="ok"}'

@@ -61,7 +61,7 @@ def test_prometheus_reads_openmetrics(stack: Stack, service: str) -> None:
     assert target["lastError"] == ""
     (network,) = stack.container(service).attrs["NetworkSettings"]["Networks"].values()
     query = f'scrape_samples_scraped{{job="stentor-{service}",instance="{network["IPAddress"]}:{ADMIN[service]}"}}'
-    until(lambda: _value(stack, query) == len(samples), f"{len(samples)} samples", 60)
+    until(lambda: stack.value(query) == len(samples), f"{len(samples)} samples", 60)
 
 
 def test_rules_are_loaded(stack: Stack) -> None:
@@ -107,8 +107,3 @@ def _scraped(stack: Stack, service: str) -> dict[str, Any] | None:
     targets: list[dict[str, Any]] = stack.prometheus("targets", state="active")["activeTargets"]
     found = [each for each in targets if each["labels"]["job"] == f"stentor-{service}" and each["health"] == "up"]
     return found[0] if found else None
-
-
-def _value(stack: Stack, query: str) -> float | None:
-    result = stack.prometheus("query", query=query)["result"]
-    return float(result[0]["value"][1]) if result else None

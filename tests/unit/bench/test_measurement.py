@@ -69,7 +69,7 @@ def test_a_comparison(generator: Generator, peer: Contender, tmp_path: Path) -> 
     runs = Laboratory(generator, tmp_path).compare(((CELL, peer), (CELL, other)), timing, 2)
     assert [(run.contender, run.round, run.failure) for run in runs] == [(peer.name, 2, ""), ("other", 2, "")]
     for run in runs:
-        assert 3 * SHORT.seconds <= run.seconds < 4 * SHORT.seconds
+        assert run.seconds >= 3 * SHORT.seconds
         assert run.exchanges > 0
         assert 0 < run.server_cpu_seconds < run.seconds + 1
         assert 0 < run.p50_us <= run.p99_us

@@ -164,10 +164,10 @@ def test_slow_is_not_still(person: Type, capsys: Output, tmp_path: Path) -> None
 
     def trickle(connection: socket.socket) -> None:
         for value in connection.recv(100).upper():
-            threading.Event().wait(0.04)
+            threading.Event().wait(0.1)
             connection.sendall(bytes([value]))
         connection.recv(100)
 
     person("twenty bytes of text")
-    assert _converse(trickle, tmp_path, timeout=0.5) == 0
+    assert _converse(trickle, tmp_path, timeout=1.5) == 0
     assert "< TWENTY BYTES OF TEXT  " in capsys.readouterr().out

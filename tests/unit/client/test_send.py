@@ -273,11 +273,11 @@ def test_slow_reply_to_what_may_be_unanswered(
 
     def crawl(connection: socket.socket) -> None:
         while more := connection.recv(32 << 10):
-            threading.Event().wait(0.05)
+            threading.Event().wait(0.1)
             connection.sendall(more.upper())
 
     _feed(standard_input(), data, 16 << 10)
-    _send(crawl, None, timeout=0.4)
+    _send(crawl, None, timeout=1.2)
     assert data.upper() == capfdbinary.readouterr().out
 
 

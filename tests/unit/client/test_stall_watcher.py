@@ -55,11 +55,11 @@ def test_slow_is_not_still(loop: Loop) -> None:
     def trickle(connection: socket.socket) -> None:
         for value in connection.recv(100).upper():
             connection.sendall(bytes([value]))
-            threading.Event().wait(0.04)
+            threading.Event().wait(0.1)
 
     async def scenario(connection: Connection, account: Account) -> None:
         connection.write(MESSAGE, REPLY)
-        assert await StallWatcher(connection, account, 0.5).during(connection.verdict()) is GOOD
+        assert await StallWatcher(connection, account, 1.5).during(connection.verdict()) is GOOD
 
     _with_connection(loop, trickle, scenario)
 
@@ -74,12 +74,12 @@ def test_message_that_moves(loop: Loop) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         while taken < len(message):
             taken += len(connection.recv(1 << 20))
-            threading.Event().wait(0.03)
+            threading.Event().wait(0.06)
         connection.sendall(message)
 
     async def scenario(connection: Connection, account: Account) -> None:
         connection.write(message, [(message, 0, len(message))])
-        assert await StallWatcher(connection, account, 0.4).during(connection.verdict()) is GOOD
+        assert await StallWatcher(connection, account, 1.0).during(connection.verdict()) is GOOD
 
     _with_connection(loop, read_slowly, scenario)
 

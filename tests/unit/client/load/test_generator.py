@@ -86,8 +86,8 @@ def test_late_by_its_own_fault(loop: Loop, events: Events) -> None:
     """What the generator itself sends late is counted, and how late the latest was."""
 
     async def scenario(target: str) -> None:
-        own = Loading(target, events, rate=level(500))
-        asyncio.get_running_loop().call_later(0.1, time.sleep, 0.05)  # its loop stands still
+        own = Loading(target, events, rate=level(500), duration_seconds=1.0)
+        asyncio.get_running_loop().call_later(0.5, time.sleep, 0.05)  # its loop stands still, amid the sends
         await own.run()
         assert own[LATE] >= 10
         assert own[LATE_MOST] >= 30_000_000
