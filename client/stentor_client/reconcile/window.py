@@ -46,6 +46,7 @@ class Window:
     right: float
     moved: float  # how much the left one moved between its two readings
     at: float
+    slack: float  # how much may not belong to them
 
     @property
     def width(self) -> float:
@@ -63,14 +64,19 @@ class Window:
         return not self.moved and self.left == self.right
 
     def since(self, baseline: "Window") -> "Window":
-        """Return how the difference, and both counts, changed since another moment."""
+        """Return how the difference, and both counts, changed since another moment.
+
+        What may not belong to the counts at both moments is the same, and is in no change.
+        """
+        lasting = min(self.slack, baseline.slack)
         return Window(
-            low=self.low - baseline.high,
-            high=self.high - baseline.low,
+            low=self.low - baseline.high + lasting,
+            high=self.high - baseline.low - lasting,
             left=self.left - baseline.left,
             right=self.right - baseline.right,
             moved=self.moved + baseline.moved,
             at=self.at,
+            slack=max(self.slack, baseline.slack) - lasting,
         )
 
 
@@ -160,6 +166,7 @@ def _window(older: Point, point: Point, younger: Point) -> Window:
         right=point.value,
         moved=most - least,
         at=point.began,
+        slack=point.slack + max(older.slack, younger.slack),
     )
 
 

@@ -175,16 +175,17 @@ def test_during() -> None:
     assert (rest.client["sent_bytes"], rest.server["received_bytes"]) == (0, 0)
 
 
+@pytest.mark.parametrize("unfinished", [0, 12])
 @pytest.mark.parametrize("lost", [0, 1])
-def test_during_with_traffic(monkeypatch: pytest.MonkeyPatch, lost: int) -> None:
-    """What moves in the time counts, and what is lost in it is found, whatever was before."""
+def test_during_with_traffic(monkeypatch: pytest.MonkeyPatch, lost: int, unfinished: int) -> None:
+    """What moves in the time counts, and what is lost in it is found, whatever was before, health checks included."""
+    monkeypatch.setattr(reconciler_module, "_CHECK_SECONDS", 0.2)
     client, server = pair()
-    server.accepted, server.received, server.sent = 50, 9000, 9000
+    server.accepted, server.received, server.sent, server.unfinished = 50, 9000, 9000, unfinished
 
     def exchange(_: float) -> None:
         client.sent, client.received = client.sent + 100, client.received + 100 - lost
         server.received, server.sent = server.received + 100 - lost, server.sent + 100 - lost
-        monkeypatch.undo()
 
     patched = _at_sleep(monkeypatch, 0.3, exchange)
     result = _run(client, server, SHORT if lost else LONG, during=5.0)

@@ -28,7 +28,7 @@ QUERY = Query(Side.SERVER, "received_bytes", "sum(x{a='[b]'})")
 def _judgement(low: float, high: float, left: float = 100000) -> Judgement:
     sure = max(low, 0) + min(high, 0)
     verdict = Verdict.DIFFER if sure else Verdict.WITHIN if low or high else Verdict.AGREE
-    return Judgement(verdict, Window(low=low, high=high, left=left, right=left + low, moved=high - low, at=1))
+    return Judgement(verdict, Window(low=low, high=high, left=left, right=left + low, moved=high - low, at=1, slack=0))
 
 
 def _result(
