@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
@@ -14,6 +15,8 @@ from stentor_chassis.encoding import encode
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
 MOST_CONNECTIONS = 64  # and as many more for an instant: what the kernel's queue holds is accepted in one go
+# In `Accept`; as any parameter it may be quoted, RFC 9110 section 5.6.6.
+_VERSION = re.compile(r';\s*version=(?:"([^"]*)"|([^",;\s]*))', re.IGNORECASE)
 _SHUTDOWN_SECONDS = 0.2  # who is still reading when the service ends is cut off
 
 
@@ -63,10 +66,11 @@ class Admin:
         self._ready = ready
         self._hear = hear
         self._status = status
+        self._export = make_aiohttp_handler(registry)
         application = web.Application()
         application.add_routes(
             [
-                web.get("/metrics", make_aiohttp_handler(registry)),
+                web.get("/metrics", self._metrics),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/status", self._show_status),
@@ -100,6 +104,13 @@ class Admin:
             self._listening.close()
         await self._runner.cleanup()
 
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        """Export; the library reads versions that are plain numbers, and fails on others."""
+        headers = request.headers.copy()
+        for accept in headers.popall("Accept", []):
+            headers.add("Accept", _VERSION.sub(_plain_version, accept))
+        return await self._export(request.clone(headers=headers))
+
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
@@ -114,3 +125,9 @@ class Admin:
 
     async def _show_status(self, _request: web.Request) -> web.Response:
         return web.Response(body=encode(self._status(), indent=True), content_type="application/json")
+
+
+def _plain_version(found: re.Match[str]) -> str:
+    """Return the parameter without quotes, and for a version that nobody knows one that is older than all."""
+    version = found[1] or found[2] or ""
+    return f";version={version}" if re.fullmatch(r"[0-9]+(\.[0-9]+)*", version) else ";version=0"

@@ -88,16 +88,39 @@ def test_many_idle_connections(loop: Loop) -> None:
     loop.run(scenario())
 
 
-def test_metrics_as_openmetrics(loop: Loop) -> None:
+@pytest.mark.parametrize("version", ["", "; version=1.0.0", ';version="1.0.0"', "; Version=1.0.0 ; charset=utf-8"])
+def test_metrics_as_openmetrics(loop: Loop, version: str) -> None:
     """Who asks for OpenMetrics gets it."""
 
     async def scenario() -> None:
         async with _admin() as session:
-            wanted = "application/openmetrics-text; version=1.0.0"
+            wanted = f"application/openmetrics-text{version}"
             status, kind, text = await _get(session, "/metrics", Accept=wanted)
             assert (status, kind) == (200, "application/openmetrics-text")
             (family,) = parse_openmetrics(text)  # type: ignore[no-untyped-call]
             assert family.name == "stentor_build"
+
+    loop.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;version=abc",
+        'text/plain;version="1.0.0-rc1"',
+        "text/plain;version=1.x",
+        "*/*",
+        "¹",
+    ],
+)
+def test_metrics_in_a_version_that_nobody_knows(loop: Loop, accept: str) -> None:
+    """Whatever else is asked for, there is an answer: the text format that everybody reads."""
+
+    async def scenario() -> None:
+        async with _admin() as session:
+            status, kind, text = await _get(session, "/metrics", Accept=accept)
+            assert (status, kind) == (200, "text/plain")
+            assert len(list(parse_text(text))) == 1
 
     loop.run(scenario())
 
