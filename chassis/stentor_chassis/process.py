@@ -109,6 +109,8 @@ class WorkerProcess:
 
     def was_to_go(self) -> bool:
         """Whether a worker that has gone went as it was told to, or because its work was finished."""
+        if self.killed_for is not None:  # for it did not go
+            return False
         return self.told_to_stop or self.done or (self.told_to_retire and self.exited.result() == 0)
 
     def restart_reason(self) -> RestartReason:

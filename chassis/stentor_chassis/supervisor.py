@@ -165,6 +165,8 @@ class Supervisor:
         self._processes.discard(process)
         emit = self._log.info if process.was_to_go() else self._log.error
         emit("worker.exited", worker=process.number, pid=process.pid, code=process.exited.result())
+        if not self._stopping and not process.started.result():
+            self._count_restart(process.restart_reason())  # by the next attempt
         if self.current.get(process.number) is not process:
             return  # its successor serves already, or it never did
         del self.current[process.number]
@@ -174,7 +176,7 @@ class Supervisor:
             if len(self._finished) == self._workers:
                 self._end(None)
         elif not self._stopping:
-            self._row[self._board.schema.slot(RESTARTS, process.restart_reason())] += 1
+            self._count_restart(process.restart_reason())
             if process.number not in self._launching:
                 self._run(self._replace(process))
 
@@ -200,7 +202,7 @@ class Supervisor:
                 if self._stopping:
                     break
                 if before.state is not State.EXITED:  # else it was counted by how it ended
-                    self._row[self._board.schema.slot(RESTARTS, RestartReason.RELOAD)] += 1
+                    self._count_restart(RestartReason.RELOAD)
                     before.retire()
                     self._log.info("worker.retired", worker=number, pid=before.pid)
             self._reloads_wanted -= 1
@@ -210,7 +212,8 @@ class Supervisor:
         try:
             await asyncio.wait_for(asyncio.shield(process.exited), self._drain_seconds + STOP_GRACE_SECONDS)
         except TimeoutError:
-            process.kill()
+            self._log.error("worker.hung", worker=process.number, pid=process.pid)
+            process.kill(RestartReason.HEARTBEAT)
             await process.exited
 
     async def _watch(self) -> None:
@@ -235,6 +238,9 @@ class Supervisor:
             gone = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if gone is not None and gone.si_pid not in {process.pid for process in self._processes}:
                 os.waitpid(gone.si_pid, os.WNOHANG)
+
+    def _count_restart(self, reason: RestartReason) -> None:
+        self._row[self._board.schema.slot(RESTARTS, reason)] += 1
 
     def _count_workers(self) -> None:
         self._row[self._board.schema.slot(WORKERS)] = len(self.current)

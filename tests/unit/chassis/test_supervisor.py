@@ -174,7 +174,7 @@ def test_worker_that_never_starts(loop: Loop, team: NewTeam, events: Events) -> 
                 await own.supervisor.start()
             assert failure.value.code == COULD_NOT_START
             assert len(events.find("worker.exited", code=3)) == supervisor_module.START_ATTEMPTS
-            assert (own.ready(), own.restarts()) == (0, {})
+            assert (own.ready(), own.restarts()) == (0, {RestartReason.EXIT: supervisor_module.START_ATTEMPTS})
 
     loop.run(scenario())
 
@@ -234,7 +234,8 @@ def test_replacement_while_others_serve(
             assert not own.supervisor.ended.done()
             own.mend()
             await eventually(lambda: len(own.pids) == 2, "the replacement")
-            assert own.restarts() == {RestartReason.SIGNAL: 1}
+            failed = len(events.find("worker.exited", worker=1, code=3))  # each of which was replaced as well
+            assert own.restarts() == {RestartReason.SIGNAL: 1, RestartReason.EXIT: failed}
 
     loop.run(scenario())
 

@@ -99,8 +99,9 @@ def test_retired_worker_that_does_not_end(
             own.supervisor.reload()
             await eventually(lambda: [*_states(own).values()].count("draining") == 2, "both to be ended together")
             await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 4}, "the reload")
-            exits = events.find("worker.exited", code=-signal.SIGKILL, log_level="info")
-            assert set(first) == {event["pid"] for event in exits}
+            exits = events.find("worker.exited", code=-signal.SIGKILL, log_level="error")
+            hung = events.find("worker.hung", log_level="error")
+            assert set(first) == {event["pid"] for event in exits} == {event["pid"] for event in hung}
 
     loop.run(scenario())
 
