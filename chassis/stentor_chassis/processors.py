@@ -18,7 +18,7 @@ class Workers(click.ParamType[int]):
             return value
         if value == "auto":
             return usable_processors()
-        if not re.fullmatch(r"[1-9]\d{0,2}", value):
+        if not re.fullmatch(r"[1-9][0-9]{0,2}", value):
             self.fail(f"{value!r} is neither auto nor a number from 1 to 999", param, ctx)
         return int(value)
 

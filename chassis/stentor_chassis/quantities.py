@@ -24,7 +24,7 @@ class Duration(click.ParamType[float]):
         """Parse, or fail with what is wanted."""
         if isinstance(value, float):
             return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value)
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", value)
         seconds = float(match[1]) * _DURATION_UNITS[match[2]] if match else 0.0
         zero = self._zero and not seconds and (match or value == "0")
         if not zero and not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
@@ -41,7 +41,7 @@ class Size(click.ParamType[int]):
         """Parse, or fail with what is wanted."""
         if isinstance(value, int):
             return value
-        match = re.fullmatch(r"(\d{1,12})(|B|KiB|MiB|GiB)", value)
+        match = re.fullmatch(r"([0-9]{1,12})(|B|KiB|MiB|GiB)", value)
         if not match:
             self.fail(f"{value!r} is not a size such as 64, 64KiB or 1MiB", param, ctx)
         return int(match[1]) * _SIZE_UNITS[match[2]]

@@ -28,7 +28,7 @@ class Target:
         """Parse `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`; raise `ValueError` otherwise."""
         if text.startswith("unix:") and len(text) > len("unix:"):
             return cls("", 0, text.removeprefix("unix:"))
-        match = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):(\d{1,5})", text)
+        match = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})", text)
         if not match or not 0 < int(match[3]) < 1 << 16:
             raise ValueError(f"{text!r} is not HOST:PORT, [IPV6]:PORT or unix:PATH")
         return cls(match[1] or match[2], int(match[3]))

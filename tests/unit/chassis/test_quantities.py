@@ -44,6 +44,7 @@ def test_duration_with_a_fraction(seconds: float) -> None:
         "9999h",
         "9" * 400 + "s",
         "0.0009ms",
+        "\N{ARABIC-INDIC DIGIT THREE}s",
         "0." + "0" * 400 + "1s",
     ],
 )
