@@ -96,7 +96,7 @@ HEARTBEAT = Internal(name="heartbeat", help="Beats of the worker's heart.")
 WORKERS = Gauge(name="workers", help="Data processes that are ready.")
 RESTARTS = Counter(
     name="worker_restarts_total",
-    help="Data processes replaced, by reason.",
+    help="Data processes replaced, by reason; one that ended before it was ready is replaced by the next attempt.",
     label="reason",
     values=tuple(RestartReason),
 )

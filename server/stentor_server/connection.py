@@ -198,7 +198,7 @@ class Connection:
 
     def leave(self, reason: CloseReason) -> None:
         """End the server's side once everything received is answered, and wait for the peer to end its own."""
-        self._reason = reason
+        self._reason = self._reason or reason
         self._slow = True
         self.left_at = self._poller.now
         if not self._waiting:

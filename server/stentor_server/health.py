@@ -41,7 +41,8 @@ class Health:
             try:
                 answer = self._exchange()
             except (OSError, UnicodeError) as error:
-                raise Failure(COULD_NOT_START, f"no exchange with {self._where}: {error}") from error
+                reason = getattr(error, "strerror", None) or error
+                raise Failure(COULD_NOT_START, f"no exchange with {self._where}: {reason}") from error
             # Without a whole answer nobody knows what the server has counted, or will: the check stays unfinished.
             status = self._tell(admin, ended(len(QUESTION), len(answer))) if len(answer) >= len(QUESTION) else None
         if answer != ANSWERS[self.transform]:

@@ -100,7 +100,7 @@ UNSENT = Counter(
 )
 WRITE_BUFFER = Gauge(
     name="write_buffer_bytes",
-    help="Bytes of answers that the kernel has not taken yet, because the peer does not read.",
+    help="Bytes of answers that wait to be sent: the peer does not read, or --fault holds them back.",
 )
 READ_PAUSES = Counter(name="read_pauses_total", help="Times reading from a peer paused because it does not read.")
 DURATION = Histogram(
@@ -161,13 +161,21 @@ CLOSED_SLOTS = SCHEMA.slots(CLOSED)
 VIEW = View(
     charts=(
         Chart("Connections open", (Line("open", ACTIVE),)),
-        Chart("Connections per second", (Line("accepted", ACCEPTED), Line("rejected", REJECTED))),
+        Chart(
+            "Connections per second",
+            (Line("accepted", ACCEPTED), Line("rejected", REJECTED), Line("health checks", HEALTH_CHECKS)),
+        ),
         Chart("Bytes per second", (Line("received", RECEIVED), Line("sent", SENT))),
-        Chart("Write buffer", (Line("waiting for peers to read", WRITE_BUFFER),)),
+        Chart("Write buffer", (Line("waiting to be sent", WRITE_BUFFER),)),
     ),
     distribution=Distribution("Event loop lag", LOOP_LAG),
     tables=(
-        Table("Connections closed, by reason", CLOSED, (CloseReason.TLS_ERROR, CloseReason.WORKER_LOST)),
+        Table(
+            "Connections closed, by reason",
+            CLOSED,
+            (CloseReason.TLS_ERROR, CloseReason.FAULT, CloseReason.WORKER_LOST),
+        ),
         Table("Connections rejected, by reason", REJECTED, tuple(RejectReason)),
+        Table("Faults injected, by fault", FAULTS, tuple(Fault)),
     ),
 )

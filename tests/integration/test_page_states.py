@@ -161,7 +161,7 @@ def test_trouble(stub: Stub, browser: Browser) -> None:
     assert browser.text("#trouble") == ""
     stub.count((TAKEN, "", 9), (ENDED, "lost", 2), (ENDED, "worn", 1), (RESTARTS, "signal", 1), (RESTARTS, "reload", 1))
     until(lambda: browser.text("#trouble"), "the page to tell")
-    assert browser.text("#trouble") == "▲ In the last 10 s there was: lost, signal"
+    assert browser.text("#trouble") == "▲ Trouble in the last 10 s. Things ended: lost. Workers replaced: signal."
     assert browser.texts("#tables th[scope=row]") == ["worn", "▲ lost"]
     assert browser.texts("tr.bad th") == ["▲ lost", "▲ signal"]
     assert page.table("Workers replaced") == {"signal": ("1", "1"), "reload": ("1", "1")}

@@ -122,11 +122,12 @@ function tally({ title, label, column, values, failures }) {
 // What happened in the last seconds that should not.
 function troubles(tables) {
   const [before, now] = pairs().at(-1);
-  const grown = ({ column, values, failures }) => {
+  const told = ({ title, column, values, failures }) => {
     const fresh = before ? growth(before, now, range(column, values.length)) : [];
-    return values.filter((value, n) => fresh[n] > 0 && failures.includes(value));
+    const grown = values.filter((value, n) => fresh[n] > 0 && failures.includes(value));
+    return grown.length ? [`${title.split(",")[0]}: ${grown.join(", ")}.`] : [];
   };
-  return [...new Set(tables.flatMap(grown))];
+  return tables.flatMap(told).join(" ");
 }
 
 const age = () => `the last ${duration(Math.round(snapshots.at(-1)[0] - snapshots[0][0]))}`;
@@ -153,8 +154,8 @@ function build(view) {
     config.fill(options(answer.config));
     const where = answer.addresses.length ? `, listening on ${answer.addresses.join(", ")}` : "";
     say($("about"), `Version ${answer.version}, up ${duration(Math.floor(answer.uptime_seconds))}${where}`);
-    const trouble = troubles([...view.tables, view.replaced]).join(", ");
-    say($("trouble"), trouble && `▲ In the last ${NOW_SECONDS} s there was: ${trouble}`);
+    const trouble = troubles([...view.tables, view.replaced]);
+    say($("trouble"), trouble && `▲ Trouble in the last ${NOW_SECONDS} s. ${trouble}`);
     const faults = answer.config.fault ?? [];
     say($("faults"), faults.length ? `Faults are injected: ${faults.join(", ")}` : "");
     $("faults").hidden = !faults.length;

@@ -120,8 +120,8 @@ def test_stalled_and_timed_out(loop: Loop, serving: NewServing) -> None:
     loop.run(scenario())
 
 
-def test_stalled_and_drained(loop: Loop, serving: NewServing) -> None:
-    """A stop does not wait for what will never be answered."""
+def test_stalled_and_drained(loop: Loop, serving: NewServing, events: Events) -> None:
+    """A stop does not wait for what will never be answered, and the fault is still what ended it."""
 
     async def scenario() -> None:
         async with serving(fault=("stall=1",), drain_timeout_seconds=60.0) as server:
@@ -129,6 +129,8 @@ def test_stalled_and_drained(loop: Loop, serving: NewServing) -> None:
             await caller.say(SAID)
             await server.until(lambda: server.unsent == len(SAID), "the fault")
             await server.drain()
+        (closed,) = events.find("connection.closed")
+        assert closed["reason"] == "fault"
 
     loop.run(scenario())
 

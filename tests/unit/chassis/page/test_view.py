@@ -104,7 +104,7 @@ def test_views_of_the_services(schema: Schema, view: View) -> None:
     told = Columns(schema, view).describe()
     for chart in told["charts"]:
         assert len({(line["unit"], line["rate"]) for line in chart["lines"]}) == 1
-        assert len(chart["lines"]) <= 2  # so many kinds of dashes there are
+        assert len(chart["lines"]) <= 3  # so many kinds of dashes there are
     for table in told["tables"]:
         assert set(table["failures"]) <= set(table["values"])
     assert told["distribution"]["title"] in {"Event loop lag", "Response time"}
