@@ -167,13 +167,13 @@ function options(config) {
   const known = Object.entries(config).flatMap(([key, value]) => (isGroup(value) ? Object.entries(value) : [[key, value]]));
   const named = known.map(([key, value]) => [key.replace(/_seconds$/, "").replaceAll("_", " "), option(key, value)]);
   const unset = named.filter(([, value]) => !value).map(([name]) => name);
-  return [...named.filter(([, value]) => value), ...(unset.length ? [["not set", unset.join(", ")]] : [])];
+  return [...named.filter(([, value]) => value), ...(unset.length ? [["not set, or 0", unset.join(", ")]] : [])];
 }
 
 const isGroup = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 function option(key, value) {
-  if (value === null) return "";
+  if (value === null || value === 0) return ""; // 0 mostly switches something off
   if (Array.isArray(value)) return value.map((each) => option(key, each)).join(", ");
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
