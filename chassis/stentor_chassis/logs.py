@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import structlog
 
@@ -19,6 +19,7 @@ Format = Literal["auto", "json", "console"]
 
 FLUSH_SECONDS = 1.0  # a blocked sink may not hold a process that is done
 _FIRST = ("timestamp", "level", "event")  # keys keep the order in which they are bound
+_NAMES = get_args(Level)
 _LEVELS = {"exception": "error", "warn": "warning"}  # of the methods that are not called as their level
 _MAGENTA = "\x1b[35m"  # yellow, which the library takes for warnings, cannot be read on white
 _EXCERPT_BYTES = 32  # received bytes in a log are cut to this
@@ -49,6 +50,7 @@ class Log:
         """Start logging; every line carries service, version and worker (`None` in the control process)."""
         terminal = os.isatty(options.fd)
         console = options.format == "console" or (options.format == "auto" and terminal)
+        wrapper = structlog.make_filtering_bound_logger(options.level)
         if console:
             processors: list[Any] = [
                 structlog.processors.add_log_level,
@@ -57,11 +59,12 @@ class Log:
             ]
         else:
             processors = [_JsonLine()]
+            wrapper = _straight(wrapper, options.level)
         self._sink = Sink(options.fd, on_drop=on_drop, waiting=waiting)
         self.logger: Logger = structlog.wrap_logger(
             self._sink,
             processors=processors,
-            wrapper_class=structlog.make_filtering_bound_logger(options.level),
+            wrapper_class=wrapper,
         ).bind(**dict.fromkeys(_FIRST), service=service, version=version, worker=worker)
 
     def relay_libraries(self) -> None:
@@ -71,6 +74,21 @@ class Log:
     def flush(self) -> None:
         """Write what is queued before the process exits."""
         self._sink.flush(FLUSH_SECONDS)
+
+
+def _straight(wrapper: type[Any], level: Level) -> type[Any]:
+    """Return the wrapper class with methods that hand an event to the one processor that there is.
+
+    The library's own, made for any chain of processors, take a quarter of what a line costs.
+    """
+
+    def method(name: str) -> Callable[..., None]:
+        def log(self: Any, event: str, **fields: object) -> None:
+            self._logger.msg(self._processors[0](self._logger, name, {**self._context, "event": event, **fields}))
+
+        return log
+
+    return type("Straight", (wrapper,), {name: method(name) for name in _NAMES[_NAMES.index(level) :]})
 
 
 class _Relay(logging.Handler):

@@ -277,15 +277,17 @@ class Connection:
             reason, error = self._reason, ""  # an orderly end stays that, also when the peer took too long over it
         duration = time.monotonic() - self.opened_at
         self._server.forget(self, reason, int(duration * NANOSECONDS))
+        facts = self.facts()
+        if error:
+            facts["error"] = error
         self._server.log.info(
             "connection.closed",
             peer=printable(self.client),
-            **self.facts(),
-            **({"error": error} if error else {}),
             received_bytes=self._received,
             sent_bytes=self._received - self._unsent,
             duration_seconds=round(duration, 6),
             reason=reason,
+            **facts,
         )
 
     def facts(self) -> dict[str, str]:
