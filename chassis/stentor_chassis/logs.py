@@ -19,8 +19,7 @@ Format = Literal["auto", "json", "console"]
 
 FLUSH_SECONDS = 1.0  # a blocked sink may not hold a process that is done
 _FIRST = ("timestamp", "level", "event")  # keys keep the order in which they are bound
-_NAMES = get_args(Level)
-_LEVELS = {"exception": "error", "warn": "warning"}  # of the methods that are not called as their level
+_LEVELS: tuple[str, ...] = get_args(Level)  # each a method of loggers; the others call these
 _MAGENTA = "\x1b[35m"  # yellow, which the library takes for warnings, cannot be read on white
 _EXCERPT_BYTES = 32  # received bytes in a log are cut to this
 
@@ -88,7 +87,7 @@ def _straight(wrapper: type[Any], level: Level) -> type[Any]:
 
         return log
 
-    return type("Straight", (wrapper,), {name: method(name) for name in _NAMES[_NAMES.index(level) :]})
+    return type("Straight", (wrapper,), {name: method(name) for name in _LEVELS[_LEVELS.index(level) :]})
 
 
 class _Relay(logging.Handler):
@@ -128,7 +127,7 @@ class _JsonLine:
             self._second = second
             self._date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         event["timestamp"] = f"{self._date}.{nanoseconds // 1000:06d}Z"
-        event["level"] = _LEVELS.get(method, method)
+        event["level"] = method
         return encode(event)
 
 

@@ -166,7 +166,7 @@ class Supervisor:
         emit = self._log.info if process.was_to_go() else self._log.error
         emit("worker.exited", worker=process.number, pid=process.pid, code=process.exited.result())
         if not self._stopping and not process.started.result():
-            self._count_restart(process.restart_reason())  # by the next attempt
+            self._count_restart(process.restart_reason())  # the next attempt replaces it
         if self.current.get(process.number) is not process:
             return  # its successor serves already, or it never did
         del self.current[process.number]
@@ -212,8 +212,7 @@ class Supervisor:
         try:
             await asyncio.wait_for(asyncio.shield(process.exited), self._drain_seconds + STOP_GRACE_SECONDS)
         except TimeoutError:
-            self._log.error("worker.hung", worker=process.number, pid=process.pid)
-            process.kill(RestartReason.HEARTBEAT)
+            self._kill_hung(process)
             await process.exited
 
     async def _watch(self) -> None:
@@ -227,10 +226,13 @@ class Supervisor:
                 process.missed_beats = process.missed_beats + 1 if stood_still else 0
                 process.beats = beats
                 if process.missed_beats >= MISSED_BEATS:
-                    self._log.error("worker.hung", worker=process.number, pid=process.pid)
-                    process.kill(RestartReason.HEARTBEAT)
+                    self._kill_hung(process)
             if os.getpid() == 1:
                 self._reap_strangers()
+
+    def _kill_hung(self, process: WorkerProcess) -> None:
+        self._log.error("worker.hung", worker=process.number, pid=process.pid)
+        process.kill(RestartReason.HEARTBEAT)
 
     def _reap_strangers(self) -> None:
         """Reap what a container's first process inherits: its own children have their own watch."""

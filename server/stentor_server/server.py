@@ -17,7 +17,7 @@ from stentor_server.connection import Connection, reset_on_close
 from stentor_server.faults import Fault, Faults
 from stentor_server.faulty import FaultyConnection
 from stentor_server.metrics import (
-    ACCEPTED,
+    ACCEPTED_SLOT,
     CLOSED,
     DURATION,
     FAULTS,
@@ -34,7 +34,6 @@ from stentor_server.timeouts import HANDSHAKE_SECONDS, LINGER_SECONDS, Timeouts
 from stentor_server.tls import TlsConnection, tls_context
 from stentor_server.transform import TRANSFORMS
 
-_ACCEPTED = SCHEMA.slot(ACCEPTED)
 _CLOSED = {reason: SCHEMA.slot(CLOSED, reason) for reason in CloseReason}
 _OPEN = SCHEMA.slot(OPEN)
 
@@ -194,7 +193,7 @@ class Server:
                 raise
         self.connections.add(connection)
         self._count_open()
-        self.row[_ACCEPTED] += 1
+        self.row[ACCEPTED_SLOT] += 1
         return None
 
     def reject(self, fd: int, reason: RejectReason, peer: Address, **facts: str) -> None:
