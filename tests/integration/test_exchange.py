@@ -57,7 +57,7 @@ def test_slow_reader_gets_everything(server: Server) -> None:
         until(lambda: server.metrics()["stentor_server_read_pauses_total"], "the server to pause reading")
         assert read_all(connection) == data.upper()
         writer.join()
-    values = until(lambda: _all_closed(server), "the connection to be closed")
+    values = server.quiet()
     assert values["stentor_server_sent_bytes_total"] == len(data)
     assert values["stentor_server_write_buffer_bytes"] == 0
 
@@ -99,7 +99,7 @@ def test_resets_are_counted_and_leave_nothing(server: Server) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
     assert server.ask(b"still here") == b"STILL HERE"
-    values = until(lambda: _all_closed(server), "all connections to be closed")
+    values = server.quiet()
     assert values['stentor_server_connections_closed_total{reason="reset"}'] == 200
     assert values["stentor_server_received_bytes_total"] == 200 * 3 + len("still here")
     assert [event for event in server.events if event["level"] == "error"] == []
@@ -129,8 +129,3 @@ def test_echo() -> None:
     """With `--transform echo` bytes come back as they are."""
     with Server("--transform", "echo", "--workers", "1") as server:
         assert server.ask(EVERY_BYTE) == EVERY_BYTE
-
-
-def _all_closed(server: Server) -> dict[str, float] | None:
-    values = server.metrics()
-    return values if values["stentor_server_connections_active"] == 0 else None

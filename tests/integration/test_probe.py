@@ -33,7 +33,7 @@ def test_both_sides_agree(server: Server, connection: str) -> None:
     assert summary["outcomes"] == {"ok": 30}
     assert (summary["sent_bytes"], summary["received_bytes"]) == (sent, sent)
     assert (summary["connections_opened"], summary["connections_lost"]) == (opened, 0)
-    values = until(lambda: _all_closed(server), "the server to see the end")
+    values = server.quiet()
     assert values["stentor_server_received_bytes_total"] == sent
     assert values["stentor_server_sent_bytes_total"] == sent
     assert values["stentor_server_connections_accepted_total"] == opened
@@ -164,8 +164,3 @@ def _between_exchanges(probe: Probe, count: float) -> dict[str, float] | None:
     if values is None or {values[name] for name in PER_EXCHANGE} != {values[OK]}:
         return None
     return values if {values[name] for name in PER_BYTE} == {100 * values[OK]} else None
-
-
-def _all_closed(server: Server) -> dict[str, float] | None:
-    values = server.metrics()
-    return values if values["stentor_server_connections_active"] == 0 else None
