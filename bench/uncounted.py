@@ -17,7 +17,7 @@ def uncounted(folder: Path) -> Path:
     path = folder / "uncounted"
     package = path / SERVER.name
     shutil.copytree(SERVER, package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("connection.py", "server.py"):
+    for name in ("path/connection.py", "server.py"):
         module = package / name
         module.write_text(without_counting(module.read_text(encoding="utf-8")), encoding="utf-8")
     return path

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from stentor_chassis.metrics import Counter, Histogram, Metric, Schema
+from stentor_chassis.counters.metrics import Counter, Histogram, Metric, Schema
 from stentor_client.__main__ import cli as client
 from stentor_client.metrics import SCHEMA as CLIENT
 from stentor_server.__main__ import cli as server

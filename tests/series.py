@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from stentor_chassis.metrics import Histogram, Metric, Schema
+from stentor_chassis.counters.metrics import Histogram, Metric, Schema
 from stentor_client.metrics import SCHEMA as CLIENT
 from stentor_server.metrics import SCHEMA as SERVER
 

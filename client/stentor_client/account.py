@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from stentor_chassis.histogram import NANOSECONDS, Histogram, Slots
+from stentor_chassis.counters.histogram import NANOSECONDS, Histogram, Slots
 from stentor_client.metrics import (
     ACTIVE,
     AGE,
@@ -25,7 +25,7 @@ from stentor_client.metrics import (
     TIMED,
     UP,
 )
-from stentor_client.outcomes import Outcome, Phase
+from stentor_client.verify.outcomes import Outcome, Phase
 
 _SENT = SCHEMA.slot(SENT)
 _RECEIVED = SCHEMA.slot(RECEIVED)

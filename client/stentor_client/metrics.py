@@ -1,9 +1,9 @@
 """Every metric of the client, declared once."""
 
-from stentor_chassis.histogram import AGE_BOUNDS, NANOSECONDS
-from stentor_chassis.metrics import Counter, Gauge, Histogram, Schema
+from stentor_chassis.counters.histogram import AGE_BOUNDS, NANOSECONDS
+from stentor_chassis.counters.metrics import Counter, Gauge, Histogram, Schema
 from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
-from stentor_client.outcomes import Outcome, Phase
+from stentor_client.verify.outcomes import Outcome, Phase
 
 LONG_IDLE_SECONDS = 30  # firewalls and balancers mostly wait longer before they forget a connection
 FAILURES = tuple(outcome for outcome in Outcome if outcome is not Outcome.OK)

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from stentor_chassis.options import option, wrong_value
-from stentor_chassis.quantities import Duration, Size
-from stentor_chassis.text import Path, Text
-from stentor_client.dialer import DialOptions
-from stentor_client.proxy_header import VERSIONS
-from stentor_client.target import TargetType
+from stentor_chassis.options.option import option, wrong_value
+from stentor_chassis.options.quantities import Duration, Size
+from stentor_chassis.options.text import Path, Text
+from stentor_client.wire.dialer import DialOptions
+from stentor_client.wire.proxy_header import VERSIONS
+from stentor_client.wire.target import TargetType
 
 LARGEST_BYTES = 64 << 20
 _SLOWEST, _FASTEST = 0.001, 1_000_000

@@ -1,6 +1,6 @@
 """The command line of the server."""
 
-from stentor_chassis.terminable import heed_interrupt  # first, before what takes time to import
+from stentor_chassis.control.terminable import heed_interrupt  # first, before what takes time to import
 
 # isort: split
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from stentor_chassis.network import Network
-from stentor_chassis.options import admin_options, group, log_options, option, run, wrong_value
-from stentor_chassis.processors import Workers
-from stentor_chassis.quantities import Duration
-from stentor_chassis.text import File, Path, Text
+from stentor_chassis.options.network import Network
+from stentor_chassis.options.option import admin_options, group, log_options, option, run, wrong_value
+from stentor_chassis.options.processors import Workers
+from stentor_chassis.options.quantities import Duration
+from stentor_chassis.options.text import File, Path, Text
 from stentor_server import __version__
-from stentor_server.faults import InjectionType
+from stentor_server.faults.fault import InjectionType
 
 NAME = "stentor-server"
 _OR_NEVER = Duration(zero=True)
@@ -144,7 +144,7 @@ def serve(**options: Any) -> int:
     Example: stentor-server serve --port 8080 --workers 2
     """
     # Imported here, so that --help and health checks start in no time.
-    from stentor_server.service import serve as run_service
+    from stentor_server.control import serve as run_service
 
     return run_service(NAME, __version__, options)
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_server.health_checks import BEGAN, ended
-from stentor_server.proxy_protocol import LOCAL
+from stentor_server.path.proxy_header import LOCAL
 
 QUESTION = b"aZ"
 ANSWERS = {"upper": b"AZ", "echo": b"aZ"}

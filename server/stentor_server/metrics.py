@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from stentor_chassis.histogram import AGE_BOUNDS
-from stentor_chassis.metrics import LOOP_LAG, Counter, Derived, Gauge, Histogram, Internal, Schema
+from stentor_chassis.counters.histogram import AGE_BOUNDS
+from stentor_chassis.counters.metrics import LOOP_LAG, Counter, Derived, Gauge, Histogram, Internal, Schema
 from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
-from stentor_server.faults import Fault
+from stentor_server.faults.fault import Fault
 
 
 class CloseReason(StrEnum):

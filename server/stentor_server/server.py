@@ -8,14 +8,13 @@ from functools import partial
 from os import close
 
 from stentor_chassis.address import Address, printable
-from stentor_chassis.board import Board
-from stentor_chassis.logs import Logger
-from stentor_server.acceptor import Acceptor
-from stentor_server.addresses import AddressCounts
-from stentor_server.admission import Admission, Networks
-from stentor_server.connection import Connection, reset_on_close
-from stentor_server.faults import Fault, Faults
-from stentor_server.faulty import FaultyConnection
+from stentor_chassis.counters.board import Board
+from stentor_chassis.logs.log import Logger
+from stentor_server.faults.fault import Fault, Faults
+from stentor_server.faults.faulty import FaultyConnection
+from stentor_server.guard.addresses import AddressCounts
+from stentor_server.guard.admission import Admission, Networks
+from stentor_server.guard.timeouts import HANDSHAKE_SECONDS, LINGER_SECONDS, Timeouts
 from stentor_server.metrics import (
     ACCEPTED_SLOT,
     CLOSED,
@@ -28,11 +27,12 @@ from stentor_server.metrics import (
     RejectReason,
 )
 from stentor_server.options import ServerOptions
-from stentor_server.poller import Handler, Poller
-from stentor_server.preface import Preface
-from stentor_server.timeouts import HANDSHAKE_SECONDS, LINGER_SECONDS, Timeouts
-from stentor_server.tls import TlsConnection, tls_context
-from stentor_server.transform import TRANSFORMS
+from stentor_server.path.acceptor import Acceptor
+from stentor_server.path.connection import Connection, reset_on_close
+from stentor_server.path.poller import Handler, Poller
+from stentor_server.path.preface import Preface
+from stentor_server.path.tls import TlsConnection, tls_context
+from stentor_server.path.transform import TRANSFORMS
 
 _CLOSED = {reason: SCHEMA.slot(CLOSED, reason) for reason in CloseReason}
 _OPEN = SCHEMA.slot(OPEN)

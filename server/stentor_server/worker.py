@@ -5,9 +5,9 @@ import contextlib
 import ctypes
 import gc
 
-from stentor_chassis.worker import Worker, run
-from stentor_server.addresses import AddressCounts
-from stentor_server.faults import Faults
+from stentor_chassis.control.worker import Worker, run
+from stentor_server.faults.fault import Faults
+from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import OPEN, SCHEMA
 from stentor_server.options import ServerOptions
 from stentor_server.server import Server

@@ -11,14 +11,14 @@ from prometheus_client import CollectorRegistry
 
 from browser import Browser
 from live_page import LivePage
-from stentor_chassis.admin import Admin
-from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
-from stentor_chassis.metrics import RESTARTS
+from stentor_chassis.admin.endpoint import Admin
+from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
+from stentor_chassis.counters.metrics import RESTARTS
 from stentor_chassis.page import history as history_module
 from stentor_chassis.page.history import History
 from stentor_chassis.page.routes import routes
 from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
-from stentor_client.background_loop import BackgroundLoop
+from stentor_client.converse.background_loop import BackgroundLoop
 from unit.chassis.example import ENDED, OPEN, SCHEMA, SPAN, TAKEN
 from waiting import until
 

@@ -9,9 +9,9 @@ import click
 import pytest
 from hypothesis import settings
 
-from stentor_chassis.board import Board
-from stentor_chassis.metrics import Schema
-from stentor_chassis.options import run
+from stentor_chassis.counters.board import Board
+from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.options.option import run
 from unit.ending import Ended, RunCommand
 from unit.looping import Events, Loop
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from stentor_chassis.logs import Logger
+from stentor_chassis.logs.log import Logger
 
 SECONDS = 20.0  # nothing in a unit test takes this long
 

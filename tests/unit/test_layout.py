@@ -44,14 +44,6 @@ def test_there_are_modules() -> None:
     assert set(PACKAGES) == {package for package, _ in MODULES}
 
 
-@pytest.mark.parametrize(("package", "module"), [*MODULES, *BENCH], ids=_name)
-def test_every_module_has_its_tests(package: str, module: Path) -> None:
-    """Beside the packages, in the same layout, stands a file of tests for every module, with tests in it."""
-    name = module.relative_to(FOLDERS.get(package, ROOT / package)).with_suffix("")
-    tests = ROOT / "tests" / "unit" / package / name.with_name(f"test_{name.name.strip('_')}.py")
-    assert "\ndef test_" in tests.read_text()
-
-
 @pytest.mark.parametrize("module", [module for _, module in BENCH], ids=_name)
 def test_benchmarks_know_the_services_from_outside(module: Path) -> None:
     """What measures a server starts it as a user does."""

@@ -6,8 +6,8 @@ from array import array
 from collections import deque
 from typing import Any
 
-from stentor_chassis.board import CONTROL, GONE, Board
-from stentor_chassis.collector import LiveRows
+from stentor_chassis.counters.board import CONTROL, GONE, Board
+from stentor_chassis.counters.collector import LiveRows
 from stentor_chassis.page.view import Columns, View
 
 INTERVAL_SECONDS = 2.0

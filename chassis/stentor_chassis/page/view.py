@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stentor_chassis.metrics import RESTARTS, Counter, Derived, Gauge, Histogram, Metric, RestartReason, Schema
+from stentor_chassis.counters.metrics import RESTARTS, Counter, Derived, Gauge, Histogram, Metric, RestartReason, Schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from stentor_chassis.histogram import NANOSECONDS
+from stentor_chassis.counters.histogram import NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)

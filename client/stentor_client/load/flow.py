@@ -7,9 +7,9 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from stentor_client.account import Account
-from stentor_client.connection import RECEIVE_BYTES, Connection
-from stentor_client.outcomes import Outcome
-from stentor_client.verifier import Verdict, Window
+from stentor_client.verify.outcomes import Outcome
+from stentor_client.verify.verifier import Verdict, Window
+from stentor_client.wire.connection import RECEIVE_BYTES, Connection
 
 CLOSE_SECONDS = 1.0
 

@@ -6,18 +6,18 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
-from stentor_chassis.histogram import NANOSECONDS
-from stentor_chassis.logs import Logger
-from stentor_client.back_off import back_off_seconds
-from stentor_client.dialer import Dialer
+from stentor_chassis.counters.histogram import NANOSECONDS
+from stentor_chassis.logs.log import Logger
 from stentor_client.load.arrivals import Arrivals
 from stentor_client.load.flow import Flow
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.tally import Tally
-from stentor_client.message import MessageSource
-from stentor_client.outcomes import ExchangeError, Outcome, Phase
-from stentor_client.timer import Timer
-from stentor_client.verifier import EXPECTATIONS, Verdict, explained
+from stentor_client.timing.back_off import back_off_seconds
+from stentor_client.timing.timer import Timer
+from stentor_client.verify.message import MessageSource
+from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.verify.verifier import EXPECTATIONS, Verdict, explained
+from stentor_client.wire.dialer import Dialer
 
 BACKOFF_MOST_SECONDS = 1.0
 SWEEPS_PER_TIMEOUT = 20

@@ -1,8 +1,8 @@
 """What a load counts, in finer grain than what is exported for ever."""
 
-from stentor_chassis.metrics import Counter, Gauge, Histogram, Internal, Schema
+from stentor_chassis.counters.metrics import Counter, Gauge, Histogram, Internal, Schema
 from stentor_client.metrics import METRICS, TIMED
-from stentor_client.outcomes import Outcome
+from stentor_client.verify.outcomes import Outcome
 
 
 def _bounds() -> tuple[int, ...]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stentor_client.dialer import DialOptions
 from stentor_client.load.arrivals import Rate
+from stentor_client.wire.dialer import DialOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 
-from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
+from stentor_chassis.control.process import WorkerProcess
+from stentor_chassis.control.worker import Assignment
+from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
+from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.failure import INTERNAL_ERROR, Failure
-from stentor_chassis.histogram import NANOSECONDS
-from stentor_chassis.logs import LogOptions
-from stentor_chassis.process import WorkerProcess
-from stentor_chassis.worker import Assignment
+from stentor_chassis.logs.log import LogOptions
 from stentor_client import NAME, __version__
 from stentor_client.account import Account
-from stentor_client.connection import Connection
-from stentor_client.dialer import Dialer
 from stentor_client.load.metrics import SCHEMA, START
 from stentor_client.load.options import LoadOptions
-from stentor_client.load.series import Series, Slice
-from stentor_client.outcomes import ExchangeError
+from stentor_client.load.report.series import Series, Slice
+from stentor_client.verify.outcomes import ExchangeError
+from stentor_client.wire.connection import Connection
+from stentor_client.wire.dialer import Dialer
 
 COMMAND = (sys.executable, "-m", "stentor_client.load.worker")
 MOST_SLICES = 120

@@ -4,7 +4,7 @@ import sys
 from bisect import bisect_left
 from collections.abc import Mapping
 
-from stentor_chassis.histogram import Slots
+from stentor_chassis.counters.histogram import Slots
 from stentor_client.account import Account
 from stentor_client.load.metrics import (
     DUE,
@@ -21,8 +21,8 @@ from stentor_client.load.metrics import (
     SERVICE_TIME,
 )
 from stentor_client.metrics import TIMED
-from stentor_client.outcomes import Outcome, Phase
-from stentor_client.schedule import LATE_NANOSECONDS
+from stentor_client.timing.schedule import LATE_NANOSECONDS
+from stentor_client.verify.outcomes import Outcome, Phase
 
 _DUE = SCHEMA.slot(DUE)
 _LATE_MOST = SCHEMA.slot(LATE_MOST)

@@ -4,9 +4,9 @@ import asyncio
 import gc
 import time
 
-from stentor_chassis.board import CONTROL
-from stentor_chassis.histogram import NANOSECONDS
-from stentor_chassis.worker import Worker, run
+from stentor_chassis.control.worker import Worker, run
+from stentor_chassis.counters.board import CONTROL
+from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.load.arrivals import Arrivals
 from stentor_client.load.generator import Generator
 from stentor_client.load.metrics import PROCESSOR, SCHEMA, START

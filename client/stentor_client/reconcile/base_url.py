@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from stentor_chassis.text import Listed
+from stentor_chassis.options.text import Listed
 
 
 class BaseUrl(Listed):

@@ -8,10 +8,10 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 
 from stentor_chassis.failure import USAGE, Failure
-from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.web import get
 from stentor_client.reconcile.window import Point
+from stentor_client.verify.outcomes import NOT_REACHED
 
 
 class Prometheus:

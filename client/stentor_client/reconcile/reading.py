@@ -9,8 +9,8 @@ from urllib.error import HTTPError
 from prometheus_client.parser import text_string_to_metric_families
 
 from stentor_chassis.failure import Failure
-from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile.web import get
+from stentor_client.verify.outcomes import NOT_REACHED
 
 Counts = Mapping[str, int]
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stentor_chassis.failure import Failure
-from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile.prometheus import Prometheus
 from stentor_client.reconcile.quantity import COUNTS, QUANTITIES, Quantity
 from stentor_client.reconcile.query import Query
@@ -22,6 +21,7 @@ from stentor_client.reconcile.window import (
     whole_time,
     windows,
 )
+from stentor_client.verify.outcomes import NOT_REACHED
 
 # What is under way arrives within this time, or it is lost: in that of so many exchanges in the mean, and at the least
 # in what a busy machine may take to count it.

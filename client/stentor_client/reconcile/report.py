@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from stentor_chassis.failure import OK
-from stentor_client.outcomes import CHECK_FAILED
 from stentor_client.reconcile.quantity import CHECK_BYTES, Quantity
 from stentor_client.reconcile.reconciler import Result
 from stentor_client.reconcile.side import Side
 from stentor_client.reconcile.window import Judgement, Verdict
+from stentor_client.verify.outcomes import CHECK_FAILED
 
 _COLOURS = {Verdict.AGREE: "green", Verdict.WITHIN: "magenta", Verdict.DIFFER: "bold red"}
 _LEAST_PERCENT: Final = 0.001  # that has a figure of its own

@@ -8,7 +8,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 from stentor_chassis.failure import Failure
-from stentor_client.outcomes import NOT_REACHED
+from stentor_client.verify.outcomes import NOT_REACHED
 
 _TIMEOUT_SECONDS = 5.0
 _MOST_BYTES = 16 << 20

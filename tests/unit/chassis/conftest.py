@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stentor_chassis import supervisor as supervisor_module
-from stentor_chassis.board import FIRST_WORKER, Board
-from stentor_chassis.metrics import Schema
+from stentor_chassis.control import supervisor as supervisor_module
+from stentor_chassis.counters.board import FIRST_WORKER, Board
+from stentor_chassis.counters.metrics import Schema
 from unit.chassis.example import SCHEMA
 from unit.chassis.team import ENVIRONMENT, STAYS_ON, NewTeam, Team, command, shell_command
 from unit.looping import Events

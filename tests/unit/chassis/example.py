@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stentor_chassis.metrics import Counter, Derived, Gauge, Histogram, Internal, Schema
+from stentor_chassis.counters.metrics import Counter, Derived, Gauge, Histogram, Internal, Schema
 
 
 def _open(row: Sequence[int]) -> int:

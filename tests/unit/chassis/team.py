@@ -8,11 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from stentor_chassis.board import CONTROL, FIRST_WORKER, GONE, Board
-from stentor_chassis.logs import LogOptions
-from stentor_chassis.metrics import RESTARTS, WORKERS, Metric, RestartReason
-from stentor_chassis.supervisor import Supervisor
-from stentor_chassis.worker import Assignment
+from stentor_chassis.control.supervisor import Supervisor
+from stentor_chassis.control.worker import Assignment
+from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, GONE, Board
+from stentor_chassis.counters.metrics import RESTARTS, WORKERS, Metric, RestartReason
+from stentor_chassis.logs.log import LogOptions
 from unit.chassis.example import ENDED, SCHEMA, TAKEN
 from unit.looping import Events, eventually
 
@@ -22,7 +22,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(TESTS)}
 # A worker takes ten things, and then does what the test wants of it.
 PROLOGUE = """
 import asyncio, os, signal, time
-from stentor_chassis.worker import run
+from stentor_chassis.control.worker import run
 from unit.chassis.example import SCHEMA, TAKEN
 
 async def serve(worker):

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from stentor_chassis.board import Board
-from stentor_chassis.metrics import Schema
+from stentor_chassis.counters.board import Board
+from stentor_chassis.counters.metrics import Schema
 from stentor_client.metrics import SCHEMA
 from unit.client.probing import NewProbing, Probing
 from unit.looping import Events

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stentor_client.dialer import DialOptions
 from stentor_client.load.arrivals import Rate
 from stentor_client.load.metrics import PROCESSOR, SCHEMA
 from stentor_client.load.options import LoadOptions
-from stentor_client.load.series import Slice
-from stentor_client.load.summary import Summary
+from stentor_client.load.report.series import Slice
+from stentor_client.load.report.summary import Summary
 from stentor_client.load.tally import Tally
-from stentor_client.outcomes import Outcome, Phase
+from stentor_client.verify.outcomes import Outcome, Phase
+from stentor_client.wire.dialer import DialOptions
 
 MILLISECOND = 1_000_000
 STARTED_AT = "2026-02-03T04:05:06Z"

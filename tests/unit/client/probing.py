@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from stentor_chassis.board import Board
-from stentor_client.dialer import DialOptions
+from stentor_chassis.counters.board import Board
 from stentor_client.metrics import EXCHANGES, LOST, SCHEMA
-from stentor_client.outcomes import Outcome
-from stentor_client.probe import Probe
-from stentor_client.probe_options import ProbeOptions
+from stentor_client.probe.options import ProbeOptions
+from stentor_client.probe.run import Probe
+from stentor_client.verify.outcomes import Outcome
+from stentor_client.wire.dialer import DialOptions
 from unit.looping import Events
 
 SIZES = [40, 3, 5000]

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from stentor_chassis.board import Board
-from stentor_chassis.metrics import Metric, Schema
+from stentor_chassis.counters.board import Board
+from stentor_chassis.counters.metrics import Metric, Schema
 from stentor_client.account import Account
 from stentor_client.metrics import (
     ACTIVE,
@@ -26,7 +26,7 @@ from stentor_client.metrics import (
     TIMED,
     UP,
 )
-from stentor_client.outcomes import Outcome, Phase
+from stentor_client.verify.outcomes import Outcome, Phase
 
 
 def _changed(account: Account) -> dict[int, int]:

@@ -78,5 +78,7 @@ def test_engines_are_loaded_when_they_run() -> None:
     """To say what there is takes no engine of a command."""
     program = "import sys, stentor_client.__main__; print(*(name for name in sys.modules if 'stentor_client' in name))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert {"stentor_client.commands.probe", "stentor_client.commands.send"} <= {*loaded}
-    assert {"stentor_client.probe", "stentor_client.send", "stentor_client.connection"} & {*loaded} == set()
+    assert {"stentor_client.probe.command", "stentor_client.send.command"} <= {*loaded}
+    assert {"stentor_client.probe.run", "stentor_client.send.sender", "stentor_client.wire.connection"} & {
+        *loaded
+    } == set()

@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from stentor_chassis.histogram import NANOSECONDS
+from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.metrics import EXCHANGES, LAST_SUCCESS, LOST, PHASE_DURATION, SCHEMA, TIMED
-from stentor_client.outcomes import Outcome
+from stentor_client.verify.outcomes import Outcome
 
 
 def test_every_outcome_has_a_series() -> None:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_chassis.options import group
-from stentor_client.dialer import DialOptions
+from stentor_chassis.options.option import group
 from stentor_client.options import Rate, Sizes, dial_options, exchange_options, taken_dial_options
+from stentor_client.wire.dialer import DialOptions
 from unit.ending import RunCommand
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stentor_chassis.board import Board
-from stentor_chassis.metrics import Schema
+from stentor_chassis.counters.board import Board
+from stentor_chassis.counters.metrics import Schema
 from stentor_server.metrics import SCHEMA
 from unit.looping import Events
 from unit.server.authority import Authority

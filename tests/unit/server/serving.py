@@ -10,11 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
-from stentor_chassis.listeners import bind_tcp, bind_unix
-from stentor_server.addresses import AddressCounts
-from stentor_server.connection import Connection
-from stentor_server.faults import Fault, Faults
+from stentor_chassis.control.listeners import bind_tcp, bind_unix
+from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
+from stentor_server.faults.fault import Fault, Faults
+from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import (
     ACCEPTED,
     CLOSED,
@@ -32,6 +31,7 @@ from stentor_server.metrics import (
     open_connections,
 )
 from stentor_server.options import ServerOptions
+from stentor_server.path.connection import Connection
 from stentor_server.server import BUFFER_BYTES, Server
 from unit.looping import Events, eventually
 from unit.peer import Peer

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from lying import LyingServer, close_early, flip
-from stentor_chassis.admin import Admin
+from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_server.health import Health
 from unit.looping import Events, Loop

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl
 import pytest
 from multidict import MultiDict
 
-from stentor_chassis.board import CONTROL, Board
-from stentor_chassis.metrics import Metric, Schema
+from stentor_chassis.counters.board import CONTROL, Board
+from stentor_chassis.counters.metrics import Metric, Schema
 from stentor_server.health_checks import BEGAN, count, ended
 from stentor_server.metrics import (
     HEALTH_CHECK_RECEIVED,

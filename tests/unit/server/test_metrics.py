@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_chassis.board import FIRST_WORKER, GONE, Board
-from stentor_chassis.metrics import Counter, Metric, Schema
+from stentor_chassis.counters.board import FIRST_WORKER, GONE, Board
+from stentor_chassis.counters.metrics import Counter, Metric, Schema
 from stentor_server.metrics import (
     ACCEPTED,
     ANSWERED,

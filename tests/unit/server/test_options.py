@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, asdict
 
 import pytest
 
-from stentor_server.admission import Networks
+from stentor_server.guard.admission import Networks
 from stentor_server.options import ServerOptions
 from unit.server.serving import options
 

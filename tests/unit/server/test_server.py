@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stentor_chassis.board import FIRST_WORKER
-from stentor_server import admission as admission_module
-from stentor_server.connection import Connection
+from stentor_chassis.counters.board import FIRST_WORKER
+from stentor_server.guard import admission as admission_module
+from stentor_server.guard.timeouts import Timeouts
 from stentor_server.metrics import DURATION, OPEN, SCHEMA, CloseReason, RejectReason
+from stentor_server.path.connection import Connection
 from stentor_server.server import Server
-from stentor_server.timeouts import Timeouts
 from unit.looping import Events, Loop
 from unit.peer import Peer
 from unit.server.serving import Serving, numbered
@@ -239,11 +239,11 @@ NO_ROOM = OSError(errno.ENOSPC, "No room")
 @pytest.mark.parametrize(
     ("path", "method", "error"),
     [
-        ("tcp", "poller.Poller.watch", NO_ROOM),
-        ("unix", "poller.Poller.watch", NO_ROOM),
-        ("tcp", "admission.Admission.enter", ValueError("no place")),
-        ("tcp", "admission.Admission.refusal_of", ValueError("no address")),
-        ("unix", "connection.Connection.__init__", ZeroDivisionError("a bug")),
+        ("tcp", "path.poller.Poller.watch", NO_ROOM),
+        ("unix", "path.poller.Poller.watch", NO_ROOM),
+        ("tcp", "guard.admission.Admission.enter", ValueError("no place")),
+        ("tcp", "guard.admission.Admission.refusal_of", ValueError("no address")),
+        ("unix", "path.connection.Connection.__init__", ZeroDivisionError("a bug")),
     ],
 )
 def test_cannot_be_taken(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from stentor_server.guard.timeouts import LINGER_SECONDS
 from stentor_server.metrics import CloseReason, RejectReason
 from stentor_server.server import QUIET_SECONDS
-from stentor_server.timeouts import LINGER_SECONDS
 from unit.looping import Loop
 from unit.peer import Peer
 from unit.server.serving import Serving, numbered

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from stentor_server.guard.timeouts import LINGER_SECONDS
 from stentor_server.metrics import CloseReason
 from stentor_server.server import QUIET_SECONDS
-from stentor_server.timeouts import LINGER_SECONDS
 from unit.looping import Loop
 from unit.server.serving import Serving
 

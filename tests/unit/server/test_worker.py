@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Self
 
-from stentor_chassis.board import Board
-from stentor_chassis.listeners import bind_tcp
-from stentor_chassis.logs import LogOptions
-from stentor_chassis.metrics import Schema
-from stentor_chassis.worker import READY, Assignment, Worker
-from stentor_server.addresses import AddressCounts
+from stentor_chassis.control.listeners import bind_tcp
+from stentor_chassis.control.worker import READY, Assignment, Worker
+from stentor_chassis.counters.board import Board
+from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.logs.log import LogOptions
+from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import ACCEPTED, OPEN, REJECTED, SCHEMA, SENT, RejectReason
 from stentor_server.worker import serve
 from unit.looping import Events, Loop, eventually

@@ -8,11 +8,11 @@ from dataclasses import asdict
 
 import pytest
 
-from stentor_chassis.board import Board
-from stentor_chassis.listeners import bind_tcp
-from stentor_chassis.logs import LogOptions
-from stentor_chassis.metrics import Schema
-from stentor_chassis.worker import READY, Assignment, Worker
+from stentor_chassis.control.listeners import bind_tcp
+from stentor_chassis.control.worker import READY, Assignment, Worker
+from stentor_chassis.counters.board import Board
+from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.logs.log import LogOptions
 from stentor_server.metrics import ACCEPTED, SCHEMA
 from stentor_server.server import Server
 from stentor_server.worker import serve

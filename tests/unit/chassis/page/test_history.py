@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
-from stentor_chassis.metrics import Schema
+from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
+from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.page import history as history_module
 from stentor_chassis.page.history import INTERVAL_SECONDS, WINDOW_SECONDS, History
 from stentor_chassis.page.view import Chart, Line, View

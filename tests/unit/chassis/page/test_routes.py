@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from stentor_chassis.admin import Admin
+from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.page.routes import routes
 from unit.looping import Loop
 

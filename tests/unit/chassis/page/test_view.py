@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stentor_chassis.metrics import LOOP_LAG, RESTARTS, Counter, RestartReason, Schema
+from stentor_chassis.counters.metrics import LOOP_LAG, RESTARTS, Counter, RestartReason, Schema
 from stentor_chassis.page.view import Chart, Columns, Distribution, Line, Table, View
 from stentor_client.metrics import SCHEMA as CLIENT
 from stentor_client.metrics import VIEW as CLIENT_VIEW

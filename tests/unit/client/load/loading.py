@@ -5,16 +5,16 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from stentor_chassis.histogram import NANOSECONDS
-from stentor_client.dialer import Dialer, DialOptions
+from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.load.arrivals import Arrivals, Rate
-from stentor_client.load.distribution import Distribution
 from stentor_client.load.generator import Generator
 from stentor_client.load.metrics import MEASURED, SCHEMA
 from stentor_client.load.options import LoadOptions
+from stentor_client.load.report.distribution import Distribution
 from stentor_client.load.tally import Tally
 from stentor_client.metrics import LOST
-from stentor_client.outcomes import Outcome
+from stentor_client.verify.outcomes import Outcome
+from stentor_client.wire.dialer import Dialer, DialOptions
 from unit.looping import Events
 
 

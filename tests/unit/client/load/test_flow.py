@@ -11,9 +11,9 @@ from lying import LyingServer, flip, reset
 from stentor_client.load.flow import Flow
 from stentor_client.load.metrics import SCHEMA
 from stentor_client.load.tally import Tally
-from stentor_client.message import MessageSource
-from stentor_client.outcomes import Outcome
-from stentor_client.verifier import EXPECTATIONS, Verifier
+from stentor_client.verify.message import MessageSource
+from stentor_client.verify.outcomes import Outcome
+from stentor_client.verify.verifier import EXPECTATIONS, Verifier
 from unit.client.load.loading import Loading
 from unit.looping import Events, Loop, eventually
 

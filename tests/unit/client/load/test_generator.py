@@ -12,7 +12,7 @@ import pytest
 from lying import Behaviour, LyingServer, add, close_early, echo, flip, reset, stay_silent, truncate
 from stentor_client.load.metrics import DUE, LATE_MOST, PHASES, RESPONSE_TIME, SERVICE_TIME
 from stentor_client.metrics import ACTIVE, LATE, OPENED, RECEIVED, SENT
-from stentor_client.outcomes import Phase
+from stentor_client.verify.outcomes import Phase
 from unit.client.load.loading import Loading, level
 from unit.client.probing import honest
 from unit.looping import Events, Loop, eventually

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from lying import LyingServer, flip
+from stentor_chassis.control.process import WorkerProcess
 from stentor_chassis.failure import INTERNAL_ERROR, Failure
-from stentor_chassis.logs import LogOptions
-from stentor_chassis.process import WorkerProcess
+from stentor_chassis.logs.log import LogOptions
 from stentor_client.load import run as run_module
 from stentor_client.load.metrics import LATE_MOST, MEASURED, SCHEMA
 from stentor_client.load.run import Run
-from stentor_client.outcomes import Outcome
+from stentor_client.verify.outcomes import Outcome
 from unit.client.load.loading import level, load_options
 from unit.client.probing import honest
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from stentor_client.load.distribution import Distribution
 from stentor_client.load.metrics import (
     DUE,
     LATE_MOST,
@@ -16,9 +15,10 @@ from stentor_client.load.metrics import (
     SERVICE_MOST,
     SERVICE_TIME,
 )
+from stentor_client.load.report.distribution import Distribution
 from stentor_client.load.tally import Tally
 from stentor_client.metrics import LATE
-from stentor_client.outcomes import Outcome, Phase
+from stentor_client.verify.outcomes import Outcome, Phase
 
 MS = 1_000_000
 START = 7_000 * MS

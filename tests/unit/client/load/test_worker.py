@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from lying import LyingServer
-from stentor_chassis.board import CONTROL, FIRST_WORKER, Board
-from stentor_chassis.metrics import Schema
+from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
+from stentor_chassis.counters.metrics import Schema
 from stentor_client.load.arrivals import Rate
 from stentor_client.load.metrics import MEASURED, PROCESSOR, SCHEMA, START
 from stentor_client.load.worker import serve
-from stentor_client.outcomes import Outcome
+from stentor_client.verify.outcomes import Outcome
 from unit.client.load.loading import load_options
 from unit.client.probing import honest
 from unit.looping import Events, Loop, eventually

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from stentor_chassis.failure import USAGE, Failure
-from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile.prometheus import Prometheus
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.side import Side
+from stentor_client.verify.outcomes import NOT_REACHED
 from unit.client.reconcile.endpoints import Answer, answering, prometheus
 
 QUERY = Query(Side.SERVER, "connections", 'sum(x{a="b"}) + 1')

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from stentor_chassis.failure import Failure
-from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile.reading import Reading, Samples, of_client, of_server, read
+from stentor_client.verify.outcomes import NOT_REACHED
 from unit.client.reconcile.endpoints import Answer, Client, Server, admin, answering
 
 

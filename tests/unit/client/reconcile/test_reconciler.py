@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from stentor_chassis.failure import Failure
-from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile import reconciler as reconciler_module
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reading import Counts, Reading, Samples, of_client
 from stentor_client.reconcile.reconciler import Reconciler, Result, Sources
 from stentor_client.reconcile.side import Side
 from stentor_client.reconcile.window import Verdict
+from stentor_client.verify.outcomes import NOT_REACHED
 from unit.client.reconcile.endpoints import Client, Server, admin, answering, pair, prometheus
 
 LONG = 30.0  # what agrees does so long before

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from stentor_chassis.encoding import encode
 from stentor_chassis.failure import OK
-from stentor_client.outcomes import CHECK_FAILED
 from stentor_client.reconcile.quantity import QUANTITIES
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reading import Samples, of_client, of_server
@@ -19,6 +18,7 @@ from stentor_client.reconcile.reconciler import Result
 from stentor_client.reconcile.report import Report, console
 from stentor_client.reconcile.side import Side
 from stentor_client.reconcile.window import Judgement, Verdict, Window
+from stentor_client.verify.outcomes import CHECK_FAILED
 from unit.client.reconcile.endpoints import Server, pair
 
 NONE = (0.0, 0.0)

@@ -8,9 +8,9 @@ import pytest
 
 from lying import LyingServer, stay_silent
 from stentor_chassis.failure import Failure
-from stentor_client.outcomes import NOT_REACHED
 from stentor_client.reconcile import web
 from stentor_client.reconcile.web import get
+from stentor_client.verify.outcomes import NOT_REACHED
 from unit.client.reconcile.endpoints import answering
 
 

@@ -1,0 +1,1 @@
+"""The admin endpoint of every service, over HTTP."""

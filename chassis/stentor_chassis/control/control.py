@@ -1,0 +1,215 @@
+"""The life of a control process: it owns the sockets, the board and the workers, and never touches a data byte."""
+
+import asyncio
+import functools
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from stentor_chassis.admin.endpoint import Admin
+from stentor_chassis.control.listeners import Listeners
+from stentor_chassis.control.supervisor import Supervisor
+from stentor_chassis.control.worker import Assignment
+from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
+from stentor_chassis.counters.collector import registry
+from stentor_chassis.counters.metrics import LOG_DROPPED, Schema
+from stentor_chassis.failure import INTERRUPTED, OK
+from stentor_chassis.logs.log import Log, LogOptions
+from stentor_chassis.page.history import History
+from stentor_chassis.page.routes import routes
+from stentor_chassis.page.view import View
+
+
+class Phase(StrEnum):
+    """Where a service is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What tells one service from another."""
+
+    name: str
+    version: str
+    schema: Schema
+    worker_module: str  # run as `python -m` for each data process
+    view: View = field(default_factory=View)  # what the live page shows of the schema
+    reloads: bool = True  # whether SIGHUP replaces its workers
+    settle: Callable[["memoryview[int]"], None] = lambda _row: None  # books what a gone worker left open in its row
+    # Counts, in the control process's row, what the query of a request for /readyz tells; `ValueError` refuses it.
+    hear: Callable[["memoryview[int]", Mapping[str, str]], None] = lambda _row, _query: None
+    # Events with their facts that are logged as warnings, so that nobody overlooks how the service was started.
+    warnings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def short_name(self) -> str:
+        """The first word of the service's own events."""
+        return self.name.rpartition("-")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlOptions:
+    """What the command line says to a control process."""
+
+    workers: int
+    drain_seconds: float
+    admin_host: str
+    admin_port: int
+    log: LogOptions
+
+
+class Control:
+    """Runs one service from start to exit."""
+
+    def __init__(
+        self,
+        service: Service,
+        options: ControlOptions,
+        listeners: Listeners,
+        config: Mapping[str, Any],
+        inherited: Sequence[int] = (),
+    ) -> None:
+        """`config` is what workers are told and `/status` shows, plain data; they also inherit these descriptors."""
+        self._service = service
+        self._options = options
+        self._listeners = listeners
+        self._config = dict(config)
+        self._inherited = inherited
+        self._phase = Phase.STARTING
+        self.finished = False  # set when the workers ended by themselves, their work done
+        self._started = time.time()
+        self._clock = time.monotonic()
+        # Two rows for each worker: one is its predecessor's, which may serve on for long.
+        self.board = Board(service.schema, FIRST_WORKER + 2 * options.workers)
+        row, dropped = self.board.row(CONTROL), service.schema.slot(LOG_DROPPED)
+
+        def count_dropped(lines: int) -> None:
+            row[dropped] += lines
+
+        self._log = Log(options.log, service=service.name, version=service.version, on_drop=count_dropped)
+
+    def run(self) -> int:
+        """Serve until told to stop or until the work is finished; return the exit code."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are workers to replace
+        self._log.relay_libraries()
+        try:
+            return asyncio.run(self._live())
+        finally:
+            self._log.flush()
+
+    async def _live(self) -> int:
+        log, name = self._log.logger, self._service.short_name
+        supervisor = Supervisor(
+            command=[sys.executable, "-m", self._service.worker_module],
+            assign=self._assign,
+            board=self.board,
+            settle=self._service.settle,
+            workers=self._options.workers,
+            drain_seconds=self._options.drain_seconds,
+            log=log,
+        )
+        told = asyncio.get_running_loop().create_future()
+        self._handle_signals(supervisor, told)
+        processes = functools.partial(_processes, supervisor)
+        exported = registry(self.board, self._service.version, supervisor.live_rows, processes)
+        history = History(self.board, supervisor.live_rows, self._service.view)
+
+        def ready() -> bool:
+            return self._phase is Phase.READY and bool(supervisor.current)
+
+        def recent(number: int) -> dict[str, Any]:
+            return {**self._status(supervisor), "ready": ready(), **history.since(number)}
+
+        admin = Admin(
+            exported,
+            ready,
+            lambda: self._status(supervisor),
+            functools.partial(self._service.hear, self.board.row(CONTROL)),
+            routes(self._service.name, recent),
+        )
+        admin_url = await admin.start(self._options.admin_host, self._options.admin_port)
+        starting = asyncio.ensure_future(supervisor.start())
+        remembering = asyncio.ensure_future(history.run())
+        try:
+            await _first(starting, told)
+            if not told.done():
+                self._phase = Phase.READY
+                for event, facts in self._service.warnings.items():
+                    log.warning(event, **facts)
+                log.info(
+                    f"{name}.ready",
+                    addresses=self._listeners.addresses,
+                    admin=admin_url,
+                    workers=self._options.workers,
+                )
+                await _first(supervisor.ended, told)
+            self.finished = not told.done()
+            self._phase = Phase.DRAINING
+            self._listeners.close()
+            log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
+            await supervisor.drain()
+        finally:
+            starting.cancel()
+            remembering.cancel()
+            supervisor.kill()
+            await admin.stop()
+        log.info(f"{name}.stopped", uptime_seconds=round(time.monotonic() - self._clock, 3))
+        return INTERRUPTED if told.done() and told.result() == signal.SIGINT else OK
+
+    def _handle_signals(self, supervisor: Supervisor, told: "asyncio.Future[int]") -> None:
+        def stop(number: int) -> None:
+            if told.done():  # asked a second time: at once
+                supervisor.kill()
+                self._log.flush()
+                os._exit(128 + number)
+            told.set_result(number)
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(signal.SIGHUP, supervisor.reload if self._service.reloads else lambda: None)
+
+    def _assign(self, worker: int, row: int) -> Assignment:
+        return Assignment(
+            service=self._service.name,
+            version=self._service.version,
+            worker=worker,
+            row=row,
+            rows=self.board.rows,
+            board_fd=self.board.fd,
+            listener_fds=self._listeners.of_worker(worker),
+            inherited_fds=list(self._inherited),
+            log=self._options.log,
+            options=self._config,
+        )
+
+    def _status(self, supervisor: Supervisor) -> dict[str, Any]:
+        return {
+            "service": self._service.name,
+            "version": self._service.version,
+            "state": self._phase,
+            "started_timestamp_seconds": self._started,
+            "uptime_seconds": round(time.monotonic() - self._clock, 3),
+            "addresses": self._listeners.addresses,
+            "workers": supervisor.status(),
+            "config": {"workers": self._options.workers, **self._config},
+        }
+
+
+def _processes(supervisor: Supervisor) -> dict[str, int]:
+    return {"control": os.getpid(), **supervisor.pids()}
+
+
+async def _first(*awaited: "asyncio.Future[Any]") -> None:
+    """Wait for the first of several; raise what it raises."""
+    done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+    for future in done:
+        future.result()

@@ -1,0 +1,1 @@
+"""What is counted: in memory that all processes share, and exported to Prometheus."""

@@ -1,0 +1,1 @@
+"""The command line: options, their types, and the configuration file."""

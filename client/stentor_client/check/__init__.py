@@ -1,0 +1,1 @@
+"""`check`: the battery that proves a path."""

@@ -1,0 +1,59 @@
+"""All checks, and the running of them."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from stentor_client.check.addresses import Addresses
+from stentor_client.check.answer import Answer
+from stentor_client.check.byte_values import ByteValues
+from stentor_client.check.check import Check, Finding, Result, Status
+from stentor_client.check.concurrency import Concurrency
+from stentor_client.check.connect import Connect
+from stentor_client.check.duplex import Duplex
+from stentor_client.check.half_close import HalfClose
+from stentor_client.check.idle import Idle
+from stentor_client.check.segmentation import Segmentation
+from stentor_client.check.sizes import Sizes
+from stentor_client.check.subject import Subject
+from stentor_client.verify.outcomes import CHECK_FAILED, ExchangeError, worst_exit_code
+
+
+def battery(largest: int, idle_seconds: float) -> list[Check]:
+    """Return the checks in their order; `largest` message in bytes, longest silence in seconds, 0 for none."""
+    idle = [Idle(idle_seconds)] if idle_seconds else []
+    return [
+        *(Connect(), Answer(), ByteValues(), Sizes(largest), Segmentation(), HalfClose(), Duplex()),
+        *idle,
+        *(Concurrency(), Addresses()),
+    ]
+
+
+async def run(checks: Sequence[Check], subject: Subject, on_begin: Callable[[Check], object]) -> list[Result]:
+    """Run the checks one after the other; `on_begin` is told of each as it begins."""
+    results: list[Result] = []
+    failed: set[str] = set()
+    for check in checks:
+        on_begin(check)
+        begun = time.perf_counter()
+        missing = next((name for name in check.needs if name in failed), None)
+        finding = (
+            Finding(Status.SKIP, f"not tried, for {missing} failed") if missing else await _finding(check, subject)
+        )
+        if finding.status is Status.FAIL:
+            failed.add(check.name)
+        results.append(Result(check, finding, time.perf_counter() - begun))
+    return results
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """Return the exit code of a battery with these results: that of the worst outcome, where there is one."""
+    failed = [result.finding for result in results if result.status is Status.FAIL]
+    worst = worst_exit_code(finding.outcome for finding in failed if finding.outcome is not None)
+    return worst or (CHECK_FAILED if failed else 0)
+
+
+async def _finding(check: Check, subject: Subject) -> Finding:
+    try:
+        return await check.run(subject)
+    except ExchangeError as error:
+        return Finding.bad(error)

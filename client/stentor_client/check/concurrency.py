@@ -1,0 +1,41 @@
+"""Whether connections are kept apart."""
+
+import asyncio
+import contextlib
+
+from stentor_client.check.call import Call
+from stentor_client.check.check import Check, Finding
+from stentor_client.check.subject import Subject, failure_of
+from stentor_client.verify.outcomes import ExchangeError
+
+CONNECTIONS = 20
+ROUNDS = 10
+SIZES = (64, 1024, 5000)
+
+
+class Concurrency(Check):
+    """Exchanges unique messages on many connections at once."""
+
+    name = "concurrency"
+    proves = f"Each of {CONNECTIONS} connections at once is served, and none gets the reply of another."
+    usual_cause = "a limit of connections below that, or a proxy that mixes connections up when it reuses them"
+
+    async def run(self, subject: Subject) -> Finding:
+        """Try it."""
+        async with contextlib.AsyncExitStack() as open_calls:
+            calls: list[Call] = []
+            try:
+                while len(calls) < CONNECTIONS:
+                    calls.append(await open_calls.enter_async_context(subject.call()))
+            except ExchangeError as error:
+                return Finding.bad(error, f"with {len(calls)} connections open no other can be made: {error}")
+            failures = await asyncio.gather(*(failure_of(_talk(call, subject)) for call in calls))
+        bad = [error for error in failures if error is not None]
+        if bad:
+            return Finding.bad(bad[0], f"{len(bad)} of {CONNECTIONS} connections failed, the first with {bad[0]}")
+        return Finding.good(f"{CONNECTIONS} connections, {CONNECTIONS * ROUNDS} messages, each with its own reply")
+
+
+async def _talk(call: Call, subject: Subject) -> None:
+    for number in range(ROUNDS):
+        await call.ask(subject.fitting(SIZES[number % len(SIZES)]))

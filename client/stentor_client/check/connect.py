@@ -1,0 +1,26 @@
+"""Whether there is a way at all."""
+
+from stentor_chassis.counters.histogram import NANOSECONDS
+from stentor_client.check.check import Check, Finding
+from stentor_client.check.subject import Subject
+from stentor_client.output import wording
+
+
+class Connect(Check):
+    """Connects, and says how long each part of it took."""
+
+    name = "connect"
+    proves = "A connection can be made, TLS included where it is asked for."
+    usual_cause = (
+        "the name is wrong, nobody listens there, a firewall drops or refuses, or the two sides do not agree on TLS"
+    )
+    needs = ()
+
+    async def run(self, subject: Subject) -> Finding:
+        """Try it."""
+        async with subject.call() as call:
+            way = call.way
+            seconds = {phase: duration / NANOSECONDS for phase, duration in way.durations.items()}
+            parts = ", ".join(f"{phase} {wording.elapsed(took)}" for phase, took in seconds.items())
+            measured = {f"{phase}_seconds": round(took, 6) for phase, took in seconds.items()}
+            return Finding.good(f"{way.endpoint}: {parts}", address=str(way.endpoint), **measured)

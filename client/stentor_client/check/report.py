@@ -1,0 +1,80 @@
+"""The results of a battery, for people and for programs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from stentor_client.check.battery import exit_code
+from stentor_client.check.check import Result, Status
+from stentor_client.check.subject import Subject
+from stentor_client.output import wording
+
+_STYLES = {Status.PASS: "green", Status.FAIL: "bold red", Status.SKIP: "dim"}
+_COUNTED = {Status.PASS: "passed", Status.FAIL: "failed", Status.SKIP: "skipped"}
+
+
+def table(results: Sequence[Result]) -> Table:
+    """Return the results as a table to print."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made.add_column("check", no_wrap=True)
+    made.add_column("result", no_wrap=True)
+    made.add_column("time", no_wrap=True, justify="right")
+    made.add_column("what it proves, and what was found", ratio=1, overflow="fold")
+    for result in results:
+        skipped = result.status is Status.SKIP
+        made.add_row(
+            result.name,
+            Text(result.status, _STYLES[result.status]),
+            "" if skipped else wording.elapsed(result.duration_seconds),
+            _told(result),
+        )
+    return made
+
+
+def summary(results: Sequence[Result]) -> str:
+    """Return the last line: how many passed, failed, and were skipped."""
+    counts = Counter(result.status for result in results)
+    counted = ", ".join(f"{counts[status]} {word}" for status, word in _COUNTED.items() if counts[status])
+    return f"{counted} in {wording.elapsed(sum(result.duration_seconds for result in results))}"
+
+
+def document(results: Sequence[Result], subject: Subject, started_at: str, version: str) -> dict[str, Any]:
+    """Return the results as docs/checking.md describes them; `started_at` is a time as ISO 8601 writes it."""
+    return {
+        "version": version,
+        "started_at": started_at,
+        "duration_seconds": round(sum(result.duration_seconds for result in results), 6),
+        "target": subject.dial.target,
+        "tls": subject.dial.tls,
+        "expect": subject.expect,
+        "exit_code": exit_code(results),
+        "checks": [
+            {
+                "name": result.name,
+                "status": result.status,
+                "detail": result.finding.detail,
+                "outcome": result.finding.outcome,
+                "phase": result.finding.phase,
+                "duration_seconds": round(result.duration_seconds, 6),
+                "proves": result.check.proves,
+                "usual_cause": result.check.usual_cause,
+                "measured": dict(result.finding.measured),
+            }
+            for result in results
+        ],
+    }
+
+
+def _told(result: Result) -> Text:
+    """Return what there is to say of a check: of a skipped one why, of a failed one what usually causes it."""
+    if result.status is Status.SKIP:
+        return Text(result.finding.detail, "dim")
+    told = Text(f"{result.check.proves}\n")
+    told.append(result.finding.detail, "dim" if result.status is Status.PASS else "red")
+    if result.status is Status.FAIL:
+        told.append(f"\nUsually: {result.check.usual_cause}.")
+    return told

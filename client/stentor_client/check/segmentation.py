@@ -1,0 +1,64 @@
+"""Whether it matters how a message is cut."""
+
+import itertools
+import random
+from collections.abc import Iterable
+
+from stentor_client.check.call import Call
+from stentor_client.check.check import Check, Finding
+from stentor_client.check.subject import Subject
+from stentor_client.verify.outcomes import ExchangeError
+
+BYTEWISE_BYTES = 64
+RANDOM_BYTES = 64 * 1024
+RANDOM_CUTS = 50  # fewer than the smallest message has places for
+JOINED = 20
+JOINED_BYTES = 2000  # all together
+
+
+class Segmentation(Check):
+    """Sends messages in pieces, and pieces with many messages."""
+
+    name = "segmentation"
+    proves = "The reply does not depend on how the bytes are cut into segments."
+    usual_cause = "something that takes one segment for one message, or waits for the end of a line"
+
+    async def run(self, subject: Subject) -> Finding:
+        """Try it."""
+        for words, attempt in (
+            ("one byte at a time", _bytewise),
+            (f"cut at {RANDOM_CUTS} random places", _at_random),
+            (f"{JOINED} messages in one piece", _joined),
+        ):
+            try:
+                async with subject.call() as call:
+                    await attempt(call, subject)
+            except ExchangeError as error:
+                return Finding.bad(error, f"{words}: {error}")
+        return Finding.good(
+            f"one byte at a time, cut at {RANDOM_CUTS} random places, and {JOINED} messages in one piece"
+        )
+
+
+async def _bytewise(call: Call, subject: Subject) -> None:
+    message, reply = call.build(subject.fitting(BYTEWISE_BYTES))
+    await call.exchange(reply, (message[at : at + 1] for at in range(len(message))))
+
+
+async def _at_random(call: Call, subject: Subject) -> None:
+    message, reply = call.build(subject.fitting(RANDOM_BYTES))
+    places = sorted(random.sample(range(1, len(message)), RANDOM_CUTS))
+    await call.exchange(reply, cut(message, places))
+
+
+async def _joined(call: Call, subject: Subject) -> None:
+    size = subject.fitting(JOINED_BYTES) // JOINED
+    built = [call.build(size) for _ in range(JOINED)]
+    windows = tuple(window for _, reply in built for window in reply)
+    await call.exchange(windows, [b"".join(message for message, _ in built)])
+
+
+def cut(message: bytes, places: list[int]) -> Iterable[bytes]:
+    """Yield a message cut at these places, which rise."""
+    edges = [0, *places, len(message)]
+    return (message[start:stop] for start, stop in itertools.pairwise(edges))

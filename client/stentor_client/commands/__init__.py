@@ -1,1 +1,0 @@
-"""The commands of the client: what each takes, and what it hands on."""

@@ -1,0 +1,1 @@
+"""The conversation: a person at a terminal."""

@@ -1,0 +1,1 @@
+"""What a load measured, as text, JSON, page and pictures."""

@@ -1,0 +1,1 @@
+"""What the client writes: standard output, files, JSON, and words."""

@@ -1,0 +1,62 @@
+"""Standard input and standard output, as a filter uses them."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator
+
+from stentor_chassis.control.descriptors import write_all
+from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
+
+_STDIN, _STDOUT = 0, 1
+_READ_BYTES = 256 * 1024
+_READS_AHEAD = 2
+
+
+def write_out(data: bytes | memoryview) -> None:
+    """Write all of `data` to standard output.
+
+    Raises:
+        Failure: where it cannot be written, or nobody reads it any more, which needs no words.
+
+    """
+    try:
+        write_all(_STDOUT, data)
+    except BrokenPipeError as error:
+        raise Failure(READER_GONE, "") from error
+    except OSError as error:
+        raise Failure(INTERNAL_ERROR, f"cannot write standard output: {error.strerror}") from error
+
+
+async def read_in() -> AsyncIterator[bytes]:
+    """Yield what standard input gives, as it comes.
+
+    A thread reads, because a file cannot be polled; it is a daemon, because a read that blocks cannot be called off.
+
+    Raises:
+        Failure: where it cannot be read.
+
+    """
+    loop = asyncio.get_running_loop()
+    chunks: asyncio.Queue[bytes | OSError] = asyncio.Queue()
+    wanted = threading.Semaphore(_READS_AHEAD)
+
+    def read() -> None:
+        chunk: bytes | OSError = b"-"
+        while chunk and isinstance(chunk, bytes):
+            wanted.acquire()
+            try:
+                chunk = os.read(_STDIN, _READ_BYTES)
+            except OSError as error:
+                chunk = error
+            try:
+                loop.call_soon_threadsafe(chunks.put_nowait, chunk)
+            except RuntimeError:  # the loop has closed: the exchange has ended without us
+                return
+
+    threading.Thread(target=read, name="standard-input", daemon=True).start()
+    while chunk := await chunks.get():
+        if isinstance(chunk, OSError):
+            raise Failure(USAGE, f"cannot read standard input: {chunk.strerror}")
+        yield chunk
+        wanted.release()

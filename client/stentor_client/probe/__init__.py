@@ -1,0 +1,1 @@
+"""`probe`: continuous verified exchanges."""

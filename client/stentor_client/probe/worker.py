@@ -1,0 +1,20 @@
+"""The client's data process."""
+
+from stentor_chassis.control.worker import Worker, run
+from stentor_chassis.counters.board import GONE
+from stentor_client.metrics import SCHEMA
+from stentor_client.probe.options import ProbeOptions
+from stentor_client.probe.run import Probe
+
+
+async def serve(worker: Worker) -> None:
+    """Probe until told to stop, or until all that was asked for is done."""
+    before = worker.board.row(GONE).tolist()
+    probe = Probe(ProbeOptions.read(worker.options), worker.row, worker.log, worker.stop, before)
+    worker.ready()
+    await probe.run()
+    worker.done()
+
+
+if __name__ == "__main__":
+    run(SCHEMA, serve)

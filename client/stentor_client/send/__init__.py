@@ -1,0 +1,1 @@
+"""`send`: a filter that verifies the reply."""

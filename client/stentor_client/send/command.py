@@ -1,0 +1,48 @@
+"""`send`: a filter, and a conversation."""
+
+import os
+import signal
+import sys
+from typing import Any, TextIO
+
+import click
+
+from stentor_chassis.control.terminable import heed_hangup
+from stentor_chassis.failure import INTERRUPTED, OK
+from stentor_chassis.options.option import option
+from stentor_client.options import dial_options, exchange_options, taken_dial_options
+
+
+@click.command()
+@click.argument("text", nargs=-1)
+@dial_options
+@exchange_options
+@option("--raw", is_flag=True, help="Add nothing: no newline to TEXT, and on a terminal no prompt, as nc.")
+def send(text: tuple[str, ...], *, raw: bool, **options: Any) -> int:
+    """Send TEXT, or standard input, write the reply to standard output as it comes, and verify it.
+
+    TEXT is sent as one line. Standard input is sent as it is, whatever it holds and however long it is.
+
+    On a terminal, and without TEXT, each line you type is sent, and its reply shown beneath it. Ctrl-D ends with the
+    exit code of the worst reply. Ctrl-C drops the line; a second one ends with 130.
+
+    Example: head -c 1G /dev/urandom | stentor-client send | sha256sum
+    """
+    heed_hangup()
+    if not text and not raw and _is_terminal(sys.stdin) and _is_terminal(sys.stdout):
+        from stentor_client.converse.conversation import Conversation
+        from stentor_client.converse.history import History, history_path
+
+        return Conversation(taken_dial_options(options), **options, history=History(history_path(os.environ))).run()
+
+    from stentor_client.send.sender import Sender
+
+    # At once, also while standard output is blocked: nothing is held back that could be lost.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    sender = Sender(taken_dial_options(options), **options)
+    sender.stream(" ".join(text).encode(errors="surrogateescape") + (b"" if raw else b"\n") if text else None)
+    return OK
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # there is none where it was closed when we started

@@ -1,0 +1,1 @@
+"""When to do things: schedules, timers and back-off."""

@@ -1,0 +1,1 @@
+"""`trace`: one exchange as a waterfall."""

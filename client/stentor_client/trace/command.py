@@ -1,0 +1,72 @@
+"""`trace`: one exchange, part by part."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stentor_chassis.control.terminable import heed_hangup
+from stentor_chassis.options.option import option, wrong_value
+from stentor_chassis.options.quantities import Size
+from stentor_chassis.options.text import Path
+from stentor_client.options import LARGEST_BYTES, dial_options, exchange_options, taken_dial_options
+
+if TYPE_CHECKING:
+    from stentor_client.trace.tracer import Trace
+
+
+@click.command()
+@click.argument("text", required=False)
+@dial_options
+@exchange_options
+@option("--size", type=Size(), help="Without TEXT, send a message of this size.", show_default=False)
+@option(
+    "--json",
+    type=Path(),
+    metavar="FILE",
+    help="Write all figures to FILE; -: standard output, in place of the waterfall.",
+)
+def trace(text: str | None, size: int | None, **options: Any) -> int:
+    """Make one exchange and show when each part of it began and ended, as a waterfall.
+
+    TEXT is sent as it is, `hello` where there is none. Where the exchange fails the waterfall ends with the part that
+    failed, and the exit code is that of the outcome.
+
+    Example: stentor-client trace --target server:8080 --size 1MiB
+    """
+    heed_hangup()
+    from stentor_client.output.json_output import JsonOutput
+    from stentor_client.output.standard_streams import write_out
+    from stentor_client.trace.tracer import Tracer
+    from stentor_client.verify.message import MessageSource
+    from stentor_client.verify.verifier import EXPECTATIONS
+
+    expect = EXPECTATIONS[options.pop("expect")]
+    if size is not None and not 0 < size <= LARGEST_BYTES:
+        raise wrong_value("size", "it is not from 1 to 64MiB")
+    if text is None and size is not None:
+        message, reply = MessageSource(size, expect).build(1, 0, size)
+    else:
+        message = (text or "hello").encode(errors="surrogateescape")
+        reply = ((expect(message), 0, len(message)),)
+    timeout, path = options.pop("timeout"), options.pop("json")
+    tracer = Tracer(taken_dial_options(options), timeout)
+    json = JsonOutput(path)
+    made = tracer.trace(message, reply)
+    try:
+        json.write(made.facts())
+    finally:  # a full disk does not cost the waterfall
+        if not json.in_place_of_text:
+            write_out(_drawn(made))
+    return made.outcome.exit_code
+
+
+def _drawn(made: "Trace") -> bytes:
+    """Return the waterfall as this terminal, file or pipe takes it."""
+    from rich.console import Console
+
+    from stentor_client.trace.waterfall import show
+
+    console = Console(highlight=False)
+    with console.capture() as drawn:
+        show(made, console)
+    return drawn.get().encode(console.encoding, "replace")

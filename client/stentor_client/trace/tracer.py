@@ -1,0 +1,212 @@
+"""One exchange, and when each part of it began and ended."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import uvloop
+
+from stentor_chassis.counters.histogram import NANOSECONDS
+from stentor_client.account import Account
+from stentor_client.metrics import RETRANSMITS, RTT, SCHEMA
+from stentor_client.trace.agreement import Agreement
+from stentor_client.verify.explanation import explain
+from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.verify.verifier import GOOD, Verdict, Window
+from stentor_client.wire.connection import Connection
+from stentor_client.wire.dialer import Dialer, DialOptions, Way
+from stentor_client.wire.stall_watcher import StallWatcher
+
+SEND = "send"  # the only part of an exchange that is no phase of the metrics: it takes as long as the kernel's copy
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of an exchange, between two moments of the performance counter."""
+
+    name: str
+    begun: int
+    ended: int
+    remote: str = ""  # the address tried, where the part is the connecting to one
+    error: str = ""  # why this address did not do
+
+
+@dataclass(slots=True)
+class Trace:
+    """One exchange. Moments are nanoseconds of the performance counter."""
+
+    target: str
+    host: str  # empty for a Unix socket
+    message_bytes: int
+    started_at: datetime
+    begun: int
+    ended: int = 0
+    outcome: Outcome = Outcome.OK
+    detail: str = ""
+    parts: list[Part] = field(default_factory=list)  # in order, without overlap; a failure is the last's
+    addresses: list[str] = field(default_factory=list)  # what the name resolved to
+    local: str = ""
+    remote: str = ""
+    proxy_header: bytes = b""
+    tls: Agreement | None = None
+    taken_bytes: int = 0  # of the message, by the kernel before `send` returned
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    reads: int = 0  # that the reply came in
+    rtt_microseconds: int | None = None  # the kernel's estimate
+    retransmits: int | None = None
+
+    @property
+    def total(self) -> int:
+        """How long it took, in nanoseconds."""
+        return self.ended - self.begun
+
+    @property
+    def between(self) -> int:
+        """How much of that lies between the parts: what the client itself did."""
+        return self.total - sum(part.ended - part.begun for part in self.parts)
+
+    def facts(self) -> dict[str, Any]:
+        """Return all of it as JSON has it, times in seconds from the beginning."""
+        return {
+            "target": self.target,
+            "started_at": self.started_at.isoformat().replace("+00:00", "Z"),
+            "outcome": self.outcome,
+            "detail": self.detail,
+            "addresses": self.addresses,
+            "local": self.local,
+            "remote": self.remote,
+            "proxy_header": self.proxy_header.decode("latin-1"),
+            "tls": asdict(self.tls) if self.tls else None,
+            "message_bytes": self.message_bytes,
+            "sent_bytes": self.sent_bytes,
+            "received_bytes": self.received_bytes,
+            "reads": self.reads,
+            "tcp_rtt_seconds": None if self.rtt_microseconds is None else self.rtt_microseconds / 1_000_000,
+            "tcp_retransmits": self.retransmits,
+            "phases": [
+                {
+                    "phase": part.name,
+                    "start_seconds": (part.begun - self.begun) / NANOSECONDS,
+                    "duration_seconds": (part.ended - part.begun) / NANOSECONDS,
+                    "remote": part.remote,
+                    "error": part.error,
+                }
+                for part in self.parts
+            ],
+            "between_seconds": self.between / NANOSECONDS,
+            "total_seconds": self.total / NANOSECONDS,
+        }
+
+
+class Tracer:
+    """Makes one exchange on a connection of its own."""
+
+    def __init__(self, dial: DialOptions, timeout: float) -> None:
+        """`timeout`, in seconds, is how long the reply, and after it the close, may stand still.
+
+        Raises:
+            Failure: in one line, which certificate file cannot be used, and why.
+
+        """
+        self._dialer = Dialer(dial)
+        self._timeout = timeout
+
+    def trace(self, message: bytes, reply: Sequence[Window]) -> Trace:
+        """Send `message`, which has a byte at least, expect `reply`, and close."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(self._trace(message, reply))
+
+    async def _trace(self, message: bytes, reply: Sequence[Window]) -> Trace:
+        target = self._dialer.target
+        way, account = Way(target), Account()
+        trace = Trace(str(target), target.host, len(message), datetime.now(UTC), time.perf_counter_ns())
+        connection: _Traced | None = None
+        try:
+            connection, _ = await self._dialer.dial(lambda: _Traced(account), way=way)
+        except ExchangeError as error:
+            trace.outcome, trace.detail = error.outcome, error.detail
+        _note_way(trace, way)
+        if connection is not None:
+            await self._exchange(trace, connection, account, message, reply)
+            _note_connection(trace, connection, account)
+        trace.ended = trace.parts[-1].ended
+        return trace
+
+    async def _exchange(
+        self, trace: Trace, connection: "_Traced", account: Account, message: bytes, reply: Sequence[Window]
+    ) -> None:
+        begun = time.perf_counter_ns()
+        connection.write(message, reply)
+        written = time.perf_counter_ns()
+        trace.taken_bytes = account.sent_bytes
+        trace.parts.append(Part(SEND, begun, written))
+        watcher = StallWatcher(connection, account, self._timeout)
+        verdict = await watcher.during(connection.verdict())
+        ended = connection.answered_at or time.perf_counter_ns()
+        first = connection.first_byte_at or ended
+        trace.parts.append(Part(Phase.FIRST_BYTE, written, first))
+        if connection.first_byte_at:
+            trace.parts.append(Part(Phase.REPLY, first, ended))
+        if verdict.outcome is Outcome.OK:
+            connection.look_at_kernel()  # now: at the end there may be no connection left to look at
+            verdict = await watcher.during(_close(connection))
+            trace.parts.append(Part(Phase.CLOSE, ended, time.perf_counter_ns()))
+        await connection.abandon(verdict.outcome)
+        if verdict.outcome is not Outcome.OK:
+            trace.outcome = verdict.outcome
+            trace.detail = f"{trace.remote}: {explain(verdict, self._timeout)}"
+
+
+class _Traced(Connection):
+    """Notes what the exchange needs no account of."""
+
+    tls: Agreement | None = None
+    reads = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in Connection
+        """Look at what TLS agreed on."""
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        self.tls = Agreement.of(tls) if tls else None
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Count the read."""
+        self.reads += 1
+        super().buffer_updated(nbytes)
+
+
+async def _close(connection: Connection) -> Verdict:
+    """End our side, read to the end of the server's, and close; TLS has no such ends, and is closed at once."""
+    connection.end_sending()
+    ended = GOOD
+    if connection.ended_sending or connection.lost_by is not None:
+        ended = await connection.orderly_end()
+    await connection.close()
+    if ended is GOOD and connection.lost_by is Outcome.TIMEOUT:  # TLS, whose end did not come
+        ended = Verdict(Outcome.TIMEOUT)
+    return connection.verifier.failed or ended
+
+
+def _note_way(trace: Trace, way: Way) -> None:
+    for step in way.steps:
+        part = Part(step.phase, step.begun, step.ended, str(step.endpoint or ""), step.error)
+        last = trace.parts[-1] if trace.parts else None
+        if last and (last.name, last.remote, last.error) == (part.name, part.remote, ""):  # the same, in two steps
+            trace.parts[-1] = replace(part, begun=last.begun)
+        else:
+            trace.parts.append(part)
+    trace.addresses = [str(endpoint) for endpoint in way.endpoints]
+    trace.local, trace.remote = way.local, str(way.endpoint or "")
+    trace.proxy_header = way.announced
+
+
+def _note_connection(trace: Trace, connection: _Traced, account: Account) -> None:
+    trace.tls, trace.reads = connection.tls, connection.reads
+    trace.sent_bytes, trace.received_bytes = account.sent_bytes, account.received_bytes
+    if account.row[SCHEMA.slot(RTT)]:  # a Unix socket has none, nor has a connection that was gone before we looked
+        trace.rtt_microseconds = account.row[SCHEMA.slot(RTT)]
+        trace.retransmits = account.row[SCHEMA.slot(RETRANSMITS)]

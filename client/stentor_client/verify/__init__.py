@@ -1,0 +1,1 @@
+"""Messages, and the verification of their replies."""

@@ -1,0 +1,39 @@
+"""Messages that are each unique and hold every byte value."""
+
+import secrets
+
+from stentor_client.verify.verifier import Expect, Window
+
+COPIED_BYTES = 4096  # up to here the reply to expect is put together: one comparison is then cheaper than two
+_SEQUENCE = 1 << 32
+
+
+class MessageSource:
+    """Builds the messages of one run, and the replies to them.
+
+    A message begins with a header of run, connection and sequence number, in characters that upper-casing leaves
+    alone: a reply that is stale, or belongs to another connection, cannot pass. The body begins with a lower-case
+    letter, so that a plain echo cannot pass either, and runs through every byte value from there. A message too small
+    for the header keeps its end, which is the sequence number, and the letter; under 10 bytes that is no longer
+    unique over a long run.
+    """
+
+    def __init__(self, largest: int, expect: Expect, run: int | None = None) -> None:
+        """Build messages of up to `largest` bytes; `run` is drawn at random unless given."""
+        self.run = secrets.randbits(32) if run is None else run
+        self._prefix = b"%08X." % self.run
+        self._bytes = bytes(range(256)) * (largest // 256 + 2)
+        self._view = memoryview(self._bytes)
+        self._reply = expect(self._bytes)
+
+    def build(self, connection: int, sequence: int, size: int) -> tuple[bytes, tuple[Window, ...]]:
+        """Return the message of `size` bytes, and its reply in parts that are not copied where that is long."""
+        header = b"%b%08X.%08X." % (self._prefix, connection % _SEQUENCE, sequence % _SEQUENCE)
+        if size <= len(header):
+            header = header[len(header) + 1 - size :]
+        start = ord("a") + sequence % 26
+        stop = start + size - len(header)
+        if size <= COPIED_BYTES:
+            return header + self._bytes[start:stop], ((header + self._reply[start:stop], 0, size),)
+        message = b"".join((header, self._view[start:stop]))
+        return message, ((header, 0, len(header)), (self._reply, start, stop))

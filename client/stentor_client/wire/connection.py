@@ -1,0 +1,216 @@
+"""One connection of the client: writes while it reads, and feeds the verifier."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
+
+from stentor_client.account import Account
+from stentor_client.verify.outcomes import Outcome, of_lost_connection
+from stentor_client.verify.verifier import GOOD, Verdict, Verifier, Window
+from stentor_client.wire.tcp_info import TcpInfo
+
+WRITE_HIGH_BYTES = 256 * 1024
+WRITE_LOW_BYTES = 64 * 1024
+RECEIVE_BYTES = 256 * 1024
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Sends messages and hands out verdicts; needs a running event loop.
+
+    Nothing here waits for a reply before it writes on: a message larger than all socket buffers cannot deadlock.
+    """
+
+    # What arrives is verified before the next arrives, so one buffer does for all.
+    _buffer = memoryview(bytearray(RECEIVE_BYTES))
+
+    def __init__(self, account: Account, on_reply: Callable[[memoryview], object] | None = None) -> None:
+        """Count in `account`, and show `on_reply` all that arrives; it must not keep what it is shown."""
+        self.verifier = Verifier()
+        self.lost_by: Outcome | None = None  # set once the peer, or the network, has ended the connection
+        self.first_byte_at = 0  # perf_counter_ns of the first byte since the last send
+        self.answered_at = 0  # perf_counter_ns of the arrival of the last byte of the last reply
+        self.ended_sending = False
+        self._account = account
+        self._on_reply = on_reply
+        self._loop = asyncio.get_running_loop()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._news = asyncio.Event()  # something arrived, or the connection ended
+        self._verdicts: list[Verdict] = []
+        self._written = 0
+        self._handed_over = 0
+        self._opened_at = 0
+        self._moved_at = 0  # when a byte came last, or else when the connection was made
+        self._asked_at = 0  # when the first message since then was written, if there was one
+        self._lost_at = 0
+        self._retransmits = 0
+        self._closing = False
+        self._closed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvloop and asyncio give a Transport
+        """Begin."""
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
+        self._opened_at = self._moved_at = perf_counter_ns()
+        self._account.opened()
+
+    async def send(self, data: bytes, reply: Sequence[Window], *, more: bool = False) -> None:
+        """Send a message, or with `more` a part of one, as soon as the peer is not too far behind."""
+        await self._writable.wait()
+        self.write(data, reply, more=more)
+
+    def write(self, data: bytes, reply: Sequence[Window], *, more: bool = False) -> None:
+        """Send at once, however far the peer is behind; where the connection is lost, the verdict tells."""
+        if self.lost_by is not None:
+            return
+        self.verifier.expect(reply, more=more)
+        self.first_byte_at = 0
+        if not data:
+            return
+        if not self._asked_at:
+            self._asked_at = perf_counter_ns()
+        self._transport.write(data)
+        if not self._transport.is_closing():  # else the write failed, and nothing of it went
+            self._written += len(data)
+            self.count_sent()
+
+    def end_sending(self) -> None:
+        """Tell the peer that nothing more will come, and go on reading; TLS has no such end."""
+        if self.lost_by is None and not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
+            self.ended_sending = True
+
+    async def verdict(self) -> Verdict:
+        """Return the next verdict; the outcome that ended the connection where it ends without one."""
+        while not self._verdicts:
+            if self.lost_by is not None:
+                return Verdict(self.lost_by, 0)
+            await self.news()
+        return self._verdicts.pop(0)
+
+    async def end(self) -> Outcome:
+        """Wait until the peer, or the network, ends the connection; return how."""
+        while self.lost_by is None:
+            await self.news()
+        return self.lost_by
+
+    async def orderly_end(self) -> Verdict:
+        """Wait until the peer ends its side; return what is wrong with that, such as a byte that comes before."""
+        while self.lost_by is None and self.verifier.failed is None:  # who sends on and on never ends
+            await self.news()
+        return self.verifier.failed or (GOOD if self.lost_by is Outcome.EOF else Verdict(self.lost_by or Outcome.EOF))
+
+    async def news(self) -> None:
+        """Wait until something arrives or the connection ends."""
+        self._news.clear()
+        await self._news.wait()
+
+    @property
+    def idle(self) -> int:
+        """How long nothing had moved, in nanoseconds, when the connection was lost.
+
+        A message without a byte in reply has moved nothing: who forgot the connection while it was idle shows it by not
+        answering. The wait for that reply does not count.
+        """
+        return (self._asked_at or self._lost_at) - self._moved_at
+
+    async def close(self) -> None:
+        """Close, and wait until it is; after TLS the peer has a moment to end it as well."""
+        self.look_at_kernel()
+        self._closing = True
+        self._transport.close()
+        await self._closed.wait()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is closed, by whomever."""
+        await self._closed.wait()
+
+    async def abandon(self, outcome: Outcome) -> None:
+        """Give the connection up because of `outcome`, at once."""
+        self.look_at_kernel()
+        self._end(outcome)
+        self._transport.abort()
+        await self._closed.wait()
+
+    def look_at_kernel(self) -> None:
+        """Note the round trip time that the kernel reckons with, and count the segments it sent again since."""
+        if self._transport.is_closing():
+            return
+        theirs = self._transport.get_extra_info("socket")
+        stream = socket.socket(theirs.family, theirs.type, theirs.proto, theirs.fileno())
+        try:
+            info = TcpInfo.of(stream)
+        finally:
+            stream.detach()
+        if info is not None:
+            self._account.kernel(info.rtt_microseconds, info.retransmits - self._retransmits)
+            self._retransmits = info.retransmits
+
+    def count_sent(self) -> None:
+        """Count what the kernel has taken since."""
+        self._count_sent_but(self._transport.get_write_buffer_size())
+
+    def _count_sent_but(self, waiting: int) -> None:
+        """Count as sent all that was written but so many bytes."""
+        handed_over = self._written - waiting
+        if handed_over > self._handed_over:  # encrypted, what waits can be more than was written
+            self._account.sent(handed_over - self._handed_over)
+            self._handed_over = handed_over
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """Say where to put what arrives."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Verify what arrived."""
+        now = perf_counter_ns()
+        data = self._buffer[:nbytes]
+        self._moved_at, self._asked_at = now, 0
+        if not self.first_byte_at:
+            self.first_byte_at = now
+        self._account.received(nbytes)
+        if self._handed_over != self._written:
+            self.count_sent()
+        if self._on_reply is not None:
+            self._on_reply(data)
+        verdicts = self.verifier.feed(data)
+        if verdicts:
+            self.answered_at = now
+            self._take(verdicts)
+        self._news.set()
+
+    def _take(self, verdicts: list[Verdict]) -> None:
+        self._verdicts += verdicts
+
+    def eof_received(self) -> bool:
+        """Take the end of the peer's side: no reply will come any more."""
+        self._end(Outcome.EOF)
+        return False
+
+    def pause_writing(self) -> None:
+        """Let `send` wait."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Let `send` go on."""
+        self.count_sent()
+        self._writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Close the account."""
+        if exc is None:
+            self.count_sent()
+        if not self._closing:  # under TLS a FIN that nothing announced comes here only
+            self._end(of_lost_connection(exc))
+        self._account.closed(perf_counter_ns() - self._opened_at)
+        self._closed.set()
+        self._writable.set()
+        self._news.set()
+
+    def _end(self, outcome: Outcome) -> None:
+        if self.lost_by is None:
+            self.lost_by = outcome
+            self._lost_at = perf_counter_ns()
+            self._take(self.verifier.end(outcome))
+            self._news.set()

@@ -1,0 +1,1 @@
+"""Faults that the server injects on request."""

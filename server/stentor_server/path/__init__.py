@@ -1,0 +1,1 @@
+"""The path of a byte, from the listening socket through the transform and back."""

@@ -1,0 +1,292 @@
+"""The life of a control process."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exposition import OPENER
+from stentor_chassis.control.control import Service
+from stentor_chassis.failure import COULD_NOT_START, INTERRUPTED
+from unit.chassis.example import SCHEMA
+from unit.chassis.team import ENVIRONMENT, EPILOGUE, PROLOGUE, STAYS
+from waiting import until
+
+SECONDS = 20.0
+MAIN = """
+import json, sys
+from stentor_chassis.control import supervisor
+from stentor_chassis.control.control import Control, ControlOptions, Service
+from stentor_chassis.failure import Failure
+from stentor_chassis.control.listeners import Listeners, bind_tcp
+from stentor_chassis.logs.log import LogOptions
+from unit.chassis.example import SCHEMA
+told = json.loads(sys.argv[1])
+supervisor.BACKOFF_SECONDS, supervisor.START_ATTEMPTS = 0.01, 1
+service = Service(
+    name="an-example", version="1.2.3", schema=SCHEMA, worker_module="example_worker", reloads=told["reloads"]
+)
+options = ControlOptions(
+    workers=2, drain_seconds=told["drain_seconds"], admin_host="127.0.0.1", admin_port=told["admin_port"],
+    log=LogOptions(level="debug", format="json", fd=1),
+)
+with Listeners(bind_tcp(["127.0.0.1"], 0, 2, 16), []) as listeners:
+    control = Control(service, options, listeners, {"colour": "red"}, [int(fd) for fd in told["inherited"]])
+    try:
+        code = control.run()
+    except Failure as failure:
+        print(failure.message, file=sys.stderr)
+        code = failure.code
+    print("finished" if control.finished else "told", file=sys.stderr)
+    sys.exit(code)
+"""
+DRAINS_LONG = """
+    worker.ready()
+    await worker.stop.wait()
+    await asyncio.Event().wait()
+"""
+
+
+class Running:
+    """A service as a child process, its log read as it comes."""
+
+    def __init__(self, directory: Path, body: str, **changes: Any) -> None:
+        """Start it; its workers do what `body` says."""
+        (directory / "example_worker.py").write_text(PROLOGUE + body + EPILOGUE)
+        plain = {"drain_seconds": 5.0, "reloads": True, "admin_port": 0, "inherited": []}
+        path = os.pathsep.join((str(directory), ENVIRONMENT["PYTHONPATH"]))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", MAIN, json.dumps(plain | changes)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT | {"PYTHONPATH": path},
+            pass_fds=[int(fd) for fd in changes.get("inherited", [])],
+        )
+        self.events: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        self.events.extend(json.loads(line) for line in self.process.stdout)
+
+    def find(self, name: str) -> list[dict[str, Any]]:
+        """Return the events so far that have this name."""
+        return [event for event in list(self.events) if event["event"] == name]
+
+    def event(self, name: str) -> dict[str, Any]:
+        """Wait for an event."""
+        return until(lambda: self.find(name), f"{name} in the log")[0]
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask the admin endpoint."""
+        try:
+            with OPENER.open(self.event("example.ready")["admin"] + path, timeout=SECONDS) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def ended(self) -> tuple[int, str]:
+        """Wait for the end; return exit code and standard error."""
+        code = self.process.wait(SECONDS)
+        self._reader.join(SECONDS)
+        assert self.process.stderr
+        return code, self.process.stderr.read()
+
+    def close(self) -> None:
+        """Be sure that it has ended, and its workers with it."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(SECONDS)  # the workers have the log open, so this waits for them as well
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream
+            stream.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts a service whose workers do what a script says."""
+    services: list[Running] = []
+
+    def start(body: str = STAYS, **changes: Any) -> Running:
+        services.append(Running(tmp_path, body, **changes))
+        return services[-1]
+
+    yield start
+    for service in services:
+        service.close()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)])
+def test_life(start: Callable[..., Running], number: int, code: int) -> None:
+    """It says when it is ready and where, drains when told to stop, and says when it has stopped."""
+    service = start()
+    ready = service.event("example.ready")
+    assert tuple(ready[key] for key in ("workers", "service", "version", "worker")) == (2, "an-example", "1.2.3", None)
+    host, port = ready["addresses"][0].split(":")
+    with socket.create_connection((host, int(port))):
+        pass
+    service.process.send_signal(number)
+    assert (code, "told\n") == service.ended()
+    events = [event["event"] for event in service.events]
+    assert events[:4] == ["worker.started"] * 2 + ["example.ready", "example.draining"]
+    assert events[4:] == ["worker.exited"] * 2 + ["example.stopped"]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)))
+
+
+def test_admin_endpoint(start: Callable[..., Running]) -> None:
+    """The admin endpoint tells what the service is, has and counts, also during a drain; a second signal ends that."""
+    service = start(DRAINS_LONG, drain_seconds=60.0)
+    assert service.get("/readyz") == (200, "ready\n")
+    assert service.get("/healthz") == (200, "ok\n")
+    status = json.loads(service.get("/status")[1])
+    assert tuple(status[key] for key in ("service", "version", "state")) == ("an-example", "1.2.3", "ready")
+    assert status["config"] == {"workers": 2, "colour": "red"}
+    assert service.event("example.ready")["addresses"] == status["addresses"]
+    assert [worker["state"] for worker in status["workers"]] == ["ready", "ready"]
+    assert {event["pid"] for event in service.find("worker.started")} == {each["pid"] for each in status["workers"]}
+    metrics = service.get("/metrics")[1]
+    for line in ("an_example_taken_total 20.0", "an_example_workers 2.0", "stentor_build_info{", 'process="worker1"'):
+        assert line in metrics
+    _drains_and_can_be_hurried(service)
+
+
+def test_live_page(start: Callable[..., Running]) -> None:
+    """The page has all that the status has, snapshots that go on by themselves, and says when nobody serves."""
+    service = start(DRAINS_LONG, drain_seconds=60.0)
+    assert "<title>an-example</title>" in service.get("/")[1]
+    status, recent = (json.loads(service.get(path)[1]) for path in ("/status", "/recent"))
+    assert {key: recent[key] for key in status if key != "uptime_seconds"} == {
+        key: status[key] for key in status if key != "uptime_seconds"
+    }
+    assert (recent["state"], recent["ready"]) == ("ready", True)
+    assert recent["view"]["charts"] == []  # as nothing was declared
+    number = recent["next"]
+    until(lambda: json.loads(service.get(f"/recent?from={number}")[1])["snapshots"], "another snapshot")
+    service.process.terminate()
+    service.event("example.draining")
+    recent = json.loads(service.get("/recent")[1])
+    assert (recent["state"], recent["ready"]) == ("draining", False)
+    service.process.terminate()
+    service.ended()
+
+
+def _drains_and_can_be_hurried(service: Running) -> None:
+    """Check that while it drains it is alive and not ready, and that told a second time it ends at once."""
+    service.process.terminate()
+    service.event("example.draining")
+    assert service.get("/readyz") == (503, "not ready\n")
+    assert service.get("/healthz") == (200, "ok\n")
+    assert json.loads(service.get("/status")[1])["state"] == "draining"
+    service.process.terminate()
+    assert service.ended() == (128 + signal.SIGTERM, "")
+    assert not service.find("example.stopped")
+
+
+def test_workers_that_finish(start: Callable[..., Running]) -> None:
+    """When the workers have finished their work the service ends by itself, and knows that."""
+    service = start("\n    worker.ready()\n    worker.done()\n")
+    assert service.ended() == (0, "finished\n")
+    assert service.find("example.stopped")
+
+
+def test_workers_that_cannot_start(start: Callable[..., Running]) -> None:
+    """When a worker cannot start the service fails to, and was never ready."""
+    service = start("\n    raise SystemExit(3)\n")
+    code, told = service.ended()
+    assert code == COULD_NOT_START
+    assert "did not start in 1 attempts" in told
+    assert not service.find("example.ready")
+
+
+def test_reload(start: Callable[..., Running]) -> None:
+    """SIGHUP retires the workers beside their successors, a second one ends them; all the while it is ready."""
+    service = start()
+    service.event("example.ready")
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: len(service.find("worker.retired")) == 2, "both workers to be replaced")
+    assert service.get("/readyz") == (200, "ready\n")
+    states = [worker["state"] for worker in json.loads(service.get("/status")[1])["workers"]]
+    assert sorted(states) == ["ready", "ready", "retired", "retired"]
+    assert 'an_example_worker_restarts_total{reason="reload"} 2.0' in service.get("/metrics")[1]
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: len(service.find("worker.retired")) == 4, "both to be replaced again")
+    assert [event["code"] for event in service.find("worker.exited")] == [0, 0]
+    service.process.terminate()
+    assert service.ended() == (0, "told\n")
+
+
+def test_service_that_does_not_reload(start: Callable[..., Running]) -> None:
+    """Where a reload makes no sense SIGHUP does nothing, and ends nothing."""
+    service = start(reloads=False)
+    service.event("example.ready")
+    service.process.send_signal(signal.SIGHUP)
+    service.process.terminate()
+    assert service.ended() == (0, "told\n")
+    assert len(service.find("worker.started")) == 2
+
+
+def test_stopped_while_starting(start: Callable[..., Running]) -> None:
+    """Told to stop before the workers are ready, it stops, and was never ready."""
+    service = start("\n    await worker.stop.wait()\n")
+
+    def has_children() -> str:
+        with open(f"/proc/{service.process.pid}/task/{service.process.pid}/children", encoding="ascii") as children:
+            return children.read()
+
+    until(has_children, "a worker to be started")
+    service.process.terminate()
+    assert service.ended() == (0, "told\n")
+    assert not service.find("example.ready")
+    assert service.find("example.stopped")
+
+
+def test_killed(start: Callable[..., Running]) -> None:
+    """When the control process is killed its workers notice, say so, and end."""
+    service = start()
+    service.event("example.ready")
+    pids = [event["pid"] for event in service.find("worker.started")]
+    service.process.kill()
+    service.ended()  # reads the log to its end, which is the end of the workers
+    until(lambda: len(service.find("worker.orphaned")) == len(pids), "the workers to notice")
+
+
+def test_workers_inherit(start: Callable[..., Running]) -> None:
+    """What the service shares with its workers, they inherit and are told of."""
+    reader, writer = os.pipe()
+    service = start("\n    os.write(worker.inherited[0], b'!')\n" + STAYS, inherited=[writer])
+    service.event("example.ready")
+    os.close(writer)
+    service.process.terminate()
+    assert service.ended() == (0, "told\n")
+    with open(reader, "rb") as written:
+        assert written.read() == b"!!"
+
+
+def test_admin_port_in_use(start: Callable[..., Running]) -> None:
+    """When the admin port is taken the service fails to start, and starts no worker."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        service = start(admin_port=port)
+        code, told = service.ended()
+    assert code == COULD_NOT_START
+    assert f"port {port} for the admin endpoint" in told
+    assert service.events == []
+
+
+def test_short_name() -> None:
+    """The first word of a service's own events is the last of its name."""
+    for name, short in (("stentor-server", "server"), ("stentor-client", "client"), ("plain", "plain")):
+        assert short == Service(name=name, version="1", schema=SCHEMA, worker_module="x").short_name

@@ -1,0 +1,310 @@
+"""The life of a data process."""
+
+import array
+import asyncio
+import dataclasses
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, Assignment, Heart, Worker
+from stentor_chassis.counters.board import Board
+from stentor_chassis.counters.histogram import NANOSECONDS
+from stentor_chassis.counters.metrics import HEARTBEAT, LOOP_LAG, Schema
+from unit.chassis.example import SCHEMA, TAKEN
+from unit.chassis.team import ENVIRONMENT, STAYS, assignment, command
+from unit.looping import Events, Loop, eventually
+from waiting import until
+
+NewBoard = Callable[[Schema, int], Board]
+SECONDS = 20.0
+ROW = 2
+
+
+class Child:
+    """A worker process, and this end of its lifeline."""
+
+    def __init__(self, start: list[str], board: Board) -> None:
+        """Start it; it waits for what it is told."""
+        self.board = board
+        self.lifeline, theirs = socket.socketpair()
+        self.lifeline.settimeout(SECONDS)
+        with theirs:
+            self.process = subprocess.Popen(
+                start, stdin=theirs.fileno(), stderr=subprocess.PIPE, pass_fds=[board.fd], env=ENVIRONMENT
+            )
+
+    def assign(self, **options: Any) -> None:
+        """Tell it what to do."""
+        self.lifeline.sendall(
+            json.dumps(dataclasses.asdict(assignment(self.board, 3, ROW, **options))).encode() + b"\n"
+        )
+
+    def ended(self) -> tuple[int, list[dict[str, Any]]]:
+        """Wait for its end; return exit code and log."""
+        _, log = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, [json.loads(line) for line in log.splitlines()]
+
+
+@pytest.fixture
+def start(new_board: NewBoard, tmp_path: Path) -> Iterator[Callable[[str], Child]]:
+    """Starts workers that do what a script says."""
+    children: list[Child] = []
+
+    def start(body: str) -> Child:
+        children.append(Child(command(tmp_path, body), new_board(SCHEMA, ROW + 1)))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.lifeline.close()
+        child.process.kill()
+        child.process.communicate()
+
+
+def test_assignment_round_trip(new_board: NewBoard) -> None:
+    """What the control process writes is what the worker reads."""
+    told = assignment(new_board(SCHEMA, 3), 2, 1, text="é\n", deep={"a": [1, None]})
+    assert told == Assignment.read(json.dumps(dataclasses.asdict(told)))
+
+
+def test_serves_until_told_to_stop(start: Callable[[str], Child]) -> None:
+    """It says that it is ready, counts in its own row, and exits with 0 on SIGTERM, without a word in the log."""
+    child = start(STAYS)
+    child.assign()
+    assert child.lifeline.recv(64) == READY
+    assert list(child.board.column(SCHEMA.slot(TAKEN))) == [0, 0, 10]
+    child.process.terminate()
+    assert child.ended() == (0, [])
+
+
+def test_told_to_stop_on_its_way_out(start: Callable[[str], Child]) -> None:
+    """SIGTERM sent to the whole group comes twice, also when the interpreter is being taken down: it exits with 0."""
+    child = start("""
+    class Late:
+        def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM):
+            kill(pid, number)
+
+    globals()["late"] = Late()  # lasts until the modules are cleared, when Python has put its own handlers away
+    worker.ready()
+    worker.done()
+    """)
+    child.assign()
+    assert child.ended() == (0, [])
+
+
+def test_heart_beats(start: Callable[[str], Child]) -> None:
+    """While it serves, its heart beats in its row."""
+    child = start(STAYS)
+    child.assign()
+    assert child.lifeline.recv(64) == READY
+    assert child.board.row(ROW)[SCHEMA.slot(HEARTBEAT)] >= 1
+    _beats_on(child)
+
+
+def test_work_that_ends(start: Callable[[str], Child]) -> None:
+    """A worker whose work is finished says so, and exits with 0."""
+    child = start("\n    worker.ready()\n    worker.done()\n")
+    child.assign()
+    assert child.ended() == (0, [])
+    assert child.lifeline.recv(64, socket.MSG_WAITALL) == READY + DONE
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_signals_of_a_terminal_are_ignored(start: Callable[[str], Child], number: int) -> None:
+    """What a terminal sends to the whole group is for the control process to answer."""
+    child = start("""
+    worker.ready()
+    await worker.stop.wait()
+    os.write(0, b"stopped")
+    """)
+    child.assign()
+    assert child.lifeline.recv(64) == READY
+    child.process.send_signal(number)
+    child.process.terminate()
+    assert child.lifeline.recv(64) == b"stopped"
+    assert child.ended() == (0, [])
+
+
+def test_told_to_retire(start: Callable[[str], Child]) -> None:
+    """The word to retire sets the event of that name and no other, however it is cut up on the way."""
+    child = start("""
+    worker.ready()
+    await worker.retire.wait()
+    os.write(0, b"stopped" if worker.stop.is_set() else b"retired")
+    await worker.stop.wait()
+    """)
+    child.assign()
+    assert child.lifeline.recv(64) == READY
+    for part in (b"ret", b"retire", b"re\nreti"):  # none of the lines so far is the word
+        child.lifeline.sendall(part)
+        until(lambda: _unread(child.lifeline) == 0, "the part to be read")
+    _beats_on(child)
+    assert select.select([child.lifeline], [], [], 0)[0] == []
+    child.lifeline.sendall(RETIRE[4:])
+    assert child.lifeline.recv(64) == b"retired"
+    child.lifeline.close()
+    code, (event,) = child.ended()
+    assert (code, event["event"]) == (0, "worker.orphaned")
+
+
+def test_retiring_means_nothing_to_some(start: Callable[[str], Child]) -> None:
+    """A worker whose service does not reload goes on after the word."""
+    child = start(STAYS)
+    child.assign()
+    assert child.lifeline.recv(64) == READY
+    child.lifeline.sendall(RETIRE)
+    until(lambda: _unread(child.lifeline) == 0, "the word to be read")
+    _beats_on(child)
+    child.process.terminate()
+    assert child.ended() == (0, [])
+
+
+def test_lifeline_that_ends(start: Callable[[str], Child]) -> None:
+    """When the control process is gone, the worker stops as if told to, and says why."""
+    child = start(STAYS)
+    child.assign()
+    assert child.lifeline.recv(64) == READY
+    child.lifeline.close()
+    code, (event,) = child.ended()
+    assert (code, event["event"]) == (0, "worker.orphaned")
+    assert {"service": "an-example", "version": "1.2.3", "worker": 3}.items() <= event.items()
+
+
+def test_lifeline_that_ends_before_a_word(start: Callable[[str], Child]) -> None:
+    """When the control process is gone before it told the worker anything, the worker just exits."""
+    child = start(STAYS)
+    child.lifeline.close()
+    assert child.ended() == (0, [])
+
+
+def test_lifeline_that_ends_before_the_worker_is_ready(start: Callable[[str], Child]) -> None:
+    """When the control process is gone before the worker could say that it is ready, it stops all the same."""
+    child = start(STAYS)
+    child.assign()
+    child.lifeline.close()
+    code, events = child.ended()
+    assert code == 0
+    assert {event["event"] for event in events} <= {"worker.orphaned"}
+
+
+def test_failure(start: Callable[[str], Child]) -> None:
+    """An exception is a bug: it is logged with its trace, and the exit code is 1."""
+    child = start("\n    raise ValueError('broken')\n")
+    child.assign()
+    code, (event,) = child.ended()
+    assert (code, event["event"], event["level"]) == (1, "worker.failed", "error")
+    assert event["exception"][0]["exc_type"] == "ValueError"
+
+
+def test_failure_of_a_callback(start: Callable[[str], Child]) -> None:
+    """An exception in a callback is logged with its trace, and does not end the worker."""
+    child = start("""
+    asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+    await asyncio.sleep(0)
+    worker.ready()
+    await worker.stop.wait()
+    """)
+    child.assign()
+    assert child.lifeline.recv(64) == READY
+    child.process.terminate()
+    code, (event,) = child.ended()
+    assert (code, event["event"]) == (0, "worker.exception")
+    assert event["exception"][0]["exc_type"] == "ZeroDivisionError"
+
+
+def test_listeners_are_inherited(loop: Loop, new_board: NewBoard, events: Events) -> None:
+    """A worker finds the sockets it inherited, of whatever family, by their descriptors alone."""
+
+    async def scenario() -> None:
+        board = new_board(SCHEMA, 2)
+        ours, theirs = socket.socketpair()
+        with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
+            told = dataclasses.asdict(assignment(board)) | {"listener_fds": [os.dup(listener.fileno())]}
+            worker = Worker(Assignment.read(json.dumps(told)), board, events.logger, asyncio.Event(), ours)
+            (inherited,) = worker.listeners
+            with inherited:
+                assert listener.getsockname() == inherited.getsockname()
+                assert inherited.family == socket.AF_INET
+
+    loop.run(scenario())
+
+
+def test_what_it_works_with(loop: Loop, new_board: NewBoard, events: Events) -> None:
+    """A worker knows its options, its row and that row's number, and what else its service shares with it."""
+
+    async def scenario() -> None:
+        board = new_board(SCHEMA, 4)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            told = dataclasses.replace(assignment(board, 0, 3, colour="red"), inherited_fds=[7, 8])
+            worker = Worker(told, board, events.logger, asyncio.Event(), ours)
+            assert (worker.options, worker.row_number, worker.inherited) == ({"colour": "red"}, 3, [7, 8])
+            worker.row[SCHEMA.slot(TAKEN)] = 5
+            assert list(board.column(SCHEMA.slot(TAKEN))) == [0, 0, 0, 5]
+
+    loop.run(scenario())
+
+
+def test_heart_measures_lag(loop: Loop, new_board: NewBoard) -> None:
+    """Every beat counts, and is an observation of how late the loop ran it."""
+
+    async def scenario() -> None:
+        row = new_board(SCHEMA, 2).row(1)
+        began = time.perf_counter_ns()
+        heart = Heart(SCHEMA, row)
+        heart.beat()
+        await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 3, "three beats")
+        heart.stop()
+        took = time.perf_counter_ns() - began
+        *counts, total = row[SCHEMA.slots(LOOP_LAG)]
+        beats = row[SCHEMA.slot(HEARTBEAT)]
+        assert beats == sum(counts)
+        # Time is either waited for or late: what one beat was late the next is not again.
+        assert total <= took - (beats - 1.5) * BEAT_SECONDS * NANOSECONDS
+
+    loop.run(scenario())
+
+
+def test_heart_sees_a_busy_loop(loop: Loop, new_board: NewBoard) -> None:
+    """A callback that keeps the loop busy past a beat shows as lag."""
+
+    async def scenario() -> None:
+        row = new_board(SCHEMA, 2).row(1)
+        heart = Heart(SCHEMA, row)
+        heart.beat()
+        running = asyncio.get_running_loop()
+        began = running.time()
+        while running.time() < began + 3 * BEAT_SECONDS:
+            continue  # keeps the loop from running
+        await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 2, "the beat that was late")
+        heart.stop()
+        lag = row[SCHEMA.slots(LOOP_LAG)][-1] / NANOSECONDS
+        assert BEAT_SECONDS < lag < running.time() - began + 1
+
+    loop.run(scenario())
+
+
+def _beats_on(child: Child) -> None:
+    """Wait for two more beats of its heart: whatever it was about to do is done by then."""
+    row, slot = child.board.row(ROW), SCHEMA.slot(HEARTBEAT)
+    before = row[slot]
+    until(lambda: row[slot] >= before + 2, "two more beats")
+
+
+def _unread(connection: socket.socket) -> int:
+    """Return whether the peer has yet to read something: how much memory of the kernel's it takes, or 0."""
+    waiting = array.array("i", [0])
+    fcntl.ioctl(connection, termios.TIOCOUTQ, waiting)
+    return waiting[0]

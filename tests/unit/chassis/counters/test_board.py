@@ -1,0 +1,162 @@
+"""The shared mapping, its rows and their sums."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, GONE, ROW_ALIGNMENT, SLOT_BYTES, Board
+from stentor_chassis.counters.metrics import HEARTBEAT, Gauge, Internal, Metric, Schema
+from unit.chassis.example import ENDED, FURTHEST, HEARD, NEWEST, PASSED_ON, PHASES, SAID, SCHEMA, SPAN, TAKEN, WAITING
+
+NewBoard = Callable[[Schema, int], Board]
+slot_values = st.integers(0, 1 << 40)
+rows = st.lists(slot_values, min_size=SCHEMA.row_slots, max_size=SCHEMA.row_slots)
+observations = st.lists(st.integers(0, 3_000_000_000))
+_BOTH = {SCHEMA.slot(HEARD), SCHEMA.slot(SAID)}  # to which what was passed on is added
+
+
+def _write(board: Board, number: int, values: list[int]) -> None:
+    row = board.row(number)
+    for slot, value in enumerate(values):
+        row[slot] = value
+
+
+def test_begins_at_zero(new_board: NewBoard) -> None:
+    """Every slot of a new board is 0."""
+    board = new_board(SCHEMA, 4)
+    assert [[0] * SCHEMA.row_slots] * 4 == [board.row(number).tolist() for number in range(4)]
+
+
+def test_rows_are_apart(new_board: NewBoard) -> None:
+    """Rows share neither a slot nor two neighbouring cache lines, so that writers do not hinder each other."""
+    board = new_board(SCHEMA, 3)
+    assert board.stride * SLOT_BYTES % ROW_ALIGNMENT == 0
+    assert board.stride >= SCHEMA.row_slots
+    for number in range(3):
+        _write(board, number, [number + 1] * SCHEMA.row_slots)
+    for number in range(3):
+        assert [number + 1] * SCHEMA.row_slots == board.row(number).tolist()
+
+
+def test_column_is_one_slot_of_every_row(new_board: NewBoard) -> None:
+    """A column sees the same slot of all rows, as they change."""
+    board = new_board(SCHEMA, 3)
+    column = board.column(SCHEMA.slot(TAKEN))
+    for number in range(3):
+        board.row(number)[SCHEMA.slot(TAKEN)] = 10 * number
+    assert list(column) == [0, 10, 20]
+
+
+def test_is_shared_between_processes(new_board: NewBoard) -> None:
+    """What one process writes through the descriptor another reads, up to the largest values."""
+    board = new_board(SCHEMA, 2)
+    largest = (1 << 63) - 1
+    slot = SCHEMA.slot(WAITING)
+    script = (
+        "from stentor_chassis.counters.board import Board\nfrom unit.chassis.example import SCHEMA\n"
+        f"Board(SCHEMA, 2, {board.fd}).row(1)[{slot}] = {largest}"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], check=True, pass_fds=[board.fd], env=environment)
+    assert largest == board.row(1)[slot]
+
+
+def test_attaches_to_a_descriptor(new_board: NewBoard) -> None:
+    """A board made from another's descriptor is the same memory, both ways."""
+    board = new_board(SCHEMA, 2)
+    other = Board(SCHEMA, 2, board.fd)
+    other.row(0)[3] = 33
+    board.row(1)[4] = 44
+    assert (board.row(0)[3], other.row(1)[4]) == (33, 44)
+
+
+@given(some=observations, others=observations)
+def test_merged_histograms_equal_the_whole(some: list[int], others: list[int]) -> None:
+    """The total of two workers' histograms is the histogram of one that saw everything."""
+    two, whole = [[0] * SCHEMA.row_slots for _ in range(2)], [0] * SCHEMA.row_slots
+    for row, values in zip(two, (some, others), strict=True):
+        for value in values:
+            for metric, label in ((SPAN, ""), (PHASES, "first"), (PHASES, "last")):
+                SCHEMA.histogram(metric, row, label).observe(value)
+                SCHEMA.histogram(metric, whole, label).observe(value)
+    board = Board(SCHEMA, 1)
+    try:
+        assert whole == board.totals(two)
+    finally:
+        os.close(board.fd)
+
+
+@settings(max_examples=20)
+@given(st.lists(rows, min_size=1, max_size=4))
+def test_totals(copies: list[list[int]]) -> None:
+    """Counters and sums add up over the rows; of gauges declared so, the largest counts."""
+    board = Board(SCHEMA, 1)
+    try:
+        totals = board.totals(copies)
+    finally:
+        os.close(board.fd)
+    largest = {SCHEMA.slot(NEWEST), SCHEMA.slot(FURTHEST)}
+    for slot in range(SCHEMA.row_slots):
+        column = [row[slot] for row in copies]
+        if slot in _BOTH:
+            column += [row[SCHEMA.slot(PASSED_ON)] for row in copies]
+        assert totals[slot] == (max(column) if slot in largest else sum(column))
+
+
+def test_rows_have_their_owners() -> None:
+    """The control process, the workers that are gone, and each worker have rows of their own."""
+    assert sorted({CONTROL, GONE, FIRST_WORKER}) == [0, 1, 2]
+
+
+@settings(max_examples=20)
+@given(st.lists(rows, min_size=4, max_size=4))
+def test_retire_keeps_what_was_counted(before: list[list[int]]) -> None:
+    """After a worker is gone, all that was counted still is; only what it was to the living goes with it."""
+    board = Board(SCHEMA, 4)
+    try:
+        for number, values in enumerate(before):
+            _write(board, number, values)
+        board.fold(FIRST_WORKER)
+        after = [board.row(number).tolist() for number in range(4)]
+        totals = board.totals(before), board.totals(after)
+    finally:
+        os.close(board.fd)
+    gone = before[FIRST_WORKER]
+    assert [0] * SCHEMA.row_slots == after[FIRST_WORKER]
+    assert (before[CONTROL], before[FIRST_WORKER + 1]) == (after[CONTROL], after[FIRST_WORKER + 1])
+    going = {SCHEMA.slot(metric) for metric in SCHEMA.stored if _goes_with_its_worker(metric)}
+    assert {SCHEMA.slot(WAITING), SCHEMA.slot(HEARTBEAT)} <= going
+    furthest = SCHEMA.slot(FURTHEST)
+    assert totals[1][furthest] == max(row[furthest] for row in before if row is not gone)
+    for slot in set(range(SCHEMA.row_slots)) - {furthest}:
+        assert totals[1][slot] == totals[0][slot] - (gone[slot] if slot in going else 0)
+
+
+def _goes_with_its_worker(metric: Metric) -> bool:
+    return isinstance(metric, Internal) or (isinstance(metric, Gauge) and metric.across == "sum")
+
+
+@settings(max_examples=20)
+@given(rows, rows, rows)
+def test_retire_again(kept: list[int], first: list[int], second: list[int]) -> None:
+    """One row serves one worker after the other, and each one's counts are kept once."""
+    board = Board(SCHEMA, 3)
+    try:
+        _write(board, GONE, kept)
+        for values in (first, second):
+            _write(board, FIRST_WORKER, values)
+            board.fold(FIRST_WORKER)
+        gone = board.row(GONE).tolist()
+    finally:
+        os.close(board.fd)
+    for slot in (SCHEMA.slot(TAKEN), SCHEMA.slot(ENDED, "lost"), SCHEMA.slot(SPAN), SCHEMA.slot(PHASES, "last")):
+        assert kept[slot] + first[slot] + second[slot] == gone[slot]
+    passed_on = first[SCHEMA.slot(PASSED_ON)] + second[SCHEMA.slot(PASSED_ON)]
+    for slot in _BOTH:
+        assert kept[slot] + first[slot] + second[slot] + passed_on == gone[slot]
+    newest = SCHEMA.slot(NEWEST)
+    assert max(kept[newest], first[newest], second[newest]) == gone[newest]

@@ -1,0 +1,250 @@
+"""Where log lines go."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from stentor_chassis.logs.sink import BATCH_BYTES, Sink
+from waiting import until
+
+LIMIT = 50
+LINE = b"a line of a log\n"
+AT_ONCE = 5.0  # seconds; much longer than anything that does not wait takes
+
+
+@dataclass
+class Pipe:
+    """A pipe that holds nothing until it is read."""
+
+    read: int
+    write: int
+    heard: bytearray = field(default_factory=bytearray)
+
+    def fill(self) -> int:
+        """Fill it, so that the next write waits; return with how much."""
+        os.set_blocking(self.write, False)
+        filled = 0
+        try:
+            while True:
+                filled += os.write(self.write, b"#" * 4096)
+        except BlockingIOError:
+            os.set_blocking(self.write, True)
+        return filled
+
+    def hear(self) -> None:
+        """Take what is in it."""
+        os.set_blocking(self.read, False)
+        try:
+            while part := os.read(self.read, 1 << 20):
+                self.heard += part
+        except BlockingIOError:
+            pass
+
+    def close_reading(self) -> None:
+        """Go away as a reader."""
+        os.close(self.read)
+        self.read = -1
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    """A pipe; whoever is blocked on it is let go in the end."""
+    pipe = Pipe(*os.pipe())
+    yield pipe
+    if pipe.read != -1:
+        os.close(pipe.read)
+    os.close(pipe.write)
+
+
+def test_writes_in_order(pipe: Pipe) -> None:
+    """Lines arrive whole and in the order in which they were logged."""
+    sink = Sink(pipe.write)
+    lines = [b"line %d\n" % number for number in range(2000)]
+    for line in lines:
+        sink.msg(line)
+    sink.flush(AT_ONCE)
+    pipe.hear()
+    assert b"".join(lines) == pipe.heard
+    assert sink.dropped == 0
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical", "exception", "msg", "log"])
+def test_every_level_is_a_line(pipe: Pipe, level: str) -> None:
+    """Whatever a logger calls, a line is written."""
+    sink = Sink(pipe.write)
+    getattr(sink, level)(LINE)
+    sink.flush(AT_ONCE)
+    pipe.hear()
+    assert pipe.heard == LINE
+
+
+def test_batches_are_atomic_writes() -> None:
+    """Each write holds whole lines, as many as a pipe takes in one piece: a longer line alone goes by itself."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        sink = Sink(ours.fileno())
+        with sink._changed:  # all are queued before the first is taken
+            lines = [b"%d " % number * (1 + 7 * number % 300) + b"\n" for number in range(300)]
+            lines.insert(150, b"long" * BATCH_BYTES + b"\n")
+            for line in lines:
+                sink.msg(line)
+        heard: list[bytes] = []
+        while sum(map(len, heard)) < sum(map(len, lines)):
+            heard.append(theirs.recv(1 << 20))
+        sink.flush(AT_ONCE)
+        assert b"".join(lines) == b"".join(heard)
+        assert all(write.endswith(b"\n") for write in heard)
+        assert all(len(write) <= BATCH_BYTES or write == lines[150] for write in heard)
+        assert len(heard) < len(lines)
+
+
+def test_processes_do_not_interleave(pipe: Pipe) -> None:
+    """Several writers of one pipe keep their lines whole."""
+    sinks = [Sink(os.dup(pipe.write)) for _ in range(4)]
+    lines = [b"%d" % number * 150 + b"\n" for number in range(4)]
+    reader_is_done = threading.Event()
+
+    def listen() -> None:
+        while pipe.heard.count(b"\n") < 400:
+            pipe.heard.extend(os.read(pipe.read, 1 << 16))
+        reader_is_done.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    for _ in range(100):
+        for sink, line in zip(sinks, lines, strict=True):
+            sink.msg(line)
+    for sink in sinks:
+        sink.flush(AT_ONCE)
+        os.close(sink._fd)
+    assert reader_is_done.wait(AT_ONCE)
+    assert sorted(lines * 100) == sorted(pipe.heard.splitlines(keepends=True))
+
+
+def test_blocked_pipe_never_blocks_the_caller(pipe: Pipe) -> None:
+    """While nobody reads, logging goes on at once; what the queue does not hold is counted and told."""
+    filled = pipe.fill()
+    told: list[int] = []
+    sink = Sink(pipe.write, limit=LIMIT, on_drop=told.append)
+    logged = threading.Event()
+
+    def log() -> None:
+        for _ in range(20 * LIMIT):
+            sink.msg(LINE)
+        logged.set()
+
+    threading.Thread(target=log, daemon=True).start()
+    assert logged.wait(AT_ONCE)
+    assert sink.dropped == sum(told) >= 20 * LIMIT - LIMIT - BATCH_BYTES // len(LINE)
+
+    def all_accounted_for() -> bool:
+        pipe.hear()
+        return (len(pipe.heard) - filled) // len(LINE) + sink.dropped == 20 * LIMIT
+
+    dropped = sink.dropped
+    until(all_accounted_for, "every line to be written or counted")
+    assert dropped == sink.dropped
+    sink.flush(AT_ONCE)
+
+
+def test_goes_on_after_a_block(pipe: Pipe) -> None:
+    """When the pipe is read again, new lines are written and none dropped any more."""
+    pipe.fill()
+    sink = Sink(pipe.write, limit=1)
+    for _ in range(10):
+        sink.msg(LINE)
+    assert sink.dropped >= 8
+
+    def queue_is_written() -> bool:
+        pipe.hear()
+        return not sink._lines and not sink._writing
+
+    until(queue_is_written, "the queue to be written")
+    dropped = sink.dropped
+    sink.msg(b"news\n")
+    sink.flush(AT_ONCE)
+    pipe.hear()
+    assert pipe.heard.endswith(LINE + b"news\n")
+    assert dropped == sink.dropped
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["closed", "full"])
+def test_lines_that_cannot_be_written_are_counted(pipe: Pipe, full: bool) -> None:  # noqa: FBT001
+    """A closed pipe or a full disk costs every line, each counted once, and does not end the sink."""
+    pipe.close_reading()
+    fd = os.open("/dev/full", os.O_WRONLY) if full else pipe.write
+    told: list[int] = []
+    sink = Sink(fd, on_drop=told.append)
+    for _ in range(3):
+        for _ in range(100):
+            sink.msg(LINE)
+        sink.flush(AT_ONCE)
+    assert 300 == sink.dropped == sum(told)
+    if full:
+        os.close(fd)
+
+
+def test_waiting_lines_are_told(pipe: Pipe) -> None:
+    """How many lines would be lost with the process is known outside of it: those queued and those being written."""
+    pipe.fill()
+    waiting = [0]
+    sink = Sink(pipe.write, limit=LIMIT, waiting=waiting)
+    sink.msg(LINE)
+    until(lambda: sink._writing, "the first line to be on its way")
+    for _ in range(LIMIT + 3):
+        sink.msg(LINE)
+    assert (waiting, sink.dropped) == ([1 + LIMIT], 3)
+
+    def all_written() -> bool:
+        pipe.hear()
+        return waiting == [0]
+
+    until(all_written, "every line to be written")
+    assert sink.dropped == 3
+    sink.msg(LINE)
+    sink.flush(AT_ONCE)
+    assert waiting == [0]
+
+
+def test_flush_is_bounded(pipe: Pipe) -> None:
+    """A flush of a blocked sink ends at its timeout, and counts what is still queued as dropped."""
+    pipe.fill()
+    sink = Sink(pipe.write, limit=LIMIT)
+    sink.msg(LINE)
+    until(lambda: sink._writing, "the first line to be on its way")
+    for _ in range(LIMIT):
+        sink.msg(LINE)
+    began = time.monotonic()
+    sink.flush(0.05)
+    assert 0.05 <= time.monotonic() - began < AT_ONCE
+    assert sink.dropped >= LIMIT
+    pipe.close_reading()
+    until(lambda: not sink._writing, "the blocked line to be over")
+    assert sink.dropped == LIMIT + 1
+
+
+def test_flush_counts_what_is_stuck(pipe: Pipe) -> None:
+    """A line that is stuck in its write when the flush gives up is lost with the process, so it is counted too."""
+    pipe.fill()
+    waiting = [0]
+    sink = Sink(pipe.write, waiting=waiting)
+    sink.msg(LINE)
+    until(lambda: sink._writing, "the line to be on its way")
+    assert waiting == [1]
+    sink.flush(0.05)
+    assert waiting == [0]
+    dropped = sink.dropped
+    pipe.close_reading()
+    until(lambda: not sink._writing, "the write to be over")
+    assert 1 == dropped == sink.dropped
+
+
+def test_flush_of_nothing(pipe: Pipe) -> None:
+    """With nothing queued a flush returns at once."""
+    began = time.monotonic()
+    Sink(pipe.write).flush(60)
+    assert time.monotonic() - began < AT_ONCE

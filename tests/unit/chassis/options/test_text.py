@@ -1,0 +1,32 @@
+"""Options that are plain text."""
+
+import os
+from pathlib import Path
+
+import click
+import pytest
+
+from stentor_chassis.options import text
+
+
+@pytest.mark.parametrize("kind", [text.Text(), text.Path(), text.File()])
+def test_text(kind: text.Text) -> None:
+    """A text is taken as it is, and an empty one is refused."""
+    for each in ("a", " ", "no/such file"):
+        assert kind.convert(each, None, None) == each
+    with pytest.raises(click.BadParameter, match=r"^it is empty$"):
+        kind.convert("", None, None)
+
+
+def test_kinds_of_files(tmp_path: Path) -> None:
+    """A file that must be regular is no pipe and no device, by whatever name; of a directory, who reads it tells."""
+    fifo, file, link = (str(tmp_path / name) for name in ("fifo", "file", "link"))
+    os.mkfifo(fifo)
+    os.symlink(fifo, link)
+    Path(file).touch()
+    for good in (file, str(tmp_path)):
+        assert text.File().convert(good, None, None) == good
+    for wrong in (fifo, link, "/dev/null"):
+        assert text.Path().convert(wrong, None, None) == wrong
+        with pytest.raises(click.BadParameter, match=f"^'{wrong}' is not a regular file$"):
+            text.File().convert(wrong, None, None)

@@ -1,0 +1,42 @@
+"""Checks inside the test, and what they check."""
+
+import socket
+from typing import Any
+
+from lying import Behaviour, LyingServer
+from stentor_client.check import battery
+from stentor_client.check.check import Check, Result
+from stentor_client.check.subject import Subject
+from stentor_client.wire.dialer import DialOptions
+from unit.looping import Loop
+
+
+def honest(connection: socket.socket) -> None:
+    """Answer in upper case until the client ends."""
+    for data in iter(lambda: connection.recv(65536), b""):
+        connection.sendall(data.upper())
+
+
+def subject(target: str, **changes: Any) -> Subject:
+    """Return a path to test, quick to lose patience, but for what is changed."""
+    options: dict[str, Any] = {"expect": "upper", "timeout_seconds": 10.0, "largest": 1 << 20, **changes}
+    tls = options.pop("tls", False)
+    return Subject(DialOptions(target=target, connect_timeout_seconds=5.0, tls=tls), **options)
+
+
+def results(loop: Loop, behaviour: Behaviour, *checks: Check, **changes: Any) -> list[Result]:
+    """Return the results of checks against a server with this behaviour."""
+    with LyingServer(behaviour) as server:
+        return loop.run(battery.run(checks, subject(server.target, **changes), lambda _: None))
+
+
+def result(loop: Loop, behaviour: Behaviour, check: Check, **changes: Any) -> Result:
+    """Return the result of one check against a server with this behaviour."""
+    (only,) = results(loop, behaviour, check, **changes)
+    return only
+
+
+def closed_port() -> str:
+    """Return a target where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"

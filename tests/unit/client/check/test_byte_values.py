@@ -1,0 +1,89 @@
+"""Whether every byte value comes through."""
+
+import socket
+
+import pytest
+
+from lying import close_early
+from stentor_client.check.byte_values import SIZE_BYTES, ByteValues
+from stentor_client.check.check import Status
+from stentor_client.verify.outcomes import Outcome
+from unit.client.check.checking import honest, result
+from unit.looping import Loop
+
+
+def test_all(loop: Loop) -> None:
+    """All 256 values are sent, and pass an honest server."""
+    sent: set[int] = set()
+
+    def note(connection: socket.socket) -> None:
+        for data in iter(lambda: connection.recv(65536), b""):
+            sent.update(data)
+            connection.sendall(data.upper())
+
+    assert result(loop, note, ByteValues()).status is Status.PASS
+    assert sent == set(range(256))
+
+
+def test_expectation(loop: Loop) -> None:
+    """What comes back is held against what is expected."""
+    found = result(loop, honest, ByteValues(), expect="echo")
+    assert found.finding.outcome is Outcome.MISMATCH
+    assert found.finding.measured == {"wrong_values": list(range(ord("a"), ord("z") + 1))}
+    assert found.finding.detail.endswith("wrong where these were sent: 61 62 63 64 65 66 67 68 and 18 more")
+
+
+def test_values_that_suffer(loop: Loop) -> None:
+    """The values that do not come through are named."""
+
+    def strip(connection: socket.socket) -> None:
+        for data in iter(lambda: connection.recv(65536), b""):
+            connection.sendall(data.upper().replace(b"\xff", b"\x7f").replace(b"\x00", b" "))
+
+    found = result(loop, strip, ByteValues())
+    assert (found.status, found.finding.outcome) == (Status.FAIL, Outcome.MISMATCH)
+    assert found.finding.measured == {"wrong_values": [0, 255]}
+    assert found.finding.detail.endswith("wrong where these were sent: 00 FF")
+
+
+def test_no_reply(loop: Loop) -> None:
+    """Where nothing came back, no value is blamed."""
+    found = result(loop, close_early, ByteValues())
+    assert found.finding.outcome is Outcome.EOF
+    assert found.finding.detail == "eof: the server closed the connection before any byte of the reply"
+
+
+@pytest.mark.parametrize(
+    ("value", "instead"),
+    [(b"\n", b"\r\n"), (b"\r", b""), (b"\xff", b"\xff\xff"), (b"<", b"&lt;"), (b"\x00\x01\x02", b"\x00")],
+    ids=["line-end", "lost", "doubled", "escaped", "several"],
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_bytes_that_move_the_others(loop: Loop, value: bytes, instead: bytes, *, whole: bool) -> None:
+    """Where a byte is lost or added those behind it are not blamed, also if the reply has the right length again."""
+
+    def garble(connection: socket.socket) -> None:
+        for data in iter(lambda: connection.recv(65536), b""):
+            garbled = data.upper().replace(value, instead)
+            connection.sendall((garbled + b"." * SIZE_BYTES)[: len(data)] if whole else garbled)
+
+    found = result(loop, garble, ByteValues(), timeout_seconds=0.3)
+    blamed = next(number for number, byte in enumerate(value + b"!") if instead[number : number + 1] != bytes([byte]))
+    expected = (value + bytes([value[-1] + 1 & 0xFF]))[blamed]
+    assert found.finding.outcome is Outcome.MISMATCH
+    assert found.finding.measured == {"wrong_values": [expected]}
+    assert found.finding.detail.endswith(f"wrong where these were sent: {expected:02X}")
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_bit_that_is_stripped(loop: Loop, bit: int) -> None:
+    """A bit that is stripped turns values into others, and moves none: every value that has it is named."""
+    kept = bytes(value & ~(1 << bit) for value in range(256))
+
+    def strip(connection: socket.socket) -> None:
+        for data in iter(lambda: connection.recv(65536), b""):
+            connection.sendall(data.upper().translate(kept))
+
+    upper = {value: bytes([value]).upper()[0] for value in range(256)}
+    suffer = [value for value in range(256) if upper[value] >> bit & 1]
+    assert result(loop, strip, ByteValues()).finding.measured == {"wrong_values": suffer}

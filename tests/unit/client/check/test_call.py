@@ -1,0 +1,295 @@
+"""One connection over the path, and what is said of its exchanges."""
+
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+import lying
+from certificates import Authority
+from lying import Behaviour, LyingServer
+from stentor_client.check.call import Call, Head, pieces
+from stentor_client.check.subject import Subject
+from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.wire.dialer import DialOptions
+from unit.client.check.checking import honest, subject
+from unit.looping import Loop
+
+
+def with_call(
+    loop: Loop, behaviour: Behaviour, scenario: Callable[[Call], Awaitable[None]], timeout: float = 10.0
+) -> None:
+    """Run a scenario with a call to a server of this behaviour."""
+
+    async def run() -> None:
+        with LyingServer(behaviour) as server:
+            async with subject(server.target, timeout_seconds=timeout).call() as call:
+                await scenario(call)
+
+    loop.run(run())
+
+
+def failing(loop: Loop, behaviour: Behaviour, size: int = 64, timeout: float = 10.0) -> ExchangeError:
+    """Return how one exchange fails."""
+
+    async def scenario(call: Call) -> None:
+        await call.ask(size)
+
+    with pytest.raises(ExchangeError) as raised:
+        with_call(loop, behaviour, scenario, timeout)
+    return raised.value
+
+
+@pytest.mark.parametrize("size", [1, 64, 5000, 1 << 20])
+def test_good(loop: Loop, size: int) -> None:
+    """Several messages of any size come back on one call."""
+
+    async def scenario(call: Call) -> None:
+        for _ in range(3):
+            await call.ask(size)
+
+    with_call(loop, honest, scenario)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "phase", "words"),
+    [
+        (lying.flip, Outcome.MISMATCH, Phase.REPLY, "at byte 4 of the reply"),
+        (lying.truncate, Outcome.SHORT, Phase.REPLY, "the server ended its side after 63 B of the reply"),
+        (lying.add, Outcome.EXTRA, Phase.REPLY, "got '!' that nobody asked for"),
+        (lying.close_early, Outcome.EOF, Phase.FIRST_BYTE, "before any byte of the reply"),
+        (lying.reset, Outcome.RESET, Phase.FIRST_BYTE, "the connection was cut before any byte"),
+        (lying.echo, Outcome.MISMATCH, Phase.REPLY, "the reply is what was sent, unchanged: something echoes"),
+    ],
+)
+def test_lies(loop: Loop, behaviour: Behaviour, outcome: Outcome, phase: Phase, words: str) -> None:
+    """Each lie has its outcome, its phase, and its words."""
+    error = failing(loop, behaviour)
+    assert (error.outcome, error.phase) == (outcome, phase)
+    assert words in error.detail
+
+
+def test_silence(loop: Loop) -> None:
+    """A reply that does not come is given up after the time-out."""
+    error = failing(loop, lying.stay_silent, timeout=0.1)
+    assert (error.outcome, error.phase) == (Outcome.TIMEOUT, Phase.FIRST_BYTE)
+    assert error.detail == "no progress for 0.1 s before any byte of the reply"
+
+
+@pytest.mark.parametrize(("again", "words"), [(1, "sent again 1 time,"), (5, "sent again 5 times,")])
+def test_lost_packets(loop: Loop, again: int, words: str) -> None:
+    """Where the kernel had to send again, a time-out says so."""
+
+    async def scenario(call: Call) -> None:
+        call._account.kernel(0, again)
+        await call.ask(64)
+
+    with pytest.raises(ExchangeError) as raised:
+        with_call(loop, lying.stay_silent, scenario, 0.1)
+    assert (
+        f"no progress for 0.1 s before any byte of the reply; the kernel {words} so packets get lost"
+        == raised.value.detail
+    )
+
+
+def test_peer_that_reads_nothing(loop: Loop) -> None:
+    """A message that the peer does not read is given up as well, though it is not sent to its end."""
+    let_go = threading.Event()
+
+    def read_nothing(_: socket.socket) -> None:
+        let_go.wait(20)
+
+    try:
+        error = failing(loop, read_nothing, size=1 << 20, timeout=0.1)
+    finally:
+        let_go.set()
+    assert error.outcome is Outcome.TIMEOUT
+
+
+def test_slow_reply_is_no_silence(loop: Loop) -> None:
+    """A reply that takes many times the time-out, and never stands still so long, is good."""
+
+    def answer_slowly(connection: socket.socket) -> None:
+        reply = connection.recv(100).upper()
+        for value in reply:
+            connection.sendall(bytes([value]))
+            threading.Event().wait(0.03)
+
+    async def scenario(call: Call) -> None:
+        await call.ask(64)
+
+    with_call(loop, answer_slowly, scenario, timeout=1.0)
+
+
+def test_reply_of_another_connection(loop: Loop) -> None:
+    """A reply that belongs elsewhere is called so."""
+
+    def answer_as_another(connection: socket.socket) -> None:
+        reply = bytearray(connection.recv(100).upper())
+        reply[9:17] = b"0000000B"
+        connection.sendall(reply)
+
+    error = failing(loop, answer_as_another)
+    assert error.detail == "the reply belongs to another connection (message 1 of connection 11)"
+
+
+def test_stale_reply(loop: Loop) -> None:
+    """A reply that came before is called so."""
+
+    async def scenario(call: Call) -> None:
+        await call.ask(64)
+        await call.ask(64)
+
+    with pytest.raises(ExchangeError) as raised:
+        with_call(loop, lying.repeat_the_first, scenario)
+    assert raised.value.detail == "the reply belongs to an earlier message (message 1 of connection 1)"
+
+
+def test_echo_that_is_expected_is_not_blamed(loop: Loop) -> None:
+    """Where an echo is expected, a byte that is wrong far behind is what is told."""
+
+    def wrong_at_the_end(connection: socket.socket) -> None:
+        reply = b""
+        while len(reply) < 5000:
+            reply += connection.recv(5000)
+        connection.sendall(reply[:-1] + bytes([reply[-1] ^ 1]))
+
+    async def run() -> None:
+        with LyingServer(wrong_at_the_end) as server:
+            async with subject(server.target, expect="echo").call() as call:
+                await call.ask(5000)
+
+    with pytest.raises(ExchangeError, match="at byte 4999 of the reply"):
+        loop.run(run())
+
+
+def test_parts_are_sent_apart(loop: Loop) -> None:
+    """A message goes in the parts it is given in, and reply begins before all are sent."""
+
+    async def scenario(call: Call) -> None:
+        message, reply = call.build(100)
+        await call.send(reply, [message[:50]])
+        assert await call.begun()
+        await call.send((), [message[50:]])
+        await call.answered()
+
+    with_call(loop, honest, scenario)
+
+
+def test_not_begun(loop: Loop) -> None:
+    """A reply that has not begun within the time-out has not begun, and the call goes on."""
+
+    def answer_whole(connection: socket.socket) -> None:
+        data = b""
+        while len(data) < 100:
+            data += connection.recv(100)
+        connection.sendall(data.upper())
+
+    async def scenario(call: Call) -> None:
+        message, reply = call.build(100)
+        await call.send(reply, [message[:50]])
+        assert not await call.begun()
+        await call.send((), [message[50:]])
+        await call.answered()
+
+    with_call(loop, answer_whole, scenario, timeout=0.2)
+
+
+def test_end(loop: Loop) -> None:
+    """The peer's end in order is good."""
+
+    async def scenario(call: Call) -> None:
+        await call.ask(64)
+        call.connection.end_sending()
+        await call.ended()
+
+    with_call(loop, honest, scenario)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "words"),
+    [
+        (lying.stay_silent, Outcome.TIMEOUT, "no progress for 0.2 s: the server does not end its side"),
+        (lying.reset, Outcome.RESET, "the connection was cut"),
+        (lambda connection: connection.sendall(b"bye"), Outcome.EXTRA, "got 'bye' that nobody asked for"),
+    ],
+)
+def test_wrong_end(loop: Loop, behaviour: Behaviour, outcome: Outcome, words: str) -> None:
+    """An end that does not come, or not in order, or after something else, is told."""
+
+    async def scenario(call: Call) -> None:
+        call.connection.end_sending()
+        await call.ended()
+
+    with pytest.raises(ExchangeError, match=words) as raised:
+        with_call(loop, behaviour, scenario, timeout=0.2)
+    assert (raised.value.outcome, raised.value.phase) == (outcome, Phase.CLOSE)
+
+
+def test_silent(loop: Loop) -> None:
+    """A connection that stays is no failure; one that is ended meanwhile is."""
+
+    async def scenario(call: Call) -> None:
+        await call.silent(0.05)
+
+    with_call(loop, honest, scenario)
+    with pytest.raises(ExchangeError, match=r"the connection ended after \d+\.\d s of silence") as raised:
+        with_call(loop, lambda _: None, scenario_of_patience)
+    assert raised.value.outcome is Outcome.EOF
+
+
+async def scenario_of_patience(call: Call) -> None:
+    """Be silent for longer than any test takes."""
+    await call.silent(60)
+
+
+def test_head() -> None:
+    """The head of a reply is kept, and no more."""
+    head = Head()
+    for _ in range(3):
+        head.take(memoryview(b"a" * 500))
+    assert head.data == b"a" * 1024
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 101])
+def test_pieces(size: int) -> None:
+    """Pieces are of the size asked for, and together the message."""
+    message = bytes(range(100))
+    cut = list(pieces(message, size))
+    assert b"".join(cut) == message
+    assert {len(piece) for piece in cut[:-1]} <= {size}
+
+
+def test_peer_that_never_ends(loop: Loop) -> None:
+    """Who goes on sending after the reply is not waited for, though something moves all the time."""
+
+    def send_without_end(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(b"!")
+
+    async def scenario(call: Call) -> None:
+        call.connection.end_sending()
+        await call.ended()
+
+    with pytest.raises(ExchangeError) as raised:
+        with_call(loop, send_without_end, scenario)
+    assert (raised.value.outcome, raised.value.phase) == (Outcome.EXTRA, Phase.CLOSE)
+
+
+def test_tls_that_wants_a_certificate(loop: Loop, tmp_path: Path) -> None:
+    """A server that wants a certificate says so after the handshake only, by breaking off, and then there is a hint."""
+    authority = Authority(tmp_path)
+    context = authority.serve(authority.issue("server"), authority)
+
+    async def run() -> None:
+        with LyingServer(honest, context) as server:
+            dial = DialOptions(target=server.target, connect_timeout_seconds=5.0, tls=True, tls_ca=authority.file)
+            async with Subject(dial, "upper", 10.0, 1024).call() as call:
+                await call.ask(64)
+
+    with pytest.raises(ExchangeError) as raised:
+        loop.run(run())
+    assert raised.value.outcome is Outcome.TLS
+    assert raised.value.detail == "the server broke TLS off: it may want a certificate that it trusts"

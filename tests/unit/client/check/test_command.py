@@ -1,0 +1,121 @@
+"""`check`, as the command line has it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from lying import Behaviour, LyingServer, echo
+from processes import BIN, ENVIRONMENT, run
+from stentor_chassis.failure import USAGE
+from stentor_client.__main__ import cli
+from unit.client.check.checking import closed_port, honest
+from unit.ending import RunCommand
+
+QUICK = ("--idle", "100ms", "--largest", "64KiB")
+
+
+def test_table() -> None:
+    """Results go to standard output and nothing goes to standard error; no line ends with blanks, none is coloured."""
+    with LyingServer(honest) as server:
+        ended = run("stentor-client", "check", "--target", server.target, *QUICK)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    head, *lines = ended.stdout.decode().splitlines()
+    assert head == f"The path to {server.target}"
+    assert lines[-1].startswith("9 passed, 1 skipped in ")
+    assert [line for line in lines if line != line.rstrip() or "\x1b" in line or len(line) > 80] == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code", "failing"), [(honest, 0, []), (echo, 5, ["answer"]), (None, 3, ["connect"])]
+)
+def test_json(behaviour: Behaviour | None, code: int, failing: list[str]) -> None:
+    """On standard output the JSON stands alone, and has the exit code of the process."""
+    with LyingServer(behaviour or honest) as server:
+        target = server.target if behaviour else closed_port()
+        ended = run("stentor-client", "check", "--target", target, *QUICK, "--json", "-")
+    document = json.loads(ended.stdout)
+    assert ended.returncode == code == document["exit_code"]
+    assert failing == [each["name"] for each in document["checks"] if each["status"] == "fail"]
+    assert document["target"] == target
+
+
+def test_json_file(tmp_path: Path) -> None:
+    """A file of JSON comes beside the table."""
+    path = tmp_path / "results.json"
+    with LyingServer(honest) as server:
+        ended = run("stentor-client", "check", "--target", server.target, *QUICK, "--json", str(path))
+    names = [each["name"] for each in json.loads(path.read_bytes())["checks"]]
+    assert len(names) == 10
+    assert [name for name in names if name not in ended.stdout.decode()] == []
+
+
+def test_idle_can_be_left_out() -> None:
+    """Without a silence to try there is no such check."""
+    with LyingServer(honest) as server:
+        ended = run(
+            *("stentor-client", "check", "--target", server.target, "--largest", "1", "--idle", "0", "--json", "-")
+        )
+    assert ended.returncode == 0
+    assert "idle" not in {each["name"] for each in json.loads(ended.stdout)["checks"]}
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--largest", "0"),
+        ("--largest", "65MiB"),
+        ("--largest", "much"),
+        ("--idle", "5"),
+        ("--json", "/nowhere/results.json"),
+        ("--target", "nowhere"),
+        ("--tls-ca", "file"),
+    ],
+)
+def test_wrong_value(run_command: RunCommand, flag: str, value: str) -> None:
+    """A wrong value ends with 2 and one line that names the option, before anything is tried."""
+    ended = run_command(cli, "check", flag, value)
+    assert ended.code == USAGE
+    assert flag in ended.line
+
+
+def test_disk_that_is_full() -> None:
+    """A file that takes nothing ends with 1 and one line."""
+    with LyingServer(honest) as server:
+        ended = run("stentor-client", "check", "--target", server.target, *QUICK, "--json", "/dev/full")
+    assert (ended.returncode, ended.stderr) == (1, b"stentor-client: cannot write /dev/full: No space left on device\n")
+
+
+@pytest.mark.parametrize("options", [(), ("--json", "-")], ids=["table", "JSON"])
+def test_reader_that_leaves(options: tuple[str, ...]) -> None:
+    """Where nobody reads the results it ends as a filter does, without a word."""
+    here, there = os.pipe()
+    os.close(here)
+    with LyingServer(honest) as server:
+        command = [f"{BIN}/stentor-client", "check", "--target", server.target, *QUICK, *options]
+        ended = subprocess.run(command, stdout=there, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=60, check=False)
+    os.close(there)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_interrupt() -> None:
+    """Ctrl-C in the middle ends it with 130 and no traceback."""
+    asked = threading.Event()
+
+    def stay(connection: socket.socket) -> None:
+        connection.recv(100)
+        asked.set()
+        connection.recv(100)
+
+    with LyingServer(stay) as server:
+        command = [f"{BIN}/stentor-client", "check", "--target", server.target]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as client:
+            assert asked.wait(20)
+            client.send_signal(signal.SIGINT)
+            out, err = client.communicate(timeout=20)
+    assert (client.returncode, out, err.strip()) == (130, b"", b"")

@@ -1,0 +1,74 @@
+"""Whether it matters how a message is cut."""
+
+import socket
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lying import LyingServer
+from stentor_client.check import battery
+from stentor_client.check.check import Status
+from stentor_client.check.segmentation import Segmentation, cut
+from unit.client.check.checking import honest, result, subject
+from unit.looping import Loop
+
+
+@pytest.mark.parametrize("largest", [1, 1000, 1 << 20])
+def test_honest(loop: Loop, largest: int) -> None:
+    """A server that does not care passes, also where only small messages come through."""
+    assert result(loop, honest, Segmentation(), largest=largest).status is Status.PASS
+
+
+def test_one_segment_is_taken_for_the_message(loop: Loop) -> None:
+    """Who answers the first segment alone fails, with words for how it was cut."""
+
+    def answer_once(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(65536).upper())
+        while connection.recv(65536):
+            pass
+
+    found = result(loop, answer_once, Segmentation(), timeout_seconds=0.3)
+    assert found.status is Status.FAIL
+    assert found.finding.detail.startswith("one byte at a time: timeout: no progress for 0.3 s after ")
+
+
+def test_large_one_is_not_put_together(loop: Loop) -> None:
+    """Who puts small pieces together and large ones not fails at the random places."""
+
+    def forget_much(connection: socket.socket) -> None:
+        received = 0
+        for data in iter(lambda: connection.recv(65536), b""):
+            received += len(data)
+            connection.sendall(data.upper() if received < 5000 else data)
+
+    found = result(loop, forget_much, Segmentation())
+    assert found.finding.detail.startswith("cut at 50 random places: mismatch: ")
+
+
+def test_several_messages_are_taken_for_one(loop: Loop) -> None:
+    """Who answers only a part of what comes in one piece fails at that."""
+    connections = iter(range(100))
+    lock = threading.Lock()
+
+    def lose(connection: socket.socket) -> None:
+        with lock:
+            number = next(connections)
+        for data in iter(lambda: connection.recv(65536), b""):
+            connection.sendall(data.upper()[:100] if number == 2 else data.upper())
+
+    with LyingServer(lose) as server:
+        path = subject(server.target, timeout_seconds=0.3)
+        (found,) = loop.run(battery.run([Segmentation()], path, lambda _: None))
+    assert found.finding.detail.startswith("20 messages in one piece: timeout: ")
+
+
+@given(st.binary(min_size=2, max_size=50), st.data())
+def test_cut(message: bytes, data: st.DataObject) -> None:
+    """Wherever it is cut, the parts are the message, and one more than the places."""
+    places = sorted(data.draw(st.sets(st.integers(1, len(message) - 1))))
+    parts = list(cut(message, places))
+    assert b"".join(parts) == message
+    assert len(parts) == len(places) + 1
+    assert all(parts)

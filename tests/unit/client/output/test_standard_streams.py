@@ -1,0 +1,88 @@
+"""Standard input and output of a filter."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
+from stentor_client.output.standard_streams import read_in, write_out
+from unit.looping import Loop
+
+Replace = Callable[[int, int], None]
+
+
+@pytest.fixture
+def replace() -> Iterator[Replace]:
+    """Puts a descriptor in the place of a standard one."""
+    kept = {fd: os.dup(fd) for fd in (0, 1)}
+
+    def put(fd: int, other: int) -> None:
+        os.dup2(other, fd)
+        os.close(other)
+
+    yield put
+    for fd, copy in kept.items():
+        put(fd, copy)
+
+
+async def _all() -> list[bytes]:
+    return [chunk async for chunk in read_in()]
+
+
+def test_read(loop: Loop, replace: Replace) -> None:
+    """What comes is given as it comes, to the end."""
+    read, write = os.pipe()
+    replace(0, read)
+
+    async def scenario() -> None:
+        chunks = read_in()
+        for part in (b"one", b"\x00\xff"):
+            os.write(write, part)
+            assert part == await anext(chunks)
+        os.close(write)
+        with pytest.raises(StopAsyncIteration):
+            await anext(chunks)
+
+    loop.run(scenario())
+
+
+def test_nothing_to_read(loop: Loop, replace: Replace) -> None:
+    """Empty input is no chunk at all."""
+    replace(0, os.open(os.devnull, os.O_RDONLY))
+    assert loop.run(_all()) == []
+
+
+def test_unreadable(loop: Loop, replace: Replace) -> None:
+    """Input that cannot be read, such as a directory, is told in one line."""
+    replace(0, os.open("/", os.O_RDONLY))
+    with pytest.raises(Failure, match=r"^cannot read standard input: Is a directory$") as failure:
+        loop.run(_all())
+    assert failure.value.code == USAGE
+
+
+def test_write(replace: Replace) -> None:
+    """All is written, as it is."""
+    read, write = os.pipe()
+    replace(1, write)
+    write_out(memoryview(b"a\x00b"))
+    assert os.read(read, 10) == b"a\x00b"
+    os.close(read)
+
+
+def test_full(replace: Replace) -> None:
+    """A full disk is told in one line."""
+    replace(1, os.open("/dev/full", os.O_WRONLY))
+    with pytest.raises(Failure, match=r"^cannot write standard output: No space left on device$") as failure:
+        write_out(b"x")
+    assert failure.value.code == INTERNAL_ERROR
+
+
+def test_nobody_reads(replace: Replace) -> None:
+    """When the reader has gone the code says so, without a word."""
+    read, write = os.pipe()
+    os.close(read)
+    replace(1, write)
+    with pytest.raises(Failure) as failure:
+        write_out(b"x")
+    assert (failure.value.code, failure.value.message) == (READER_GONE, "")

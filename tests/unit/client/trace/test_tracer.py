@@ -1,0 +1,316 @@
+"""One exchange, part by part."""
+
+import json
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from certificates import Authority
+from lying import Behaviour, LyingServer, add, close_early, flip, reset, stay_silent, truncate
+from stentor_chassis.encoding import encode
+from stentor_client.trace.tracer import Trace, Tracer
+from stentor_client.verify.message import MessageSource
+from stentor_client.verify.outcomes import Outcome
+from stentor_client.wire.dialer import Dialer, DialOptions, Endpoint, Way
+
+SECONDS = 10.0
+WAY = ["resolve", "connect"]
+WHOLE = [*WAY, "send", "first_byte", "reply", "close"]
+
+
+def honest(connection: socket.socket) -> None:
+    """Answer in upper case, and end when the client has."""
+    for data in iter(lambda: connection.recv(65536), b""):
+        connection.sendall(data.upper())
+
+
+def one_by_one(connection: socket.socket) -> None:
+    """Answer byte by byte, each as a segment of its own and not before the last is there."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for data in iter(lambda: connection.recv(65536), b""):
+        for byte in data.upper():
+            connection.sendall(bytes([byte]))
+            while struct.unpack("I", _unacknowledged(connection))[0]:
+                pass
+
+
+def _unacknowledged(connection: socket.socket) -> bytes:
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)[24:28]
+
+
+def _options(target: str, **changes: object) -> DialOptions:
+    return DialOptions(**{"target": target, "connect_timeout_seconds": SECONDS, **changes})  # type: ignore[arg-type]
+
+
+def _trace(behaviour: Behaviour, message: bytes = b"hello", timeout: float = SECONDS) -> Trace:
+    with LyingServer(behaviour) as server:
+        return Tracer(_options(server.target), timeout).trace(message, [(message.upper(), 0, len(message))])
+
+
+def _check(trace: Trace) -> None:
+    """Assert what holds for any trace: its parts follow each other, and add up to the whole."""
+    assert trace.begun <= trace.parts[0].begun
+    assert trace.ended == trace.parts[-1].ended
+    assert all(part.begun <= part.ended for part in trace.parts)
+    assert all(before.ended <= after.begun for before, after in pairwise(trace.parts))
+    assert trace.total == trace.between + sum(part.ended - part.begun for part in trace.parts)
+    facts = json.loads(encode(trace.facts()))
+    phases = [phase["duration_seconds"] for phase in facts["phases"]]
+    assert facts["total_seconds"] == pytest.approx(sum(phases) + facts["between_seconds"])
+
+
+def test_whole() -> None:
+    """A good exchange has every part, in order, and both ends."""
+    trace = _trace(honest)
+    _check(trace)
+    assert [part.name for part in trace.parts] == WHOLE
+    assert (trace.outcome, trace.detail) == (Outcome.OK, "")
+    assert (trace.message_bytes, trace.taken_bytes, trace.sent_bytes, trace.received_bytes) == (5, 5, 5, 5)
+    assert (trace.remote, trace.addresses, trace.reads) == (trace.target, [trace.target], 1)
+    assert trace.local.startswith("127.0.0.1:")
+    assert trace.rtt_microseconds is not None
+    assert (trace.rtt_microseconds > 0, trace.retransmits) == (True, 0)
+    assert (trace.tls, trace.proxy_header) == (None, b"")
+
+
+def test_large_message() -> None:
+    """What is larger than all buffers is answered while it is being sent."""
+    size = 32 << 20
+    message, reply = MessageSource(size, bytes.upper).build(1, 0, size)
+    with LyingServer(honest) as server:
+        trace = Tracer(_options(server.target), SECONDS).trace(message, reply)
+    _check(trace)
+    assert trace.outcome is Outcome.OK
+    assert trace.sent_bytes == trace.received_bytes == size
+    assert trace.taken_bytes < size
+    assert trace.reads > 1
+
+
+def test_reads() -> None:
+    """How many reads a reply came in is counted: a stream keeps nothing together."""
+    trace = _trace(one_by_one)
+    assert (trace.outcome, trace.received_bytes) == (Outcome.OK, 5)
+    assert 1 <= trace.reads <= 5
+
+
+def test_first_byte_is_not_the_last() -> None:
+    """The first byte and the last have times of their own."""
+    answered = threading.Event()
+
+    def in_two(connection: socket.socket) -> None:
+        data = connection.recv(100).upper()
+        connection.sendall(data[:1])
+        answered.wait(0.2)
+        connection.sendall(data[1:])
+        connection.recv(100)
+
+    trace = _trace(in_two)
+    first, rest = trace.parts[3], trace.parts[4]
+    assert (first.name, rest.name, trace.reads) == ("first_byte", "reply", 2)
+    assert rest.ended - rest.begun > 150_000_000 > first.ended - first.begun
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "parts"),
+    [
+        (close_early, Outcome.EOF, WHOLE[:4]),
+        (reset, Outcome.RESET, WHOLE[:4]),
+        (stay_silent, Outcome.TIMEOUT, WHOLE[:4]),
+        (truncate, Outcome.SHORT, WHOLE[:5]),
+        (flip, Outcome.MISMATCH, WHOLE[:5]),
+        (add, Outcome.EXTRA, WHOLE[:5]),
+    ],
+)
+def test_up_to_where_it_failed(behaviour: Behaviour, outcome: Outcome, parts: list[str]) -> None:
+    """The last part is the one that failed, and the detail says what was wrong."""
+    trace = _trace(behaviour, timeout=0.2)
+    _check(trace)
+    assert (trace.outcome, [part.name for part in trace.parts]) == (outcome, parts)
+    assert trace.detail.startswith(f"{trace.target}: ")
+
+
+def _stay(connection: socket.socket) -> None:
+    threading.Event().wait(2)
+
+
+def _answer_and(end: Callable[[socket.socket], None]) -> Behaviour:
+    def behave(connection: socket.socket) -> None:
+        honest(connection)
+        end(connection)
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        (lambda connection: connection.sendall(b"!"), Outcome.EXTRA),
+        (_stay, Outcome.TIMEOUT),
+        (
+            lambda connection: connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
+            Outcome.RESET,
+        ),
+    ],
+    ids=["extra", "timeout", "reset"],
+)
+def test_close_that_fails(end: Callable[[socket.socket], None], outcome: Outcome) -> None:
+    """What goes wrong after a good reply is the close's."""
+    trace = _trace(_answer_and(end), timeout=0.5)
+    _check(trace)
+    assert (trace.outcome, [part.name for part in trace.parts]) == (outcome, WHOLE)
+
+
+def test_refused() -> None:
+    """Where nobody listens there is the connect that was refused."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = f"127.0.0.1:{listener.getsockname()[1]}"
+    trace = Tracer(_options(target), SECONDS).trace(b"x", [(b"X", 0, 1)])
+    _check(trace)
+    assert [part.name for part in trace.parts] == WAY
+    assert (trace.outcome, trace.detail) == (Outcome.REFUSED, f"{target}: Connection refused")
+    assert (trace.local, trace.remote, trace.parts[1].error) == ("", target, "Connection refused")
+
+
+def test_unknown_name() -> None:
+    """A name that does not resolve ends with that."""
+    trace = Tracer(_options("nobody.invalid:1"), SECONDS).trace(b"x", [(b"X", 0, 1)])
+    assert ([part.name for part in trace.parts], trace.outcome) == (["resolve"], Outcome.DNS)
+
+
+def test_addresses_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every address that is tried has its part, and those that failed say why."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        deaf = listener.getsockname()
+    with LyingServer(honest) as server:
+        host, port = server.target.split(":")
+        endpoints = [Endpoint(socket.AF_INET, deaf), Endpoint(socket.AF_INET, (host, int(port)))]
+
+        async def resolve(dialer: Dialer, way: Way) -> list[Endpoint]:
+            way.endpoints = endpoints
+            return endpoints
+
+        monkeypatch.setattr(Dialer, "resolve", resolve)
+        trace = Tracer(_options("two.invalid:1"), SECONDS).trace(b"a", [(b"A", 0, 1)])
+    _check(trace)
+    tried = [(part.remote, part.error) for part in trace.parts if part.name == "connect"]
+    assert tried == [(f"127.0.0.1:{deaf[1]}", "Connection refused"), (server.target, "")]
+    assert (trace.outcome, trace.addresses) == (Outcome.OK, [f"127.0.0.1:{deaf[1]}", server.target])
+
+
+def test_unix_socket(tmp_path: Path) -> None:
+    """A Unix socket has no name to resolve, no ports and no round trip time."""
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                honest(connection)
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        trace = Tracer(_options(f"unix:{path}"), SECONDS).trace(b"hello", [(b"HELLO", 0, 5)])
+        serving.join()
+    _check(trace)
+    assert ([part.name for part in trace.parts], trace.outcome) == (WHOLE[1:], Outcome.OK)
+    assert (trace.host, trace.remote, trace.rtt_microseconds, trace.retransmits) == ("", f"unix:{path}", None, None)
+
+
+def test_tls(tmp_path: Path) -> None:
+    """Under TLS there is the handshake, and what it agreed on; the server sees an orderly end."""
+    authority = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.issue("server"))
+    heard: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            secure.sendall(secure.recv(100).upper())
+            heard.append(secure.recv(100))  # an end without TLS's own would raise
+
+    with LyingServer(serve) as server:
+        options = _options(server.target, tls=True, tls_ca=authority.file)
+        trace = Tracer(options, SECONDS).trace(b"hello", [(b"HELLO", 0, 5)])
+    _check(trace)
+    assert ([part.name for part in trace.parts], trace.outcome) == ([*WAY, "tls", *WHOLE[2:]], Outcome.OK)
+    assert trace.tls is not None
+    assert (trace.tls.version, trace.tls.names) == ("TLSv1.3", ["127.0.0.1"])
+    assert heard == [b""]
+
+
+def test_handshake_that_fails(tmp_path: Path) -> None:
+    """A handshake with somebody who speaks no TLS is where it ends."""
+    with LyingServer(honest) as server:
+        options = _options(server.target, tls=True, tls_ca=Authority(tmp_path).file)
+        trace = Tracer(options, SECONDS).trace(b"hello", [(b"HELLO", 0, 5)])
+    _check(trace)
+    assert ([part.name for part in trace.parts], trace.outcome) == ([*WAY, "tls"], Outcome.TLS)
+    assert trace.local.startswith("127.0.0.1:")
+
+
+def test_proxy_header() -> None:
+    """The PROXY header that was sent first is part of the facts."""
+
+    def behind_proxy(connection: socket.socket) -> None:
+        with connection.makefile("rb") as file:
+            heard.append(file.readline())
+            connection.sendall(file.read(5).upper())
+
+    heard: list[bytes] = []
+    with LyingServer(behind_proxy) as server:
+        options = _options(server.target, proxy_protocol="v1")
+        trace = Tracer(options, SECONDS).trace(b"hello", [(b"HELLO", 0, 5)])
+    assert (trace.outcome, [trace.proxy_header]) == (Outcome.OK, heard)
+    assert trace.facts()["proxy_header"] == heard[0].decode()
+    assert trace.sent_bytes == 5
+
+
+def _send_without_end(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"!")
+
+
+def test_close_that_never_comes_to_an_end() -> None:
+    """Who goes on sending after the reply is not waited for, though something moves all the time."""
+    trace = _trace(_answer_and(_send_without_end))
+    assert (trace.outcome, [part.name for part in trace.parts]) == (Outcome.EXTRA, WHOLE)
+
+
+def test_slow_is_not_still() -> None:
+    """A reply that takes longer than the time-out, and never stands still so long, is waited for."""
+
+    def trickle(connection: socket.socket) -> None:
+        for value in connection.recv(100).upper():
+            threading.Event().wait(0.1)
+            connection.sendall(bytes([value]))
+        connection.recv(100)
+
+    trace = _trace(trickle, b"twenty bytes of text", timeout=1.5)
+    _check(trace)
+    assert trace.outcome is Outcome.OK
+    assert trace.total > 1.5e9
+
+
+def test_tls_that_is_not_ended(tmp_path: Path) -> None:
+    """Under TLS, too, an end that does not come is the close's, and told."""
+    authority = Authority(tmp_path)
+    context = authority.serve(authority.issue("server"))
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(100).upper())
+        _stay(connection)
+
+    with LyingServer(serve, context) as server:
+        options = _options(server.target, tls=True, tls_ca=authority.file)
+        trace = Tracer(options, 0.2).trace(b"hello", [(b"HELLO", 0, 5)])
+    _check(trace)
+    assert (trace.outcome, trace.parts[-1].name) == (Outcome.TIMEOUT, "close")
+    assert trace.detail.endswith("no progress for 0.2 s: the server does not end its side")

@@ -1,0 +1,225 @@
+"""Holding replies against what was sent."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stentor_client.verify.outcomes import Outcome
+from stentor_client.verify.verifier import EXCERPT_BYTES, EXPECTATIONS, Verdict, Verifier
+
+messages = st.lists(st.binary(min_size=1, max_size=60), min_size=1, max_size=8)
+OK = Verdict(Outcome.OK)
+
+
+def _expect(verifier: Verifier, message: bytes, *, more: bool = False) -> None:
+    """Expect the upper case of a message."""
+    verifier.expect([(message.upper(), 0, len(message))], more=more)
+
+
+@dataclass
+class Exchange:
+    """Messages that were sent, and the cuts that the network makes."""
+
+    sent: list[bytes]
+    draw: st.DataObject
+
+    def cut(self, data: bytes) -> list[bytes]:
+        """Cut data into any segments."""
+        cuts = sorted(self.draw.draw(st.lists(st.integers(0, len(data)), max_size=10), label="cuts"))
+        return [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+
+    def verdicts(self, reply: bytes, end: Outcome | None = Outcome.EOF) -> list[Verdict]:
+        """Feed a reply to a verifier that was told of the messages, some of them in parts, and return its verdicts."""
+        verifier = Verifier()
+        for message in self.sent:
+            *parts, last = self.cut(message) if self.draw.draw(st.booleans(), label="in parts") else [message]
+            for part in parts:
+                _expect(verifier, part, more=True)
+            _expect(verifier, last)
+        found = [verdict for segment in self.cut(reply) for verdict in verifier.feed(segment)]
+        return found + (verifier.end(end) if end else [])
+
+    @property
+    def reply(self) -> bytes:
+        """The right reply to all messages."""
+        return b"".join(self.sent).upper()
+
+    def at(self, offset: int) -> tuple[int, int]:
+        """Return which message an offset of the reply belongs to, and the offset in its reply."""
+        for number, message in enumerate(self.sent):
+            if offset < len(message):
+                return number, offset
+            offset -= len(message)
+        raise AssertionError("beyond the reply")
+
+
+@given(st.lists(st.binary(max_size=60), max_size=8), st.data())
+def test_good_replies(sent: list[bytes], draw: st.DataObject) -> None:
+    """A right reply in any segments to any messages, in any parts, empty ones too, is one good verdict for each."""
+    exchange = Exchange(sent, draw)
+    assert [OK] * len(sent) == exchange.verdicts(exchange.reply)
+
+
+@given(messages, st.data())
+def test_good_replies_one_by_one(sent: list[bytes], draw: st.DataObject) -> None:
+    """A message that is sent when the reply to the one before is complete gets its own good verdict."""
+    exchange = Exchange(sent, draw)
+    verifier = Verifier()
+    for message in sent:
+        assert not verifier.outstanding
+        _expect(verifier, message)
+        assert verifier.outstanding
+        assert [verdict for segment in exchange.cut(message.upper()) for verdict in verifier.feed(segment)] == [OK]
+    assert verifier.end(Outcome.EOF) == []
+
+
+@given(messages, st.data())
+def test_one_wrong_byte(sent: list[bytes], draw: st.DataObject) -> None:
+    """One wrong byte is a mismatch of exactly the message it belongs to, with its offset and what should have come."""
+    exchange = Exchange(sent, draw)
+    offset = draw.draw(st.integers(0, len(exchange.reply) - 1), label="offset")
+    wrong = bytearray(exchange.reply)
+    wrong[offset] ^= draw.draw(st.integers(1, 255), label="flipped bits")
+    number, at = exchange.at(offset)
+    verdicts = exchange.verdicts(bytes(wrong))
+    mismatch = verdicts.pop(number)
+    assert [OK] * (len(sent) - 1) == verdicts
+    assert (Outcome.MISMATCH, at) == (mismatch.outcome, mismatch.offset)
+    assert mismatch.expected[0] == exchange.reply[offset]
+    assert mismatch.actual[0] == wrong[offset]
+    assert len(mismatch.expected) == len(mismatch.actual) <= EXCERPT_BYTES
+
+
+@given(messages, st.data())
+def test_first_of_several_wrong_bytes(sent: list[bytes], draw: st.DataObject) -> None:
+    """Of several wrong bytes each message's verdict names its first."""
+    exchange = Exchange(sent, draw)
+    wrong = bytearray(exchange.reply)
+    firsts: dict[int, int] = {}
+    for offset in sorted(draw.draw(st.sets(st.integers(0, len(wrong) - 1)), label="offsets")):
+        wrong[offset] ^= 0xFF
+        number, at = exchange.at(offset)
+        firsts.setdefault(number, at)
+    verdicts = exchange.verdicts(bytes(wrong))
+    assert [firsts.get(number) for number in range(len(sent))] == [verdict.offset for verdict in verdicts]
+    assert all(verdict.outcome is (Outcome.OK if verdict.offset is None else Outcome.MISMATCH) for verdict in verdicts)
+
+
+@given(messages, st.data(), st.sampled_from([Outcome.EOF, Outcome.RESET, Outcome.TIMEOUT]))
+def test_truncated_reply(sent: list[bytes], draw: st.DataObject, end: Outcome) -> None:
+    """Cut anywhere, replies before the cut are good; the one that is cut has the offset; later ones never began."""
+    exchange = Exchange(sent, draw)
+    length = draw.draw(st.integers(0, len(exchange.reply) - 1), label="length")
+    number, at = exchange.at(length)
+    verdicts = exchange.verdicts(exchange.reply[:length], end)
+    assert len(sent) == len(verdicts)
+    assert [OK] * number == verdicts[:number]
+    cut = verdicts[number]
+    assert cut.outcome is (Outcome.SHORT if end is Outcome.EOF and at else end)
+    assert at == cut.offset
+    assert exchange.reply[length : length + 1] == cut.expected[:1]
+    assert cut.actual == b""
+    for message, verdict in zip(sent[number + 1 :], verdicts[number + 1 :], strict=True):
+        assert (end, 0) == (verdict.outcome, verdict.offset)
+        assert message.upper().startswith(verdict.expected)
+
+
+@given(messages, st.data())
+def test_wrong_byte_before_the_cut(sent: list[bytes], draw: st.DataObject) -> None:
+    """A reply that was wrong before it was cut is a mismatch: the wrong byte is the worse of the two."""
+    exchange = Exchange(sent, draw)
+    length = draw.draw(st.integers(1, len(exchange.reply)), label="length")
+    wrong = bytearray(exchange.reply[:length])
+    wrong[-1] ^= 0xFF
+    number, at = exchange.at(length - 1)
+    verdict = exchange.verdicts(bytes(wrong))[number]
+    assert (Outcome.MISMATCH, at) == (verdict.outcome, verdict.offset)
+
+
+@given(messages, st.binary(min_size=1, max_size=40))
+def test_surplus_in_one_piece(sent: list[bytes], surplus: bytes) -> None:
+    """Bytes too many that come with the last reply make it one with extra bytes, at its end; the others are good."""
+    verifier = Verifier()
+    for message in sent:
+        _expect(verifier, message)
+    *good, last = verifier.feed(b"".join(sent).upper() + surplus)
+    assert [OK] * (len(sent) - 1) == good
+    assert Verdict(Outcome.EXTRA, len(sent[-1]), b"", surplus[:EXCERPT_BYTES]) == last
+
+
+@given(messages, st.binary(min_size=1, max_size=40), st.data())
+def test_surplus_that_comes_later(sent: list[bytes], surplus: bytes, draw: st.DataObject) -> None:
+    """Bytes that come when no reply is due are known at once, and spoil the exchange that follows, and no other."""
+    exchange = Exchange(sent, draw)
+    verifier = Verifier()
+    for message in sent:
+        _expect(verifier, message)
+    assert [OK] * len(sent) == verifier.feed(exchange.reply)
+    assert verifier.failed is None
+    assert [verdict for segment in exchange.cut(surplus) for verdict in verifier.feed(segment)] == []
+    assert verifier.failed is not None
+    assert (Outcome.EXTRA, surplus[:1]) == (verifier.failed.outcome, verifier.failed.actual[:1])
+    assert verifier.failed.offset == len(sent[-1])  # of the reply it came after, as if it had come with it
+    for number in range(2):
+        _expect(verifier, b"next")
+        (verdict,) = verifier.feed(b"NEXT")
+        assert (verdict.outcome, verdict.offset) == ((Outcome.OK, None) if number else (Outcome.EXTRA, 0))
+    assert verifier.failed is None
+
+
+def test_surplus_in_a_stream() -> None:
+    """In a message that goes on, bytes beyond what was sent so far are too many, at their offset."""
+    verifier = Verifier()
+    _expect(verifier, b"ab", more=True)
+    assert verifier.feed(b"AB") == []
+    assert verifier.failed is None
+    verifier.feed(b"C")
+    assert Verdict(Outcome.EXTRA, 2, b"", b"C") == verifier.failed
+
+
+def test_failure_is_known_before_the_end() -> None:
+    """A wrong byte is known while the reply goes on."""
+    verifier = Verifier()
+    _expect(verifier, b"abcdef")
+    assert verifier.feed(b"AXC") == []
+    assert Verdict(Outcome.MISMATCH, 1, b"BC", b"XC") == verifier.failed
+    (verdict,) = verifier.feed(b"DEF")
+    assert Outcome.MISMATCH is verdict.outcome
+    assert verifier.failed is None
+
+
+def test_stale_reply() -> None:
+    """A reply to the message before is wrong, though a right reply once."""
+    verifier = Verifier()
+    _expect(verifier, b"message 1")
+    assert verifier.feed(b"MESSAGE 1") == [OK]
+    _expect(verifier, b"message 2")
+    assert [Verdict(Outcome.MISMATCH, 8, b"2", b"1")] == verifier.feed(b"MESSAGE 1")
+
+
+def test_excerpts_are_cut() -> None:
+    """Expected and actual bytes are shown from the first wrong one on, and cut."""
+    verifier = Verifier()
+    _expect(verifier, b"a" * 100)
+    (verdict,) = verifier.feed(b"A" * 50 + b"-" * 50)
+    assert (verdict.expected, verdict.actual) == (b"A" * EXCERPT_BYTES, b"-" * EXCERPT_BYTES)
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_nothing_sent(more: bool) -> None:  # noqa: FBT001
+    """A message without bytes needs no reply: it is good when the connection ends."""
+    verifier = Verifier()
+    if more:
+        _expect(verifier, b"", more=True)
+    _expect(verifier, b"")
+    assert verifier.end(Outcome.EOF) == [OK]
+
+
+@given(st.binary())
+def test_expectations(data: bytes) -> None:
+    """What is expected of a server is its own upper case, or the same bytes, of the same length."""
+    assert data == EXPECTATIONS["echo"](data)
+    upper = bytes(byte - 32 if ord("a") <= byte <= ord("z") else byte for byte in data)
+    assert upper == EXPECTATIONS["upper"](data)

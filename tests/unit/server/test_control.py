@@ -1,0 +1,266 @@
+"""From the command line to listening sockets and workers."""
+
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stentor_chassis.control.control import ControlOptions, Service
+from stentor_chassis.control.listeners import Listeners
+from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
+from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.failure import COULD_NOT_START, USAGE
+from stentor_server import control as service_module
+from stentor_server import health_checks
+from stentor_server.__main__ import cli
+from stentor_server.guard.addresses import AddressCounts
+from stentor_server.metrics import LIMIT, SCHEMA, settle
+from stentor_server.options import ServerOptions
+from unit.ending import Ended, RunCommand
+from unit.server.authority import Authority
+
+ROOM = 1000
+
+
+@dataclass
+class Started:
+    """What a control process would run with."""
+
+    service: Service
+    control: ControlOptions
+    addresses: list[str]
+    workers_listeners: list[list[int]]
+    options: ServerOptions
+    inherited: Sequence[int]
+    board: Board
+
+
+Serve = Callable[..., Started]
+
+
+@pytest.fixture
+def serve(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, new_board: Callable[[Schema, int], Board]) -> Serve:
+    """Runs `serve` with the arguments up to where the control process would run."""
+    started: list[Started] = []
+
+    class Control:
+        """Runs nothing."""
+
+        def __init__(
+            self,
+            service: Service,
+            control: ControlOptions,
+            listeners: Listeners,
+            config: Mapping[str, Any],
+            inherited: Sequence[int],
+        ) -> None:
+            owned = [listeners.of_worker(number) for number in range(control.workers)]
+            options = ServerOptions(**config)
+            self.board = new_board(service.schema, FIRST_WORKER)
+            addresses = listeners.addresses
+            started.append(Started(service, control, addresses, owned, options, inherited, self.board))
+
+        def run(self) -> int:
+            """Return at once."""
+            return 0
+
+    monkeypatch.setattr(service_module, "Control", Control)
+    monkeypatch.setattr(service_module, "raise_descriptor_limit", lambda: None)
+    monkeypatch.setattr(service_module, "room", lambda: ROOM)
+
+    def run(*arguments: str) -> Started:
+        ended = run_command(cli, "serve", "--port", "0", "--workers", "2", *arguments)
+        assert (ended.code, ended.err) == (0, "")
+        return started.pop()
+
+    return run
+
+
+@pytest.fixture
+def fail(serve: Serve, run_command: RunCommand) -> Callable[..., Ended]:
+    """Runs `serve` with arguments that do not do."""
+    return lambda *arguments: run_command(cli, "serve", "--port", "0", "--workers", "2", *arguments)
+
+
+def test_defaults(serve: Serve) -> None:
+    """Without options it serves plainly on loopback, as many as there is room for, with the time-outs of the help."""
+    started = serve()
+    assert started.options == ServerOptions(
+        backlog=4096,
+        max_connections=2 * ROOM,
+        idle_timeout_seconds=600.0,
+        write_timeout_seconds=60.0,
+        half_close_timeout_seconds=60.0,
+        drain_timeout_seconds=8.0,
+    )
+    assert started.inherited == []
+    (address,) = started.addresses
+    assert address.startswith("127.0.0.1:")
+    assert [len(own) for own in started.workers_listeners] == [1, 1]
+
+
+def test_service(serve: Serve) -> None:
+    """The control process is told which service it runs, and how."""
+    started = serve("--drain-timeout", "250ms", "--admin-host", "::1", "--admin-port", "9", "--log-level", "debug")
+    service, control = started.service, started.control
+    assert (service.name, service.worker_module) == ("stentor-server", "stentor_server.worker")
+    assert (service.schema, service.settle, service.reloads) == (SCHEMA, settle, True)
+    assert service.hear is health_checks.count
+    assert (control.workers, control.drain_seconds, control.admin_host, control.admin_port) == (2, 0.25, "::1", 9)
+    assert (control.log.level, control.log.fd) == ("debug", 1)
+    assert started.options.drain_timeout_seconds == 0.25
+
+
+def test_every_option(serve: Serve, authority: Authority) -> None:
+    """Every option arrives at the workers, in base units."""
+    arguments = {
+        "--transform": "echo",
+        "--backlog": "9",
+        "--max-connections": "7",
+        "--max-connections-per-address": "3",
+        "--idle-timeout": "3m",
+        "--write-timeout": "2s",
+        "--half-close-timeout": "0",
+        "--max-age": "1h",
+        "--proxy-protocol": "any",
+        "--proxy-from": "::1",
+        "--tls-cert": authority.cert,
+        "--tls-key": authority.key,
+        "--tls-client-ca": authority.ca,
+    }
+    words = [word for pair in arguments.items() for word in pair]
+    started = serve(*words, "--allow", "10.0.0.0/8", "--allow", "192.0.2.1", "--proxy-from", "127.0.0.0/8")
+    assert started.options == ServerOptions(
+        transform="echo",
+        backlog=9,
+        max_connections=7,
+        max_connections_per_address=3,
+        allow=("10.0.0.0/8", "192.0.2.1/32"),
+        idle_timeout_seconds=180.0,
+        write_timeout_seconds=2.0,
+        half_close_timeout_seconds=0.0,
+        max_age_seconds=3600.0,
+        drain_timeout_seconds=8.0,
+        proxy_protocol="any",
+        proxy_from=("::1/128", "127.0.0.0/8"),
+        tls_cert=authority.cert,
+        tls_key=authority.key,
+        tls_client_ca=authority.ca,
+    )
+
+
+@pytest.mark.parametrize(("arguments", "limit"), [([], 2 * ROOM), (["--max-connections", "7"], 7)])
+def test_limit_is_exported(serve: Serve, arguments: list[str], limit: int) -> None:
+    """How many connections may be open is in the row of the control process, which outlives its workers."""
+    row = serve(*arguments).board.row(CONTROL).tolist()
+    assert {slot: value for slot, value in enumerate(row) if value} == {SCHEMA.slot(LIMIT): limit}
+
+
+def test_key_in_the_certificates_file(serve: Serve, authority: Authority) -> None:
+    """Where no key is given, it is taken from the file of the certificate."""
+    assert serve("--tls-cert", authority.both).options.tls_key == authority.both
+
+
+def test_listeners(serve: Serve, tmp_path: Path) -> None:
+    """Every address of every host is listened on, for each worker, and the Unix socket for all; then all are closed."""
+    path = str(tmp_path / "exchange")
+    started = serve("--host", "127.0.0.1, 127.0.0.2", "--unix", path)
+    ports = {address.rpartition(":")[2] for address in started.addresses[:2]}
+    assert [address.rpartition(":")[0] for address in started.addresses[:2]] == ["127.0.0.1", "127.0.0.2"]
+    assert len(ports) == 1
+    assert started.addresses[2:] == [f"unix:{path}"]
+    first, second = started.workers_listeners
+    assert (len(first), first[2], len({*first, *second})) == (3, second[2], 5)
+    assert not os.path.exists(path)
+
+
+def test_backlog(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As many may wait as was asked for, on every listener."""
+    asked: list[int] = []
+    listen = socket.socket.listen
+
+    def note(listener: socket.socket, backlog: int) -> None:
+        asked.append(backlog)
+        listen(listener, backlog)
+
+    monkeypatch.setattr(socket.socket, "listen", note)
+    serve("--backlog", "9", "--unix", str(tmp_path / "exchange"))
+    assert asked == [9, 9, 9]
+
+
+@pytest.mark.parametrize("most", [5, 5000])
+def test_table_of_addresses(serve: Serve, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """With a limit per address workers share a table: a row for each and its successor, with room for what there is."""
+    made: list[tuple[int, int]] = []
+    create = AddressCounts.create
+
+    def note(rows: int, connections: int) -> int:
+        made.append((rows, connections))
+        return create(rows, connections)
+
+    monkeypatch.setattr(AddressCounts, "create", note)
+    limits = ["--max-connections", str(most)] if most < ROOM else []
+    started = serve("--max-connections-per-address", "3", *limits)
+    assert made == [(2 + 2 * 2, min(most, ROOM))]
+    (fd,) = started.inherited
+    assert not os.get_inheritable(fd)
+    os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flag", "message"),
+    [
+        (["--tls-key", "key.pem"], "--tls-key", "it needs --tls-cert as well"),
+        (["--tls-client-ca", "ca.pem"], "--tls-client-ca", "it needs --tls-cert as well"),
+        (["--proxy-from", "::1"], "--proxy-from", "it needs --proxy-protocol as well"),
+        (["--proxy-protocol", "v2"], "--proxy-protocol", "it needs --proxy-from as well"),
+        (["--max-connections", "2001"], "--max-connections", "there can be 2000 at the most"),
+    ],
+)
+def test_dependent_options(fail: Callable[..., Ended], arguments: list[str], flag: str, message: str) -> None:
+    """An option that needs another, or that the machine has no room for, is one line that names it and its variable."""
+    ended = fail(*arguments)
+    assert ended.code == USAGE
+    variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
+    for named in (f"'{flag}'", variable, message):
+        assert named in ended.line
+
+
+def test_no_room(fail: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are too few descriptors for a single connection, that is one line too."""
+    monkeypatch.setattr(service_module, "room", lambda: -80)
+    ended = fail()
+    assert ended.code == USAGE
+    assert "there can be 0 at the most: in each worker the limit of file descriptors (ulimit -n)" in ended.line
+
+
+@pytest.mark.parametrize("most", ["1", "2000"])
+def test_room_to_its_limit(serve: Serve, most: str) -> None:
+    """As many as there is room for may be asked for."""
+    assert serve("--max-connections", most).options.max_connections == int(most)
+
+
+def test_files_are_read_first(fail: Callable[..., Ended], authority: Authority, tmp_path: Path) -> None:
+    """A TLS file that cannot be used ends the start with one line, before anything is bound."""
+    gone = str(tmp_path / "gone.pem")
+    ended = fail("--tls-cert", authority.cert, "--tls-key", gone, "--host", "no.such.host.invalid")
+    assert (ended.code, ended.line) == (COULD_NOT_START, f"a-service: cannot read {gone}: No such file or directory")
+
+
+def test_host_that_does_not_resolve(fail: Callable[..., Ended]) -> None:
+    """Of several hosts the one that does not resolve is named."""
+    ended = fail("--host", "127.0.0.1,a..b")
+    assert ended.code == COULD_NOT_START
+    assert "'a..b'" in ended.line
+
+
+def test_descriptors_are_raised_first(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The room is judged after the limit of descriptors was raised."""
+    room = [1]
+    monkeypatch.setattr(service_module, "raise_descriptor_limit", lambda: room.append(50))
+    monkeypatch.setattr(service_module, "room", lambda: room[-1])
+    assert serve().options.max_connections == 100
