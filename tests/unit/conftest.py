@@ -1,5 +1,7 @@
 """Fixtures of the unit tests."""
 
+import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -13,7 +15,7 @@ from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.options.option import run
 from unit.ending import Ended, RunCommand
-from unit.looping import Events, Loop
+from unit.looping import Events, Loop, complaints, watched_loop
 
 # Who starts the tests in the background has them ignore Ctrl-C, and every process that they start would as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -30,15 +32,24 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run async tests as the services run."""
+    return {"uvloop": watched_loop}
+
+
+@pytest.fixture(autouse=True)
+def no_complaints() -> Iterator[None]:
+    """Fail the test if a callback raised."""
+    complaints.clear()
+    yield
+    assert complaints == []
+
+
 @pytest.fixture
 def loop() -> Iterator[Loop]:
-    """A uvloop; the test fails if a callback on it raised."""
-    loop = Loop()
-    try:
+    """A uvloop, for what is no coroutine itself."""
+    with contextlib.closing(Loop()) as loop:
         yield loop
-    finally:
-        loop.close()
-    assert loop.complaints == []
 
 
 @pytest.fixture

@@ -14,14 +14,22 @@ SECONDS = 20.0  # nothing in a unit test takes this long
 T = TypeVar("T")
 
 
+complaints: list[dict[str, Any]] = []  # what callbacks raised on the loops of this test
+
+
+def watched_loop() -> asyncio.AbstractEventLoop:
+    """Return a uvloop that notes what a callback on it raises, so that it does not go by in silence."""
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+    return loop
+
+
 class Loop:
-    """A uvloop of the test's own; what a callback on it raises is kept, so that it does not go by in silence."""
+    """A loop for a test that runs coroutines several times, such as once for each example of a property."""
 
     def __init__(self) -> None:
         """Make the loop."""
-        self.complaints: list[dict[str, Any]] = []
-        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-        self._runner.get_loop().set_exception_handler(lambda _loop, context: self.complaints.append(context))
+        self._runner = asyncio.Runner(loop_factory=watched_loop)
 
     def run(self, scenario: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end, which must come."""

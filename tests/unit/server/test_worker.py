@@ -16,7 +16,7 @@ from stentor_chassis.logs.log import LogOptions
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import ACCEPTED, OPEN, REJECTED, SCHEMA, SENT, RejectReason
 from stentor_server.worker import serve
-from unit.looping import Events, Loop, eventually
+from unit.looping import Events, eventually
 from unit.peer import Peer
 from unit.server.serving import BACKLOG, LOOPBACK, options
 
@@ -67,46 +67,38 @@ class Running:
         return Peer(connection)
 
 
-def test_serves_until_told_to_stop(loop: Loop, new_board: NewBoard, events: Events) -> None:
+async def test_serves_until_told_to_stop(new_board: NewBoard, events: Events) -> None:
     """It says that it is ready when it serves its listeners, counts in its row, drains when told to, and returns."""
-
-    async def scenario() -> None:
-        board = new_board(SCHEMA, 3)
-        async with Running(board, events, []) as running:
-            caller = await running.call()
-            assert await caller.ask(b"served") == b"SERVED"
-            row = board.row(2)
-            await eventually(lambda: board.totals([row.tolist()])[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
-            assert row[SCHEMA.slot(ACCEPTED)] == 1
-            running.stop.set()
-            assert await caller.hear_all() == b""
-            caller.connection.close()
-            await running.serving
-        assert events.find("connection.closed", reason="drain")
-
-    loop.run(scenario())
+    board = new_board(SCHEMA, 3)
+    async with Running(board, events, []) as running:
+        caller = await running.call()
+        assert await caller.ask(b"served") == b"SERVED"
+        row = board.row(2)
+        await eventually(lambda: board.totals([row.tolist()])[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
+        assert row[SCHEMA.slot(ACCEPTED)] == 1
+        running.stop.set()
+        assert await caller.hear_all() == b""
+        caller.connection.close()
+        await running.serving
+    assert events.find("connection.closed", reason="drain")
 
 
-def test_shares_counts_of_addresses(loop: Loop, new_board: NewBoard, events: Events) -> None:
+async def test_shares_counts_of_addresses(new_board: NewBoard, events: Events) -> None:
     """With a limit per address it counts in its own row of the table that it inherits, and reads the others'."""
-
-    async def scenario() -> None:
-        board = new_board(SCHEMA, 4)
-        fd = AddressCounts.create(4, 10)
-        successor, other = AddressCounts(fd, 4, 2), AddressCounts(fd, 4, 3)
-        successor.add(LOOPBACK)  # left over by its predecessor
-        async with Running(board, events, [fd], max_connections_per_address=2) as running:
-            other.add(LOOPBACK)
-            board.row(3)[SCHEMA.slot(OPEN)] = 1
-            caller = await running.call()
-            assert await caller.ask(b"second") == b"SECOND"
-            assert other[LOOPBACK] == 2
-            third = await running.call()
-            assert await third.hear_all() == b""
-            assert board.row(2)[SCHEMA.slot(REJECTED, RejectReason.PER_ADDRESS)] == 1
-            for each in (caller, third):
-                each.connection.close()
-            await eventually(lambda: other[LOOPBACK] == 1, "its own to be counted no more")
-        os.close(fd)
-
-    loop.run(scenario())
+    board = new_board(SCHEMA, 4)
+    fd = AddressCounts.create(4, 10)
+    successor, other = AddressCounts(fd, 4, 2), AddressCounts(fd, 4, 3)
+    successor.add(LOOPBACK)  # left over by its predecessor
+    async with Running(board, events, [fd], max_connections_per_address=2) as running:
+        other.add(LOOPBACK)
+        board.row(3)[SCHEMA.slot(OPEN)] = 1
+        caller = await running.call()
+        assert await caller.ask(b"second") == b"SECOND"
+        assert other[LOOPBACK] == 2
+        third = await running.call()
+        assert await third.hear_all() == b""
+        assert board.row(2)[SCHEMA.slot(REJECTED, RejectReason.PER_ADDRESS)] == 1
+        for each in (caller, third):
+            each.connection.close()
+        await eventually(lambda: other[LOOPBACK] == 1, "its own to be counted no more")
+    os.close(fd)

@@ -16,7 +16,7 @@ from stentor_chassis.logs.log import LogOptions
 from stentor_server.metrics import ACCEPTED, SCHEMA
 from stentor_server.server import Server
 from stentor_server.worker import serve
-from unit.looping import Events, Loop
+from unit.looping import Events
 from unit.peer import Peer
 from unit.server.serving import BACKLOG, options
 
@@ -75,55 +75,43 @@ def hired(new_board: Callable[[Schema, int], Board], events: Events) -> Iterator
     hired.close()
 
 
-def test_retires(loop: Loop, hired: Hired, events: Events) -> None:
+async def test_retires(hired: Hired, events: Events) -> None:
     """Told to retire it serves whom it has, leaves who comes to its successor, and returns when the last has gone."""
-
-    async def scenario() -> None:
-        serving = await hired.start()
-        caller = await hired.call()
-        assert await caller.ask(b"before") == b"BEFORE"
-        hired.worker.retire.set()
-        assert await caller.ask(b"after") == b"AFTER"
-        await hired.call()
-        assert await caller.ask(b"still") == b"STILL"
-        assert not serving.done()
-        caller.connection.close()
-        await serving
-        assert hired.row[SCHEMA.slot(ACCEPTED)] == 1
-        assert [event["reason"] for event in events.find("connection.closed")] == ["eof"]
-
-    loop.run(scenario())
+    serving = await hired.start()
+    caller = await hired.call()
+    assert await caller.ask(b"before") == b"BEFORE"
+    hired.worker.retire.set()
+    assert await caller.ask(b"after") == b"AFTER"
+    await hired.call()
+    assert await caller.ask(b"still") == b"STILL"
+    assert not serving.done()
+    caller.connection.close()
+    await serving
+    assert hired.row[SCHEMA.slot(ACCEPTED)] == 1
+    assert [event["reason"] for event in events.find("connection.closed")] == ["eof"]
 
 
-def test_retires_with_nobody_connected(loop: Loop, hired: Hired) -> None:
+async def test_retires_with_nobody_connected(hired: Hired) -> None:
     """Told to retire while nobody is connected, it returns at once."""
-
-    async def scenario() -> None:
-        serving = await hired.start()
-        hired.worker.retire.set()
-        await asyncio.wait_for(serving, 1)
-
-    loop.run(scenario())
+    serving = await hired.start()
+    hired.worker.retire.set()
+    await asyncio.wait_for(serving, 1)
 
 
-def test_told_to_stop_after_it_retired(loop: Loop, hired: Hired, events: Events) -> None:
+async def test_told_to_stop_after_it_retired(hired: Hired, events: Events) -> None:
     """Told to stop after it retired, it drains."""
-
-    async def scenario() -> None:
-        serving = await hired.start()
-        caller = await hired.call()
-        hired.worker.retire.set()
-        assert await caller.ask(b"after") == b"AFTER"
-        hired.worker.stop.set()
-        assert await caller.hear_all() == b""
-        caller.connection.close()
-        await serving
-        assert events.find("connection.closed", reason="drain")
-
-    loop.run(scenario())
+    serving = await hired.start()
+    caller = await hired.call()
+    hired.worker.retire.set()
+    assert await caller.ask(b"after") == b"AFTER"
+    hired.worker.stop.set()
+    assert await caller.hear_all() == b""
+    caller.connection.close()
+    await serving
+    assert events.find("connection.closed", reason="drain")
 
 
-def test_failure_to_retire(loop: Loop, hired: Hired, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failure_to_retire(hired: Hired, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in retiring ends the worker as a failure, and is not swallowed."""
 
     retire = Server.retire
@@ -133,11 +121,7 @@ def test_failure_to_retire(loop: Loop, hired: Hired, monkeypatch: pytest.MonkeyP
         raise ValueError("broken")
 
     monkeypatch.setattr(Server, "retire", broken)
-
-    async def scenario() -> None:
-        serving = await hired.start()
-        hired.worker.retire.set()
-        with pytest.raises(ValueError, match="broken"):
-            await serving
-
-    loop.run(scenario())
+    serving = await hired.start()
+    hired.worker.retire.set()
+    with pytest.raises(ValueError, match="broken"):
+        await serving

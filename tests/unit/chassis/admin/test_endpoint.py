@@ -20,7 +20,7 @@ from procfs import descriptors
 from stentor_chassis.admin.endpoint import MOST_CONNECTIONS, Admin
 from stentor_chassis.counters.collector import BuildCollector
 from stentor_chassis.failure import COULD_NOT_START, Failure
-from unit.looping import Loop, eventually
+from unit.looping import eventually
 
 
 @asynccontextmanager
@@ -47,60 +47,48 @@ async def _get(session: aiohttp.ClientSession, path: str, **headers: str) -> tup
         return response.status, response.content_type, await response.text()
 
 
-def test_metrics_as_text(loop: Loop) -> None:
+async def test_metrics_as_text() -> None:
     """Metrics come in Prometheus' text format unless something else is asked for."""
-
-    async def scenario() -> None:
-        async with _admin() as session:
-            status, kind, text = await _get(session, "/metrics")
-            assert (status, kind) == (200, "text/plain")
-            (family,) = parse_text(text)
-            assert family.samples[0].name == "stentor_build_info"
-            assert {"service": "a-service", "version": "1.2.3"}.items() <= family.samples[0].labels.items()
-
-    loop.run(scenario())
+    async with _admin() as session:
+        status, kind, text = await _get(session, "/metrics")
+        assert (status, kind) == (200, "text/plain")
+        (family,) = parse_text(text)
+        assert family.samples[0].name == "stentor_build_info"
+        assert {"service": "a-service", "version": "1.2.3"}.items() <= family.samples[0].labels.items()
 
 
-def test_many_idle_connections(loop: Loop) -> None:
+async def test_many_idle_connections() -> None:
     """However many connect and say nothing, or do not read, who comes next is answered, at the oldest's cost."""
-
-    async def scenario() -> None:
-        async with _admin(status=lambda: {"much": "x" * 1_000_000}) as session:
-            url = urlsplit(str(session._base_url))
-            before = descriptors(os.getpid())
-            silent = [socket.create_connection((url.hostname, url.port)) for _ in range(2)]
-            for each in silent[1:]:
-                each.send(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
-            assert (await _get(session, "/readyz"))[0] == 200
-            for _ in range(MOST_CONNECTIONS * 3):
-                silent.append(socket.create_connection((url.hostname, url.port)))
-                await asyncio.sleep(0)
-            assert (await _get(session, "/metrics"))[0] == 200
-            ours = len(silent)
-            await eventually(
-                lambda: descriptors(os.getpid()) <= before + ours + MOST_CONNECTIONS + 1, "the oldest to be closed"
-            )
-            assert (await _get(session, "/readyz"))[0] == 200
-            assert silent[0].recv(1) == b""
-            for each in silent:
-                each.close()
-
-    loop.run(scenario())
+    async with _admin(status=lambda: {"much": "x" * 1_000_000}) as session:
+        url = urlsplit(str(session._base_url))
+        before = descriptors(os.getpid())
+        silent = [socket.create_connection((url.hostname, url.port)) for _ in range(2)]
+        for each in silent[1:]:
+            each.send(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        assert (await _get(session, "/readyz"))[0] == 200
+        for _ in range(MOST_CONNECTIONS * 3):
+            silent.append(socket.create_connection((url.hostname, url.port)))
+            await asyncio.sleep(0)
+        assert (await _get(session, "/metrics"))[0] == 200
+        ours = len(silent)
+        await eventually(
+            lambda: descriptors(os.getpid()) <= before + ours + MOST_CONNECTIONS + 1, "the oldest to be closed"
+        )
+        assert (await _get(session, "/readyz"))[0] == 200
+        assert silent[0].recv(1) == b""
+        for each in silent:
+            each.close()
 
 
 @pytest.mark.parametrize("version", ["", "; version=1.0.0", ';version="1.0.0"', "; Version=1.0.0 ; charset=utf-8"])
-def test_metrics_as_openmetrics(loop: Loop, version: str) -> None:
+async def test_metrics_as_openmetrics(version: str) -> None:
     """Who asks for OpenMetrics gets it."""
-
-    async def scenario() -> None:
-        async with _admin() as session:
-            wanted = f"application/openmetrics-text{version}"
-            status, kind, text = await _get(session, "/metrics", Accept=wanted)
-            assert (status, kind) == (200, "application/openmetrics-text")
-            (family,) = parse_openmetrics(text)  # type: ignore[no-untyped-call]
-            assert family.name == "stentor_build"
-
-    loop.run(scenario())
+    async with _admin() as session:
+        wanted = f"application/openmetrics-text{version}"
+        status, kind, text = await _get(session, "/metrics", Accept=wanted)
+        assert (status, kind) == (200, "application/openmetrics-text")
+        (family,) = parse_openmetrics(text)  # type: ignore[no-untyped-call]
+        assert family.name == "stentor_build"
 
 
 @pytest.mark.parametrize(
@@ -113,33 +101,25 @@ def test_metrics_as_openmetrics(loop: Loop, version: str) -> None:
         "¹",
     ],
 )
-def test_metrics_in_a_version_that_nobody_knows(loop: Loop, accept: str) -> None:
+async def test_metrics_in_a_version_that_nobody_knows(accept: str) -> None:
     """Whatever else is asked for, there is an answer: the text format that everybody reads."""
-
-    async def scenario() -> None:
-        async with _admin() as session:
-            status, kind, text = await _get(session, "/metrics", Accept=accept)
-            assert (status, kind) == (200, "text/plain")
-            assert len(list(parse_text(text))) == 1
-
-    loop.run(scenario())
+    async with _admin() as session:
+        status, kind, text = await _get(session, "/metrics", Accept=accept)
+        assert (status, kind) == (200, "text/plain")
+        assert len(list(parse_text(text))) == 1
 
 
-def test_health_and_readiness(loop: Loop) -> None:
+async def test_health_and_readiness() -> None:
     """Alive is always, ready is what the service says at that moment."""
-
-    async def scenario() -> None:
-        ready = False
-        async with _admin(ready=lambda: ready) as session:
-            assert await _get(session, "/healthz") == (200, "text/plain", "ok\n")
-            assert await _get(session, "/readyz") == (503, "text/plain", "not ready\n")
-            ready = True
-            assert await _get(session, "/readyz") == (200, "text/plain", "ready\n")
-
-    loop.run(scenario())
+    ready = False
+    async with _admin(ready=lambda: ready) as session:
+        assert await _get(session, "/healthz") == (200, "text/plain", "ok\n")
+        assert await _get(session, "/readyz") == (503, "text/plain", "not ready\n")
+        ready = True
+        assert await _get(session, "/readyz") == (200, "text/plain", "ready\n")
 
 
-def test_readiness_with_a_query(loop: Loop) -> None:
+async def test_readiness_with_a_query() -> None:
     """The service hears the query of who asks whether it is ready, before it answers, and can refuse it."""
     heard: list[dict[str, str]] = []
 
@@ -148,98 +128,71 @@ def test_readiness_with_a_query(loop: Loop) -> None:
         if query.get("colour") == "blue":
             raise ValueError("not blue")
 
-    async def scenario() -> None:
-        async with _admin(ready=lambda: heard[-1:] == [{"colour": "red"}], hear=hear) as session:
-            assert (await _get(session, "/readyz"))[0] == 503
-            assert (await _get(session, "/readyz?colour=red"))[0] == 200
-            assert await _get(session, "/readyz?colour=blue") == (400, "text/plain", "not blue\n")
-            assert heard == [{}, {"colour": "red"}, {"colour": "blue"}]
-
-    loop.run(scenario())
+    async with _admin(ready=lambda: heard[-1:] == [{"colour": "red"}], hear=hear) as session:
+        assert (await _get(session, "/readyz"))[0] == 503
+        assert (await _get(session, "/readyz?colour=red"))[0] == 200
+        assert await _get(session, "/readyz?colour=blue") == (400, "text/plain", "not blue\n")
+        assert heard == [{}, {"colour": "red"}, {"colour": "blue"}]
 
 
-def test_status(loop: Loop) -> None:
+async def test_status() -> None:
     """The status is what the service says at that moment, as JSON, whatever it holds."""
-
-    async def scenario() -> None:
-        facts: dict[str, Any] = {"workers": [{"pid": 7}], "odd": {3}}
-        async with _admin(status=lambda: facts) as session:
-            status, kind, text = await _get(session, "/status")
-            assert (status, kind) == (200, "application/json")
-            assert json.loads(text) == {"workers": [{"pid": 7}], "odd": "{3}"}
-            facts["workers"] = []
-            assert json.loads((await _get(session, "/status"))[2])["workers"] == []
-
-    loop.run(scenario())
+    facts: dict[str, Any] = {"workers": [{"pid": 7}], "odd": {3}}
+    async with _admin(status=lambda: facts) as session:
+        status, kind, text = await _get(session, "/status")
+        assert (status, kind) == (200, "application/json")
+        assert json.loads(text) == {"workers": [{"pid": 7}], "odd": "{3}"}
+        facts["workers"] = []
+        assert json.loads((await _get(session, "/status"))[2])["workers"] == []
 
 
-def test_anything_else(loop: Loop) -> None:
+async def test_anything_else() -> None:
     """Other paths are not found, and nothing can be written."""
-
-    async def scenario() -> None:
-        async with _admin() as session:
-            assert (await _get(session, "/elsewhere"))[0] == 404
-            for path in ("/metrics", "/healthz", "/readyz", "/status"):
-                async with session.post(path, data=b"x") as response:
-                    assert response.status == 405
-
-    loop.run(scenario())
+    async with _admin() as session:
+        assert (await _get(session, "/elsewhere"))[0] == 404
+        for path in ("/metrics", "/healthz", "/readyz", "/status"):
+            async with session.post(path, data=b"x") as response:
+                assert response.status == 405
 
 
-def test_port_in_use(loop: Loop) -> None:
+async def test_port_in_use() -> None:
     """A port that is taken is a failure to start that names the port and what it is for."""
-
-    async def scenario() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as other:
-            port = other.getsockname()[1]
-            with pytest.raises(Failure, match=f"127.0.0.1 port {port} for the admin endpoint: Address") as failure:
-                await Admin(CollectorRegistry(), lambda: True, dict).start("127.0.0.1", port)
-            assert failure.value.code == COULD_NOT_START
-
-    loop.run(scenario())
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(Failure, match=f"127.0.0.1 port {port} for the admin endpoint: Address") as failure:
+            await Admin(CollectorRegistry(), lambda: True, dict).start("127.0.0.1", port)
+        assert failure.value.code == COULD_NOT_START
 
 
 @pytest.mark.parametrize("host", ["no.such.name." * 20, "a..b"], ids=["long", "gap"])
-def test_host_that_does_not_resolve(loop: Loop, host: str) -> None:
+async def test_host_that_does_not_resolve(host: str) -> None:
     """A host that is no name is a failure to start that names it."""
-
-    async def scenario() -> None:
-        with pytest.raises(Failure, match="for the admin endpoint") as failure:
-            await Admin(CollectorRegistry(), lambda: True, dict).start(host, 0)
-        assert failure.value.code == COULD_NOT_START
-
-    loop.run(scenario())
+    with pytest.raises(Failure, match="for the admin endpoint") as failure:
+        await Admin(CollectorRegistry(), lambda: True, dict).start(host, 0)
+    assert failure.value.code == COULD_NOT_START
 
 
-def test_url(loop: Loop) -> None:
+async def test_url() -> None:
     """The base URL names the port that was taken, and an address of IPv6 in brackets."""
-
-    async def scenario() -> None:
-        hosts = {"127.0.0.1": "http://127.0.0.1:"} | ({"::1": "http://[::1]:"} if socket.has_dualstack_ipv6() else {})
-        for host, base in hosts.items():
-            admin = Admin(CollectorRegistry(), lambda: True, dict)
-            url = await admin.start(host, 0)
-            assert url.startswith(base)
-            assert urlsplit(url).port
-            await admin.stop()
-
-    loop.run(scenario())
-
-
-def test_stop_cuts_off(loop: Loop) -> None:
-    """A stop does not wait for who keeps the endpoint busy, and nobody can connect after it."""
-
-    async def scenario() -> None:
+    hosts = {"127.0.0.1": "http://127.0.0.1:"} | ({"::1": "http://[::1]:"} if socket.has_dualstack_ipv6() else {})
+    for host, base in hosts.items():
         admin = Admin(CollectorRegistry(), lambda: True, dict)
-        url = urlsplit(await admin.start("127.0.0.1", 0))
-        reader, writer = await asyncio.open_connection(url.hostname, url.port)
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: unfinished\r\n")
-        await writer.drain()
-        await asyncio.wait_for(admin.stop(), 5)
-        with contextlib.suppress(ConnectionError):
-            assert await reader.read() == b""
-        writer.close()
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection(url.hostname, url.port)
+        url = await admin.start(host, 0)
+        assert url.startswith(base)
+        assert urlsplit(url).port
+        await admin.stop()
 
-    loop.run(scenario())
+
+async def test_stop_cuts_off() -> None:
+    """A stop does not wait for who keeps the endpoint busy, and nobody can connect after it."""
+    admin = Admin(CollectorRegistry(), lambda: True, dict)
+    url = urlsplit(await admin.start("127.0.0.1", 0))
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(b"GET /metrics HTTP/1.1\r\nHost: unfinished\r\n")
+    await writer.drain()
+    await asyncio.wait_for(admin.stop(), 5)
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    writer.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(url.hostname, url.port)

@@ -14,7 +14,6 @@ from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.metrics import RestartReason, Schema
 from unit.chassis.example import SCHEMA
 from unit.chassis.team import assignment
-from unit.looping import Loop
 
 NewBoard = Callable[[Schema, int], Board]
 Spawn = Callable[..., WorkerProcess]
@@ -39,220 +38,160 @@ def spawn(new_board: NewBoard) -> Spawn:
     return start
 
 
-def test_life(loop: Loop, spawn: Spawn) -> None:
+async def test_life(spawn: Spawn) -> None:
     """It starts, is ready when it says so, drains when told to, and has exited; both are told once."""
-
-    async def scenario() -> None:
-        readies: list[WorkerProcess] = []
-        ends: list[WorkerProcess] = []
-        process = spawn(READY + "read more", on_ready=readies.append, on_exit=ends.append)
-        assert (process.state, process.number, process.row) == (State.STARTING, 2, ROW)
-        assert await process.started
-        assert [process] == readies
-        assert str(process.state) == "ready"
-        process.terminate()
-        assert (process.state, process.told_to_stop) == (State.DRAINING, True)
-        assert await process.exited == -signal.SIGTERM  # a shell does not drain
-        assert (process.state, readies, ends) == (State.EXITED, [process], [process])
-
-    loop.run(scenario())
+    readies: list[WorkerProcess] = []
+    ends: list[WorkerProcess] = []
+    process = spawn(READY + "read more", on_ready=readies.append, on_exit=ends.append)
+    assert (process.state, process.number, process.row) == (State.STARTING, 2, ROW)
+    assert await process.started
+    assert [process] == readies
+    assert str(process.state) == "ready"
+    process.terminate()
+    assert (process.state, process.told_to_stop) == (State.DRAINING, True)
+    assert await process.exited == -signal.SIGTERM  # a shell does not drain
+    assert (process.state, readies, ends) == (State.EXITED, [process], [process])
 
 
 @pytest.mark.parametrize("code", [0, 4])
-def test_retire(loop: Loop, spawn: Spawn, code: int) -> None:
+async def test_retire(spawn: Spawn, code: int) -> None:
     """It is told to retire by a word, and goes when it likes; how it goes says whether it did so in order."""
-
-    async def scenario() -> None:
-        process = spawn(READY + f'read word; [ "$word" = retire ] && read more; exit {code}')
-        assert await process.started
-        process.retire()
-        assert (str(process.state), process.told_to_stop) == ("retired", False)
-        process._lifeline.shutdown(socket.SHUT_WR)
-        assert await process.exited == code
-        assert process.was_to_go() == (code == 0)
-
-    loop.run(scenario())
+    process = spawn(READY + f'read word; [ "$word" = retire ] && read more; exit {code}')
+    assert await process.started
+    process.retire()
+    assert (str(process.state), process.told_to_stop) == ("retired", False)
+    process._lifeline.shutdown(socket.SHUT_WR)
+    assert await process.exited == code
+    assert process.was_to_go() == (code == 0)
 
 
-def test_retired_one_is_told_to_stop(loop: Loop, spawn: Spawn) -> None:
+async def test_retired_one_is_told_to_stop(spawn: Spawn) -> None:
     """One that retired can still be told to stop, and is then to go however it goes."""
-
-    async def scenario() -> None:
-        process = spawn(READY + "read word; read more")
-        assert await process.started
-        process.retire()
-        process.terminate()
-        assert process.state == State.DRAINING
-        assert await process.exited == -signal.SIGTERM
-        assert process.was_to_go()
-
-    loop.run(scenario())
+    process = spawn(READY + "read word; read more")
+    assert await process.started
+    process.retire()
+    process.terminate()
+    assert process.state == State.DRAINING
+    assert await process.exited == -signal.SIGTERM
+    assert process.was_to_go()
 
 
-def test_retire_one_that_just_went(loop: Loop, spawn: Spawn) -> None:
+async def test_retire_one_that_just_went(spawn: Spawn) -> None:
     """Telling one to retire that has gone, before this process noticed, is no error; it was not to go."""
-
-    async def scenario() -> None:
-        process = spawn(READY + "read more")
-        assert await process.started
-        os.kill(process.pid, signal.SIGKILL)
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop stands still
-        process.retire()
-        assert await process.exited == -signal.SIGKILL
-        assert not process.was_to_go()
-
-    loop.run(scenario())
+    process = spawn(READY + "read more")
+    assert await process.started
+    os.kill(process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop stands still
+    process.retire()
+    assert await process.exited == -signal.SIGKILL
+    assert not process.was_to_go()
 
 
-def test_hears_its_assignment(loop: Loop, spawn: Spawn) -> None:
+async def test_hears_its_assignment(spawn: Spawn) -> None:
     """It is told its assignment as one line."""
-
-    async def scenario() -> None:
-        process = spawn("""read told; case "$told" in '{"service": "an-example"'*'}') exit 7; esac""")
-        assert await process.exited == 7
-
-    loop.run(scenario())
+    process = spawn("""read told; case "$told" in '{"service": "an-example"'*'}') exit 7; esac""")
+    assert await process.exited == 7
 
 
-def test_inherits_descriptors(loop: Loop, new_board: NewBoard) -> None:
+async def test_inherits_descriptors(new_board: NewBoard) -> None:
     """It has the descriptors of its board, its listeners and what its service shares, under the same numbers."""
-
-    async def scenario() -> None:
-        board = new_board(SCHEMA, ROW + 1)
-        theirs, ours = os.pipe(), os.pipe()
-        told = dataclasses.replace(assignment(board, 2, ROW), listener_fds=[theirs[1]], inherited_fds=[ours[1]])
-        words = ((board.fd, ""), (theirs[1], "listener"), (ours[1], "shared"))
-        script = "read told; " + "".join(f"printf '{word}' >> /proc/self/fd/{fd} || exit 8; " for fd, word in words)
-        process = WorkerProcess(["/bin/sh", "-c", script], told, on_ready=_ignore, on_exit=_ignore)
-        assert await process.exited == 0
-        assert (os.read(theirs[0], 64), os.read(ours[0], 64)) == (b"listener", b"shared")
-        for fd in (*theirs, *ours):
-            os.close(fd)
-
-    loop.run(scenario())
+    board = new_board(SCHEMA, ROW + 1)
+    theirs, ours = os.pipe(), os.pipe()
+    told = dataclasses.replace(assignment(board, 2, ROW), listener_fds=[theirs[1]], inherited_fds=[ours[1]])
+    words = ((board.fd, ""), (theirs[1], "listener"), (ours[1], "shared"))
+    script = "read told; " + "".join(f"printf '{word}' >> /proc/self/fd/{fd} || exit 8; " for fd, word in words)
+    process = WorkerProcess(["/bin/sh", "-c", script], told, on_ready=_ignore, on_exit=_ignore)
+    assert await process.exited == 0
+    assert (os.read(theirs[0], 64), os.read(ours[0], 64)) == (b"listener", b"shared")
+    for fd in (*theirs, *ours):
+        os.close(fd)
 
 
-def test_exit_before_ready(loop: Loop, spawn: Spawn) -> None:
+async def test_exit_before_ready(spawn: Spawn) -> None:
     """One that exits before it is ready has not started."""
-
-    async def scenario() -> None:
-        readies: list[WorkerProcess] = []
-        process = spawn("exit 3", on_ready=readies.append)
-        assert not await process.started
-        assert readies == []
-        assert await process.exited == 3
-        assert not process.done
-        assert process.restart_reason() == RestartReason.EXIT
-
-    loop.run(scenario())
+    readies: list[WorkerProcess] = []
+    process = spawn("exit 3", on_ready=readies.append)
+    assert not await process.started
+    assert readies == []
+    assert await process.exited == 3
+    assert not process.done
+    assert process.restart_reason() == RestartReason.EXIT
 
 
-def test_done(loop: Loop, spawn: Spawn) -> None:
+async def test_done(spawn: Spawn) -> None:
     """What it says last is heard even when it has exited meanwhile."""
-
-    async def scenario() -> None:
-        process = spawn(READY + "echo done >&0")
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop stands still
-        assert await process.started
-        assert await process.exited == 0
-        assert process.done
-        assert process.was_to_go()
-
-    loop.run(scenario())
+    process = spawn(READY + "echo done >&0")
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop stands still
+    assert await process.started
+    assert await process.exited == 0
+    assert process.done
+    assert process.was_to_go()
 
 
-def test_killed_from_outside(loop: Loop, spawn: Spawn) -> None:
+async def test_killed_from_outside(spawn: Spawn) -> None:
     """One that a signal killed is replaced for that reason."""
-
-    async def scenario() -> None:
-        process = spawn(READY + "read more")
-        assert await process.started
-        os.kill(process.pid, signal.SIGKILL)
-        assert await process.exited == -signal.SIGKILL
-        assert process.restart_reason() == RestartReason.SIGNAL
-        assert not process.told_to_stop
-        assert not process.was_to_go()
-
-    loop.run(scenario())
+    process = spawn(READY + "read more")
+    assert await process.started
+    os.kill(process.pid, signal.SIGKILL)
+    assert await process.exited == -signal.SIGKILL
+    assert process.restart_reason() == RestartReason.SIGNAL
+    assert not process.told_to_stop
+    assert not process.was_to_go()
 
 
-def test_killed_for_a_reason(loop: Loop, spawn: Spawn) -> None:
+async def test_killed_for_a_reason(spawn: Spawn) -> None:
     """One that was killed for a reason is replaced for that reason."""
-
-    async def scenario() -> None:
-        process = spawn(READY + "read more")
-        assert await process.started
-        process.kill(RestartReason.HEARTBEAT)
-        assert await process.exited == -signal.SIGKILL
-        assert process.restart_reason() == RestartReason.HEARTBEAT
-
-    loop.run(scenario())
+    process = spawn(READY + "read more")
+    assert await process.started
+    process.kill(RestartReason.HEARTBEAT)
+    assert await process.exited == -signal.SIGKILL
+    assert process.restart_reason() == RestartReason.HEARTBEAT
 
 
-def test_lifeline_ends_with_us(loop: Loop, spawn: Spawn) -> None:
+async def test_lifeline_ends_with_us(spawn: Spawn) -> None:
     """The worker sees the end of its lifeline, and nothing of it is inherited by the next one."""
-
-    async def scenario() -> None:
-        first = spawn(READY + "read more; exit 9")
-        assert await first.started
-        second = spawn(READY + "read more")
-        assert await second.started
-        first._lifeline.shutdown(1)
-        assert await first.exited == 9
-        second.kill()
-        await second.exited
-
-    loop.run(scenario())
+    first = spawn(READY + "read more; exit 9")
+    assert await first.started
+    second = spawn(READY + "read more")
+    assert await second.started
+    first._lifeline.shutdown(1)
+    assert await first.exited == 9
+    second.kill()
+    await second.exited
 
 
-def test_late_words_are_no_error(loop: Loop, spawn: Spawn) -> None:
+async def test_late_words_are_no_error(spawn: Spawn) -> None:
     """Telling one that has gone to retire or to stop, or killing it, does nothing."""
-
-    async def scenario() -> None:
-        process = spawn("exit 0")
-        await process.exited
-        process.retire()
-        process.terminate()
-        process.kill()
-        assert process.state == State.EXITED
-        assert not process.told_to_retire
-        assert not process.told_to_stop
-
-    loop.run(scenario())
+    process = spawn("exit 0")
+    await process.exited
+    process.retire()
+    process.terminate()
+    process.kill()
+    assert process.state == State.EXITED
+    assert not process.told_to_retire
+    assert not process.told_to_stop
 
 
-def test_cannot_be_started(loop: Loop, spawn: Spawn) -> None:
+async def test_cannot_be_started(spawn: Spawn) -> None:
     """Where no process can be started, that is an error, and no descriptor stays open."""
-
-    async def scenario() -> None:
-        with pytest.raises(FileNotFoundError):
-            spawn("exit 0", shell="/no/such/shell")
-
-    loop.run(scenario())  # a lifeline left open would be warned of
+    with pytest.raises(FileNotFoundError):
+        spawn("exit 0", shell="/no/such/shell")
 
 
-def test_leaves_nothing_open(loop: Loop, spawn: Spawn) -> None:
+async def test_leaves_nothing_open(spawn: Spawn) -> None:
     """When it has gone, so have all descriptors that it took."""
-
-    async def scenario() -> None:
-        process = spawn("exit 0")
-        pidfd, lifeline = process._pidfd, process._lifeline
-        await process.exited
-        assert lifeline.fileno() == -1
-        with pytest.raises(OSError):
-            os.fstat(pidfd)
-
-    loop.run(scenario())
+    process = spawn("exit 0")
+    pidfd, lifeline = process._pidfd, process._lifeline
+    await process.exited
+    assert lifeline.fileno() == -1
+    with pytest.raises(OSError):
+        os.fstat(pidfd)
 
 
-def test_many_words_at_once(loop: Loop, spawn: Spawn) -> None:
+async def test_many_words_at_once(spawn: Spawn) -> None:
     """Words that arrive together are all heard, and words that mean nothing are ignored."""
-
-    async def scenario() -> None:
-        process = spawn("read told; printf 'hm\\nready\\ndone\\n' >&0; read more")
-        assert await process.started
-        assert process.done
-        process.kill()
-        await process.exited
-
-    loop.run(scenario())
+    process = spawn("read told; printf 'hm\\nready\\ndone\\n' >&0; read more")
+    assert await process.started
+    assert process.done
+    process.kill()
+    await process.exited

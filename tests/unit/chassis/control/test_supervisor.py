@@ -11,7 +11,7 @@ from stentor_chassis.counters.metrics import LOG_DROPPED, LOG_WAITING, RestartRe
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from unit.chassis.example import ENDED, SCHEMA, TAKEN
 from unit.chassis.team import DONE, FAILS, FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam, Team
-from unit.looping import Events, Loop, eventually
+from unit.looping import Events, eventually
 
 
 async def _stand_still_until_gone(team: Team) -> int:
@@ -23,234 +23,174 @@ async def _stand_still_until_gone(team: Team) -> int:
     return pid
 
 
-def test_start(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_start(team: NewTeam, events: Events) -> None:
     """All workers are started, each with a row of its own, and the start is over when all are ready."""
-
-    async def scenario() -> None:
-        async with team(workers=2) as own:
-            await own.supervisor.start()
-            assert 2 == own.ready() == len(own.pids)
-            rows = own.supervisor.live_rows()
-            assert list(rows) == [0, 1]
-            assert len({row for own_rows in rows.values() for row in own_rows}) == 2
-            assert {"worker0": own.pids[0], "worker1": own.pids[1]} == own.supervisor.pids()
-            status = [{"worker": number, "pid": own.pids[number], "state": "ready"} for number in range(2)]
-            assert status == own.supervisor.status()
-            for number in range(2):
-                assert events.find("worker.started", worker=number, pid=own.pids[number])
-            assert own.restarts() == {}
-
-    loop.run(scenario())
+    async with team(workers=2) as own:
+        await own.supervisor.start()
+        assert 2 == own.ready() == len(own.pids)
+        rows = own.supervisor.live_rows()
+        assert list(rows) == [0, 1]
+        assert len({row for own_rows in rows.values() for row in own_rows}) == 2
+        assert {"worker0": own.pids[0], "worker1": own.pids[1]} == own.supervisor.pids()
+        status = [{"worker": number, "pid": own.pids[number], "state": "ready"} for number in range(2)]
+        assert status == own.supervisor.status()
+        for number in range(2):
+            assert events.find("worker.started", worker=number, pid=own.pids[number])
+        assert own.restarts() == {}
 
 
-def test_killed_worker_is_replaced(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_killed_worker_is_replaced(team: NewTeam, events: Events) -> None:
     """A worker that a signal killed is replaced; its open connections are settled, its counts kept, its row free.
 
     Lines of its log that were not written yet are lost with it, and counted.
     """
-
-    async def scenario() -> None:
-        async with team() as own:
-            await own.supervisor.start()
-            before = own.pids
-            for deaths in (1, 2, 3):
-                own.work()
-                (pid,) = own.pids
-                own.board.row(own.supervisor.current[0].row)[SCHEMA.slot(LOG_WAITING)] = 7
-                os.kill(pid, signal.SIGKILL)
-                await own.replaced([pid])
-                assert own.restarts() == {RestartReason.SIGNAL: deaths}
-                assert (10 * deaths,) * 2 == (own.left(TAKEN), own.left(ENDED, "lost"))
-                assert own.left(LOG_DROPPED) == 7 * deaths
-            assert own.ready() == 1
-            assert sum(map(len, own.supervisor.live_rows().values())) == 1
-            assert events.find("worker.exited", pid=before[0], code=-signal.SIGKILL, log_level="error")
-
-    loop.run(scenario())
+    async with team() as own:
+        await own.supervisor.start()
+        before = own.pids
+        for deaths in (1, 2, 3):
+            own.work()
+            (pid,) = own.pids
+            own.board.row(own.supervisor.current[0].row)[SCHEMA.slot(LOG_WAITING)] = 7
+            os.kill(pid, signal.SIGKILL)
+            await own.replaced([pid])
+            assert own.restarts() == {RestartReason.SIGNAL: deaths}
+            assert (10 * deaths,) * 2 == (own.left(TAKEN), own.left(ENDED, "lost"))
+            assert own.left(LOG_DROPPED) == 7 * deaths
+        assert own.ready() == 1
+        assert sum(map(len, own.supervisor.live_rows().values())) == 1
+        assert events.find("worker.exited", pid=before[0], code=-signal.SIGKILL, log_level="error")
 
 
-def test_worker_that_exits_is_replaced(loop: Loop, real_team: NewTeam) -> None:
+async def test_worker_that_exits_is_replaced(real_team: NewTeam) -> None:
     """A worker that exits by itself, its work not finished, is replaced, even if it does so orderly."""
-
-    async def scenario() -> None:
-        async with real_team() as own:
-            await own.supervisor.start()
-            before = own.pids
-            os.kill(before[0], signal.SIGTERM)
-            await own.replaced(before)
-            assert own.restarts() == {RestartReason.EXIT: 1}
-            assert own.left(TAKEN) == 10
-
-    loop.run(scenario())
+    async with real_team() as own:
+        await own.supervisor.start()
+        before = own.pids
+        os.kill(before[0], signal.SIGTERM)
+        await own.replaced(before)
+        assert own.restarts() == {RestartReason.EXIT: 1}
+        assert own.left(TAKEN) == 10
 
 
-def test_hung_worker_is_replaced(
-    loop: Loop, real_team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hung_worker_is_replaced(real_team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is stopped, and so does nothing, is killed and replaced; the one beside it is not."""
     monkeypatch.setattr(supervisor_module, "CHECK_SECONDS", 0.02)
     monkeypatch.setattr(supervisor_module, "MISSED_BEATS", 30)
-
-    async def scenario() -> None:
-        async with real_team(workers=2) as own:
-            await own.supervisor.start()
-            hung, well = own.pids
-            os.kill(hung, signal.SIGSTOP)
-            await eventually(lambda: hung not in own.pids and len(own.pids) == 2, "a replacement")
-            assert well == own.pids[1]
-            assert own.restarts() == {RestartReason.HEARTBEAT: 1}
-            assert {hung} == {event["pid"] for event in events.find("worker.hung")}
-
-    loop.run(scenario())
+    async with real_team(workers=2) as own:
+        await own.supervisor.start()
+        hung, well = own.pids
+        os.kill(hung, signal.SIGSTOP)
+        await eventually(lambda: hung not in own.pids and len(own.pids) == 2, "a replacement")
+        assert well == own.pids[1]
+        assert own.restarts() == {RestartReason.HEARTBEAT: 1}
+        assert {hung} == {event["pid"] for event in events.find("worker.hung")}
 
 
-def test_finished_work(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_finished_work(team: NewTeam, events: Events) -> None:
     """When all workers have said that their work is finished, the service's end has come, and none is replaced."""
-
-    async def scenario() -> None:
-        async with team(READY + WAITS + DONE, workers=2) as own:
-            await own.supervisor.start()
-            own.work()
-            own.mend()
-            await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 10)
-            assert (own.restarts(), own.ready(), own.supervisor.live_rows()) == ({}, 0, {})
-            assert len(events.find("worker.exited", code=0, log_level="info")) == 2
-            assert own.left(TAKEN) == 20
-
-    loop.run(scenario())
+    async with team(READY + WAITS + DONE, workers=2) as own:
+        await own.supervisor.start()
+        own.work()
+        own.mend()
+        await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 10)
+        assert (own.restarts(), own.ready(), own.supervisor.live_rows()) == ({}, 0, {})
+        assert len(events.find("worker.exited", code=0, log_level="info")) == 2
+        assert own.left(TAKEN) == 20
 
 
-def test_work_finished_before_others_start(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_work_finished_before_others_start(team: NewTeam, events: Events) -> None:
     """A worker that has finished before another has even started does not end the service."""
-
-    async def scenario() -> None:
-        async with team("[ $number = 0 ] || { " + WAITS + "}; " + READY + DONE, workers=2) as own:
-            starting = asyncio.create_task(own.supervisor.start())
-            await eventually(lambda: events.find("worker.exited", worker=0), "the first worker to finish")
-            assert not own.supervisor.ended.done()
-            own.mend()
-            await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 10)
-            await starting
-            assert own.restarts() == {}
-
-    loop.run(scenario())
+    async with team("[ $number = 0 ] || { " + WAITS + "}; " + READY + DONE, workers=2) as own:
+        starting = asyncio.create_task(own.supervisor.start())
+        await eventually(lambda: events.find("worker.exited", worker=0), "the first worker to finish")
+        assert not own.supervisor.ended.done()
+        own.mend()
+        await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 10)
+        await starting
+        assert own.restarts() == {}
 
 
-def test_work_finished_in_no_time(loop: Loop, team: NewTeam) -> None:
+async def test_work_finished_in_no_time(team: NewTeam) -> None:
     """A worker that is ready, done and gone before this process looks has finished its work like any other."""
-
-    async def scenario() -> None:
-        async with team(READY + DONE) as own:
-            starting = asyncio.create_task(own.supervisor.start())
-            await _stand_still_until_gone(own)
-            await starting
-            await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 3)
-            assert (own.restarts(), own.ready()) == ({}, 0)
-
-    loop.run(scenario())
+    async with team(READY + DONE) as own:
+        starting = asyncio.create_task(own.supervisor.start())
+        await _stand_still_until_gone(own)
+        await starting
+        await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 3)
+        assert (own.restarts(), own.ready()) == ({}, 0)
 
 
-def test_worker_lost_in_no_time(loop: Loop, team: NewTeam) -> None:
+async def test_worker_lost_in_no_time(team: NewTeam) -> None:
     """A worker that is ready and gone before this process looks is replaced like any other."""
-
-    async def scenario() -> None:
-        dies_once = FIRST_STAYS.replace("read more; ", FAILS) + STAYS_ON
-        async with team(dies_once) as own:
-            starting = asyncio.create_task(own.supervisor.start())
-            lost = await _stand_still_until_gone(own)
-            await starting
-            await eventually(lambda: own.supervisor.live_rows() and own.pids not in ([], [lost]), "a successor", 3)
-            assert own.ready() == 1
-
-    loop.run(scenario())
+    dies_once = FIRST_STAYS.replace("read more; ", FAILS) + STAYS_ON
+    async with team(dies_once) as own:
+        starting = asyncio.create_task(own.supervisor.start())
+        lost = await _stand_still_until_gone(own)
+        await starting
+        await eventually(lambda: own.supervisor.live_rows() and own.pids not in ([], [lost]), "a successor", 3)
+        assert own.ready() == 1
 
 
-def test_worker_that_never_starts(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_worker_that_never_starts(team: NewTeam, events: Events) -> None:
     """A worker that fails to start is tried a few times; then the start has failed."""
-
-    async def scenario() -> None:
-        async with team(FAILS) as own:
-            with pytest.raises(Failure, match="worker 0 did not start in 3 attempts") as failure:
-                await own.supervisor.start()
-            assert failure.value.code == COULD_NOT_START
-            assert len(events.find("worker.exited", code=3)) == supervisor_module.START_ATTEMPTS
-            assert (own.ready(), own.restarts()) == (0, {RestartReason.EXIT: supervisor_module.START_ATTEMPTS})
-
-    loop.run(scenario())
+    async with team(FAILS) as own:
+        with pytest.raises(Failure, match="worker 0 did not start in 3 attempts") as failure:
+            await own.supervisor.start()
+        assert failure.value.code == COULD_NOT_START
+        assert len(events.find("worker.exited", code=3)) == supervisor_module.START_ATTEMPTS
+        assert (own.ready(), own.restarts()) == (0, {RestartReason.EXIT: supervisor_module.START_ATTEMPTS})
 
 
-def test_one_worker_that_never_starts(loop: Loop, team: NewTeam) -> None:
+async def test_one_worker_that_never_starts(team: NewTeam) -> None:
     """A start with one worker that will not start, while the others do, fails too, and is not tried for ever."""
-
-    async def scenario() -> None:
-        async with team("[ $number = 0 ] || exit 3; " + STAYS_ON, workers=2) as own:
-            with pytest.raises(Failure, match="worker 1 did not start"):
-                await asyncio.wait_for(own.supervisor.start(), 5)
-
-    loop.run(scenario())
+    async with team("[ $number = 0 ] || exit 3; " + STAYS_ON, workers=2) as own:
+        with pytest.raises(Failure, match="worker 1 did not start"):
+            await asyncio.wait_for(own.supervisor.start(), 5)
 
 
-def test_worker_that_takes_too_long(loop: Loop, team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_that_takes_too_long(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is not ready in time is killed, and counts as one that failed to start."""
     monkeypatch.setattr(supervisor_module, "START_SECONDS", 0.05)
     monkeypatch.setattr(supervisor_module, "START_ATTEMPTS", 2)
-
-    async def scenario() -> None:
-        async with team("read more") as own:
-            with pytest.raises(Failure, match="did not start in 2 attempts"):
-                await own.supervisor.start()
-            assert len(events.find("worker.exited", code=-signal.SIGKILL)) == 2
-
-    loop.run(scenario())
-
-
-def test_replacement_that_never_starts(loop: Loop, team: NewTeam) -> None:
-    """When a worker cannot be replaced, the service's end has come, as a failure."""
-
-    async def scenario() -> None:
-        async with team(FIRST_STAYS + FAILS) as own:
+    async with team("read more") as own:
+        with pytest.raises(Failure, match="did not start in 2 attempts"):
             await own.supervisor.start()
-            os.kill(own.pids[0], signal.SIGKILL)
-            with pytest.raises(Failure, match="worker 0 did not start"):
-                await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 15)
-            assert own.ready() == 0
-
-    loop.run(scenario())
+        assert len(events.find("worker.exited", code=-signal.SIGKILL)) == 2
 
 
-def test_replacement_while_others_serve(
-    loop: Loop, team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_replacement_that_never_starts(team: NewTeam) -> None:
+    """When a worker cannot be replaced, the service's end has come, as a failure."""
+    async with team(FIRST_STAYS + FAILS) as own:
+        await own.supervisor.start()
+        os.kill(own.pids[0], signal.SIGKILL)
+        with pytest.raises(Failure, match="worker 0 did not start"):
+            await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 15)
+        assert own.ready() == 0
+
+
+async def test_replacement_while_others_serve(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another worker serves, replacing one that will not start is never given up."""
     monkeypatch.setattr(supervisor_module, "START_ATTEMPTS", 2)
-
-    async def scenario() -> None:
-        async with team(MENDABLE, workers=2) as own:
-            await own.supervisor.start()
-            before = own.pids
-            os.kill(before[1], signal.SIGKILL)
-            await eventually(lambda: len(events.find("worker.exited", worker=1, code=3)) > 2, "some failures")
-            assert (before[:1], 1) == (own.pids, own.ready())
-            assert not own.supervisor.ended.done()
-            own.mend()
-            await eventually(lambda: len(own.pids) == 2, "the replacement")
-            failed = len(events.find("worker.exited", worker=1, code=3))  # each of which was replaced as well
-            assert own.restarts() == {RestartReason.SIGNAL: 1, RestartReason.EXIT: failed}
-
-    loop.run(scenario())
+    async with team(MENDABLE, workers=2) as own:
+        await own.supervisor.start()
+        before = own.pids
+        os.kill(before[1], signal.SIGKILL)
+        await eventually(lambda: len(events.find("worker.exited", worker=1, code=3)) > 2, "some failures")
+        assert (before[:1], 1) == (own.pids, own.ready())
+        assert not own.supervisor.ended.done()
+        own.mend()
+        await eventually(lambda: len(own.pids) == 2, "the replacement")
+        failed = len(events.find("worker.exited", worker=1, code=3))  # each of which was replaced as well
+        assert own.restarts() == {RestartReason.SIGNAL: 1, RestartReason.EXIT: failed}
 
 
-def test_no_process_to_be_had(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_no_process_to_be_had(team: NewTeam, events: Events) -> None:
     """Where no process can be started at all it is logged, tried again, and given up like any worker that fails."""
-
-    async def scenario() -> None:
-        async with team() as own:
-            own.supervisor._command = ["/no/such/program"]
-            with pytest.raises(Failure, match="worker 0 did not start"):
-                await own.supervisor.start()
-            failed = events.find("worker.failed", worker=0)
-            assert len(failed) == supervisor_module.START_ATTEMPTS
-            assert "/no/such/program" in failed[0]["message"]
-            assert own.supervisor.live_rows() == {}
-
-    loop.run(scenario())
+    async with team() as own:
+        own.supervisor._command = ["/no/such/program"]
+        with pytest.raises(Failure, match="worker 0 did not start"):
+            await own.supervisor.start()
+        failed = events.find("worker.failed", worker=0)
+        assert len(failed) == supervisor_module.START_ATTEMPTS
+        assert "/no/such/program" in failed[0]["message"]
+        assert own.supervisor.live_rows() == {}

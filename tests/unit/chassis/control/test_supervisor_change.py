@@ -8,10 +8,10 @@ import pytest
 from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import RestartReason
 from unit.chassis.team import FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam
-from unit.looping import Events, Loop, eventually
+from unit.looping import Events, eventually
 
 
-def test_reload(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_reload(team: NewTeam, events: Events) -> None:
     """A reload replaces every worker, and at no moment does a place have none that is ready."""
 
     async def scenario() -> None:
@@ -29,104 +29,80 @@ def test_reload(loop: Loop, team: NewTeam, events: Events) -> None:
             assert set(before) == {event["pid"] for event in events.find("worker.exited", log_level="info")}
             assert [len(rows) for rows in own.supervisor.live_rows().values()] == [1, 1]
 
-    loop.run(scenario())
+    await scenario()
 
 
-def test_reload_asked_for_again(loop: Loop, team: NewTeam) -> None:
+async def test_reload_asked_for_again(team: NewTeam) -> None:
     """Asked for while one is under way, a reload follows it, once however often it was asked for."""
-
-    async def scenario() -> None:
-        async with team() as own:
-            await own.supervisor.start()
-            for _ in range(5):
-                own.supervisor.reload()
-            await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 1}, "the reload")
-            for _ in range(5):
-                own.supervisor.reload()
-            await eventually(lambda: not own.supervisor._reloads_wanted, "the reloads to be over")
-            assert own.restarts()[RestartReason.RELOAD] in {2, 3}
-
-    loop.run(scenario())
+    async with team() as own:
+        await own.supervisor.start()
+        for _ in range(5):
+            own.supervisor.reload()
+        await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 1}, "the reload")
+        for _ in range(5):
+            own.supervisor.reload()
+        await eventually(lambda: not own.supervisor._reloads_wanted, "the reloads to be over")
+        assert own.restarts()[RestartReason.RELOAD] in {2, 3}
 
 
-def test_reload_that_fails(loop: Loop, team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reload_that_fails(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reload whose worker will not start leaves the old one in place, and is tried until it succeeds."""
     monkeypatch.setattr(supervisor_module, "START_ATTEMPTS", 2)
-
-    async def scenario() -> None:
-        async with team(MENDABLE) as own:
-            await own.supervisor.start()
-            before = own.pids
-            own.supervisor.reload()
-            await eventually(lambda: len(events.find("worker.exited", code=3)) > 2, "some failures")
-            assert (before, 1, [RestartReason.EXIT]) == (own.pids, own.ready(), [*own.restarts()])
-            assert not own.supervisor.ended.done()
-            own.mend()
-            await own.replaced(before)
-            await eventually(lambda: own.restarts().get(RestartReason.RELOAD) == 1, "the reload to be counted")
-            assert own.restarts()[RestartReason.EXIT] == len(events.find("worker.exited", code=3))
-
-    loop.run(scenario())
+    async with team(MENDABLE) as own:
+        await own.supervisor.start()
+        before = own.pids
+        own.supervisor.reload()
+        await eventually(lambda: len(events.find("worker.exited", code=3)) > 2, "some failures")
+        assert (before, 1, [RestartReason.EXIT]) == (own.pids, own.ready(), [*own.restarts()])
+        assert not own.supervisor.ended.done()
+        own.mend()
+        await own.replaced(before)
+        await eventually(lambda: own.restarts().get(RestartReason.RELOAD) == 1, "the reload to be counted")
+        assert own.restarts()[RestartReason.EXIT] == len(events.find("worker.exited", code=3))
 
 
-def test_drain(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_drain(team: NewTeam, events: Events) -> None:
     """A drain tells all workers to end, waits for them, and replaces none."""
-
-    async def scenario() -> None:
-        async with team(workers=2) as own:
-            await own.supervisor.start()
-            before = own.pids
-            await own.supervisor.drain()
-            assert (own.supervisor.live_rows(), own.ready(), own.restarts()) == ({}, 0, {})
-            assert set(before) == {
-                event["pid"] for event in events.find("worker.exited", code=-signal.SIGTERM, log_level="info")
-            }
-
-    loop.run(scenario())
+    async with team(workers=2) as own:
+        await own.supervisor.start()
+        before = own.pids
+        await own.supervisor.drain()
+        assert (own.supervisor.live_rows(), own.ready(), own.restarts()) == ({}, 0, {})
+        assert set(before) == {
+            event["pid"] for event in events.find("worker.exited", code=-signal.SIGTERM, log_level="info")
+        }
 
 
-def test_drain_of_who_does_not_end(loop: Loop, team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_drain_of_who_does_not_end(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that does not end in time is killed."""
     monkeypatch.setattr(supervisor_module, "STOP_GRACE_SECONDS", -4.9)  # what is left of five seconds to drain
-
-    async def scenario() -> None:
-        async with team("trap '' TERM; " + STAYS_ON) as own:
-            await own.supervisor.start()
-            await own.supervisor.drain()
-            assert events.find("worker.exited", code=-signal.SIGKILL)
-            assert own.supervisor.live_rows() == {}
-
-    loop.run(scenario())
+    async with team("trap '' TERM; " + STAYS_ON) as own:
+        await own.supervisor.start()
+        await own.supervisor.drain()
+        assert events.find("worker.exited", code=-signal.SIGKILL)
+        assert own.supervisor.live_rows() == {}
 
 
-def test_drain_during_a_reload(loop: Loop, team: NewTeam) -> None:
+async def test_drain_during_a_reload(team: NewTeam) -> None:
     """A drain ends a reload that is under way, with the workers of both generations and without a warning."""
-
-    async def scenario() -> None:
-        second_waits = FIRST_STAYS + "[ $number = 0 ] || { " + WAITS + "}; " + STAYS_ON
-        async with team(second_waits, workers=2) as own:
-            await own.supervisor.start()
-            own.supervisor.reload()
-            await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 1}, "half of the reload")
-            await own.supervisor.drain()
-            assert own.supervisor.live_rows() == {}
-
-    loop.run(scenario())
+    second_waits = FIRST_STAYS + "[ $number = 0 ] || { " + WAITS + "}; " + STAYS_ON
+    async with team(second_waits, workers=2) as own:
+        await own.supervisor.start()
+        own.supervisor.reload()
+        await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 1}, "half of the reload")
+        await own.supervisor.drain()
+        assert own.supervisor.live_rows() == {}
 
 
-def test_reload_during_a_drain(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_reload_during_a_drain(team: NewTeam, events: Events) -> None:
     """A reload that is asked for while the service drains starts nobody, and counts none."""
-
-    async def scenario() -> None:
-        async with team("trap '' TERM; " + READY + WAITS) as own:
-            await own.supervisor.start()
-            draining = asyncio.create_task(own.supervisor.drain())
-            await eventually(lambda: own.supervisor.status()[0]["state"] == "draining", "the drain to begin")
-            own.supervisor.reload()
-            own.mend()
-            await draining
-            assert own.supervisor.live_rows() == {}
-            assert 1 == len(events.find("worker.started")) == len(events.find("worker.exited"))
-            assert own.restarts() == {}
-
-    loop.run(scenario())
+    async with team("trap '' TERM; " + READY + WAITS) as own:
+        await own.supervisor.start()
+        draining = asyncio.create_task(own.supervisor.drain())
+        await eventually(lambda: own.supervisor.status()[0]["state"] == "draining", "the drain to begin")
+        own.supervisor.reload()
+        own.mend()
+        await draining
+        assert own.supervisor.live_rows() == {}
+        assert 1 == len(events.find("worker.started")) == len(events.find("worker.exited"))
+        assert own.restarts() == {}

@@ -10,7 +10,7 @@ from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import RestartReason
 from unit.chassis.example import ENDED, TAKEN
 from unit.chassis.team import LINGERS, READY, WAITS, NewTeam, Team
-from unit.looping import Events, Loop, eventually
+from unit.looping import Events, eventually
 
 DEAF = "trap '' TERM; " + LINGERS
 
@@ -33,178 +33,134 @@ def _states(team: Team) -> dict[int, str]:
     return {int(str(each["pid"])): str(each["state"]) for each in team.supervisor.status()}
 
 
-def test_retired_worker_stays(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_retired_worker_stays(team: NewTeam, events: Events) -> None:
     """A retired worker stays beside its successor, with a row that counts, and is not among those that are ready."""
-
-    async def scenario() -> None:
-        async with team(LINGERS, workers=2) as own:
-            await own.supervisor.start()
-            before = await _reload(own)
-            assert dict.fromkeys(before, "retired") | dict.fromkeys(own.pids, "ready") == _states(own)
-            assert own.ready() == 2
-            assert [len(rows) for rows in own.supervisor.live_rows().values()] == [2, 2]
-            assert {"worker0": own.pids[0], "worker1": own.pids[1]} == own.supervisor.pids()
-            assert before == [event["pid"] for event in events.find("worker.retired", log_level="info")]
-            assert own.restarts() == {RestartReason.RELOAD: 2}
-            assert events.find("worker.exited") == []
-
-    loop.run(scenario())
+    async with team(LINGERS, workers=2) as own:
+        await own.supervisor.start()
+        before = await _reload(own)
+        assert dict.fromkeys(before, "retired") | dict.fromkeys(own.pids, "ready") == _states(own)
+        assert own.ready() == 2
+        assert [len(rows) for rows in own.supervisor.live_rows().values()] == [2, 2]
+        assert {"worker0": own.pids[0], "worker1": own.pids[1]} == own.supervisor.pids()
+        assert before == [event["pid"] for event in events.find("worker.retired", log_level="info")]
+        assert own.restarts() == {RestartReason.RELOAD: 2}
+        assert events.find("worker.exited") == []
 
 
-def test_retired_worker_goes_by_itself(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_retired_worker_goes_by_itself(team: NewTeam, events: Events) -> None:
     """A retired worker that exits in order is no loss: it is not replaced, and its counts are kept."""
-
-    async def scenario() -> None:
-        async with team(READY + "read more; " + WAITS) as own:
-            await own.supervisor.start()
-            own.work()
-            before = await _reload(own)
-            after = own.pids
-            own.mend()
-            await eventually(lambda: events.find("worker.exited", pid=before[0], code=0, log_level="info"), "its end")
-            assert (after, 1) == (own.pids, own.ready())
-            assert own.restarts() == {RestartReason.RELOAD: 1}
-            assert own.left(TAKEN) == 10
-            assert [len(rows) for rows in own.supervisor.live_rows().values()] == [1]
-
-    loop.run(scenario())
+    async with team(READY + "read more; " + WAITS) as own:
+        await own.supervisor.start()
+        own.work()
+        before = await _reload(own)
+        after = own.pids
+        own.mend()
+        await eventually(lambda: events.find("worker.exited", pid=before[0], code=0, log_level="info"), "its end")
+        assert (after, 1) == (own.pids, own.ready())
+        assert own.restarts() == {RestartReason.RELOAD: 1}
+        assert own.left(TAKEN) == 10
+        assert [len(rows) for rows in own.supervisor.live_rows().values()] == [1]
 
 
-def test_reload_makes_room(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_reload_makes_room(team: NewTeam, events: Events) -> None:
     """A further reload ends who retired with the one before, in order, before it starts a third in their places."""
-
-    async def scenario() -> None:
-        async with team(LINGERS, workers=2) as own:
-            await own.supervisor.start()
-            generations = [await _reload(own) for _ in range(4)]
-            eldest = [pid for generation in generations[:-1] for pid in generation]
-            exits = events.find("worker.exited", code=-signal.SIGTERM, log_level="info")
-            assert set(eldest) == {event["pid"] for event in exits}
-            assert dict.fromkeys(generations[-1], "retired") | dict.fromkeys(own.pids, "ready") == _states(own)
-            assert own.restarts() == {RestartReason.RELOAD: 8}
-
-    loop.run(scenario())
+    async with team(LINGERS, workers=2) as own:
+        await own.supervisor.start()
+        generations = [await _reload(own) for _ in range(4)]
+        eldest = [pid for generation in generations[:-1] for pid in generation]
+        exits = events.find("worker.exited", code=-signal.SIGTERM, log_level="info")
+        assert set(eldest) == {event["pid"] for event in exits}
+        assert dict.fromkeys(generations[-1], "retired") | dict.fromkeys(own.pids, "ready") == _states(own)
+        assert own.restarts() == {RestartReason.RELOAD: 8}
 
 
-def test_retired_worker_that_does_not_end(
-    loop: Loop, team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_retired_worker_that_does_not_end(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """A retired worker that a further reload waits for in vain is killed; those of other places do not wait for it."""
     monkeypatch.setattr(supervisor_module, "STOP_GRACE_SECONDS", -4.9)  # what is left of five seconds to drain
-
-    async def scenario() -> None:
-        async with team(DEAF, workers=2) as own:
-            await own.supervisor.start()
-            first = await _reload(own)
-            own.supervisor.reload()
-            await eventually(lambda: [*_states(own).values()].count("draining") == 2, "both to be ended together")
-            await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 4}, "the reload")
-            exits = events.find("worker.exited", code=-signal.SIGKILL, log_level="error")
-            hung = events.find("worker.hung", log_level="error")
-            assert set(first) == {event["pid"] for event in exits} == {event["pid"] for event in hung}
-
-    loop.run(scenario())
+    async with team(DEAF, workers=2) as own:
+        await own.supervisor.start()
+        first = await _reload(own)
+        own.supervisor.reload()
+        await eventually(lambda: [*_states(own).values()].count("draining") == 2, "both to be ended together")
+        await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 4}, "the reload")
+        exits = events.find("worker.exited", code=-signal.SIGKILL, log_level="error")
+        hung = events.find("worker.hung", log_level="error")
+        assert set(first) == {event["pid"] for event in exits} == {event["pid"] for event in hung}
 
 
-def test_retired_worker_that_is_lost(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_retired_worker_that_is_lost(team: NewTeam, events: Events) -> None:
     """A retired worker that is killed is an error and settled; it is not replaced, and counts as no restart."""
-
-    async def scenario() -> None:
-        async with team(LINGERS) as own:
-            await own.supervisor.start()
-            own.work()
-            (lost,) = await _reload(own)
-            after = own.pids
-            os.kill(lost, signal.SIGKILL)
-            await eventually(lambda: events.find("worker.exited", pid=lost, log_level="error"), "its end")
-            assert (after, 1) == (own.pids, own.ready())
-            assert own.restarts() == {RestartReason.RELOAD: 1}
-            assert (own.left(TAKEN), own.left(ENDED, "lost")) == (10, 10)
-            assert len(events.find("worker.started")) == 2
-            assert not own.supervisor.ended.done()
-
-    loop.run(scenario())
+    async with team(LINGERS) as own:
+        await own.supervisor.start()
+        own.work()
+        (lost,) = await _reload(own)
+        after = own.pids
+        os.kill(lost, signal.SIGKILL)
+        await eventually(lambda: events.find("worker.exited", pid=lost, log_level="error"), "its end")
+        assert (after, 1) == (own.pids, own.ready())
+        assert own.restarts() == {RestartReason.RELOAD: 1}
+        assert (own.left(TAKEN), own.left(ENDED, "lost")) == (10, 10)
+        assert len(events.find("worker.started")) == 2
+        assert not own.supervisor.ended.done()
 
 
-def test_successor_that_is_lost(loop: Loop, team: NewTeam) -> None:
+async def test_successor_that_is_lost(team: NewTeam) -> None:
     """A successor that dies is replaced as ever; who retired for it is left in peace."""
-
-    async def scenario() -> None:
-        async with team(LINGERS) as own:
-            await own.supervisor.start()
-            (retired,) = await _reload(own)
-            os.kill(own.pids[0], signal.SIGKILL)
-            await own.replaced(own.pids)
-            assert {retired: "retired", own.pids[0]: "ready"} == _states(own)
-            assert own.restarts() == {RestartReason.RELOAD: 1, RestartReason.SIGNAL: 1}
-
-    loop.run(scenario())
+    async with team(LINGERS) as own:
+        await own.supervisor.start()
+        (retired,) = await _reload(own)
+        os.kill(own.pids[0], signal.SIGKILL)
+        await own.replaced(own.pids)
+        assert {retired: "retired", own.pids[0]: "ready"} == _states(own)
+        assert own.restarts() == {RestartReason.RELOAD: 1, RestartReason.SIGNAL: 1}
 
 
-def test_retired_worker_that_hangs(
-    loop: Loop, real_team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_retired_worker_that_hangs(real_team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """A retired worker whose heart stands still is killed, and not replaced."""
     monkeypatch.setattr(supervisor_module, "CHECK_SECONDS", 0.02)
     monkeypatch.setattr(supervisor_module, "MISSED_BEATS", 30)
-
-    async def scenario() -> None:
-        async with real_team() as own:
-            await own.supervisor.start()
-            (hung,) = await _reload(own)
-            after = own.pids
-            os.kill(hung, signal.SIGSTOP)
-            await eventually(lambda: events.find("worker.exited", pid=hung, log_level="error"), "its end")
-            assert {hung} == {event["pid"] for event in events.find("worker.hung")}
-            assert after == own.pids
-            assert own.restarts() == {RestartReason.RELOAD: 1}
-
-    loop.run(scenario())
+    async with real_team() as own:
+        await own.supervisor.start()
+        (hung,) = await _reload(own)
+        after = own.pids
+        os.kill(hung, signal.SIGSTOP)
+        await eventually(lambda: events.find("worker.exited", pid=hung, log_level="error"), "its end")
+        assert {hung} == {event["pid"] for event in events.find("worker.hung")}
+        assert after == own.pids
+        assert own.restarts() == {RestartReason.RELOAD: 1}
 
 
-def test_drain_with_retired_workers(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_drain_with_retired_workers(team: NewTeam, events: Events) -> None:
     """A drain ends those that retired together with their successors."""
-
-    async def scenario() -> None:
-        async with team(LINGERS, workers=2) as own:
-            await own.supervisor.start()
-            every = {*await _reload(own), *own.pids}
-            await own.supervisor.drain()
-            assert (own.supervisor.live_rows(), own.ready()) == ({}, 0)
-            assert every == {event["pid"] for event in events.find("worker.exited", log_level="info")}
-            assert len(every) == 4
-
-    loop.run(scenario())
+    async with team(LINGERS, workers=2) as own:
+        await own.supervisor.start()
+        every = {*await _reload(own), *own.pids}
+        await own.supervisor.drain()
+        assert (own.supervisor.live_rows(), own.ready()) == ({}, 0)
+        assert every == {event["pid"] for event in events.find("worker.exited", log_level="info")}
+        assert len(every) == 4
 
 
-def test_drain_while_a_reload_makes_room(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_drain_while_a_reload_makes_room(team: NewTeam, events: Events) -> None:
     """A drain does not wait for a reload that waits for a retired worker, and starts nobody."""
-
-    async def scenario() -> None:
-        async with team("trap '' TERM; " + READY + WAITS) as own:
-            await own.supervisor.start()
-            await _reload(own)
-            own.supervisor.reload()
-            await eventually(lambda: "draining" in _states(own).values(), "the wait for who retired")
-            draining = asyncio.create_task(own.supervisor.drain())
-            await eventually(lambda: [*_states(own).values()] == ["draining"] * 2, "the drain of both")
-            own.mend()
-            await draining
-            assert 2 == len(events.find("worker.started")) == len(events.find("worker.exited", log_level="info"))
-            assert own.restarts() == {RestartReason.RELOAD: 1}
-
-    loop.run(scenario())
+    async with team("trap '' TERM; " + READY + WAITS) as own:
+        await own.supervisor.start()
+        await _reload(own)
+        own.supervisor.reload()
+        await eventually(lambda: "draining" in _states(own).values(), "the wait for who retired")
+        draining = asyncio.create_task(own.supervisor.drain())
+        await eventually(lambda: [*_states(own).values()] == ["draining"] * 2, "the drain of both")
+        own.mend()
+        await draining
+        assert 2 == len(events.find("worker.started")) == len(events.find("worker.exited", log_level="info"))
+        assert own.restarts() == {RestartReason.RELOAD: 1}
 
 
-def test_kill_with_retired_workers(loop: Loop, team: NewTeam, events: Events) -> None:
+async def test_kill_with_retired_workers(team: NewTeam, events: Events) -> None:
     """Nobody outlives being killed, retired or not."""
-
-    async def scenario() -> None:
-        async with team(DEAF) as own:
-            await own.supervisor.start()
-            every = {*await _reload(own), *own.pids}
-            own.supervisor.kill()
-            await eventually(lambda: not own.supervisor.live_rows(), "all to be gone")
-            assert every == {event["pid"] for event in events.find("worker.exited", code=-signal.SIGKILL)}
-
-    loop.run(scenario())
+    async with team(DEAF) as own:
+        await own.supervisor.start()
+        every = {*await _reload(own), *own.pids}
+        own.supervisor.kill()
+        await eventually(lambda: not own.supervisor.live_rows(), "all to be gone")
+        assert every == {event["pid"] for event in events.find("worker.exited", code=-signal.SIGKILL)}

@@ -24,7 +24,7 @@ from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.metrics import HEARTBEAT, LOOP_LAG, Schema
 from unit.chassis.example import SCHEMA, TAKEN
 from unit.chassis.team import ENVIRONMENT, STAYS, assignment, command
-from unit.looping import Events, Loop, eventually
+from unit.looping import Events, eventually
 from waiting import until
 
 NewBoard = Callable[[Schema, int], Board]
@@ -224,76 +224,60 @@ def test_failure_of_a_callback(start: Callable[[str], Child]) -> None:
     assert event["exception"][0]["exc_type"] == "ZeroDivisionError"
 
 
-def test_listeners_are_inherited(loop: Loop, new_board: NewBoard, events: Events) -> None:
+async def test_listeners_are_inherited(new_board: NewBoard, events: Events) -> None:
     """A worker finds the sockets it inherited, of whatever family, by their descriptors alone."""
-
-    async def scenario() -> None:
-        board = new_board(SCHEMA, 2)
-        ours, theirs = socket.socketpair()
-        with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
-            told = dataclasses.asdict(assignment(board)) | {"listener_fds": [os.dup(listener.fileno())]}
-            worker = Worker(Assignment.read(json.dumps(told)), board, events.logger, asyncio.Event(), ours)
-            (inherited,) = worker.listeners
-            with inherited:
-                assert listener.getsockname() == inherited.getsockname()
-                assert inherited.family == socket.AF_INET
-
-    loop.run(scenario())
+    board = new_board(SCHEMA, 2)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
+        told = dataclasses.asdict(assignment(board)) | {"listener_fds": [os.dup(listener.fileno())]}
+        worker = Worker(Assignment.read(json.dumps(told)), board, events.logger, asyncio.Event(), ours)
+        (inherited,) = worker.listeners
+        with inherited:
+            assert listener.getsockname() == inherited.getsockname()
+            assert inherited.family == socket.AF_INET
 
 
-def test_what_it_works_with(loop: Loop, new_board: NewBoard, events: Events) -> None:
+async def test_what_it_works_with(new_board: NewBoard, events: Events) -> None:
     """A worker knows its options, its row and that row's number, and what else its service shares with it."""
-
-    async def scenario() -> None:
-        board = new_board(SCHEMA, 4)
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            told = dataclasses.replace(assignment(board, 0, 3, colour="red"), inherited_fds=[7, 8])
-            worker = Worker(told, board, events.logger, asyncio.Event(), ours)
-            assert (worker.options, worker.row_number, worker.inherited) == ({"colour": "red"}, 3, [7, 8])
-            worker.row[SCHEMA.slot(TAKEN)] = 5
-            assert list(board.column(SCHEMA.slot(TAKEN))) == [0, 0, 0, 5]
-
-    loop.run(scenario())
+    board = new_board(SCHEMA, 4)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        told = dataclasses.replace(assignment(board, 0, 3, colour="red"), inherited_fds=[7, 8])
+        worker = Worker(told, board, events.logger, asyncio.Event(), ours)
+        assert (worker.options, worker.row_number, worker.inherited) == ({"colour": "red"}, 3, [7, 8])
+        worker.row[SCHEMA.slot(TAKEN)] = 5
+        assert list(board.column(SCHEMA.slot(TAKEN))) == [0, 0, 0, 5]
 
 
-def test_heart_measures_lag(loop: Loop, new_board: NewBoard) -> None:
+async def test_heart_measures_lag(new_board: NewBoard) -> None:
     """Every beat counts, and is an observation of how late the loop ran it."""
-
-    async def scenario() -> None:
-        row = new_board(SCHEMA, 2).row(1)
-        began = time.perf_counter_ns()
-        heart = Heart(SCHEMA, row)
-        heart.beat()
-        await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 3, "three beats")
-        heart.stop()
-        took = time.perf_counter_ns() - began
-        *counts, total = row[SCHEMA.slots(LOOP_LAG)]
-        beats = row[SCHEMA.slot(HEARTBEAT)]
-        assert beats == sum(counts)
-        # Time is either waited for or late: what one beat was late the next is not again.
-        assert total <= took - (beats - 1.5) * BEAT_SECONDS * NANOSECONDS
-
-    loop.run(scenario())
+    row = new_board(SCHEMA, 2).row(1)
+    began = time.perf_counter_ns()
+    heart = Heart(SCHEMA, row)
+    heart.beat()
+    await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 3, "three beats")
+    heart.stop()
+    took = time.perf_counter_ns() - began
+    *counts, total = row[SCHEMA.slots(LOOP_LAG)]
+    beats = row[SCHEMA.slot(HEARTBEAT)]
+    assert beats == sum(counts)
+    # Time is either waited for or late: what one beat was late the next is not again.
+    assert total <= took - (beats - 1.5) * BEAT_SECONDS * NANOSECONDS
 
 
-def test_heart_sees_a_busy_loop(loop: Loop, new_board: NewBoard) -> None:
+async def test_heart_sees_a_busy_loop(new_board: NewBoard) -> None:
     """A callback that keeps the loop busy past a beat shows as lag."""
-
-    async def scenario() -> None:
-        row = new_board(SCHEMA, 2).row(1)
-        heart = Heart(SCHEMA, row)
-        heart.beat()
-        running = asyncio.get_running_loop()
-        began = running.time()
-        while running.time() < began + 3 * BEAT_SECONDS:
-            continue  # keeps the loop from running
-        await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 2, "the beat that was late")
-        heart.stop()
-        lag = row[SCHEMA.slots(LOOP_LAG)][-1] / NANOSECONDS
-        assert BEAT_SECONDS < lag < running.time() - began + 1
-
-    loop.run(scenario())
+    row = new_board(SCHEMA, 2).row(1)
+    heart = Heart(SCHEMA, row)
+    heart.beat()
+    running = asyncio.get_running_loop()
+    began = running.time()
+    while running.time() < began + 3 * BEAT_SECONDS:
+        continue  # keeps the loop from running
+    await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 2, "the beat that was late")
+    heart.stop()
+    lag = row[SCHEMA.slots(LOOP_LAG)][-1] / NANOSECONDS
+    assert BEAT_SECONDS < lag < running.time() - began + 1
 
 
 def _beats_on(child: Child) -> None:

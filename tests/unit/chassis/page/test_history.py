@@ -12,7 +12,7 @@ from stentor_chassis.page import history as history_module
 from stentor_chassis.page.history import INTERVAL_SECONDS, WINDOW_SECONDS, History
 from stentor_chassis.page.view import Chart, Line, View
 from unit.chassis.example import ENDED, NEWEST, SCHEMA, TAKEN
-from unit.looping import Loop, eventually
+from unit.looping import eventually
 
 NewBoard = Callable[[Schema, int], Board]
 VIEW = View(charts=(Chart("Things", (Line("taken", TAKEN), Line("newest", NEWEST))),))
@@ -96,17 +96,13 @@ def test_old_ones_go(board: Board) -> None:
     assert grown < most * 8 * 100  # the ring itself, allocated anew: bytes for less than 100 integers each
 
 
-def test_taken_by_itself(board: Board, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_taken_by_itself(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it runs, a snapshot is taken at every interval."""
     monkeypatch.setattr(history_module, "INTERVAL_SECONDS", 0.01)
-
-    async def scenario() -> None:
-        history = _history(board)
-        running = asyncio.ensure_future(history.run())
-        board.row(FIRST_WORKER)[SCHEMA.slot(ENDED, "worn")] = 1
-        board.row(FIRST_WORKER)[SCHEMA.slot(TAKEN)] = 5
-        await eventually(lambda: history.since(0)["next"] >= 4, "snapshots to be taken")
-        assert _column(history)[:4] == [0, 5, 5, 5]
-        running.cancel()
-
-    loop.run(scenario())
+    history = _history(board)
+    running = asyncio.ensure_future(history.run())
+    board.row(FIRST_WORKER)[SCHEMA.slot(ENDED, "worn")] = 1
+    board.row(FIRST_WORKER)[SCHEMA.slot(TAKEN)] = 5
+    await eventually(lambda: history.since(0)["next"] >= 4, "snapshots to be taken")
+    assert _column(history)[:4] == [0, 5, 5, 5]
+    running.cancel()

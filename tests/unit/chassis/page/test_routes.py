@@ -13,7 +13,6 @@ from prometheus_client import CollectorRegistry
 
 from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.page.routes import routes
-from unit.looping import Loop
 
 KINDS = {
     "/": "text/html",
@@ -49,70 +48,50 @@ async def _page(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(("path", "kind"), KINDS.items())
-def test_headers(loop: Loop, method: str, path: str, kind: str) -> None:
+async def test_headers(method: str, path: str, kind: str) -> None:
     """Everything comes with its type, is never kept, and may load and do nothing but what the page needs."""
-
-    async def scenario() -> None:
-        async with _page() as session, session.request(method, path) as response:
-            assert (response.status, response.content_type) == (200, kind)
-            assert set(response.headers["Content-Security-Policy"].split("; ")) == POLICY
-            assert response.headers["X-Content-Type-Options"] == "nosniff"
-            assert response.headers["Referrer-Policy"] == "no-referrer"
-            assert response.headers["Cache-Control"] == "no-store"
-            assert int(response.headers["Content-Length"]) > 10
-            assert bool(await response.read()) == (method == "GET")
-
-    loop.run(scenario())
+    async with _page() as session, session.request(method, path) as response:
+        assert (response.status, response.content_type) == (200, kind)
+        assert set(response.headers["Content-Security-Policy"].split("; ")) == POLICY
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert int(response.headers["Content-Length"]) > 10
+        assert bool(await response.read()) == (method == "GET")
 
 
 @pytest.mark.parametrize("path", KINDS)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_wrong_methods(loop: Loop, method: str, path: str) -> None:
+async def test_wrong_methods(method: str, path: str) -> None:
     """Nothing can be written, and the answer says what can be done."""
-
-    async def scenario() -> None:
-        async with _page() as session, session.request(method, path) as response:
-            assert response.status == 405
-            assert set(response.headers["Allow"].split(",")) == {"GET", "HEAD"}
-
-    loop.run(scenario())
+    async with _page() as session, session.request(method, path) as response:
+        assert response.status == 405
+        assert set(response.headers["Allow"].split(",")) == {"GET", "HEAD"}
 
 
-def test_recent(loop: Loop) -> None:
+async def test_recent() -> None:
     """What there is to show is asked for from a number on, by default from the first."""
-
-    async def scenario() -> None:
-        async with _page() as session:
-            for query, number in (("", 0), ("?from=0", 0), ("?from=41", 41)):
-                async with session.get(f"/recent{query}") as response:
-                    assert json.loads(await response.text()) == {"from": number}
-
-    loop.run(scenario())
+    async with _page() as session:
+        for query, number in (("", 0), ("?from=0", 0), ("?from=41", 41)):
+            async with session.get(f"/recent{query}") as response:
+                assert json.loads(await response.text()) == {"from": number}
 
 
 @pytest.mark.parametrize("number", ["", "-1", "1.5", "x", "٣", "9" * 5000])
-def test_wrong_number(loop: Loop, number: str) -> None:
+async def test_wrong_number(number: str) -> None:
     """What is no number of a snapshot is refused."""
-
-    async def scenario() -> None:
-        async with _page() as session, session.get("/recent", params={"from": number}) as response:
-            assert (response.status, await response.text()) == (400, "from: the number of a snapshot is wanted\n")
-            assert response.headers["Cache-Control"] == "no-store"
-
-    loop.run(scenario())
+    async with _page() as session, session.get("/recent", params={"from": number}) as response:
+        assert (response.status, await response.text()) == (400, "from: the number of a snapshot is wanted\n")
+        assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_page_names_its_service(loop: Loop) -> None:
+async def test_page_names_its_service() -> None:
     """Title and heading are the service's name, whatever characters it has, also for who runs no scripts."""
-
-    async def scenario() -> None:
-        async with _page("a<b>") as session, session.get("/") as response:
-            text = await response.text()
-            assert "<title>a&lt;b&gt;</title>" in text
-            assert "<h1>a&lt;b&gt;</h1>" in text
-            assert all(f'<a href="{path}">' in text for path in ("metrics", "status", "healthz", "readyz"))
-
-    loop.run(scenario())
+    async with _page("a<b>") as session, session.get("/") as response:
+        text = await response.text()
+        assert "<title>a&lt;b&gt;</title>" in text
+        assert "<h1>a&lt;b&gt;</h1>" in text
+        assert all(f'<a href="{path}">' in text for path in ("metrics", "status", "healthz", "readyz"))
 
 
 def test_nothing_inline_and_nothing_from_elsewhere() -> None:

@@ -8,7 +8,6 @@ from stentor_client.check import battery
 from stentor_client.check.check import Check, Result
 from stentor_client.check.subject import Subject
 from stentor_client.wire.dialer import DialOptions
-from unit.looping import Loop
 
 
 def honest(connection: socket.socket) -> None:
@@ -24,15 +23,15 @@ def subject(target: str, **changes: Any) -> Subject:
     return Subject(DialOptions(target=target, connect_timeout_seconds=5.0, tls=tls), **options)
 
 
-def results(loop: Loop, behaviour: Behaviour, *checks: Check, **changes: Any) -> list[Result]:
+async def results(behaviour: Behaviour, *checks: Check, **changes: Any) -> list[Result]:
     """Return the results of checks against a server with this behaviour."""
     with LyingServer(behaviour) as server:
-        return loop.run(battery.run(checks, subject(server.target, **changes), lambda _: None))
+        return await battery.run(checks, subject(server.target, **changes), lambda _: None)
 
 
-def result(loop: Loop, behaviour: Behaviour, check: Check, **changes: Any) -> Result:
+async def result(behaviour: Behaviour, check: Check, **changes: Any) -> Result:
     """Return the result of one check against a server with this behaviour."""
-    (only,) = results(loop, behaviour, check, **changes)
+    (only,) = await results(behaviour, check, **changes)
     return only
 
 

@@ -12,10 +12,9 @@ from stentor_client.check.subject import Subject
 from stentor_client.verify.outcomes import Outcome, Phase
 from stentor_client.wire.dialer import Dialer, Endpoint
 from unit.client.check.checking import closed_port, honest, subject
-from unit.looping import Loop
 
 
-def of(loop: Loop, monkeypatch: pytest.MonkeyPatch, *targets: str) -> Result:
+async def of(monkeypatch: pytest.MonkeyPatch, *targets: str) -> Result:
     """Return the result for a name with the addresses of these targets."""
     found = []
     for target in targets:
@@ -26,43 +25,43 @@ def of(loop: Loop, monkeypatch: pytest.MonkeyPatch, *targets: str) -> Result:
         return found
 
     monkeypatch.setattr(Dialer, "resolve", resolve)
-    return run(loop, subject("somewhere:80"))
+    return await run(subject("somewhere:80"))
 
 
-def run(loop: Loop, path: Subject) -> Result:
+async def run(path: Subject) -> Result:
     """Run the check."""
-    (found,) = loop.run(battery.run([Addresses()], path, lambda _: None))
+    (found,) = await battery.run([Addresses()], path, lambda _: None)
     return found
 
 
-def test_all_lead_there(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_lead_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every address is tried, and named."""
     with LyingServer(honest) as one, LyingServer(honest) as two:
-        found = of(loop, monkeypatch, one.target, two.target)
+        found = await of(monkeypatch, one.target, two.target)
         assert (found.status, found.finding.detail) == (Status.PASS, f"{one.target} and {two.target}")
         outcomes = [{"address": each.target, "outcome": "ok"} for each in (one, two)]
         assert found.finding.measured == {"addresses": outcomes}
 
 
-def test_those_that_fail_are_named(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_those_that_fail_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Addresses that lead nowhere, or elsewhere, are named, and the worst of them is the outcome."""
     nobody = closed_port()
     with LyingServer(honest) as good, LyingServer(echo) as wrong:
-        found = of(loop, monkeypatch, nobody, good.target, wrong.target)
+        found = await of(monkeypatch, nobody, good.target, wrong.target)
         assert found.status is Status.FAIL
         assert found.finding.detail == f"2 of 3 failed: {nobody}: refused; {wrong.target}: mismatch"
         assert (found.finding.outcome, found.finding.phase) == (Outcome.MISMATCH, Phase.REPLY)
         assert [each["outcome"] for each in found.finding.measured["addresses"]] == ["refused", "ok", "mismatch"]
 
 
-def test_one_address(loop: Loop) -> None:
+async def test_one_address() -> None:
     """Where there is one address, the other checks have tried it."""
-    found = run(loop, subject("127.0.0.1:80"))
+    found = await run(subject("127.0.0.1:80"))
     assert found.status is Status.SKIP
     assert found.finding.detail == "127.0.0.1:80 is the only one, and the other checks have tried it"
 
 
-def test_unix_socket(loop: Loop) -> None:
+async def test_unix_socket() -> None:
     """A Unix socket has no others."""
-    found = run(loop, subject("unix:/nowhere"))
+    found = await run(subject("unix:/nowhere"))
     assert (found.status, found.finding.detail) == (Status.SKIP, "a Unix socket has one address")

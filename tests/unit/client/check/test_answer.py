@@ -7,17 +7,16 @@ from stentor_client.check.answer import Answer
 from stentor_client.check.check import Status
 from stentor_client.verify.outcomes import Outcome
 from unit.client.check.checking import honest, result
-from unit.looping import Loop
 
 
-def test_answer(loop: Loop) -> None:
+async def test_answer() -> None:
     """A server that answers as it must passes."""
-    assert result(loop, honest, Answer()).status is Status.PASS
+    assert (await result(honest, Answer())).status is Status.PASS
 
 
-def test_echo_where_it_is_wanted(loop: Loop) -> None:
+async def test_echo_where_it_is_wanted() -> None:
     """An echo is the right answer where one is expected."""
-    assert result(loop, lying.echo, Answer(), expect="echo").status is Status.PASS
+    assert (await result(lying.echo, Answer(), expect="echo")).status is Status.PASS
 
 
 @pytest.mark.parametrize(
@@ -29,8 +28,8 @@ def test_echo_where_it_is_wanted(loop: Loop) -> None:
         (lying.close_early, Outcome.EOF, "the server closed the connection"),
     ],
 )
-def test_no_answer(loop: Loop, behaviour: lying.Behaviour, outcome: Outcome, words: str) -> None:
+async def test_no_answer(behaviour: lying.Behaviour, outcome: Outcome, words: str) -> None:
     """What answers by itself, or not at all, fails."""
-    found = result(loop, behaviour, Answer(), timeout_seconds=0.2)
+    found = await result(behaviour, Answer(), timeout_seconds=0.2)
     assert (found.status, found.finding.outcome) == (Status.FAIL, outcome)
     assert words in found.finding.detail

@@ -9,7 +9,6 @@ from stentor_client.check.connect import Connect
 from stentor_client.check.subject import Subject
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from unit.client.check.checking import closed_port, honest, results, subject
-from unit.looping import Loop
 
 ORDER = [
     *("connect", "answer", "byte-values", "sizes", "segmentation", "half-close", "full-duplex", "idle"),
@@ -44,12 +43,12 @@ def test_words(check: Check) -> None:
     assert set(check.needs) <= set(ORDER[: ORDER.index(check.name)])
 
 
-def test_honest_server(loop: Loop) -> None:
+async def test_honest_server() -> None:
     """An honest server passes all that can be tried, and each check is announced."""
     told: list[str] = []
     with lying.LyingServer(honest) as server:
         checks = battery.battery(1 << 20, 0.1)
-        found = loop.run(battery.run(checks, subject(server.target), lambda check: told.append(check.name)))
+        found = await battery.run(checks, subject(server.target), lambda check: told.append(check.name))
     assert told == ORDER
     assert {result.name: result.status for result in found} == {
         **dict.fromkeys(ORDER, Status.PASS),
@@ -58,10 +57,10 @@ def test_honest_server(loop: Loop) -> None:
     assert battery.exit_code(found) == 0
 
 
-def test_nothing_connects(loop: Loop) -> None:
+async def test_nothing_connects() -> None:
     """Where nothing connects that is said once, and the rest is skipped."""
     path = subject(closed_port())
-    first, *rest = loop.run(battery.run(battery.battery(1 << 20, 0.1), path, lambda _: None))
+    first, *rest = await battery.run(battery.battery(1 << 20, 0.1), path, lambda _: None)
     assert (first.status, first.finding.outcome) == (Status.FAIL, Outcome.REFUSED)
     assert {(result.status, result.finding.detail) for result in rest} == {
         (Status.SKIP, "not tried, for connect failed")
@@ -69,9 +68,9 @@ def test_nothing_connects(loop: Loop) -> None:
     assert battery.exit_code([first, *rest]) == 3
 
 
-def test_nothing_answers(loop: Loop) -> None:
+async def test_nothing_answers() -> None:
     """Where there is no right answer only the other addresses are still tried."""
-    connected, answer, *rest = results(loop, lying.echo, *battery.battery(1 << 20, 0.1))
+    connected, answer, *rest = await results(lying.echo, *battery.battery(1 << 20, 0.1))
     assert (connected.status, answer.status, answer.finding.outcome) == (
         Status.PASS,
         Status.FAIL,
@@ -81,14 +80,14 @@ def test_nothing_answers(loop: Loop) -> None:
     assert "is the only one" in rest[-1].finding.detail
 
 
-def test_error_that_speaks_for_itself(loop: Loop) -> None:
+async def test_error_that_speaks_for_itself() -> None:
     """An exchange that fails makes its check fail, with its words."""
 
     class Failing(Connect):
         async def run(self, subject: Subject) -> Finding:  # noqa: ARG002
             raise ExchangeError(Outcome.SHORT, Phase.REPLY, "the rest is missing")
 
-    (found,) = results(loop, honest, Failing())
+    (found,) = await results(honest, Failing())
     assert found.finding == Finding(Status.FAIL, "short: the rest is missing", Outcome.SHORT, Phase.REPLY)
 
 

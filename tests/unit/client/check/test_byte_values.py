@@ -9,10 +9,9 @@ from stentor_client.check.byte_values import SIZE_BYTES, ByteValues
 from stentor_client.check.check import Status
 from stentor_client.verify.outcomes import Outcome
 from unit.client.check.checking import honest, result
-from unit.looping import Loop
 
 
-def test_all(loop: Loop) -> None:
+async def test_all() -> None:
     """All 256 values are sent, and pass an honest server."""
     sent: set[int] = set()
 
@@ -21,34 +20,34 @@ def test_all(loop: Loop) -> None:
             sent.update(data)
             connection.sendall(data.upper())
 
-    assert result(loop, note, ByteValues()).status is Status.PASS
+    assert (await result(note, ByteValues())).status is Status.PASS
     assert sent == set(range(256))
 
 
-def test_expectation(loop: Loop) -> None:
+async def test_expectation() -> None:
     """What comes back is held against what is expected."""
-    found = result(loop, honest, ByteValues(), expect="echo")
+    found = await result(honest, ByteValues(), expect="echo")
     assert found.finding.outcome is Outcome.MISMATCH
     assert found.finding.measured == {"wrong_values": list(range(ord("a"), ord("z") + 1))}
     assert found.finding.detail.endswith("wrong where these were sent: 61 62 63 64 65 66 67 68 and 18 more")
 
 
-def test_values_that_suffer(loop: Loop) -> None:
+async def test_values_that_suffer() -> None:
     """The values that do not come through are named."""
 
     def strip(connection: socket.socket) -> None:
         for data in iter(lambda: connection.recv(65536), b""):
             connection.sendall(data.upper().replace(b"\xff", b"\x7f").replace(b"\x00", b" "))
 
-    found = result(loop, strip, ByteValues())
+    found = await result(strip, ByteValues())
     assert (found.status, found.finding.outcome) == (Status.FAIL, Outcome.MISMATCH)
     assert found.finding.measured == {"wrong_values": [0, 255]}
     assert found.finding.detail.endswith("wrong where these were sent: 00 FF")
 
 
-def test_no_reply(loop: Loop) -> None:
+async def test_no_reply() -> None:
     """Where nothing came back, no value is blamed."""
-    found = result(loop, close_early, ByteValues())
+    found = await result(close_early, ByteValues())
     assert found.finding.outcome is Outcome.EOF
     assert found.finding.detail == "eof: the server closed the connection before any byte of the reply"
 
@@ -59,7 +58,7 @@ def test_no_reply(loop: Loop) -> None:
     ids=["line-end", "lost", "doubled", "escaped", "several"],
 )
 @pytest.mark.parametrize("whole", [False, True])
-def test_bytes_that_move_the_others(loop: Loop, value: bytes, instead: bytes, *, whole: bool) -> None:
+async def test_bytes_that_move_the_others(value: bytes, instead: bytes, *, whole: bool) -> None:
     """Where a byte is lost or added those behind it are not blamed, also if the reply has the right length again."""
 
     def garble(connection: socket.socket) -> None:
@@ -67,7 +66,7 @@ def test_bytes_that_move_the_others(loop: Loop, value: bytes, instead: bytes, *,
             garbled = data.upper().replace(value, instead)
             connection.sendall((garbled + b"." * SIZE_BYTES)[: len(data)] if whole else garbled)
 
-    found = result(loop, garble, ByteValues(), timeout_seconds=0.3)
+    found = await result(garble, ByteValues(), timeout_seconds=0.3)
     blamed = next(number for number, byte in enumerate(value + b"!") if instead[number : number + 1] != bytes([byte]))
     expected = (value + bytes([value[-1] + 1 & 0xFF]))[blamed]
     assert found.finding.outcome is Outcome.MISMATCH
@@ -76,7 +75,7 @@ def test_bytes_that_move_the_others(loop: Loop, value: bytes, instead: bytes, *,
 
 
 @pytest.mark.parametrize("bit", range(8))
-def test_bit_that_is_stripped(loop: Loop, bit: int) -> None:
+async def test_bit_that_is_stripped(bit: int) -> None:
     """A bit that is stripped turns values into others, and moves none: every value that has it is named."""
     kept = bytes(value & ~(1 << bit) for value in range(256))
 
@@ -86,4 +85,4 @@ def test_bit_that_is_stripped(loop: Loop, bit: int) -> None:
 
     upper = {value: bytes([value]).upper()[0] for value in range(256)}
     suffer = [value for value in range(256) if upper[value] >> bit & 1]
-    assert result(loop, strip, ByteValues()).finding.measured == {"wrong_values": suffer}
+    assert (await result(strip, ByteValues())).finding.measured == {"wrong_values": suffer}

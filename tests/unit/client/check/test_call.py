@@ -15,42 +15,35 @@ from stentor_client.check.subject import Subject
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.wire.dialer import DialOptions
 from unit.client.check.checking import honest, subject
-from unit.looping import Loop
 
 
-def with_call(
-    loop: Loop, behaviour: Behaviour, scenario: Callable[[Call], Awaitable[None]], timeout: float = 10.0
-) -> None:
+async def with_call(behaviour: Behaviour, scenario: Callable[[Call], Awaitable[None]], timeout: float = 10.0) -> None:
     """Run a scenario with a call to a server of this behaviour."""
-
-    async def run() -> None:
-        with LyingServer(behaviour) as server:
-            async with subject(server.target, timeout_seconds=timeout).call() as call:
-                await scenario(call)
-
-    loop.run(run())
+    with LyingServer(behaviour) as server:
+        async with subject(server.target, timeout_seconds=timeout).call() as call:
+            await scenario(call)
 
 
-def failing(loop: Loop, behaviour: Behaviour, size: int = 64, timeout: float = 10.0) -> ExchangeError:
+async def failing(behaviour: Behaviour, size: int = 64, timeout: float = 10.0) -> ExchangeError:
     """Return how one exchange fails."""
 
     async def scenario(call: Call) -> None:
         await call.ask(size)
 
     with pytest.raises(ExchangeError) as raised:
-        with_call(loop, behaviour, scenario, timeout)
+        await with_call(behaviour, scenario, timeout)
     return raised.value
 
 
 @pytest.mark.parametrize("size", [1, 64, 5000, 1 << 20])
-def test_good(loop: Loop, size: int) -> None:
+async def test_good(size: int) -> None:
     """Several messages of any size come back on one call."""
 
     async def scenario(call: Call) -> None:
         for _ in range(3):
             await call.ask(size)
 
-    with_call(loop, honest, scenario)
+    await with_call(honest, scenario)
 
 
 @pytest.mark.parametrize(
@@ -64,22 +57,22 @@ def test_good(loop: Loop, size: int) -> None:
         (lying.echo, Outcome.MISMATCH, Phase.REPLY, "the reply is what was sent, unchanged: something echoes"),
     ],
 )
-def test_lies(loop: Loop, behaviour: Behaviour, outcome: Outcome, phase: Phase, words: str) -> None:
+async def test_lies(behaviour: Behaviour, outcome: Outcome, phase: Phase, words: str) -> None:
     """Each lie has its outcome, its phase, and its words."""
-    error = failing(loop, behaviour)
+    error = await failing(behaviour)
     assert (error.outcome, error.phase) == (outcome, phase)
     assert words in error.detail
 
 
-def test_silence(loop: Loop) -> None:
+async def test_silence() -> None:
     """A reply that does not come is given up after the time-out."""
-    error = failing(loop, lying.stay_silent, timeout=0.1)
+    error = await failing(lying.stay_silent, timeout=0.1)
     assert (error.outcome, error.phase) == (Outcome.TIMEOUT, Phase.FIRST_BYTE)
     assert error.detail == "no progress for 0.1 s before any byte of the reply"
 
 
 @pytest.mark.parametrize(("again", "words"), [(1, "sent again 1 time,"), (5, "sent again 5 times,")])
-def test_lost_packets(loop: Loop, again: int, words: str) -> None:
+async def test_lost_packets(again: int, words: str) -> None:
     """Where the kernel had to send again, a time-out says so."""
 
     async def scenario(call: Call) -> None:
@@ -87,14 +80,14 @@ def test_lost_packets(loop: Loop, again: int, words: str) -> None:
         await call.ask(64)
 
     with pytest.raises(ExchangeError) as raised:
-        with_call(loop, lying.stay_silent, scenario, 0.1)
+        await with_call(lying.stay_silent, scenario, 0.1)
     assert (
         f"no progress for 0.1 s before any byte of the reply; the kernel {words} so packets get lost"
         == raised.value.detail
     )
 
 
-def test_peer_that_reads_nothing(loop: Loop) -> None:
+async def test_peer_that_reads_nothing() -> None:
     """A message that the peer does not read is given up as well, though it is not sent to its end."""
     let_go = threading.Event()
 
@@ -102,13 +95,13 @@ def test_peer_that_reads_nothing(loop: Loop) -> None:
         let_go.wait(20)
 
     try:
-        error = failing(loop, read_nothing, size=1 << 20, timeout=0.1)
+        error = await failing(read_nothing, size=1 << 20, timeout=0.1)
     finally:
         let_go.set()
     assert error.outcome is Outcome.TIMEOUT
 
 
-def test_slow_reply_is_no_silence(loop: Loop) -> None:
+async def test_slow_reply_is_no_silence() -> None:
     """A reply that takes many times the time-out, and never stands still so long, is good."""
 
     def answer_slowly(connection: socket.socket) -> None:
@@ -120,10 +113,10 @@ def test_slow_reply_is_no_silence(loop: Loop) -> None:
     async def scenario(call: Call) -> None:
         await call.ask(64)
 
-    with_call(loop, answer_slowly, scenario, timeout=1.0)
+    await with_call(answer_slowly, scenario, timeout=1.0)
 
 
-def test_reply_of_another_connection(loop: Loop) -> None:
+async def test_reply_of_another_connection() -> None:
     """A reply that belongs elsewhere is called so."""
 
     def answer_as_another(connection: socket.socket) -> None:
@@ -131,11 +124,11 @@ def test_reply_of_another_connection(loop: Loop) -> None:
         reply[9:17] = b"0000000B"
         connection.sendall(reply)
 
-    error = failing(loop, answer_as_another)
+    error = await failing(answer_as_another)
     assert error.detail == "the reply belongs to another connection (message 1 of connection 11)"
 
 
-def test_stale_reply(loop: Loop) -> None:
+async def test_stale_reply() -> None:
     """A reply that came before is called so."""
 
     async def scenario(call: Call) -> None:
@@ -143,11 +136,11 @@ def test_stale_reply(loop: Loop) -> None:
         await call.ask(64)
 
     with pytest.raises(ExchangeError) as raised:
-        with_call(loop, lying.repeat_the_first, scenario)
+        await with_call(lying.repeat_the_first, scenario)
     assert raised.value.detail == "the reply belongs to an earlier message (message 1 of connection 1)"
 
 
-def test_echo_that_is_expected_is_not_blamed(loop: Loop) -> None:
+async def test_echo_that_is_expected_is_not_blamed() -> None:
     """Where an echo is expected, a byte that is wrong far behind is what is told."""
 
     def wrong_at_the_end(connection: socket.socket) -> None:
@@ -162,10 +155,10 @@ def test_echo_that_is_expected_is_not_blamed(loop: Loop) -> None:
                 await call.ask(5000)
 
     with pytest.raises(ExchangeError, match="at byte 4999 of the reply"):
-        loop.run(run())
+        await run()
 
 
-def test_parts_are_sent_apart(loop: Loop) -> None:
+async def test_parts_are_sent_apart() -> None:
     """A message goes in the parts it is given in, and reply begins before all are sent."""
 
     async def scenario(call: Call) -> None:
@@ -175,10 +168,10 @@ def test_parts_are_sent_apart(loop: Loop) -> None:
         await call.send((), [message[50:]])
         await call.answered()
 
-    with_call(loop, honest, scenario)
+    await with_call(honest, scenario)
 
 
-def test_not_begun(loop: Loop) -> None:
+async def test_not_begun() -> None:
     """A reply that has not begun within the time-out has not begun, and the call goes on."""
 
     def answer_whole(connection: socket.socket) -> None:
@@ -194,10 +187,10 @@ def test_not_begun(loop: Loop) -> None:
         await call.send((), [message[50:]])
         await call.answered()
 
-    with_call(loop, answer_whole, scenario, timeout=0.2)
+    await with_call(answer_whole, scenario, timeout=0.2)
 
 
-def test_end(loop: Loop) -> None:
+async def test_end() -> None:
     """The peer's end in order is good."""
 
     async def scenario(call: Call) -> None:
@@ -205,7 +198,7 @@ def test_end(loop: Loop) -> None:
         call.connection.end_sending()
         await call.ended()
 
-    with_call(loop, honest, scenario)
+    await with_call(honest, scenario)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +209,7 @@ def test_end(loop: Loop) -> None:
         (lambda connection: connection.sendall(b"bye"), Outcome.EXTRA, "got 'bye' that nobody asked for"),
     ],
 )
-def test_wrong_end(loop: Loop, behaviour: Behaviour, outcome: Outcome, words: str) -> None:
+async def test_wrong_end(behaviour: Behaviour, outcome: Outcome, words: str) -> None:
     """An end that does not come, or not in order, or after something else, is told."""
 
     async def scenario(call: Call) -> None:
@@ -224,19 +217,19 @@ def test_wrong_end(loop: Loop, behaviour: Behaviour, outcome: Outcome, words: st
         await call.ended()
 
     with pytest.raises(ExchangeError, match=words) as raised:
-        with_call(loop, behaviour, scenario, timeout=0.2)
+        await with_call(behaviour, scenario, timeout=0.2)
     assert (raised.value.outcome, raised.value.phase) == (outcome, Phase.CLOSE)
 
 
-def test_silent(loop: Loop) -> None:
+async def test_silent() -> None:
     """A connection that stays is no failure; one that is ended meanwhile is."""
 
     async def scenario(call: Call) -> None:
         await call.silent(0.05)
 
-    with_call(loop, honest, scenario)
+    await with_call(honest, scenario)
     with pytest.raises(ExchangeError, match=r"the connection ended after \d+\.\d s of silence") as raised:
-        with_call(loop, lambda _: None, scenario_of_patience)
+        await with_call(lambda _: None, scenario_of_patience)
     assert raised.value.outcome is Outcome.EOF
 
 
@@ -262,7 +255,7 @@ def test_pieces(size: int) -> None:
     assert {len(piece) for piece in cut[:-1]} <= {size}
 
 
-def test_peer_that_never_ends(loop: Loop) -> None:
+async def test_peer_that_never_ends() -> None:
     """Who goes on sending after the reply is not waited for, though something moves all the time."""
 
     def send_without_end(connection: socket.socket) -> None:
@@ -274,11 +267,11 @@ def test_peer_that_never_ends(loop: Loop) -> None:
         await call.ended()
 
     with pytest.raises(ExchangeError) as raised:
-        with_call(loop, send_without_end, scenario)
+        await with_call(send_without_end, scenario)
     assert (raised.value.outcome, raised.value.phase) == (Outcome.EXTRA, Phase.CLOSE)
 
 
-def test_tls_that_wants_a_certificate(loop: Loop, tmp_path: Path) -> None:
+async def test_tls_that_wants_a_certificate(tmp_path: Path) -> None:
     """A server that wants a certificate says so after the handshake only, by breaking off, and then there is a hint."""
     authority = Authority(tmp_path)
     context = authority.serve(authority.issue("server"), authority)
@@ -290,6 +283,6 @@ def test_tls_that_wants_a_certificate(loop: Loop, tmp_path: Path) -> None:
                 await call.ask(64)
 
     with pytest.raises(ExchangeError) as raised:
-        loop.run(run())
+        await run()
     assert raised.value.outcome is Outcome.TLS
     assert raised.value.detail == "the server broke TLS off: it may want a certificate that it trusts"

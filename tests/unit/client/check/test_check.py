@@ -4,7 +4,6 @@ from stentor_client.check.check import Check, Finding, Status
 from stentor_client.check.subject import Subject
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from unit.client.check.checking import honest, result
-from unit.looping import Loop
 
 ERROR = ExchangeError(Outcome.RESET, Phase.REPLY, "it was cut")
 
@@ -31,8 +30,8 @@ def test_bad() -> None:
     assert Finding.bad(ERROR, size_bytes=3).measured == {"size_bytes": 3}
 
 
-def test_result(loop: Loop) -> None:
+async def test_result() -> None:
     """A result has name and status at hand, and how long it took."""
-    measured = result(loop, honest, Measuring())
+    measured = await result(honest, Measuring())
     assert (measured.name, measured.status) == ("measuring", Status.PASS)
     assert measured.duration_seconds > 0

@@ -7,10 +7,9 @@ from stentor_client.check.check import Status
 from stentor_client.check.concurrency import CONNECTIONS, Concurrency
 from stentor_client.verify.outcomes import Outcome
 from unit.client.check.checking import honest, result
-from unit.looping import Loop
 
 
-def test_kept_apart(loop: Loop) -> None:
+async def test_kept_apart() -> None:
     """All connections are open at once, and each message has its own reply."""
     together = threading.Barrier(CONNECTIONS)
 
@@ -18,14 +17,14 @@ def test_kept_apart(loop: Loop) -> None:
         together.wait(10)  # nobody is served before all are there
         honest(connection)
 
-    found = result(loop, answer_together, Concurrency())
+    found = await result(answer_together, Concurrency())
     assert (found.status, found.finding.detail) == (
         Status.PASS,
         "20 connections, 200 messages, each with its own reply",
     )
 
 
-def test_mixed_up(loop: Loop) -> None:
+async def test_mixed_up() -> None:
     """Two connections that get each other's replies are found, and whose reply it was."""
     meeting = threading.Barrier(2)
     numbers = iter(range(1000))
@@ -39,14 +38,14 @@ def test_mixed_up(loop: Loop) -> None:
             connection.sendall(letters[1 - number].upper())
         honest(connection)
 
-    found = result(loop, swap, Concurrency())
+    found = await result(swap, Concurrency())
     assert (found.status, found.finding.outcome) == (Status.FAIL, Outcome.MISMATCH)
     assert found.finding.detail.startswith(
         "2 of 20 connections failed, the first with mismatch: the reply belongs to another connection (message 1 of "
     )
 
 
-def test_limit(loop: Loop) -> None:
+async def test_limit() -> None:
     """A server that serves fewer at once is found."""
     room = threading.Semaphore(12)
 
@@ -54,7 +53,7 @@ def test_limit(loop: Loop) -> None:
         if room.acquire(blocking=False):
             honest(connection)
 
-    found = result(loop, refuse, Concurrency())
+    found = await result(refuse, Concurrency())
     assert found.finding.outcome in {Outcome.EOF, Outcome.RESET}
     assert found.finding.detail.startswith("8 of 20 connections failed, the first with ")
     assert "a limit of connections" in found.check.usual_cause

@@ -10,7 +10,6 @@ from stentor_client.check.check import Status
 from stentor_client.check.duplex import Duplex
 from stentor_client.verify.outcomes import CHECK_FAILED, Outcome
 from unit.client.check.checking import honest, result
-from unit.looping import Loop
 
 
 def answer_after(nbytes: int) -> Behaviour:
@@ -33,20 +32,20 @@ def answer_after(nbytes: int) -> Behaviour:
         (1000, "the reply to 1000 B began before the last 500 B were sent"),
     ],
 )
-def test_both_at_once(loop: Loop, largest: int, words: str) -> None:
+async def test_both_at_once(largest: int, words: str) -> None:
     """A reply that begins while the message is being sent passes, whatever size comes through."""
-    found = result(loop, honest, Duplex(), largest=largest)
+    found = await result(honest, Duplex(), largest=largest)
     assert (found.status, found.finding.detail) == (Status.PASS, words)
 
 
-def test_store_and_forward(loop: Loop) -> None:
+async def test_store_and_forward() -> None:
     """Right bytes that all come after the last was sent fail without a wrong outcome, and have their exit code."""
-    found = result(loop, answer_after(1 << 20), Duplex(), timeout_seconds=1.0)
+    found = await result(answer_after(1 << 20), Duplex(), timeout_seconds=1.0)
     assert (found.status, found.finding.outcome, found.finding.phase) == (Status.FAIL, None, None)
     assert found.finding.detail == "nothing of the reply to 1 MiB came before the last byte was sent, 1 s later"
     assert exit_code([found]) == CHECK_FAILED == 6
 
 
-def test_no_reply(loop: Loop) -> None:
+async def test_no_reply() -> None:
     """A reply that never comes is a time-out."""
-    assert result(loop, stay_silent, Duplex(), timeout_seconds=0.2).finding.outcome is Outcome.TIMEOUT
+    assert (await result(stay_silent, Duplex(), timeout_seconds=0.2)).finding.outcome is Outcome.TIMEOUT

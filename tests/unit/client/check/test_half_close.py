@@ -10,34 +10,33 @@ from stentor_client.check.check import Result, Status
 from stentor_client.check.half_close import HalfClose
 from stentor_client.verify.outcomes import Outcome, Phase
 from unit.client.check.checking import honest, result, subject
-from unit.looping import Loop
 
 
-def through(loop: Loop, pump: Pump) -> Result:
+async def through(pump: Pump) -> Result:
     """Return the result through a middlebox."""
     with LyingServer(honest) as server:
-        return result(loop, between(server.target, pump), HalfClose(), timeout_seconds=0.5)
+        return await result(between(server.target, pump), HalfClose(), timeout_seconds=0.5)
 
 
-def test_honest(loop: Loop) -> None:
+async def test_honest() -> None:
     """A path that keeps the directions apart passes."""
-    found = through(loop, honest_box)
+    found = await through(honest_box)
     assert found.status is Status.PASS
     assert found.finding.detail == "the whole reply to 64 B and 256 KiB, then FIN"
 
 
-def test_proxy_that_ends_both(loop: Loop) -> None:
+async def test_proxy_that_ends_both() -> None:
     """A proxy that ends both directions at the first FIN is found."""
-    found = through(loop, end_both)
+    found = await through(end_both)
     assert found.status is Status.FAIL
     assert found.finding.outcome in {Outcome.EOF, Outcome.SHORT, Outcome.RESET}
     assert ", then FIN: " in found.finding.detail
     assert "a proxy that ends both directions at the first FIN" in found.check.usual_cause
 
 
-def test_proxy_that_keeps_the_end(loop: Loop) -> None:
+async def test_proxy_that_keeps_the_end() -> None:
     """A proxy that does not pass the FIN on is found."""
-    found = through(loop, keep_the_end)
+    found = await through(keep_the_end)
     assert (found.status, found.finding.outcome, found.finding.phase) == (Status.FAIL, Outcome.TIMEOUT, Phase.CLOSE)
     assert found.finding.detail == (
         "64 B, then FIN: the whole reply came, but timeout: no progress for 0.5 s: the server does not end its side"
@@ -45,13 +44,14 @@ def test_proxy_that_keeps_the_end(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize(("largest", "sizes"), [(64, "64 B"), (1000, "64 B and 1000 B")])
-def test_where_only_small_messages_come_through(loop: Loop, largest: int, sizes: str) -> None:
+async def test_where_only_small_messages_come_through(largest: int, sizes: str) -> None:
     """The messages are no larger than what comes through."""
-    assert result(loop, honest, HalfClose(), largest=largest).finding.detail == f"the whole reply to {sizes}, then FIN"
+    found = await result(honest, HalfClose(), largest=largest)
+    assert found.finding.detail == f"the whole reply to {sizes}, then FIN"
 
 
-def test_tls(loop: Loop) -> None:
+async def test_tls() -> None:
     """Over TLS it is skipped, and said why."""
-    (found,) = loop.run(battery.run([HalfClose()], subject("127.0.0.1:1", tls=True), lambda _: None))
+    (found,) = await battery.run([HalfClose()], subject("127.0.0.1:1", tls=True), lambda _: None)
     assert found.status is Status.SKIP
     assert found.finding.detail == "over TLS this client cannot end one direction alone"

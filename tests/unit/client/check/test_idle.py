@@ -11,15 +11,14 @@ from stentor_client.check.check import Result, Status
 from stentor_client.check.idle import Idle
 from stentor_client.verify.outcomes import Outcome, Phase
 from unit.client.check.checking import honest, result
-from unit.looping import Loop
 
 
-def through(loop: Loop, pump: Pump, *ladder: float) -> Result:
+async def through(pump: Pump, *ladder: float) -> Result:
     """Return the result of silences through a middlebox."""
     check = Idle(1)
     check.ladder = [*ladder]
     with LyingServer(honest) as server:
-        return result(loop, between(server.target, pump), check, timeout_seconds=1.0)
+        return await result(between(server.target, pump), check, timeout_seconds=1.0)
 
 
 @pytest.mark.parametrize(
@@ -37,26 +36,26 @@ def test_ladder(longest: float, ladder: list[float]) -> None:
     assert ladder == Idle(longest).ladder
 
 
-def test_alive(loop: Loop) -> None:
+async def test_alive() -> None:
     """A path that forgets nothing passes, and takes as long as the longest silence, not as all of them."""
-    found = through(loop, honest_box, 0.8, 0.9, 1.0)
+    found = await through(honest_box, 0.8, 0.9, 1.0)
     assert (found.status, found.finding.detail) == (Status.PASS, "alive after 0.8 s, 0.9 s and 1 s")
     assert found.finding.measured == {"alive_after_seconds": 1.0, "dead_after_seconds": None}
     assert found.duration_seconds < 2.6
 
 
-def test_cut(loop: Loop) -> None:
+async def test_cut() -> None:
     """A connection that is cut in its silence is found at the first silence as long as that, with how and when."""
-    found = through(loop, cut_when_idle(1.0), 0.1, 5.0, 6.0)
+    found = await through(cut_when_idle(1.0), 0.1, 5.0, 6.0)
     assert (found.finding.outcome, found.finding.phase) == (Outcome.RESET, Phase.CLOSE)
     words = r"alive after 0\.1 s, dead after 5 s \(reset: the connection ended after [12]\.\d s of silence\)"
     assert re.fullmatch(words, found.finding.detail)
     assert found.finding.measured == {"alive_after_seconds": 0.1, "dead_after_seconds": 5.0}
 
 
-def test_forgotten(loop: Loop) -> None:
+async def test_forgotten() -> None:
     """A connection that was forgotten without a word is found at the exchange after the silence."""
-    found = through(loop, forget_when_idle(1.0), 0.1, 2.0)
+    found = await through(forget_when_idle(1.0), 0.1, 2.0)
     assert (found.finding.outcome, found.finding.phase) == (Outcome.TIMEOUT, Phase.FIRST_BYTE)
     assert (
         found.finding.detail
@@ -64,16 +63,16 @@ def test_forgotten(loop: Loop) -> None:
     )
 
 
-def test_dead_from_the_first(loop: Loop) -> None:
+async def test_dead_from_the_first() -> None:
     """Where the shortest silence is too long already, nothing is alive."""
-    found = through(loop, forget_when_idle(0.5), 1.2)
+    found = await through(forget_when_idle(0.5), 1.2)
     assert found.finding.measured == {"alive_after_seconds": None, "dead_after_seconds": 1.2}
     assert found.finding.detail.startswith("dead after 1.2 s (timeout")
 
 
-def test_failure_before_any_silence_is_not_blamed_on_it(loop: Loop) -> None:
+async def test_failure_before_any_silence_is_not_blamed_on_it() -> None:
     """What fails before the silence has no part in it."""
-    found = result(loop, lambda _: None, Idle(60.0))
+    found = await result(lambda _: None, Idle(60.0))
     assert found.status is Status.FAIL
     assert found.finding.measured == {}
     assert "silence" not in found.finding.detail

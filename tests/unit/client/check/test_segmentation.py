@@ -12,16 +12,15 @@ from stentor_client.check import battery
 from stentor_client.check.check import Status
 from stentor_client.check.segmentation import Segmentation, cut
 from unit.client.check.checking import honest, result, subject
-from unit.looping import Loop
 
 
 @pytest.mark.parametrize("largest", [1, 1000, 1 << 20])
-def test_honest(loop: Loop, largest: int) -> None:
+async def test_honest(largest: int) -> None:
     """A server that does not care passes, also where only small messages come through."""
-    assert result(loop, honest, Segmentation(), largest=largest).status is Status.PASS
+    assert (await result(honest, Segmentation(), largest=largest)).status is Status.PASS
 
 
-def test_one_segment_is_taken_for_the_message(loop: Loop) -> None:
+async def test_one_segment_is_taken_for_the_message() -> None:
     """Who answers the first segment alone fails, with words for how it was cut."""
 
     def answer_once(connection: socket.socket) -> None:
@@ -29,12 +28,12 @@ def test_one_segment_is_taken_for_the_message(loop: Loop) -> None:
         while connection.recv(65536):
             pass
 
-    found = result(loop, answer_once, Segmentation(), timeout_seconds=0.3)
+    found = await result(answer_once, Segmentation(), timeout_seconds=0.3)
     assert found.status is Status.FAIL
     assert found.finding.detail.startswith("one byte at a time: timeout: no progress for 0.3 s after ")
 
 
-def test_large_one_is_not_put_together(loop: Loop) -> None:
+async def test_large_one_is_not_put_together() -> None:
     """Who puts small pieces together and large ones not fails at the random places."""
 
     def forget_much(connection: socket.socket) -> None:
@@ -43,11 +42,11 @@ def test_large_one_is_not_put_together(loop: Loop) -> None:
             received += len(data)
             connection.sendall(data.upper() if received < 5000 else data)
 
-    found = result(loop, forget_much, Segmentation())
+    found = await result(forget_much, Segmentation())
     assert found.finding.detail.startswith("cut at 50 random places: mismatch: ")
 
 
-def test_several_messages_are_taken_for_one(loop: Loop) -> None:
+async def test_several_messages_are_taken_for_one() -> None:
     """Who answers only a part of what comes in one piece fails at that."""
     connections = iter(range(100))
     lock = threading.Lock()
@@ -60,7 +59,7 @@ def test_several_messages_are_taken_for_one(loop: Loop) -> None:
 
     with LyingServer(lose) as server:
         path = subject(server.target, timeout_seconds=0.3)
-        (found,) = loop.run(battery.run([Segmentation()], path, lambda _: None))
+        (found,) = await battery.run([Segmentation()], path, lambda _: None)
     assert found.finding.detail.startswith("20 messages in one piece: timeout: ")
 
 

@@ -12,7 +12,6 @@ from stentor_client.check.sizes import LADDER, Sizes
 from stentor_client.verify.outcomes import Outcome
 from unit.client.check.checking import honest as upper
 from unit.client.check.checking import result, subject
-from unit.looping import Loop
 
 
 @pytest.mark.parametrize(
@@ -29,7 +28,7 @@ def test_ladder(largest: int, ladder: list[int]) -> None:
     assert ladder == Sizes(largest).ladder
 
 
-def test_all(loop: Loop) -> None:
+async def test_all() -> None:
     """Every size is sent, each on a connection of its own."""
     sizes: list[int] = []
 
@@ -40,24 +39,24 @@ def test_all(loop: Loop) -> None:
             sizes[number] += len(data)
             connection.sendall(data.upper())
 
-    found = result(loop, note, Sizes(1 << 20))
+    found = await result(note, Sizes(1 << 20))
     assert found.finding.detail == "17 sizes up to 1 MiB"
     assert found.finding.measured == {"largest_good_bytes": 1 << 20, "first_failing_bytes": None}
     assert sizes == Sizes(1 << 20).ladder
 
 
-def test_through_a_middlebox(loop: Loop) -> None:
+async def test_through_a_middlebox() -> None:
     """What stands between and is honest harms no size."""
     with LyingServer(upper) as server:
-        assert result(loop, between(server.target, honest), Sizes(1 << 20)).status is Status.PASS
+        assert (await result(between(server.target, honest), Sizes(1 << 20))).status is Status.PASS
 
 
 @pytest.mark.parametrize(("swallowed", "good", "bad"), [(1460, 1460, 1472), (600, 512, 1280)])
-def test_black_hole(loop: Loop, swallowed: int, good: int, bad: int) -> None:
+async def test_black_hole(swallowed: int, good: int, bad: int) -> None:
     """The first size that is swallowed is told, and the last that was not; other checks then keep below it."""
     with LyingServer(upper) as server, LyingServer(between(server.target, swallow_above(swallowed))) as hole:
         path = subject(hole.target, timeout_seconds=0.3)
-        (found,) = loop.run(battery.run([Sizes(1 << 20)], path, lambda _: None))
+        (found,) = await battery.run([Sizes(1 << 20)], path, lambda _: None)
     assert (found.status, found.finding.outcome) == (Status.FAIL, Outcome.TIMEOUT)
     assert found.finding.measured == {"largest_good_bytes": good, "first_failing_bytes": bad}
     assert (
@@ -68,8 +67,8 @@ def test_black_hole(loop: Loop, swallowed: int, good: int, bad: int) -> None:
     assert path.largest_good == good
 
 
-def test_nothing_comes_back(loop: Loop) -> None:
+async def test_nothing_comes_back() -> None:
     """Where the smallest fails already, no size is good."""
-    found = result(loop, lambda _: None, Sizes(64))
+    found = await result(lambda _: None, Sizes(64))
     assert found.finding.measured == {"largest_good_bytes": 0, "first_failing_bytes": 1}
     assert found.finding.detail.startswith("1 B does not: ")

@@ -12,38 +12,29 @@ from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.wire import dialer
 from stentor_client.wire.dialer import DialOptions
 from unit.client.check.checking import closed_port, honest, subject
-from unit.looping import Loop
 
 
-def test_calls_have_numbers_of_their_own(loop: Loop) -> None:
+async def test_calls_have_numbers_of_their_own() -> None:
     """Each call has its own connection, and its number in its messages."""
-
-    async def scenario() -> None:
-        with LyingServer(honest) as server:
-            path = subject(server.target)
-            async with path.call() as first, path.call() as second:
-                assert first.way.local != second.way.local
-                (one, _), (two, _) = first.build(64), second.build(64)
-                assert one[9:17] == b"00000001"
-                assert two[9:17] == b"00000002"
-                assert one[:9] == two[:9]
-
-    loop.run(scenario())
+    with LyingServer(honest) as server:
+        path = subject(server.target)
+        async with path.call() as first, path.call() as second:
+            assert first.way.local != second.way.local
+            (one, _), (two, _) = first.build(64), second.build(64)
+            assert one[9:17] == b"00000001"
+            assert two[9:17] == b"00000002"
+            assert one[:9] == two[:9]
 
 
-def test_nobody_there(loop: Loop) -> None:
+async def test_nobody_there() -> None:
     """A call that cannot be made says why."""
-
-    async def scenario() -> None:
-        with pytest.raises(ExchangeError, match="refused") as refused:
-            async with subject(closed_port()).call():
-                pass
-        assert refused.value.phase is Phase.CONNECT
-
-    loop.run(scenario())
+    with pytest.raises(ExchangeError, match="refused") as refused:
+        async with subject(closed_port()).call():
+            pass
+    assert refused.value.phase is Phase.CONNECT
 
 
-def test_hangs_up_in_order(loop: Loop) -> None:
+async def test_hangs_up_in_order() -> None:
     """At the end of a call the peer is told so, after it and after what goes wrong in it."""
     ends: list[bytes] = []
     told = threading.Semaphore(0)
@@ -52,31 +43,24 @@ def test_hangs_up_in_order(loop: Loop) -> None:
         ends.append(connection.recv(100))
         told.release()
 
-    async def scenario() -> None:
-        with LyingServer(listen) as server:
-            path = subject(server.target)
+    with LyingServer(listen) as server:
+        path = subject(server.target)
+        async with path.call():
+            pass
+        with pytest.raises(ZeroDivisionError):
             async with path.call():
-                pass
-            with pytest.raises(ZeroDivisionError):
-                async with path.call():
-                    raise ZeroDivisionError
-            for _ in range(2):
-                assert await asyncio.to_thread(told.acquire, timeout=10)
-
-    loop.run(scenario())
+                raise ZeroDivisionError
+        for _ in range(2):
+            assert await asyncio.to_thread(told.acquire, timeout=10)
     assert ends == [b"", b""]
 
 
-def test_peer_that_stays_does_not_hold_up(loop: Loop) -> None:
+async def test_peer_that_stays_does_not_hold_up() -> None:
     """A peer that never ends its side does not keep a call from ending."""
-
-    async def scenario() -> None:
-        with LyingServer(stay_silent) as server:
-            async with subject(server.target).call() as call:
-                connection = call.connection
-            assert connection.lost_by is not None
-
-    loop.run(scenario())
+    with LyingServer(stay_silent) as server:
+        async with subject(server.target).call() as call:
+            connection = call.connection
+        assert connection.lost_by is not None
 
 
 @pytest.mark.parametrize(("good", "wanted", "size"), [(1000, 500, 500), (1000, 5000, 1000), (0, 5000, LEAST_BYTES)])
@@ -108,7 +92,7 @@ def test_unix_socket() -> None:
     assert not subject("127.0.0.1:80").is_unix
 
 
-def test_failure_of(loop: Loop) -> None:
+async def test_failure_of() -> None:
     """What makes an exchange fail is returned; what is no failure of an exchange is raised."""
     error = ExchangeError(Outcome.RESET, Phase.REPLY, "cut")
 
@@ -118,10 +102,10 @@ def test_failure_of(loop: Loop) -> None:
     async def well() -> None:
         pass
 
-    assert loop.run(failure_of(failing(error))) is error
-    assert loop.run(failure_of(well())) is None
+    assert await failure_of(failing(error)) is error
+    assert await failure_of(well()) is None
     with pytest.raises(ZeroDivisionError):
-        loop.run(failure_of(failing(ZeroDivisionError())))
+        await failure_of(failing(ZeroDivisionError()))
 
 
 def test_name_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:

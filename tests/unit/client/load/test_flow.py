@@ -15,7 +15,7 @@ from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import Outcome
 from stentor_client.verify.verifier import EXPECTATIONS, Verifier
 from unit.client.load.loading import Loading
-from unit.looping import Events, Loop, eventually
+from unit.looping import Events, eventually
 
 
 class Listener:
@@ -44,7 +44,7 @@ class Listener:
         self.flows.remove(flow)
 
 
-def test_tells_the_generator(loop: Loop, events: Events) -> None:
+async def test_tells_the_generator(events: Events) -> None:
     """Verdicts go to the generator as they come, and so does the end; nobody has to wait for them."""
 
     async def scenario(target: str) -> None:
@@ -58,10 +58,10 @@ def test_tells_the_generator(loop: Loop, events: Events) -> None:
         await own.generator.close()
 
     with LyingServer(flip) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
-def test_reset_before_the_reply(loop: Loop, events: Events) -> None:
+async def test_reset_before_the_reply(events: Events) -> None:
     """What was sent is counted, also where a reset comes in place of the reply that would have told."""
 
     async def scenario(target: str) -> None:
@@ -73,7 +73,7 @@ def test_reset_before_the_reply(loop: Loop, events: Events) -> None:
         await own.generator.close()
 
     with LyingServer(reset) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
 class Taking:

@@ -82,7 +82,7 @@ def test_fresh(loading: NewLoading, rate: Any) -> None:
     assert own.times(PHASES, Phase.FIRST_BYTE).count == own[DUE]
 
 
-def test_late_by_its_own_fault(loop: Loop, events: Events) -> None:
+async def test_late_by_its_own_fault(events: Events) -> None:
     """What the generator itself sends late is counted, and how late the latest was."""
 
     async def scenario(target: str) -> None:
@@ -93,7 +93,7 @@ def test_late_by_its_own_fault(loop: Loop, events: Events) -> None:
         assert own[LATE_MOST] >= 30_000_000
 
     with LyingServer(honest) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
 def test_queue_shows_in_response_time(loading: NewLoading) -> None:
@@ -209,7 +209,7 @@ def test_first_byte_only_where_it_is_known(loading: NewLoading) -> None:
     assert loading(honest, connections=1).times(PHASES, Phase.FIRST_BYTE).count > 0
 
 
-def test_stopped_with_bytes_unsent(loop: Loop, events: Events) -> None:
+async def test_stopped_with_bytes_unsent(events: Events) -> None:
     """Told to stop while the peer reads nothing, a load ends all the same, and what was under way has no outcome."""
 
     async def scenario(target: str) -> None:
@@ -221,10 +221,10 @@ def test_stopped_with_bytes_unsent(loop: Loop, events: Events) -> None:
         assert (own[ACTIVE], own.outcomes()) == (0, {})
 
     with LyingServer(lambda _: threading.Event().wait(30)) as server:  # type: ignore[arg-type]
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
-def test_told_to_stop(loop: Loop, events: Events) -> None:
+async def test_told_to_stop(events: Events) -> None:
     """Told to stop, a load ends at once, and every connection is closed."""
 
     async def scenario(target: str) -> Loading:
@@ -234,4 +234,4 @@ def test_told_to_stop(loop: Loop, events: Events) -> None:
         return own
 
     with LyingServer(honest) as server:
-        assert loop.run(scenario(server.target))[ACTIVE] == 0
+        assert (await scenario(server.target))[ACTIVE] == 0

@@ -18,7 +18,7 @@ from stentor_client.load.worker import serve
 from stentor_client.verify.outcomes import Outcome
 from unit.client.load.loading import load_options
 from unit.client.probing import honest
-from unit.looping import Events, Loop, eventually
+from unit.looping import Events, eventually
 
 NewBoard = Callable[[Schema, int], Board]
 
@@ -39,7 +39,7 @@ def _worker(board: Board, events: Events, target: str, **changes: Any) -> tuple[
 
 
 @pytest.mark.parametrize("rate", [None, Rate(200, 200)])
-def test_waits_for_the_common_start(loop: Loop, events: Events, new_board: NewBoard, rate: Rate | None) -> None:
+async def test_waits_for_the_common_start(events: Events, new_board: NewBoard, rate: Rate | None) -> None:
     """A worker connects, says that it is ready, sends nothing before the start, and says that it is done."""
 
     async def scenario(target: str) -> None:
@@ -58,10 +58,10 @@ def test_waits_for_the_common_start(loop: Loop, events: Events, new_board: NewBo
         assert worker.row[SCHEMA.slot(PROCESSOR)] > 0
 
     with LyingServer(honest) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
-def test_stopped_before_the_start(loop: Loop, events: Events, new_board: NewBoard) -> None:
+async def test_stopped_before_the_start(events: Events, new_board: NewBoard) -> None:
     """Told to stop while it waits, a worker ends."""
 
     async def scenario(target: str) -> None:
@@ -71,4 +71,4 @@ def test_stopped_before_the_start(loop: Loop, events: Events, new_board: NewBoar
         assert said == ["ready", "done"]
 
     with LyingServer(honest) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)

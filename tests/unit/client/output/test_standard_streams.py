@@ -7,7 +7,6 @@ import pytest
 
 from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
 from stentor_client.output.standard_streams import read_in, write_out
-from unit.looping import Loop
 
 Replace = Callable[[int, int], None]
 
@@ -30,34 +29,30 @@ async def _all() -> list[bytes]:
     return [chunk async for chunk in read_in()]
 
 
-def test_read(loop: Loop, replace: Replace) -> None:
+async def test_read(replace: Replace) -> None:
     """What comes is given as it comes, to the end."""
     read, write = os.pipe()
     replace(0, read)
-
-    async def scenario() -> None:
-        chunks = read_in()
-        for part in (b"one", b"\x00\xff"):
-            os.write(write, part)
-            assert part == await anext(chunks)
-        os.close(write)
-        with pytest.raises(StopAsyncIteration):
-            await anext(chunks)
-
-    loop.run(scenario())
+    chunks = read_in()
+    for part in (b"one", b"\x00\xff"):
+        os.write(write, part)
+        assert part == await anext(chunks)
+    os.close(write)
+    with pytest.raises(StopAsyncIteration):
+        await anext(chunks)
 
 
-def test_nothing_to_read(loop: Loop, replace: Replace) -> None:
+async def test_nothing_to_read(replace: Replace) -> None:
     """Empty input is no chunk at all."""
     replace(0, os.open(os.devnull, os.O_RDONLY))
-    assert loop.run(_all()) == []
+    assert await _all() == []
 
 
-def test_unreadable(loop: Loop, replace: Replace) -> None:
+async def test_unreadable(replace: Replace) -> None:
     """Input that cannot be read, such as a directory, is told in one line."""
     replace(0, os.open("/", os.O_RDONLY))
     with pytest.raises(Failure, match=r"^cannot read standard input: Is a directory$") as failure:
-        loop.run(_all())
+        await _all()
     assert failure.value.code == USAGE
 
 

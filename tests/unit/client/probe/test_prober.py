@@ -23,7 +23,7 @@ from stentor_client.wire import connection as connection_module
 from stentor_client.wire.dialer import Dialer, DialOptions, Endpoint
 from unit.client.probe.test_options import options
 from unit.client.probing import NewProbing, Probing, honest
-from unit.looping import Events, Loop, eventually
+from unit.looping import Events, eventually
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def secure(tmp_path: Path) -> Iterator[Callable[[Behaviour], tuple[LyingServer, 
         server.__exit__(None, None, None)
 
 
-def _probe(loop: Loop, probing: NewProbing, target: str, **changes: Any) -> Probing:
+async def _probe(probing: NewProbing, target: str, **changes: Any) -> Probing:
     """Probe a server to the end of the count."""
 
     async def scenario() -> Probing:
@@ -50,13 +50,13 @@ def _probe(loop: Loop, probing: NewProbing, target: str, **changes: Any) -> Prob
         await own.probe.run()
         return own
 
-    return loop.run(scenario())
+    return await scenario()
 
 
-def test_mixed_connections(loop: Loop, probing: NewProbing) -> None:
+async def test_mixed_connections(probing: NewProbing) -> None:
     """Turn by turn an exchange goes over the connection that is kept and over one of its own."""
     with LyingServer(honest) as server:
-        own = _probe(loop, probing, server.target, connection="mixed", count=6, sizes=[40, 50])
+        own = await _probe(probing, server.target, connection="mixed", count=6, sizes=[40, 50])
     completed = own.events.find("exchange.completed")
     assert [(event["connection"], event["fresh"]) for event in completed] == [
         (1, False),
@@ -70,7 +70,7 @@ def test_mixed_connections(loop: Loop, probing: NewProbing) -> None:
     assert (own.exchanges(), own.lost(), own[OPENED]) == ({"ok": 6}, {}, 4)
 
 
-def test_fresh_failure_spares_what_is_kept(loop: Loop, probing: NewProbing) -> None:
+async def test_fresh_failure_spares_what_is_kept(probing: NewProbing) -> None:
     """A fresh connection that is lost costs the kept one nothing."""
     connections = itertools.count()
 
@@ -78,20 +78,19 @@ def test_fresh_failure_spares_what_is_kept(loop: Loop, probing: NewProbing) -> N
         (close_early if next(connections) else honest)(connection)
 
     with LyingServer(only_the_first) as server:
-        own = _probe(loop, probing, server.target, connection="mixed", count=6, sizes=[40])
+        own = await _probe(probing, server.target, connection="mixed", count=6, sizes=[40])
     assert (own.exchanges(), own.lost(), own[OPENED]) == ({"ok": 3, "eof": 3}, {"eof": 3}, 4)
 
 
 @pytest.mark.parametrize("connection", ["persistent", "fresh"])
-def test_tls(
-    loop: Loop,
+async def test_tls(
     probing: NewProbing,
     secure: Callable[[Behaviour], tuple[LyingServer, dict[str, Any]]],
     connection: str,
 ) -> None:
     """Over TLS good exchanges are good, over one connection or one each, and the handshake is a phase of its own."""
     server, dial = secure(honest)
-    own = _probe(loop, probing, server.target, dial=dial, connection=connection, count=4)
+    own = await _probe(probing, server.target, dial=dial, connection=connection, count=4)
     opened = 1 if connection == "persistent" else 4
     assert (own.exchanges(), own.lost(), own[OPENED]) == ({"ok": 4}, {}, opened)
     assert [opened, opened, opened, 4] == [own.observed(PHASE_DURATION, phase) for phase in TIMED]
@@ -123,8 +122,7 @@ def stay_open(connection: socket.socket) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
-def test_when_it_went_wrong(
-    loop: Loop,
+async def test_when_it_went_wrong(
     probing: NewProbing,
     secure: Callable[[Behaviour], tuple[LyingServer, dict[str, Any]]],
     behaviour: Behaviour,
@@ -138,16 +136,14 @@ def test_when_it_went_wrong(
     server, dial = secure(behaviour) if encrypted else (LyingServer(behaviour), {})
     timeout = 0.2 if outcome is Outcome.TIMEOUT else 5.0
     changes = {"count": 1, "sizes": [40], "timeout_seconds": timeout, "connection": connection, "dial": dial}
-    own = _probe(loop, probing, server.target, **changes)
+    own = await _probe(probing, server.target, **changes)
     (failed,) = own.events.find("exchange.failed")
     assert (outcome, offset, phase) == (failed["outcome"], failed["offset"], failed["phase"])
     assert ({outcome: 1}, {outcome: 1}) == (own.exchanges(), own.lost())
 
 
 @pytest.mark.parametrize(("seconds", "idle"), [(20, 0), (30, 1)])
-def test_lost_after_idle(
-    loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch, seconds: int, idle: int
-) -> None:
+async def test_lost_after_idle(probing: NewProbing, monkeypatch: pytest.MonkeyPatch, seconds: int, idle: int) -> None:
     """A kept connection that is lost after 30 s in which nothing moved is counted as lost after long idle as well."""
     looks, connections = itertools.count(), itertools.count()
     of_first_exchange = 3  # at the clock: connected, sent, answered; then time passes
@@ -160,24 +156,24 @@ def test_lost_after_idle(
 
     monkeypatch.setattr(connection_module, "perf_counter_ns", clock)
     with LyingServer(once_and_then_honest) as server:
-        own = _probe(loop, probing, server.target, count=3, sizes=[40])
+        own = await _probe(probing, server.target, count=3, sizes=[40])
     assert (sum(own.lost().values()), own[LOST_IDLE]) == (1, idle)
 
 
-def test_peer_that_does_not_end(loop: Loop, probing: NewProbing) -> None:
+async def test_peer_that_does_not_end(probing: NewProbing) -> None:
     """A fresh connection that the peer does not end after this side has timed out at its close."""
     with LyingServer(stay_open) as server:
         changes = {"count": 1, "timeout_seconds": 0.1, "connection": "fresh"}
-        own = _probe(loop, probing, server.target, **changes)
+        own = await _probe(probing, server.target, **changes)
     (failed,) = own.events.find("exchange.failed")
     assert (failed["outcome"], failed["offset"], failed["phase"]) == (Outcome.TIMEOUT, None, Phase.CLOSE)
 
 
 @pytest.mark.parametrize("connection", ["persistent", "fresh"])
-def test_kernel_is_looked_at(loop: Loop, probing: NewProbing, connection: str) -> None:
+async def test_kernel_is_looked_at(probing: NewProbing, connection: str) -> None:
     """The round trip time is the kernel's, after an exchange on a kept connection or before the end of a fresh one."""
     with LyingServer(honest) as server:
-        own = _probe(loop, probing, server.target, count=2, connection=connection)
+        own = await _probe(probing, server.target, count=2, connection=connection)
     assert 0 < own[RTT] < 1_000_000
 
 
@@ -204,7 +200,7 @@ class Alone:
         return self.account.row[SCHEMA.slot(metric)]
 
 
-def test_one_address(loop: Loop, events: Events) -> None:
+async def test_one_address(events: Events) -> None:
     """Given an address it asks no name server, names it in every event, and says when it has ended."""
     ended = []
 
@@ -216,14 +212,14 @@ def test_one_address(loop: Loop, events: Events) -> None:
         await prober.run()
 
     with LyingServer(honest) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
         named = [event for name in ("connection.opened", "exchange.completed") for event in events.find(name)]
         assert [server.target] * 4 == [event["address"] for event in named]
         assert [event["connection"] for event in named] == [7] * 4
     assert ended == [True]
 
 
-def test_up_while_all_are(loop: Loop, events: Events) -> None:
+async def test_up_while_all_are(events: Events) -> None:
     """The target is up while nobody else is down, and one that has ended is not down any more."""
 
     async def scenario(target: str) -> None:
@@ -242,10 +238,10 @@ def test_up_while_all_are(loop: Loop, events: Events) -> None:
         assert (nowhere[UP], nowhere.run.down) == (0, set())
 
     with LyingServer(honest) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
-def test_told_to_end(loop: Loop, events: Events) -> None:
+async def test_told_to_end(events: Events) -> None:
     """Told to end it does so at once between exchanges, and once ended may be told again."""
 
     async def scenario(target: str) -> None:
@@ -259,10 +255,10 @@ def test_told_to_end(loop: Loop, events: Events) -> None:
         assert len(events.find("exchange.completed")) == 1
 
     with LyingServer(honest) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
-def test_told_to_end_in_an_exchange(loop: Loop, events: Events) -> None:
+async def test_told_to_end_in_an_exchange(events: Events) -> None:
     """An exchange under way is brought to its end."""
     asked, answer = threading.Event(), threading.Event()
 
@@ -284,10 +280,10 @@ def test_told_to_end_in_an_exchange(loop: Loop, events: Events) -> None:
         assert events.find("exchange.failed") == []
 
     with LyingServer(wait) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
-def test_no_send_before_its_time(loop: Loop, events: Events) -> None:
+async def test_no_send_before_its_time(events: Events) -> None:
     """The last of some sends begins no sooner than as many intervals after the first."""
 
     async def scenario(target: str) -> None:
@@ -297,4 +293,4 @@ def test_no_send_before_its_time(loop: Loop, events: Events) -> None:
         assert time.perf_counter_ns() - began >= 39 * 0.0031 * NANOSECONDS
 
     with LyingServer(honest) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)

@@ -31,7 +31,7 @@ from stentor_client.timing import back_off
 from stentor_client.verify.outcomes import Outcome, Phase
 from stentor_client.wire.dialer import Dialer, Endpoint, Way
 from unit.client.probing import SIZES, NewProbing, Probing, honest
-from unit.looping import Loop, eventually
+from unit.looping import eventually
 
 
 def echo(connection: socket.socket) -> None:
@@ -45,7 +45,7 @@ def answer_once(connection: socket.socket) -> None:
     connection.sendall(connection.recv(65536).upper())
 
 
-def _probe(loop: Loop, probing: NewProbing, behaviour: Behaviour, **changes: Any) -> Probing:
+async def _probe(probing: NewProbing, behaviour: Behaviour, **changes: Any) -> Probing:
     """Probe a server to the end of the count."""
 
     async def scenario(target: str) -> Probing:
@@ -55,13 +55,13 @@ def _probe(loop: Loop, probing: NewProbing, behaviour: Behaviour, **changes: Any
         return own
 
     with LyingServer(behaviour) as server:
-        return loop.run(scenario(server.target))
+        return await scenario(server.target)
 
 
 @pytest.mark.parametrize(("connection", "opened"), [("persistent", 1), ("fresh", 7)])
-def test_good_exchanges(loop: Loop, probing: NewProbing, connection: str, opened: int) -> None:
+async def test_good_exchanges(probing: NewProbing, connection: str, opened: int) -> None:
     """Good exchanges are counted to the byte, over one connection or one each, and none is lost."""
-    own = _probe(loop, probing, honest, connection=connection, count=7)
+    own = await _probe(probing, honest, connection=connection, count=7)
     assert ({"ok": 7}, {}, opened) == (own.exchanges(), own.lost(), own[OPENED])
     nbytes = sum((SIZES * 3)[:7])
     assert (nbytes, nbytes) == (own[SENT], own[RECEIVED])
@@ -91,8 +91,7 @@ def test_good_exchanges(loop: Loop, probing: NewProbing, connection: str, opened
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
-def test_lies(
-    loop: Loop,
+async def test_lies(
     probing: NewProbing,
     connection: str,
     behaviour: Behaviour,
@@ -101,7 +100,7 @@ def test_lies(
 ) -> None:
     """Every way a reply can be wrong has its outcome and offset, costs the connection, and the next gets a new one."""
     timeout = 0.1 if outcome is Outcome.TIMEOUT else 5.0
-    own = _probe(loop, probing, behaviour, connection=connection, count=2, sizes=[40], timeout_seconds=timeout)
+    own = await _probe(probing, behaviour, connection=connection, count=2, sizes=[40], timeout_seconds=timeout)
     assert ({outcome: 2}, {outcome: 2}) == (own.exchanges(), own.lost())
     assert (own[OPENED], own[UP]) == (2, 0)
     assert own[SENT] == 80
@@ -111,20 +110,20 @@ def test_lies(
     assert own.observed(RESPONSE_TIME) == 0
 
 
-def test_byte_too_much_at_the_end(loop: Loop, probing: NewProbing) -> None:
+async def test_byte_too_much_at_the_end(probing: NewProbing) -> None:
     """A byte too much after the last reply costs the connection; no exchange is counted that was not made."""
 
     def add_at_the_end(connection: socket.socket) -> None:
         honest(connection)
         connection.sendall(b"!")
 
-    own = _probe(loop, probing, add_at_the_end, count=2, sizes=[40])
+    own = await _probe(probing, add_at_the_end, count=2, sizes=[40])
     assert (own.exchanges(), own.lost()) == ({"ok": 2}, {"extra": 1})
     assert own.events.find("exchange.failed") == []
     assert own.events.find("connection.lost", outcome=Outcome.EXTRA, actual="!")
 
 
-def test_peer_that_does_not_leave(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_peer_that_does_not_leave(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """How long the peer takes to end its side after the last reply is its own affair, and the probe does not wait."""
     monkeypatch.setattr(prober_module, "CLOSE_SECONDS", 0.05)
 
@@ -132,19 +131,19 @@ def test_peer_that_does_not_leave(loop: Loop, probing: NewProbing, monkeypatch: 
         honest(connection)
         threading.Event().wait(5.0)
 
-    own = _probe(loop, probing, stay, count=2)
+    own = await _probe(probing, stay, count=2)
     assert (own.exchanges(), own.lost()) == ({"ok": 2}, {})
 
 
-def test_stale_reply(loop: Loop, probing: NewProbing) -> None:
+async def test_stale_reply(probing: NewProbing) -> None:
     """A right reply to another message is wrong."""
-    own = _probe(loop, probing, repeat_the_first, count=2, sizes=[64])
+    own = await _probe(probing, repeat_the_first, count=2, sizes=[64])
     assert own.exchanges() == {"ok": 1, "mismatch": 1}
 
 
-def test_what_is_wrong_is_logged(loop: Loop, probing: NewProbing) -> None:
+async def test_what_is_wrong_is_logged(probing: NewProbing) -> None:
     """The line of a mismatch shows what should have come and what came, from the first wrong byte on."""
-    own = _probe(loop, probing, flip, count=1, sizes=[8])
+    own = await _probe(probing, flip, count=1, sizes=[8])
     (failed,) = own.events.find("exchange.failed")
     expected, actual = failed["expected"], failed["actual"]
     assert 4 == len(expected) == len(actual)
@@ -152,59 +151,47 @@ def test_what_is_wrong_is_logged(loop: Loop, probing: NewProbing) -> None:
     assert expected[1:] == actual[1:]
 
 
-def test_echo(loop: Loop, probing: NewProbing) -> None:
+async def test_echo(probing: NewProbing) -> None:
     """What a reply must be is an option."""
-    assert _probe(loop, probing, echo, expect="echo", count=3, sizes=[300]).exchanges() == {"ok": 3}
-    assert _probe(loop, probing, echo, expect="upper", count=3, sizes=[300]).exchanges() == {"mismatch": 3}
+    assert (await _probe(probing, echo, expect="echo", count=3, sizes=[300])).exchanges() == {"ok": 3}
+    assert (await _probe(probing, echo, expect="upper", count=3, sizes=[300])).exchanges() == {"mismatch": 3}
 
 
-def test_refused(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refused(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody listens each exchange is refused, and no connection is opened, open or lost."""
     monkeypatch.setattr(back_off, "FIRST_SECONDS", 0.001)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         target = f"127.0.0.1:{listener.getsockname()[1]}"
-
-    async def scenario() -> None:
-        own = probing(target, count=4)
-        await own.probe.run()
-        assert (own.exchanges(), own.lost()) == ({"refused": 4}, {})
-        assert [own[metric] for metric in (OPENED, ACTIVE, UP)] == [0, 0, 0]
-        assert {f"{target}: Connection refused"} == {event["detail"] for event in own.events.find("exchange.failed")}
-
-    loop.run(scenario())
+    own = probing(target, count=4)
+    await own.probe.run()
+    assert (own.exchanges(), own.lost()) == ({"refused": 4}, {})
+    assert [own[metric] for metric in (OPENED, ACTIVE, UP)] == [0, 0, 0]
+    assert {f"{target}: Connection refused"} == {event["detail"] for event in own.events.find("exchange.failed")}
 
 
 @pytest.mark.parametrize("host", ["no.such.name." * 20, "a..b"], ids=["long", "gap"])
-def test_name_that_does_not_resolve(loop: Loop, probing: NewProbing, host: str) -> None:
+async def test_name_that_does_not_resolve(probing: NewProbing, host: str) -> None:
     """A name that cannot be resolved is an outcome, not the end of the probe."""
-
-    async def scenario() -> None:
-        own = probing(f"{host}:80", count=2)
-        await own.probe.run()
-        assert own.exchanges() == {"dns": 2}
-
-    loop.run(scenario())
+    own = probing(f"{host}:80", count=2)
+    await own.probe.run()
+    assert own.exchanges() == {"dns": 2}
 
 
-def test_target_that_comes_up(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_target_that_comes_up(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """A target that comes back is found again, and said to be up."""
     monkeypatch.setattr(back_off, "FIRST_SECONDS", 0.001)
-
-    async def scenario() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-        own = probing(f"127.0.0.1:{port}")
-        running = asyncio.create_task(own.probe.run())
-        await eventually(lambda: own.exchanges().get("refused", 0) > 2, "some refusals")
-        assert own[UP] == 0
-        server = await asyncio.start_server(_honest_stream, "127.0.0.1", port)
-        await eventually(lambda: own.exchanges().get("ok", 0) > 2, "good exchanges")
-        assert (own[UP], own[OPENED]) == (1, 1)
-        own.stop.set()
-        await running
-        server.close()
-
-    loop.run(scenario())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    own = probing(f"127.0.0.1:{port}")
+    running = asyncio.create_task(own.probe.run())
+    await eventually(lambda: own.exchanges().get("refused", 0) > 2, "some refusals")
+    assert own[UP] == 0
+    server = await asyncio.start_server(_honest_stream, "127.0.0.1", port)
+    await eventually(lambda: own.exchanges().get("ok", 0) > 2, "good exchanges")
+    assert (own[UP], own[OPENED]) == (1, 1)
+    own.stop.set()
+    await running
+    server.close()
 
 
 async def _honest_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -213,15 +200,15 @@ async def _honest_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     writer.close()
 
 
-def test_end_between_exchanges(loop: Loop, probing: NewProbing) -> None:
+async def test_end_between_exchanges(probing: NewProbing) -> None:
     """A connection that the server ended between exchanges is a lost one, and no exchange has failed."""
-    own = _probe(loop, probing, answer_once, count=3, sizes=[40], interval_seconds=0.2)
+    own = await _probe(probing, answer_once, count=3, sizes=[40], interval_seconds=0.2)
     assert (own.exchanges(), own[OPENED]) == ({"ok": 3}, 3)
     assert own.lost() == {"eof": 2}  # after the third nobody looks any more
 
 
 @pytest.mark.parametrize("interval", [0.001, 60.0])
-def test_stop(loop: Loop, probing: NewProbing, interval: float) -> None:
+async def test_stop(probing: NewProbing, interval: float) -> None:
     """Told to stop, it ends soon, also between exchanges that are far apart, and leaves no connection open."""
 
     async def scenario(target: str) -> None:
@@ -235,10 +222,10 @@ def test_stop(loop: Loop, probing: NewProbing, interval: float) -> None:
         assert len(own.events.find("probe.summary")) == 1
 
     with LyingServer(honest) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
-def test_goes_on_for_one_that_is_gone(loop: Loop, probing: NewProbing) -> None:
+async def test_goes_on_for_one_that_is_gone(probing: NewProbing) -> None:
     """A probe that takes over goes on with the number after the last, and the count is that of both together."""
 
     async def scenario(target: str) -> None:
@@ -250,10 +237,10 @@ def test_goes_on_for_one_that_is_gone(loop: Loop, probing: NewProbing) -> None:
         assert (summary["exchanges"], summary["outcomes"], summary["connections_opened"]) == (8, {"ok": 8}, 1)
 
     with LyingServer(honest) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
-def test_first_byte(loop: Loop, probing: NewProbing) -> None:
+async def test_first_byte(probing: NewProbing) -> None:
     """The first byte is timed by itself: how long the rest takes shows in the service time only."""
 
     def slowly(connection: socket.socket) -> None:
@@ -262,14 +249,14 @@ def test_first_byte(loop: Loop, probing: NewProbing) -> None:
             threading.Event().wait(1.0)  # the length is what is tested
             connection.sendall(data.upper()[1:])
 
-    own = _probe(loop, probing, slowly, count=1, sizes=[40])
+    own = await _probe(probing, slowly, count=1, sizes=[40])
     first_byte = own.row[SCHEMA.slot(PHASE_DURATION, Phase.FIRST_BYTE) + PHASE_DURATION.width - 1]
     service = own.row[SCHEMA.slot(SERVICE_TIME) + SERVICE_TIME.width - 1]
     assert service >= 1.0 * NANOSECONDS
     assert first_byte < service - 0.5 * NANOSECONDS
 
 
-def test_held_up(loop: Loop, probing: NewProbing) -> None:
+async def test_held_up(probing: NewProbing) -> None:
     """Sends that a slow reply held up are counted as late, and the response time counts from when they were due."""
     slow = threading.Event()
 
@@ -278,7 +265,7 @@ def test_held_up(loop: Loop, probing: NewProbing) -> None:
             slow.wait(0.1)  # nobody sets it: it is how slow the server is
             connection.sendall(data.upper())
 
-    own = _probe(loop, probing, hold_the_first, count=3, sizes=[40], interval_seconds=0.03)
+    own = await _probe(probing, hold_the_first, count=3, sizes=[40], interval_seconds=0.03)
     assert own.exchanges() == {"ok": 3}
     assert own[LATE] >= 4
     late = own.events.find("exchange.completed")[1:]
@@ -286,25 +273,25 @@ def test_held_up(loop: Loop, probing: NewProbing) -> None:
 
 
 @pytest.mark.parametrize(("interval", "level"), [(0.001, "debug"), (0.5, "info")])
-def test_frequent_exchanges_are_quiet(loop: Loop, probing: NewProbing, interval: float, level: str) -> None:
+async def test_frequent_exchanges_are_quiet(probing: NewProbing, interval: float, level: str) -> None:
     """Good exchanges that follow each other fast are for debugging only."""
-    own = _probe(loop, probing, honest, count=1, interval_seconds=interval)
+    own = await _probe(probing, honest, count=1, interval_seconds=interval)
     assert own.events.find("exchange.completed", log_level=level)
 
 
-def test_summary_now_and_then(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_summary_now_and_then(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """A summary is logged from time to time, and at the end."""
     monkeypatch.setattr(probe_module, "SUMMARY_SECONDS", 0.001)
-    own = _probe(loop, probing, honest, count=10)
+    own = await _probe(probing, honest, count=10)
     totals = [event["exchanges"] for event in own.events.find("probe.summary")]
     assert len(totals) > 2
     assert sorted(totals) == totals
     assert totals[-1] == 10
 
 
-def test_what_it_does_is_logged(loop: Loop, probing: NewProbing) -> None:
+async def test_what_it_does_is_logged(probing: NewProbing) -> None:
     """The first line says with which options it probes, and as which run."""
-    own = _probe(loop, probing, honest, count=1)
+    own = await _probe(probing, honest, count=1)
     (started,) = own.events.find("probe.started")
     assert {"count": 1, "sizes": SIZES, "connection": "persistent", "expect": "upper"}.items() <= started.items()
     assert len(started["run"]) == 8
@@ -336,7 +323,7 @@ def _addresses(own: Probing, event: str, **fields: object) -> list[str]:
     return [each["address"] for each in own.events.find(event, **fields)]
 
 
-def test_all_addresses(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_addresses(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each address has its own connection, its own count and its own outcomes, and the target is up if all are."""
 
     async def scenario(good: str, bad: str) -> None:
@@ -354,10 +341,10 @@ def test_all_addresses(loop: Loop, probing: NewProbing, monkeypatch: pytest.Monk
         assert (resolved["addresses"], resolved["new"], resolved["gone"]) == ([good, bad], [good, bad], [])
 
     with LyingServer(honest) as first, LyingServer(flip) as second:
-        loop.run(scenario(first.target, second.target))
+        await scenario(first.target, second.target)
 
 
-def test_addresses_that_come_and_go(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_addresses_that_come_and_go(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the name has anew is probed, and what it no longer has is ended, without a loss."""
 
     async def scenario(first: str, second: str) -> None:
@@ -380,10 +367,10 @@ def test_addresses_that_come_and_go(loop: Loop, probing: NewProbing, monkeypatch
         assert changes == [([first], []), ([second], []), ([], [first])]
 
     with LyingServer(honest) as one, LyingServer(honest) as two:
-        loop.run(scenario(one.target, two.target))
+        await scenario(one.target, two.target)
 
 
-def test_name_that_comes_and_goes(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_name_that_comes_and_goes(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the name does not resolve each interval counts as `dns`, the target is down, and what was known goes on."""
 
     async def scenario(target: str) -> None:
@@ -408,23 +395,19 @@ def test_name_that_comes_and_goes(loop: Loop, probing: NewProbing, monkeypatch: 
         assert {"name:1: Name or service not known"} == {event["detail"] for event in failed}
 
     with LyingServer(honest) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)
 
 
-def test_count_of_a_name_that_never_resolves(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_count_of_a_name_that_never_resolves(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that never resolves has its count as well, and the probe an end."""
-
-    async def scenario() -> None:
-        Name(monkeypatch)
-        own = probing("name:1", resolve="all", count=4)
-        await own.probe.run()
-        assert own.exchanges() == {"dns": 4}
-        assert [event["sequence"] for event in own.events.find("exchange.failed")] == [0, 1, 2, 3]
-
-    loop.run(scenario())
+    Name(monkeypatch)
+    own = probing("name:1", resolve="all", count=4)
+    await own.probe.run()
+    assert own.exchanges() == {"dns": 4}
+    assert [event["sequence"] for event in own.events.find("exchange.failed")] == [0, 1, 2, 3]
 
 
-def test_all_of_a_unix_socket(loop: Loop, probing: NewProbing, tmp_path: Path) -> None:
+async def test_all_of_a_unix_socket(probing: NewProbing, tmp_path: Path) -> None:
     """A Unix socket is the one address that it has."""
 
     async def scenario(path: str) -> None:
@@ -435,10 +418,10 @@ def test_all_of_a_unix_socket(loop: Loop, probing: NewProbing, tmp_path: Path) -
         assert [f"unix:{path}"] * 2 == _addresses(own, "exchange.completed")
         server.close()
 
-    loop.run(scenario(str(tmp_path / "socket")))
+    await scenario(str(tmp_path / "socket"))
 
 
-def test_all_goes_on_for_one_that_is_gone(loop: Loop, probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_goes_on_for_one_that_is_gone(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one that is gone has done counts for all addresses alike."""
 
     async def scenario(first: str, second: str) -> None:
@@ -448,4 +431,4 @@ def test_all_goes_on_for_one_that_is_gone(loop: Loop, probing: NewProbing, monke
         assert own.exchanges() == {"ok": 4}
 
     with LyingServer(honest) as one, LyingServer(honest) as two:
-        loop.run(scenario(one.target, two.target))
+        await scenario(one.target, two.target)

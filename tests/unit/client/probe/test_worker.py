@@ -15,7 +15,7 @@ from stentor_client.probe.options import ProbeOptions
 from stentor_client.probe.worker import serve
 from stentor_client.verify.outcomes import Outcome
 from stentor_client.wire.dialer import DialOptions
-from unit.looping import Events, Loop
+from unit.looping import Events
 
 
 def _upper(connection: socket.socket) -> None:
@@ -23,7 +23,7 @@ def _upper(connection: socket.socket) -> None:
         connection.sendall(data.upper())
 
 
-def test_probes_to_the_end(loop: Loop, new_board: Callable[[Schema, int], Board], events: Events) -> None:
+async def test_probes_to_the_end(new_board: Callable[[Schema, int], Board], events: Events) -> None:
     """It says that it is ready, probes as it is told, goes on for one that is gone, and says that it is done."""
 
     async def scenario(target: str) -> None:
@@ -58,4 +58,4 @@ def test_probes_to_the_end(loop: Loop, new_board: Callable[[Schema, int], Board]
         assert board.row(2)[SCHEMA.slot(EXCHANGES, Outcome.OK)] == 2  # the first was made by the one that is gone
 
     with LyingServer(_upper) as server:
-        loop.run(scenario(server.target))
+        await scenario(server.target)

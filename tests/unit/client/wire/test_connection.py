@@ -14,7 +14,7 @@ from stentor_client.verify.outcomes import Outcome
 from stentor_client.verify.verifier import Verdict
 from stentor_client.wire.connection import WRITE_HIGH_BYTES, Connection
 from stentor_client.wire.tcp_info import TcpInfo
-from unit.looping import Loop, eventually
+from unit.looping import eventually
 from unit.peer import Peer
 
 OK = Verdict(Outcome.OK)
@@ -60,29 +60,25 @@ async def _connected(on_reply: Callable[[memoryview], object] | None = None) -> 
         assert sum(account.row[slot] for slot in range(SCHEMA.slot(AGE), SCHEMA.slots(AGE).stop - 1)) == 1
 
 
-def test_good_reply(loop: Loop) -> None:
+async def test_good_reply() -> None:
     """A good reply is a good verdict, its bytes are counted, and its times lie in order."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            began = time.perf_counter_ns()
-            await pair.send(b"hello")
-            assert await pair.peer.hear(5) == b"hello"
-            assert pair.connection.first_byte_at == 0
-            await pair.peer.say(b"HE")
-            await eventually(lambda: pair.connection.first_byte_at, "the first byte")
-            await pair.peer.say(b"LLO")
-            assert await pair.connection.verdict() == OK
-            times = [began, pair.connection.first_byte_at, pair.connection.answered_at, time.perf_counter_ns()]
-            assert sorted(times) == times
-            assert (pair.account.sent_bytes, pair.account.received_bytes) == (5, 5)
-            await pair.send(b"again")
-            assert pair.connection.first_byte_at == 0
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        began = time.perf_counter_ns()
+        await pair.send(b"hello")
+        assert await pair.peer.hear(5) == b"hello"
+        assert pair.connection.first_byte_at == 0
+        await pair.peer.say(b"HE")
+        await eventually(lambda: pair.connection.first_byte_at, "the first byte")
+        await pair.peer.say(b"LLO")
+        assert await pair.connection.verdict() == OK
+        times = [began, pair.connection.first_byte_at, pair.connection.answered_at, time.perf_counter_ns()]
+        assert sorted(times) == times
+        assert (pair.account.sent_bytes, pair.account.received_bytes) == (5, 5)
+        await pair.send(b"again")
+        assert pair.connection.first_byte_at == 0
 
 
-def test_writes_while_it_reads(loop: Loop) -> None:
+async def test_writes_while_it_reads() -> None:
     """A message much larger than every buffer does not deadlock with a server that answers as it reads."""
 
     async def upper(peer: Peer, size: int) -> None:
@@ -91,268 +87,201 @@ def test_writes_while_it_reads(loop: Loop) -> None:
             size -= len(data)
             await peer.say(data.upper())
 
-    async def scenario() -> None:
-        message = bytes(range(256)) * (1 << 14)
-        async with _connected() as pair:
-            serving = asyncio.create_task(upper(pair.peer, len(message)))
-            await pair.send(message)
-            assert await pair.connection.verdict() == OK
-            assert (len(message),) * 2 == (pair.account.sent_bytes, pair.account.received_bytes)
-            await serving
-
-    loop.run(scenario())
+    message = bytes(range(256)) * (1 << 14)
+    async with _connected() as pair:
+        serving = asyncio.create_task(upper(pair.peer, len(message)))
+        await pair.send(message)
+        assert await pair.connection.verdict() == OK
+        assert (len(message),) * 2 == (pair.account.sent_bytes, pair.account.received_bytes)
+        await serving
 
 
-def test_backpressure(loop: Loop) -> None:
+async def test_backpressure() -> None:
     """To a peer that does not read no more is sent than it has room for, and what it has not taken is not counted."""
+    async with _connected() as pair:
+        chunk = b"c" * (1 << 16)
 
-    async def scenario() -> None:
-        async with _connected() as pair:
-            chunk = b"c" * (1 << 16)
+        async def flood() -> None:
+            for _ in range(64):
+                await pair.send(chunk, more=True)
 
-            async def flood() -> None:
-                for _ in range(64):
-                    await pair.send(chunk, more=True)
-
-            flooding = asyncio.create_task(flood())
-            await eventually(lambda: not pair.connection._writable.is_set(), "the writing to pause")
-            transport = pair.connection._transport
-            assert WRITE_HIGH_BYTES < transport.get_write_buffer_size() <= WRITE_HIGH_BYTES + len(chunk)
-            assert not flooding.done()
-            taken = pair.account.sent_bytes
-            assert 0 < taken < 64 * len(chunk)
-            assert 64 * len(chunk) == len(await pair.peer.hear(64 * len(chunk)))
-            await flooding
-            await eventually(lambda: transport.get_write_buffer_size() == 0, "all to be taken")
-            await pair.peer.say(b"C")
-            await eventually(lambda: pair.account.received_bytes, "the reply")
-            assert 64 * len(chunk) == pair.account.sent_bytes
-
-    loop.run(scenario())
+        flooding = asyncio.create_task(flood())
+        await eventually(lambda: not pair.connection._writable.is_set(), "the writing to pause")
+        transport = pair.connection._transport
+        assert WRITE_HIGH_BYTES < transport.get_write_buffer_size() <= WRITE_HIGH_BYTES + len(chunk)
+        assert not flooding.done()
+        taken = pair.account.sent_bytes
+        assert 0 < taken < 64 * len(chunk)
+        assert 64 * len(chunk) == len(await pair.peer.hear(64 * len(chunk)))
+        await flooding
+        await eventually(lambda: transport.get_write_buffer_size() == 0, "all to be taken")
+        await pair.peer.say(b"C")
+        await eventually(lambda: pair.account.received_bytes, "the reply")
+        assert 64 * len(chunk) == pair.account.sent_bytes
 
 
-def test_abandoned_bytes_are_not_sent(loop: Loop) -> None:
+async def test_abandoned_bytes_are_not_sent() -> None:
     """Of a connection that is given up, sent is what the kernel took, to the byte."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            await pair.send(b"c" * (1 << 20))
-            await pair.connection.abandon(Outcome.TIMEOUT)
-            assert pair.account.sent_bytes == len(await pair.peer.hear_all()) < 1 << 20
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        await pair.send(b"c" * (1 << 20))
+        await pair.connection.abandon(Outcome.TIMEOUT)
+        assert pair.account.sent_bytes == len(await pair.peer.hear_all()) < 1 << 20
 
 
-def test_bytes_that_went_unseen_are_sent(loop: Loop) -> None:
+async def test_bytes_that_went_unseen_are_sent() -> None:
     """What the kernel took without anything else happening counts as sent too when the connection is given up."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            await pair.send(b"c" * (1 << 20))
-            waiting = pair.connection._transport.get_write_buffer_size
-            before, heard = waiting(), 0
-            while waiting() == before:
-                heard += len(await pair.peer.hear(4096))
-            await pair.connection.abandon(Outcome.TIMEOUT)
-            assert pair.account.sent_bytes == heard + len(await pair.peer.hear_all())
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        await pair.send(b"c" * (1 << 20))
+        waiting = pair.connection._transport.get_write_buffer_size
+        before, heard = waiting(), 0
+        while waiting() == before:
+            heard += len(await pair.peer.hear(4096))
+        await pair.connection.abandon(Outcome.TIMEOUT)
+        assert pair.account.sent_bytes == heard + len(await pair.peer.hear_all())
 
 
-def test_waiting_to_send_ends_with_the_connection(loop: Loop) -> None:
+async def test_waiting_to_send_ends_with_the_connection() -> None:
     """Who waits to send more is let go when the connection is lost, and the verdict tells."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            await pair.send(b"c" * (1 << 20))
-            sending = asyncio.create_task(pair.send(b"more"))
-            await asyncio.sleep(0)
-            assert not sending.done()
-            pair.peer.connection.close()
-            await sending
-            assert Outcome.RESET is (await pair.connection.verdict()).outcome
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        await pair.send(b"c" * (1 << 20))
+        sending = asyncio.create_task(pair.send(b"more"))
+        await asyncio.sleep(0)
+        assert not sending.done()
+        pair.peer.connection.close()
+        await sending
+        assert Outcome.RESET is (await pair.connection.verdict()).outcome
 
 
-def test_verdicts_in_order(loop: Loop) -> None:
+async def test_verdicts_in_order() -> None:
     """Messages that were sent one after the other get their verdicts in that order."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            for message in (b"first", b"second", b"third"):
-                await pair.send(message)
-            await pair.peer.say(b"FIRSTsECONDTHIRD")
-            assert [OK, Verdict(Outcome.MISMATCH, 0, b"SECOND", b"sECOND"), OK] == [
-                await pair.connection.verdict() for _ in range(3)
-            ]
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        for message in (b"first", b"second", b"third"):
+            await pair.send(message)
+        await pair.peer.say(b"FIRSTsECONDTHIRD")
+        assert [OK, Verdict(Outcome.MISMATCH, 0, b"SECOND", b"sECOND"), OK] == [
+            await pair.connection.verdict() for _ in range(3)
+        ]
 
 
 @pytest.mark.parametrize(("reply", "outcome"), [(b"", Outcome.EOF), (b"HE", Outcome.SHORT)])
-def test_peer_ends(loop: Loop, reply: bytes, outcome: Outcome) -> None:
+async def test_peer_ends(reply: bytes, outcome: Outcome) -> None:
     """When the peer ends before the reply is complete the verdict says how far it came; later ones say the end."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            await pair.send(b"hello")
-            await pair.peer.hear(5)
-            await pair.peer.say(reply)
-            pair.peer.end_saying()
-            assert Verdict(outcome, len(reply), b"HELLO"[len(reply) :]) == await pair.connection.verdict()
-            assert Outcome.EOF is await pair.connection.end() is pair.connection.lost_by
-            assert Verdict(Outcome.EOF, 0) == await pair.connection.verdict()
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        await pair.send(b"hello")
+        await pair.peer.hear(5)
+        await pair.peer.say(reply)
+        pair.peer.end_saying()
+        assert Verdict(outcome, len(reply), b"HELLO"[len(reply) :]) == await pair.connection.verdict()
+        assert Outcome.EOF is await pair.connection.end() is pair.connection.lost_by
+        assert Verdict(Outcome.EOF, 0) == await pair.connection.verdict()
 
 
-def test_reset(loop: Loop) -> None:
+async def test_reset() -> None:
     """When the peer resets, the reply that was due has that outcome."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            await pair.send(b"unread")
-            pair.peer.connection.close()  # with bytes unread, which a Unix socket answers with a reset
-            assert Verdict(Outcome.RESET, 0, b"UNREAD") == await pair.connection.verdict()
-            assert Outcome.RESET is await pair.connection.end()
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        await pair.send(b"unread")
+        pair.peer.connection.close()  # with bytes unread, which a Unix socket answers with a reset
+        assert Verdict(Outcome.RESET, 0, b"UNREAD") == await pair.connection.verdict()
+        assert Outcome.RESET is await pair.connection.end()
 
 
-def test_sending_on_a_lost_connection(loop: Loop) -> None:
+async def test_sending_on_a_lost_connection() -> None:
     """Sending where the peer has ended raises nothing: the verdict tells."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            pair.peer.end_saying()
-            assert Outcome.EOF is await pair.connection.end()
-            await pair.send(b"late")
-            assert Verdict(Outcome.EOF, 0) == await pair.connection.verdict()
-            assert pair.account.sent_bytes == 0
-            pair.connection.end_sending()
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        pair.peer.end_saying()
+        assert Outcome.EOF is await pair.connection.end()
+        await pair.send(b"late")
+        assert Verdict(Outcome.EOF, 0) == await pair.connection.verdict()
+        assert pair.account.sent_bytes == 0
+        pair.connection.end_sending()
 
 
-def test_abandon(loop: Loop) -> None:
+async def test_abandon() -> None:
     """Who gives a connection up says why, and that is the verdict on what was due; the first reason stays."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            await pair.send(b"hello")
-            await pair.connection.abandon(Outcome.TIMEOUT)
-            assert Verdict(Outcome.TIMEOUT, 0, b"HELLO") == await pair.connection.verdict()
-            await pair.connection.abandon(Outcome.RESET)
-            assert Outcome.TIMEOUT is pair.connection.lost_by
-            assert pair.count(ACTIVE) == 0
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        await pair.send(b"hello")
+        await pair.connection.abandon(Outcome.TIMEOUT)
+        assert Verdict(Outcome.TIMEOUT, 0, b"HELLO") == await pair.connection.verdict()
+        await pair.connection.abandon(Outcome.RESET)
+        assert Outcome.TIMEOUT is pair.connection.lost_by
+        assert pair.count(ACTIVE) == 0
 
 
-def test_close(loop: Loop) -> None:
+async def test_close() -> None:
     """Closing ends the connection in order, after what was sent, and is no loss."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            await pair.send(b"last")
-            await pair.connection.close()
-            assert await pair.peer.hear_all() == b"last"
-            assert not pair.peer.was_reset
-            assert pair.connection.lost_by is None
-            assert pair.count(ACTIVE) == 0
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        await pair.send(b"last")
+        await pair.connection.close()
+        assert await pair.peer.hear_all() == b"last"
+        assert not pair.peer.was_reset
+        assert pair.connection.lost_by is None
+        assert pair.count(ACTIVE) == 0
 
 
-def test_half_close(loop: Loop) -> None:
+async def test_half_close() -> None:
     """After the end of our side the reply is still read and verified."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            await pair.send(b"hello")
-            pair.connection.end_sending()
-            assert pair.connection.ended_sending
-            assert await pair.peer.hear_all() == b"hello"
-            await pair.peer.say(b"HELLO")
-            assert await pair.connection.verdict() == OK
-            pair.peer.end_saying()
-            assert Outcome.EOF is await pair.connection.end()
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        await pair.send(b"hello")
+        pair.connection.end_sending()
+        assert pair.connection.ended_sending
+        assert await pair.peer.hear_all() == b"hello"
+        await pair.peer.say(b"HELLO")
+        assert await pair.connection.verdict() == OK
+        pair.peer.end_saying()
+        assert Outcome.EOF is await pair.connection.end()
 
 
-def test_message_in_parts(loop: Loop) -> None:
+async def test_message_in_parts() -> None:
     """A message sent in parts gets one verdict, after its last part, even if that is empty."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            serving = asyncio.create_task(pair.upper())
-            for part in (b"one", b"message"):
-                await pair.send(part, more=True)
-            await eventually(lambda: pair.account.received_bytes == 10, "all that was sent to be answered")
-            await pair.send(b"")
-            pair.connection.end_sending()
-            await serving
-            pair.peer.end_saying()
-            assert await pair.connection.verdict() == OK
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        serving = asyncio.create_task(pair.upper())
+        for part in (b"one", b"message"):
+            await pair.send(part, more=True)
+        await eventually(lambda: pair.account.received_bytes == 10, "all that was sent to be answered")
+        await pair.send(b"")
+        pair.connection.end_sending()
+        await serving
+        pair.peer.end_saying()
+        assert await pair.connection.verdict() == OK
 
 
-def test_unasked_bytes(loop: Loop) -> None:
+async def test_unasked_bytes() -> None:
     """Bytes that come before anything was asked are known at once."""
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            await pair.peer.say(b"HI")
-            await pair.connection.news()
-            assert Verdict(Outcome.EXTRA, 0, b"", b"HI") == pair.connection.verifier.failed
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        await pair.peer.say(b"HI")
+        await pair.connection.news()
+        assert Verdict(Outcome.EXTRA, 0, b"", b"HI") == pair.connection.verifier.failed
 
 
-def test_shows_every_byte(loop: Loop) -> None:
+async def test_shows_every_byte() -> None:
     """Whoever wants to see the replies sees every byte, right or wrong, in order."""
-
-    async def scenario() -> None:
-        seen = bytearray()
-        async with _connected(seen.extend) as pair:
-            await pair.send(b"hello")
-            await pair.peer.say(b"HE")
-            await pair.peer.say(b"??O!")
-            await pair.connection.verdict()
-            assert seen == b"HE??O!"
-
-    loop.run(scenario())
+    seen = bytearray()
+    async with _connected(seen.extend) as pair:
+        await pair.send(b"hello")
+        await pair.peer.say(b"HE")
+        await pair.peer.say(b"??O!")
+        await pair.connection.verdict()
+        assert seen == b"HE??O!"
 
 
 @pytest.mark.parametrize("end", ["close", "abandon"])
-def test_retransmits(loop: Loop, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+async def test_retransmits(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
     """The kernel tells of all segments it sent again so far; each is counted once, those up to the end included."""
     told = iter([2, 5, 9])
     monkeypatch.setattr(TcpInfo, "of", lambda _stream: TcpInfo(100, next(told)))
-
-    async def scenario() -> None:
-        async with _connected() as pair:
-            pair.connection.look_at_kernel()
-            pair.connection.look_at_kernel()
-            assert pair.count(RETRANSMITS) == 5
-            await (pair.connection.close() if end == "close" else pair.connection.abandon(Outcome.TIMEOUT))
-            assert (pair.count(RETRANSMITS), pair.count(RTT)) == (9, 100)
-
-    loop.run(scenario())
+    async with _connected() as pair:
+        pair.connection.look_at_kernel()
+        pair.connection.look_at_kernel()
+        assert pair.count(RETRANSMITS) == 5
+        await (pair.connection.close() if end == "close" else pair.connection.abandon(Outcome.TIMEOUT))
+        assert (pair.count(RETRANSMITS), pair.count(RTT)) == (9, 100)
 
 
-def test_age(loop: Loop) -> None:
+async def test_age() -> None:
     """How old a connection was is told when it has ended."""
-
-    async def scenario() -> None:
-        began = time.perf_counter_ns()
-        async with _connected() as pair:
-            made = time.perf_counter_ns()
-            await eventually(lambda: time.perf_counter_ns() > made + 20_000_000, "some time to pass")
-        age = pair.account.row[SCHEMA.slots(AGE).stop - 1]
-        assert 20_000_000 <= age <= time.perf_counter_ns() - began
-
-    loop.run(scenario())
+    began = time.perf_counter_ns()
+    async with _connected() as pair:
+        made = time.perf_counter_ns()
+        await eventually(lambda: time.perf_counter_ns() > made + 20_000_000, "some time to pass")
+    age = pair.account.row[SCHEMA.slots(AGE).stop - 1]
+    assert 20_000_000 <= age <= time.perf_counter_ns() - began

@@ -13,7 +13,7 @@ from stentor_client.verify.outcomes import Outcome
 from stentor_client.verify.verifier import Verdict
 from stentor_client.wire import connection as connection_module
 from stentor_client.wire.connection import Connection
-from unit.looping import Loop, eventually
+from unit.looping import eventually
 from unit.peer import Peer
 
 
@@ -59,78 +59,58 @@ async def _exchange(connection: Connection, peer: Peer) -> None:
     assert await connection.verdict() == Verdict(Outcome.OK)
 
 
-def test_ended_while_idle(loop: Loop, clock: Clock) -> None:
+async def test_ended_while_idle(clock: Clock) -> None:
     """Between exchanges it counts from the last byte to the end, however late somebody looks."""
-
-    async def scenario() -> None:
-        async with _connected() as (connection, peer):
-            clock.go_on(50)
-            await _exchange(connection, peer)
-            clock.go_on(40)
-            peer.end_saying()
-            await connection.end()
-            clock.go_on(500)
-            await connection.abandon(Outcome.EOF)
-            assert connection.idle == 40 * NANOSECONDS
-
-    loop.run(scenario())
+    async with _connected() as (connection, peer):
+        clock.go_on(50)
+        await _exchange(connection, peer)
+        clock.go_on(40)
+        peer.end_saying()
+        await connection.end()
+        clock.go_on(500)
+        await connection.abandon(Outcome.EOF)
+        assert connection.idle == 40 * NANOSECONDS
 
 
-def test_never_used(loop: Loop, clock: Clock) -> None:
+async def test_never_used(clock: Clock) -> None:
     """Before the first byte it counts from when the connection was made."""
-
-    async def scenario() -> None:
-        async with _connected() as (connection, peer):
-            clock.go_on(31)
-            peer.end_saying()
-            await connection.end()
-            assert connection.idle == 31 * NANOSECONDS
-
-    loop.run(scenario())
+    async with _connected() as (connection, peer):
+        clock.go_on(31)
+        peer.end_saying()
+        await connection.end()
+        assert connection.idle == 31 * NANOSECONDS
 
 
-def test_forgotten_while_idle(loop: Loop, clock: Clock) -> None:
+async def test_forgotten_while_idle(clock: Clock) -> None:
     """What was forgotten shows at the next message: it counts up to the first, and the wait for a reply does not."""
-
-    async def scenario() -> None:
-        async with _connected() as (connection, peer):
-            await _exchange(connection, peer)
-            clock.go_on(60)
-            await connection.send(b"b", [(b"B", 0, 1)], more=True)
-            clock.go_on(5)
-            await connection.send(b"c", [(b"C", 0, 1)])
-            clock.go_on(100)
-            await connection.abandon(Outcome.TIMEOUT)
-            assert connection.idle == 60 * NANOSECONDS
-
-    loop.run(scenario())
+    async with _connected() as (connection, peer):
+        await _exchange(connection, peer)
+        clock.go_on(60)
+        await connection.send(b"b", [(b"B", 0, 1)], more=True)
+        clock.go_on(5)
+        await connection.send(b"c", [(b"C", 0, 1)])
+        clock.go_on(100)
+        await connection.abandon(Outcome.TIMEOUT)
+        assert connection.idle == 60 * NANOSECONDS
 
 
-def test_slow_server(loop: Loop, clock: Clock) -> None:
+async def test_slow_server(clock: Clock) -> None:
     """A connection that is given up over the reply to a message that was sent at once has not been idle."""
-
-    async def scenario() -> None:
-        async with _connected() as (connection, peer):
-            await _exchange(connection, peer)
-            await connection.send(b"b", [(b"B", 0, 1)])
-            clock.go_on(90)
-            await connection.abandon(Outcome.TIMEOUT)
-            assert connection.idle == 0
-
-    loop.run(scenario())
+    async with _connected() as (connection, peer):
+        await _exchange(connection, peer)
+        await connection.send(b"b", [(b"B", 0, 1)])
+        clock.go_on(90)
+        await connection.abandon(Outcome.TIMEOUT)
+        assert connection.idle == 0
 
 
-def test_reply_that_came_to_a_halt(loop: Loop, clock: Clock) -> None:
+async def test_reply_that_came_to_a_halt(clock: Clock) -> None:
     """After a part of a reply it counts from that."""
-
-    async def scenario() -> None:
-        async with _connected() as (connection, peer):
-            await connection.send(b"bb", [(b"BB", 0, 2)])
-            clock.go_on(60)
-            await peer.say(b"B")
-            await eventually(lambda: connection.first_byte_at, "the part of the reply")
-            clock.go_on(5)
-            await connection.abandon(Outcome.TIMEOUT)
-            assert connection.idle == 5 * NANOSECONDS
-
-    loop.run(scenario())
+    async with _connected() as (connection, peer):
+        await connection.send(b"bb", [(b"BB", 0, 2)])
+        clock.go_on(60)
+        await peer.say(b"B")
+        await eventually(lambda: connection.first_byte_at, "the part of the reply")
+        clock.go_on(5)
+        await connection.abandon(Outcome.TIMEOUT)
+        assert connection.idle == 5 * NANOSECONDS

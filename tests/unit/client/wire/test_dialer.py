@@ -16,7 +16,7 @@ from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.wire import dialer as dialing
 from stentor_client.wire.dialer import Dialer, DialOptions, Endpoint, Way, _refuse_self
 from stentor_client.wire.target import Target
-from unit.looping import SECONDS, Loop
+from unit.looping import SECONDS
 
 
 class Made(asyncio.Protocol):
@@ -58,7 +58,7 @@ async def dial(dialer: Dialer, endpoint: Endpoint | None = None) -> tuple[Made, 
     return made, way
 
 
-def failure(loop: Loop, dialed: DialOptions | Dialer) -> ExchangeError:
+async def failure(dialed: DialOptions | Dialer) -> ExchangeError:
     """Return the error that dialing ends with; it may leave no descriptor open."""
     before = len(os.listdir("/proc/self/fd"))
     dialer = dialed if isinstance(dialed, Dialer) else Dialer(dialed)
@@ -70,7 +70,7 @@ def failure(loop: Loop, dialed: DialOptions | Dialer) -> ExchangeError:
         await asyncio.sleep(0)  # uvloop closes when the loop comes to it
 
     errors: list[ExchangeError] = []
-    loop.run(scenario())
+    await scenario()
     assert before == len(os.listdir("/proc/self/fd"))
     return errors[0]
 
@@ -81,9 +81,9 @@ def test_options_travel() -> None:
     assert given == DialOptions(**json.loads(json.dumps(asdict(given))))
 
 
-def test_connects(loop: Loop, listener: socket.socket) -> None:
+async def test_connects(listener: socket.socket) -> None:
     """It connects, times the phases of the way, and says between whom the connection is."""
-    made, way = loop.run(dial(Dialer(options(at(listener)))))
+    made, way = await dial(Dialer(options(at(listener))))
     assert listener.getsockname() == made.peer
     assert way.durations.keys() == {Phase.RESOLVE, Phase.CONNECT}
     assert all(0 < duration < SECONDS * 1e9 for duration in way.durations.values())
@@ -93,38 +93,38 @@ def test_connects(loop: Loop, listener: socket.socket) -> None:
         assert way.local == "{}:{}".format(*ours.getpeername())
 
 
-def test_connects_to_a_name(loop: Loop, listener: socket.socket) -> None:
+async def test_connects_to_a_name(listener: socket.socket) -> None:
     """A name is resolved."""
     port = listener.getsockname()[1]
-    made, way = loop.run(dial(Dialer(options(f"localhost:{port}"))))
+    made, way = await dial(Dialer(options(f"localhost:{port}")))
     assert listener.getsockname() == made.peer
     assert (f"127.0.0.1:{port}", f"localhost:{port}") == (str(way.endpoint), str(way.target))
 
 
-def test_connects_to_an_endpoint(loop: Loop, listener: socket.socket) -> None:
+async def test_connects_to_an_endpoint(listener: socket.socket) -> None:
     """Given an endpoint it asks nobody for the name, and tries no other."""
     endpoint = Endpoint(socket.AF_INET, listener.getsockname())
-    made, way = loop.run(dial(Dialer(options("no.such.name:80")), endpoint))
+    made, way = await dial(Dialer(options("no.such.name:80")), endpoint)
     assert listener.getsockname() == made.peer
     assert way.durations.keys() == {Phase.CONNECT}
 
 
-def test_connects_to_a_unix_socket(loop: Loop, tmp_path: Path) -> None:
+async def test_connects_to_a_unix_socket(tmp_path: Path) -> None:
     """It connects to a Unix socket, which needs no name resolved."""
     path = str(tmp_path / "socket")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        made, way = loop.run(dial(Dialer(options(f"unix:{path}"))))
+        made, way = await dial(Dialer(options(f"unix:{path}")))
     assert path == made.peer
     assert way.durations.keys() == {Phase.CONNECT}
     assert (str(way.endpoint), way.local) == (f"unix:{path}", "unix")
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_announces_itself(loop: Loop, listener: socket.socket, version: str) -> None:
+async def test_announces_itself(listener: socket.socket, version: str) -> None:
     """A PROXY header comes before everything else."""
-    loop.run(dial(Dialer(options(at(listener), proxy_protocol=version))))
+    await dial(Dialer(options(at(listener), proxy_protocol=version)))
     theirs, source = listener.accept()
     with theirs:
         heard = theirs.recv(1000)
@@ -148,26 +148,26 @@ def _refusing() -> tuple[str, int]:
         return host, port
 
 
-def test_next_address(loop: Loop, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_next_address(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the first address of a name refuses, the next is tried."""
     _resolve_to(monkeypatch, _refusing(), listener.getsockname())
-    made, way = loop.run(dial(Dialer(options("both:1"))))
+    made, way = await dial(Dialer(options("both:1")))
     assert listener.getsockname() == made.peer
     assert at(listener) == str(way.endpoint)
 
 
-def test_no_address_takes_it(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_address_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where none takes the connection the error is that of the last."""
     first, last = _refusing(), _refusing()
     _resolve_to(monkeypatch, first, last)
-    error = failure(loop, options("both:1"))
+    error = await failure(options("both:1"))
     assert (error.outcome, error.detail) == (Outcome.REFUSED, "{}:{}: Connection refused".format(*last))
 
 
-def test_refused(loop: Loop) -> None:
+async def test_refused() -> None:
     """Where nobody listens it is refused, and the error names the address."""
     target = "{}:{}".format(*_refusing())
-    error = failure(loop, options(target))
+    error = await failure(options(target))
     assert (error.outcome, error.phase) == (Outcome.REFUSED, Phase.CONNECT)
     assert error.detail == f"{target}: Connection refused"
 
@@ -190,21 +190,21 @@ def test_connected_to_itself() -> None:
     ],
     ids=["missing", "no folder", "long"],
 )
-def test_no_unix_socket(loop: Loop, path: str, detail: str) -> None:
+async def test_no_unix_socket(path: str, detail: str) -> None:
     """A Unix socket that does not exist, or cannot, cannot be reached."""
-    error = failure(loop, options(f"unix:{path}"))
+    error = await failure(options(f"unix:{path}"))
     assert (error.outcome, error.phase) == (Outcome.UNREACHABLE, Phase.CONNECT)
     assert error.detail == f"unix:{path}: {detail}"
 
 
-def test_no_socket(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """An address of a family that this machine has no sockets for is an outcome like any other."""
 
     async def resolve(_dialer: Dialer, _way: Way) -> list[Endpoint]:
         return [Endpoint(1000, ("127.0.0.1", 80))]
 
     monkeypatch.setattr(Dialer, "resolve", resolve)
-    error = failure(loop, options("odd:80"))
+    error = await failure(options("odd:80"))
     assert (error.outcome, error.phase) == (Outcome.UNREACHABLE, Phase.CONNECT)
     assert error.detail.endswith("Address family not supported by protocol")
 
@@ -212,14 +212,14 @@ def test_no_socket(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "host", ["no.such.name." * 20, "a..b", "a" * 70, "\udcff"], ids=["long", "gap", "label", "raw"]
 )
-def test_name_that_does_not_resolve(loop: Loop, host: str) -> None:
+async def test_name_that_does_not_resolve(host: str) -> None:
     """A name that does not resolve, or cannot even be one, is an outcome like any other."""
-    error = failure(loop, options(f"{host}:80"))
+    error = await failure(options(f"{host}:80"))
     assert (error.outcome, error.phase) == (Outcome.DNS, Phase.RESOLVE)
     assert error.detail.startswith(f"{host}:80: ")
 
 
-def test_resolver_that_does_not_answer(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that is not resolved in time is no connection in time, and the phase says why."""
 
     async def resolve(_dialer: Dialer, _way: Way) -> list[Endpoint]:
@@ -227,11 +227,11 @@ def test_resolver_that_does_not_answer(loop: Loop, monkeypatch: pytest.MonkeyPat
         return []
 
     monkeypatch.setattr(Dialer, "resolve", resolve)
-    error = failure(loop, options("slow:80", connect_timeout_seconds=0.05))
+    error = await failure(options("slow:80", connect_timeout_seconds=0.05))
     assert (error.outcome, error.phase) == (Outcome.CONNECT_TIMEOUT, Phase.RESOLVE)
 
 
-def test_nobody_answers(loop: Loop) -> None:
+async def test_nobody_answers() -> None:
     """A target that does not answer is given up after the time-out."""
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
@@ -239,7 +239,7 @@ def test_nobody_answers(loop: Loop) -> None:
         for each in (first, second):
             each.setblocking(False)
             each.connect_ex(full.getsockname())
-        error = failure(loop, options(at(full), connect_timeout_seconds=0.1))
+        error = await failure(options(at(full), connect_timeout_seconds=0.1))
     assert (error.outcome, error.phase) == (Outcome.CONNECT_TIMEOUT, Phase.CONNECT)
     assert "no connection within 0.1 s" in error.detail
 
@@ -253,8 +253,7 @@ def test_nobody_answers(loop: Loop) -> None:
         (errno.EHOSTUNREACH, Outcome.UNREACHABLE, []),
     ],
 )
-def test_reset_at_once(
-    loop: Loop,
+async def test_reset_at_once(
     listener: socket.socket,
     monkeypatch: pytest.MonkeyPatch,
     number: int,
@@ -268,12 +267,12 @@ def test_reset_at_once(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(dialing, "_complete_connect", connect)
-    error = failure(loop, Dialer(options(at(listener)), lambda outcome, _age: told.append(outcome)))
+    error = await failure(Dialer(options(at(listener)), lambda outcome, _age: told.append(outcome)))
     assert (error.outcome, error.phase, told) == (outcome, Phase.CONNECT, cuts)
 
 
 @pytest.mark.parametrize("turns", range(12))
-def test_cancelled(loop: Loop, listener: socket.socket, turns: int) -> None:
+async def test_cancelled(listener: socket.socket, turns: int) -> None:
     """Cancelled at whatever turn of the event loop, a protocol that was told of a connection is told of its end."""
     begun: list[Made] = []
 
@@ -282,18 +281,15 @@ def test_cancelled(loop: Loop, listener: socket.socket, turns: int) -> None:
             super().connection_made(transport)
             begun.append(self)
 
-    async def scenario() -> None:
-        address = listener.getsockname()
-        dialing = asyncio.ensure_future(Dialer(options(at(listener))).dial(Noting, Endpoint(listener.family, address)))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        if not dialing.cancel():
-            begun[0].transport.close()
-        await asyncio.wait([dialing])
-        for made in begun:
-            await made.lost.wait()
-
-    loop.run(scenario())
+    address = listener.getsockname()
+    dialing = asyncio.ensure_future(Dialer(options(at(listener))).dial(Noting, Endpoint(listener.family, address)))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if not dialing.cancel():
+        begun[0].transport.close()
+    await asyncio.wait([dialing])
+    for made in begun:
+        await made.lost.wait()
 
 
 def test_phase_that_fails_is_timed() -> None:

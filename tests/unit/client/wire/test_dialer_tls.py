@@ -23,7 +23,7 @@ from stentor_client.wire.connection import Connection
 from stentor_client.wire.dialer import Dialer, DialOptions, OnCut
 from stentor_client.wire.proxy_header import proxy_header
 from unit.client.wire.test_dialer import dial
-from unit.looping import SECONDS, Loop, eventually
+from unit.looping import SECONDS, eventually
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
@@ -58,7 +58,7 @@ def connections_to(target: str) -> int:
     return found
 
 
-def failure(loop: Loop, chosen: DialOptions, on_cut: OnCut = lambda _outcome, _age: None) -> ExchangeError:
+async def failure(chosen: DialOptions, on_cut: OnCut = lambda _outcome, _age: None) -> ExchangeError:
     """Return the error that dialing ends with; it may leave no connection open."""
 
     async def scenario() -> ExchangeError:
@@ -67,7 +67,7 @@ def failure(loop: Loop, chosen: DialOptions, on_cut: OnCut = lambda _outcome, _a
         await eventually(lambda: not connections_to(chosen.target), "the connection to be closed")
         return raised.value
 
-    return loop.run(scenario())
+    return await scenario()
 
 
 def hang_up(connection: socket.socket) -> None:
@@ -88,35 +88,35 @@ def greet(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_connects(loop: Loop, authority: Authority, version: ssl.TLSVersion) -> None:
+async def test_connects(authority: Authority, version: ssl.TLSVersion) -> None:
     """With an authority that it trusts and the right name there is a connection, and TLS is a phase of its own."""
     context = authority.serve(authority.issue("server"))
     context.minimum_version = context.maximum_version = version
     with LyingServer(echo, context) as server:
-        made, way = loop.run(dial(Dialer(options(server.target, tls_ca=authority.file))))
+        made, way = await dial(Dialer(options(server.target, tls_ca=authority.file)))
     assert made.transport.get_extra_info("ssl_object") is not None
     assert way.durations.keys() == {Phase.RESOLVE, Phase.CONNECT, Phase.TLS}
     assert way.durations[Phase.TLS] > 0
 
 
-def test_name_of_the_certificate(loop: Loop, authority: Authority) -> None:
+async def test_name_of_the_certificate(authority: Authority) -> None:
     """The certificate may have another name than the target, if that is said."""
     with LyingServer(echo, authority.serve(authority.issue("server", "stentor.example"))) as server:
-        loop.run(dial(Dialer(options(server.target, tls_ca=authority.file, tls_server_name="stentor.example"))))
+        await dial(Dialer(options(server.target, tls_ca=authority.file, tls_server_name="stentor.example")))
 
 
-def test_mutual(loop: Loop, authority: Authority, clients: Authority) -> None:
+async def test_mutual(authority: Authority, clients: Authority) -> None:
     """A client with a certificate shows it; the key may be in a file of its own."""
     certificate = Path(clients.issue("client"))
     key = certificate.with_name("key.pem")
     key.write_text(certificate.read_text().partition("-----BEGIN CERTIFICATE")[0])
     with LyingServer(echo, authority.serve(authority.issue("server"), clients)) as server:
         for shown in ({"tls_cert": str(certificate)}, {"tls_cert": str(certificate), "tls_key": str(key)}):
-            verdict = loop.run(_ask(options(server.target, tls_ca=authority.file, **shown)))
+            verdict = await _ask(options(server.target, tls_ca=authority.file, **shown))
             assert verdict.outcome is Outcome.OK
 
 
-def test_proxy_header_comes_before_tls(loop: Loop, authority: Authority) -> None:
+async def test_proxy_header_comes_before_tls(authority: Authority) -> None:
     """The header of the PROXY protocol is not encrypted, and everything after it is."""
     context = authority.serve(authority.issue("server"))
     heard: list[bytes] = []
@@ -128,7 +128,7 @@ def test_proxy_header_comes_before_tls(loop: Loop, authority: Authority) -> None
 
     with LyingServer(behind_a_proxy) as server:
         chosen = options(server.target, tls_ca=authority.file, proxy_protocol="v2")
-        verdict = loop.run(_ask(chosen))
+        verdict = await _ask(chosen)
         assert verdict.outcome is Outcome.OK
     with socket.create_server(("127.0.0.1", 0)) as other, socket.create_connection(other.getsockname()) as like:
         assert heard[0][:16] == proxy_header("v2", like)[:16]
@@ -149,8 +149,7 @@ def test_proxy_header_comes_before_tls(loop: Loop, authority: Authority) -> None
     ],
     ids=["authority", "system's authorities", "address", "name", "age"],
 )
-def test_certificate_that_is_not_trusted(
-    loop: Loop,
+async def test_certificate_that_is_not_trusted(
     tmp_path: Path,
     authority: Authority,
     certificate: tuple[str, bool],
@@ -163,7 +162,7 @@ def test_certificate_that_is_not_trusted(
     if chosen["tls_ca"] == "foreign":
         chosen["tls_ca"] = Authority(tmp_path, "foreign").file
     with LyingServer(echo, authority.serve(authority.issue("server", name, expired=expired))) as server:
-        error = failure(loop, options(server.target, **chosen))
+        error = await failure(options(server.target, **chosen))
         assert (error.outcome, error.phase) == (Outcome.TLS, Phase.TLS)
         assert error.detail == f"{server.target}: the server's certificate is not to be trusted: {detail}"
 
@@ -177,22 +176,22 @@ def test_certificate_that_is_not_trusted(
         (hang_up_with_a_reset, "Connection reset by peer"),
     ],
 )
-def test_peer_that_speaks_no_tls(loop: Loop, behaviour: Behaviour, detail: str) -> None:
+async def test_peer_that_speaks_no_tls(behaviour: Behaviour, detail: str) -> None:
     """A peer that speaks something else, or hangs up, is no agreement on TLS, and it is said what it did."""
     cuts: list[Outcome] = []
     with LyingServer(behaviour) as server:
-        error = failure(loop, options(server.target), lambda outcome, _age: cuts.append(outcome))
+        error = await failure(options(server.target), lambda outcome, _age: cuts.append(outcome))
         assert (error.outcome, error.phase) == (Outcome.TLS, Phase.TLS)
         assert error.detail == f"{server.target}: {detail}"
     assert cuts == [Outcome.TLS]
 
 
-def test_peer_that_is_silent_in_the_handshake(loop: Loop) -> None:
+async def test_peer_that_is_silent_in_the_handshake() -> None:
     """A handshake that is not over in time is no connection in time, though one that the server has accepted."""
     cuts: list[tuple[Outcome, int]] = []
     with LyingServer(stay_silent) as server:
         dialed = options(server.target, connect_timeout_seconds=0.1)
-        error = failure(loop, dialed, lambda *cut: cuts.append(cut))
+        error = await failure(dialed, lambda *cut: cuts.append(cut))
         assert (error.outcome, error.phase) == (Outcome.CONNECT_TIMEOUT, Phase.TLS)
         assert error.detail == f"{server.target}: no connection within 0.1 s"
     ((outcome, age),) = cuts
@@ -202,8 +201,8 @@ def test_peer_that_is_silent_in_the_handshake(loop: Loop) -> None:
 
 @pytest.mark.parametrize("shown", ["nothing", "foreign", "expired"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_certificate_that_the_server_refuses(
-    loop: Loop, tmp_path: Path, authority: Authority, clients: Authority, shown: str, version: ssl.TLSVersion
+async def test_certificate_that_the_server_refuses(
+    tmp_path: Path, authority: Authority, clients: Authority, shown: str, version: ssl.TLSVersion
 ) -> None:
     """A server that refuses this side's certificate does so in the handshake, or with TLS 1.3 after it: `tls` too."""
     context = authority.serve(authority.issue("server"), clients)
@@ -213,10 +212,10 @@ def test_certificate_that_the_server_refuses(
     with LyingServer(echo, context) as server:
         chosen = options(server.target, tls_ca=authority.file, tls_cert=certificate)
         if version is ssl.TLSVersion.TLSv1_2:
-            error = failure(loop, chosen)
+            error = await failure(chosen)
             assert (error.outcome, error.phase) == (Outcome.TLS, Phase.TLS)
         else:
-            verdict = loop.run(_ask(chosen))
+            verdict = await _ask(chosen)
             assert (verdict.outcome, verdict.offset, verdict.phase) == (Outcome.TLS, 0, Phase.FIRST_BYTE)
 
 
@@ -229,13 +228,13 @@ async def _ask(chosen: DialOptions) -> Verdict:
     return verdict
 
 
-def _ended(loop: Loop, authority: Authority, behaviour: Behaviour) -> Verdict:
+async def _ended(authority: Authority, behaviour: Behaviour) -> Verdict:
     """Return the verdict on an exchange over TLS with a peer that behaves like this."""
     with LyingServer(behaviour, authority.serve(authority.issue("server"))) as server:
-        return loop.run(_ask(options(server.target, tls_ca=authority.file)))
+        return await _ask(options(server.target, tls_ca=authority.file))
 
 
-def test_peer_ends_with_a_close_notify(loop: Loop, authority: Authority) -> None:
+async def test_peer_ends_with_a_close_notify(authority: Authority) -> None:
     """TLS that the peer ends in order, in the middle of a reply, makes that short."""
 
     def half(connection: socket.socket) -> None:
@@ -244,24 +243,24 @@ def test_peer_ends_with_a_close_notify(loop: Loop, authority: Authority) -> None
         with contextlib.suppress(OSError):
             connection.unwrap()
 
-    assert _brief(_ended(loop, authority, half)) == (Outcome.SHORT, 2)
+    assert _brief(await _ended(authority, half)) == (Outcome.SHORT, 2)
 
 
-def test_peer_ends_without_a_close_notify(loop: Loop, authority: Authority) -> None:
+async def test_peer_ends_without_a_close_notify(authority: Authority) -> None:
     """A bare FIN, which the event loop tells of in another way, is the end as well."""
 
     def half(connection: socket.socket) -> None:
         connection.sendall(connection.recv(65536)[:2])
 
-    assert _brief(_ended(loop, authority, half)) == (Outcome.SHORT, 2)
-    assert _brief(_ended(loop, authority, close_early)) == (Outcome.EOF, 0)
+    assert _brief(await _ended(authority, half)) == (Outcome.SHORT, 2)
+    assert _brief(await _ended(authority, close_early)) == (Outcome.EOF, 0)
 
 
 def _brief(verdict: Verdict) -> tuple[Outcome, int | None]:
     return verdict.outcome, verdict.offset
 
 
-def test_close_does_not_wait_for_the_peer(loop: Loop, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_close_does_not_wait_for_the_peer(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer that does not end TLS as well is left soon, and that is no loss."""
     monkeypatch.setattr("stentor_client.wire.dialer.TLS_CLOSE_SECONDS", 0.05)
 
@@ -274,7 +273,7 @@ def test_close_does_not_wait_for_the_peer(loop: Loop, authority: Authority, monk
         threading.Event().wait(SECONDS)  # the close_notify goes unread
 
     with LyingServer(stay, authority.serve(authority.issue("server"))) as server:
-        loop.run(scenario(options(server.target, tls_ca=authority.file)))
+        await scenario(options(server.target, tls_ca=authority.file))
 
 
 def test_files_that_cannot_be_used(tmp_path: Path, authority: Authority) -> None:
@@ -323,7 +322,7 @@ def test_nothing_is_read_without_tls() -> None:
     Dialer(options("host:1", tls=False, tls_ca="/no/such/file"))
 
 
-def test_cancelled(loop: Loop) -> None:
+async def test_cancelled() -> None:
     """Who gives up dialing in the handshake leaves no connection open."""
 
     async def scenario(chosen: DialOptions) -> None:
@@ -332,4 +331,4 @@ def test_cancelled(loop: Loop) -> None:
         await eventually(lambda: not connections_to(chosen.target), "the connection to be closed")
 
     with LyingServer(stay_silent) as server:
-        loop.run(scenario(options(server.target)))
+        await scenario(options(server.target))

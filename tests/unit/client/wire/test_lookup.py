@@ -10,26 +10,25 @@ import uvloop
 
 from stentor_client.wire import lookup
 from stentor_client.wire.lookup import Found, look_up
-from unit.looping import Loop
 
 
 @pytest.mark.parametrize(("host", "address"), [("127.0.0.1", ("127.0.0.1", 80)), ("::1", ("::1", 80, 0, 0))])
-def test_address(loop: Loop, host: str, address: tuple[Any, ...]) -> None:
+async def test_address(host: str, address: tuple[Any, ...]) -> None:
     """An address is its own."""
-    ((_, kind, _, _, found),) = loop.run(look_up(host, 80))
+    ((_, kind, _, _, found),) = await look_up(host, 80)
     assert (kind, found) == (socket.SOCK_STREAM, address)
 
 
-def test_name(loop: Loop) -> None:
+async def test_name() -> None:
     """A name has what the system says."""
-    assert loop.run(look_up("localhost", 80)) == socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
+    assert await look_up("localhost", 80) == socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
 
 
 @pytest.mark.parametrize(("host", "error"), [("nobody.invalid", socket.gaierror), ("a..b", UnicodeError)])
-def test_no_name(loop: Loop, host: str, error: type[Exception]) -> None:
+async def test_no_name(host: str, error: type[Exception]) -> None:
     """What is wrong with a name is raised where it can be answered."""
     with pytest.raises(error):
-        loop.run(look_up(host, 80))
+        await look_up(host, 80)
 
 
 def test_nobody_waits_for_a_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,29 +14,24 @@ from stentor_client.verify.verifier import GOOD, Verdict
 from stentor_client.wire.connection import Connection
 from stentor_client.wire.dialer import Dialer, DialOptions
 from stentor_client.wire.stall_watcher import StallWatcher
-from unit.looping import Loop, eventually
+from unit.looping import eventually
 
 MESSAGE = b"a message of some bytes"
 REPLY = [(MESSAGE.upper(), 0, len(MESSAGE))]
 
 
-def _with_connection(
-    loop: Loop, behaviour: Behaviour, scenario: Callable[[Connection, Account], Awaitable[None]]
-) -> None:
-    async def run() -> None:
-        with LyingServer(behaviour) as server:
-            account = Account()
-            dialer = Dialer(DialOptions(target=server.target, connect_timeout_seconds=10.0))
-            connection, _ = await dialer.dial(lambda: Connection(account))
-            try:
-                await scenario(connection, account)
-            finally:
-                await connection.abandon(Outcome.EOF)
-
-    loop.run(run())
+async def _with_connection(behaviour: Behaviour, scenario: Callable[[Connection, Account], Awaitable[None]]) -> None:
+    with LyingServer(behaviour) as server:
+        account = Account()
+        dialer = Dialer(DialOptions(target=server.target, connect_timeout_seconds=10.0))
+        connection, _ = await dialer.dial(lambda: Connection(account))
+        try:
+            await scenario(connection, account)
+        finally:
+            await connection.abandon(Outcome.EOF)
 
 
-def test_nothing_moves(loop: Loop) -> None:
+async def test_nothing_moves() -> None:
     """What waits is ended, with the outcome that says why, and not before the time-out is over."""
 
     async def scenario(connection: Connection, account: Account) -> None:
@@ -46,10 +41,10 @@ def test_nothing_moves(loop: Loop) -> None:
         assert asyncio.get_running_loop().time() - begun >= 0.19
         assert (verdict.outcome, verdict.offset, connection.lost_by) == (Outcome.TIMEOUT, 0, Outcome.TIMEOUT)
 
-    _with_connection(loop, stay_silent, scenario)
+    await _with_connection(stay_silent, scenario)
 
 
-def test_slow_is_not_still(loop: Loop) -> None:
+async def test_slow_is_not_still() -> None:
     """A reply that takes longer than the time-out, and never stands still so long, is waited for."""
 
     def trickle(connection: socket.socket) -> None:
@@ -61,10 +56,10 @@ def test_slow_is_not_still(loop: Loop) -> None:
         connection.write(MESSAGE, REPLY)
         assert await StallWatcher(connection, account, 1.5).during(connection.verdict()) is GOOD
 
-    _with_connection(loop, trickle, scenario)
+    await _with_connection(trickle, scenario)
 
 
-def test_message_that_moves(loop: Loop) -> None:
+async def test_message_that_moves() -> None:
     """One write of many bytes that the peer takes slowly moves, though nobody looks at it and no reply comes."""
     message = bytes(24 << 20)
     taken = 0
@@ -81,10 +76,10 @@ def test_message_that_moves(loop: Loop) -> None:
         connection.write(message, [(message, 0, len(message))])
         assert await StallWatcher(connection, account, 1.0).during(connection.verdict()) is GOOD
 
-    _with_connection(loop, read_slowly, scenario)
+    await _with_connection(read_slowly, scenario)
 
 
-def test_nothing_due(loop: Loop) -> None:
+async def test_nothing_due() -> None:
     """While nothing is due nothing is given up, and the time-out runs from when something is."""
 
     async def scenario(connection: Connection, account: Account) -> None:
@@ -103,10 +98,10 @@ def test_nothing_due(loop: Loop) -> None:
         await watching
         assert connection.lost_by is Outcome.TIMEOUT
 
-    _with_connection(loop, stay_silent, scenario)
+    await _with_connection(stay_silent, scenario)
 
 
-def test_watches_no_longer_than_the_work(loop: Loop) -> None:
+async def test_watches_no_longer_than_the_work() -> None:
     """After the work, whether it went well or not, nothing is given up any more."""
 
     async def fail() -> Verdict:
@@ -124,4 +119,4 @@ def test_watches_no_longer_than_the_work(loop: Loop) -> None:
         await eventually(lambda: asyncio.all_tasks() == before, "the end of the watching")
         assert connection.lost_by is None
 
-    _with_connection(loop, stay_silent, scenario)
+    await _with_connection(stay_silent, scenario)

@@ -15,7 +15,7 @@ from stentor_chassis.address import Address
 from stentor_server.path import acceptor as acceptor_module
 from stentor_server.path.acceptor import BATCH, Acceptor
 from stentor_server.path.poller import Handler, Poller
-from unit.looping import Events, Loop, eventually
+from unit.looping import Events, eventually
 
 BRIEF = 0.01
 # The errors of accept(2) that are one caller's.
@@ -85,180 +85,136 @@ def _door(events: Events, path: str | None = None) -> Iterator[Door]:
     assert door.errors == []
 
 
-def test_hands_over(loop: Loop, events: Events) -> None:
+async def test_hands_over(events: Events) -> None:
     """Each connection is handed over with the address of its caller, once."""
-
-    async def scenario() -> None:
-        with _door(events) as door:
-            callers = [door.knock() for _ in range(3)]
-            await eventually(lambda: len(door.arrived) == 3, "all to arrive")
-            assert [caller.getsockname() for caller in callers] == [address for _, address in door.arrived]
-            for caller, (stream, _) in zip(callers, door.arrived, strict=True):
-                caller.send(b"hello")
-                assert stream.recv(64) == b"hello"
-
-    loop.run(scenario())
+    with _door(events) as door:
+        callers = [door.knock() for _ in range(3)]
+        await eventually(lambda: len(door.arrived) == 3, "all to arrive")
+        assert [caller.getsockname() for caller in callers] == [address for _, address in door.arrived]
+        for caller, (stream, _) in zip(callers, door.arrived, strict=True):
+            caller.send(b"hello")
+            assert stream.recv(64) == b"hello"
 
 
-def test_unix_callers_have_no_address(loop: Loop, events: Events, tmp_path: Path) -> None:
+async def test_unix_callers_have_no_address(events: Events, tmp_path: Path) -> None:
     """A caller on a Unix socket has no address, even if it has bound one."""
-
-    async def scenario() -> None:
-        with _door(events, str(tmp_path / "door")) as door:
-            door.callers.append(socket.socket(socket.AF_UNIX))
-            door.callers[0].bind(str(tmp_path / "caller"))
-            door.callers[0].connect(door.address)
-            await eventually(lambda: door.arrived, "it to arrive")
-            assert door.arrived[0][1] == ()
-
-    loop.run(scenario())
+    with _door(events, str(tmp_path / "door")) as door:
+        door.callers.append(socket.socket(socket.AF_UNIX))
+        door.callers[0].bind(str(tmp_path / "caller"))
+        door.callers[0].connect(door.address)
+        await eventually(lambda: door.arrived, "it to arrive")
+        assert door.arrived[0][1] == ()
 
 
-def test_batch(loop: Loop, events: Events) -> None:
+async def test_batch(events: Events) -> None:
     """In one go no more are taken than a batch, and the others in the next."""
-
-    async def scenario() -> None:
-        with _door(events) as door:
-            door.knock(BATCH + 5)
-            door.poller.poll()
-            assert len(door.arrived) == BATCH
-            door.poller.poll()
-            assert len(door.arrived) == BATCH + 5
-
-    loop.run(scenario())
+    with _door(events) as door:
+        door.knock(BATCH + 5)
+        door.poller.poll()
+        assert len(door.arrived) == BATCH
+        door.poller.poll()
+        assert len(door.arrived) == BATCH + 5
 
 
-def test_take_all(loop: Loop, events: Events) -> None:
+async def test_take_all(events: Events) -> None:
     """All that wait are taken in one go, but no more than asked for."""
-
-    async def scenario() -> None:
-        with _door(events) as door:
-            door.knock(BATCH + 5)
-            door.acceptor.take_all(3)
-            assert len(door.arrived) == 3
-            door.acceptor.take_all(BATCH + 2)
-            assert len(door.arrived) == BATCH + 5
-            door.acceptor.take_all(10)
-            assert len(door.arrived) == BATCH + 5
-
-    loop.run(scenario())
+    with _door(events) as door:
+        door.knock(BATCH + 5)
+        door.acceptor.take_all(3)
+        assert len(door.arrived) == 3
+        door.acceptor.take_all(BATCH + 2)
+        assert len(door.arrived) == BATCH + 5
+        door.acceptor.take_all(10)
+        assert len(door.arrived) == BATCH + 5
 
 
 @pytest.mark.parametrize("number", OF_THE_CALLER)
-def test_caller_that_has_gone(loop: Loop, events: Events, number: int) -> None:
+async def test_caller_that_has_gone(events: Events, number: int) -> None:
     """A connection that has failed while it waited costs nothing but itself."""
-
-    async def scenario() -> None:
-        with _door(events) as door:
-            door.listener.troubles = [number, number]
-            door.knock()
-            door.poller.poll()
-            assert len(door.arrived) == 1
-            assert events.find("listener.paused") == []
-
-    loop.run(scenario())
+    with _door(events) as door:
+        door.listener.troubles = [number, number]
+        door.knock()
+        door.poller.poll()
+        assert len(door.arrived) == 1
+        assert events.find("listener.paused") == []
 
 
 @pytest.mark.parametrize(
     "number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EACCES, errno.EINVAL]
 )
-def test_trouble_that_may_last(loop: Loop, events: Events, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+async def test_trouble_that_may_last(events: Events, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """What is no single caller's, such as no descriptors, makes it pause, say so, and go on with nobody lost."""
     monkeypatch.setattr(acceptor_module, "PAUSE_SECONDS", BRIEF)
-
-    async def scenario() -> None:
-        with _door(events) as door:
-            door.listener.troubles = [number] * 2
-            door.knock(2)
+    with _door(events) as door:
+        door.listener.troubles = [number] * 2
+        door.knock(2)
+        door.poller.poll()
+        for _ in range(3):
             door.poller.poll()
-            for _ in range(3):
-                door.poller.poll()
-            assert (door.listener.asked, door.arrived) == (1, [])
-            (paused,) = events.find("listener.paused", log_level="error")
-            assert (paused["message"], paused["timeout_seconds"]) == (os.strerror(number), BRIEF)
-            await eventually(lambda: len(door.arrived) == 2, "both to be taken at last")
-            assert len(events.find("listener.paused")) == 2
-            door.knock()
-            await eventually(lambda: len(door.arrived) == 3, "another, as before")
-
-    loop.run(scenario())
+        assert (door.listener.asked, door.arrived) == (1, [])
+        (paused,) = events.find("listener.paused", log_level="error")
+        assert (paused["message"], paused["timeout_seconds"]) == (os.strerror(number), BRIEF)
+        await eventually(lambda: len(door.arrived) == 2, "both to be taken at last")
+        assert len(events.find("listener.paused")) == 2
+        door.knock()
+        await eventually(lambda: len(door.arrived) == 3, "another, as before")
 
 
-def test_take_all_of_callers_that_have_gone(loop: Loop, events: Events) -> None:
+async def test_take_all_of_callers_that_have_gone(events: Events) -> None:
     """One that has gone counts among those that are taken, so that an error which stays is no endless loop."""
-
-    async def scenario() -> None:
-        with _door(events) as door:
-            door.listener.troubles = [errno.EPERM] * 100
-            door.acceptor.take_all(10)
-            assert door.listener.asked == 10
-
-    loop.run(scenario())
+    with _door(events) as door:
+        door.listener.troubles = [errno.EPERM] * 100
+        door.acceptor.take_all(10)
+        assert door.listener.asked == 10
 
 
-def test_exhaustion_that_outlasts_the_pause(loop: Loop, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_exhaustion_that_outlasts_the_pause(events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where epoll has no room for the listener after a pause, it pauses again, and does not give it up."""
     monkeypatch.setattr(acceptor_module, "PAUSE_SECONDS", BRIEF)
-
-    async def scenario() -> None:
-        with _door(events) as door:
-            door.listener.troubles = [errno.ENOMEM]
-            door.knock()
-            with monkeypatch.context() as patch:
-                patch.setattr(Poller, "watch", _no_room)
-                door.poller.poll()
-                await eventually(lambda: len(events.find("listener.paused")) == 3, "two failures to go on")
-            await eventually(lambda: len(door.arrived) == 1, "it to be taken at last")
-
-    loop.run(scenario())
+    with _door(events) as door:
+        door.listener.troubles = [errno.ENOMEM]
+        door.knock()
+        with monkeypatch.context() as patch:
+            patch.setattr(Poller, "watch", _no_room)
+            door.poller.poll()
+            await eventually(lambda: len(events.find("listener.paused")) == 3, "two failures to go on")
+        await eventually(lambda: len(door.arrived) == 1, "it to be taken at last")
 
 
 def _no_room(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_exhausted_at_the_end(loop: Loop, events: Events) -> None:
+async def test_exhausted_at_the_end(events: Events) -> None:
     """While it pauses, and still has no descriptors, it can be told to take all that wait, and to close."""
-
-    async def scenario() -> None:
-        with _door(events) as door:
-            door.listener.troubles = [errno.EMFILE] * 3
-            door.knock()
-            door.poller.poll()
-            door.acceptor.take_all(10)
-            door.acceptor.take_all(10)
-            assert len(events.find("listener.paused")) == 1
-            door.acceptor.close()
-            assert door.listener.fileno() == -1
-
-    loop.run(scenario())
+    with _door(events) as door:
+        door.listener.troubles = [errno.EMFILE] * 3
+        door.knock()
+        door.poller.poll()
+        door.acceptor.take_all(10)
+        door.acceptor.take_all(10)
+        assert len(events.find("listener.paused")) == 1
+        door.acceptor.close()
+        assert door.listener.fileno() == -1
 
 
-def test_close(loop: Loop, events: Events) -> None:
+async def test_close(events: Events) -> None:
     """Closed, its copy of the socket is gone, and it takes nobody."""
-
-    async def scenario() -> None:
-        with _door(events) as door:
-            door.acceptor.close()
-            assert door.listener.fileno() == -1
-            assert door.poller._handlers == {}
-            with pytest.raises(ConnectionRefusedError):
-                door.knock()
-
-    loop.run(scenario())
+    with _door(events) as door:
+        door.acceptor.close()
+        assert door.listener.fileno() == -1
+        assert door.poller._handlers == {}
+        with pytest.raises(ConnectionRefusedError):
+            door.knock()
 
 
-def test_close_while_it_pauses(loop: Loop, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_close_while_it_pauses(events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed during a pause, it does not come back."""
     monkeypatch.setattr(acceptor_module, "PAUSE_SECONDS", BRIEF)
-
-    async def scenario() -> None:
-        with _door(events) as door:
-            door.listener.troubles = [errno.EMFILE]
-            door.knock()
-            door.poller.poll()
-            door.acceptor.close()
-            await asyncio.sleep(3 * BRIEF)
-            assert door.poller._handlers == {}
-
-    loop.run(scenario())  # a callback that failed would be a complaint
+    with _door(events) as door:
+        door.listener.troubles = [errno.EMFILE]
+        door.knock()
+        door.poller.poll()
+        door.acceptor.close()
+        await asyncio.sleep(3 * BRIEF)
+        assert door.poller._handlers == {}

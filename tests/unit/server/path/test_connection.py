@@ -18,42 +18,30 @@ EVERY_BYTE = bytes(range(256))
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("size", [1, 64, 1024, BUFFER_BYTES - 1, BUFFER_BYTES, BUFFER_BYTES + 1, 3_000_000])
-def test_answers_in_upper_case(loop: Loop, serving: NewServing, path: str, size: int) -> None:
+async def test_answers_in_upper_case(serving: NewServing, path: str, size: int) -> None:
     """Whatever its size, a message comes back in upper case, and every byte of it is counted as sent."""
     message = (EVERY_BYTE * (size // 256 + 1))[:size]
-
-    async def scenario() -> None:
-        async with serving() as server:
-            caller = await server.call(path)
-            assert message.upper() == await caller.ask(message)
-            await server.until(lambda: server.sent == size, "all to be counted as sent")
-            assert (size, 0, 0) == (server.received, server.unsent, server.waiting)
-
-    loop.run(scenario())
+    async with serving() as server:
+        caller = await server.call(path)
+        assert message.upper() == await caller.ask(message)
+        await server.until(lambda: server.sent == size, "all to be counted as sent")
+        assert (size, 0, 0) == (server.received, server.unsent, server.waiting)
 
 
-def test_echo(loop: Loop, serving: NewServing) -> None:
+async def test_echo(serving: NewServing) -> None:
     """An echoing server changes no byte."""
-
-    async def scenario() -> None:
-        async with serving(transform="echo") as server:
-            assert await (await server.call()).ask(EVERY_BYTE) == EVERY_BYTE
-
-    loop.run(scenario())
+    async with serving(transform="echo") as server:
+        assert await (await server.call()).ask(EVERY_BYTE) == EVERY_BYTE
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_byte_by_itself(loop: Loop, serving: NewServing, path: str) -> None:
+async def test_every_byte_by_itself(serving: NewServing, path: str) -> None:
     """Each byte value is answered when it comes alone, without waiting for more."""
-
-    async def scenario() -> None:
-        async with serving() as server:
-            caller = await server.call(path)
-            for value in range(256):
-                byte = bytes([value])
-                assert byte.upper() == await caller.ask(byte)
-
-    loop.run(scenario())
+    async with serving() as server:
+        caller = await server.call(path)
+        for value in range(256):
+            byte = bytes([value])
+            assert byte.upper() == await caller.ask(byte)
 
 
 def test_any_segmentation(loop: Loop, serving: NewServing) -> None:
@@ -76,61 +64,43 @@ def test_any_segmentation(loop: Loop, serving: NewServing) -> None:
     law()
 
 
-def test_many_peers_at_once(loop: Loop, serving: NewServing) -> None:
+async def test_many_peers_at_once(serving: NewServing) -> None:
     """Peers whose chunks are answered in turn from one buffer each get their own bytes, whatever their size."""
-
-    async def scenario() -> None:
-        async with serving() as server:
-            callers = [await server.call(PATHS[number % 2]) for number in range(20)]
-            messages = [next(numbered(f"peer {number}", 1 + number * 40_000)) for number in range(20)]
-            heard = await asyncio.gather(
-                *(caller.ask(message) for caller, message in zip(callers, messages, strict=True))
-            )
-            assert [message.upper() for message in messages] == heard
-
-    loop.run(scenario())
+    async with serving() as server:
+        callers = [await server.call(PATHS[number % 2]) for number in range(20)]
+        messages = [next(numbered(f"peer {number}", 1 + number * 40_000)) for number in range(20)]
+        heard = await asyncio.gather(*(caller.ask(message) for caller, message in zip(callers, messages, strict=True)))
+        assert [message.upper() for message in messages] == heard
 
 
-def test_partial_writes(loop: Loop, serving: NewServing) -> None:
+async def test_partial_writes(serving: NewServing) -> None:
     """Where the kernel takes a few kilobytes at a time, every one of many peers still gets its own bytes, and all."""
-
-    async def scenario() -> None:
-        async with serving(send_buffer=1) as server:
-            callers = [await server.call(receive_buffer=1) for _ in range(20)]
-            messages = [next(numbered(f"peer {number}", 100_000 + number)) for number in range(20)]
-            asking = asyncio.gather(*(caller.ask(each) for caller, each in zip(callers, messages, strict=True)))
-            await server.until(asking.done, "all to be answered")
-            assert [message.upper() for message in messages] == await asking
-            assert server.pauses >= 20  # else something was not partial
-            assert (server.sent, server.unsent) == (sum(map(len, messages)), 0)
-
-    loop.run(scenario())
+    async with serving(send_buffer=1) as server:
+        callers = [await server.call(receive_buffer=1) for _ in range(20)]
+        messages = [next(numbered(f"peer {number}", 100_000 + number)) for number in range(20)]
+        asking = asyncio.gather(*(caller.ask(each) for caller, each in zip(callers, messages, strict=True)))
+        await server.until(asking.done, "all to be answered")
+        assert [message.upper() for message in messages] == await asking
+        assert server.pauses >= 20  # else something was not partial
+        assert (server.sent, server.unsent) == (sum(map(len, messages)), 0)
 
 
-def test_all_share_one_buffer(loop: Loop, serving: NewServing) -> None:
+async def test_all_share_one_buffer(serving: NewServing) -> None:
     """Whatever peers do, there is one buffer, and its size is the most that is read in one go."""
-
-    async def scenario() -> None:
-        async with serving() as server:
-            before = server.server.buffer
-            slow, quick = await server.call(), await server.call("unix")
-            await server.stuff(slow, numbered("slow"))
-            assert await quick.ask(b"quick") == b"QUICK"
-            assert server.server.buffer is before is server.server.buffers[0]
-            assert len(before) == BUFFER_BYTES
-
-    loop.run(scenario())
+    async with serving() as server:
+        before = server.server.buffer
+        slow, quick = await server.call(), await server.call("unix")
+        await server.stuff(slow, numbered("slow"))
+        assert await quick.ask(b"quick") == b"QUICK"
+        assert server.server.buffer is before is server.server.buffers[0]
+        assert len(before) == BUFFER_BYTES
 
 
-def test_urgent_byte(loop: Loop, serving: NewServing) -> None:
+async def test_urgent_byte(serving: NewServing) -> None:
     """An urgent byte is not part of the stream; what is before and after it is answered."""
-
-    async def scenario() -> None:
-        async with serving() as server:
-            caller = await server.call()
-            assert await caller.ask(b"before") == b"BEFORE"
-            caller.connection.send(b"!", 1)  # MSG_OOB
-            assert await caller.ask(b"after") == b"AFTER"
-            assert server.received == 11
-
-    loop.run(scenario())
+    async with serving() as server:
+        caller = await server.call()
+        assert await caller.ask(b"before") == b"BEFORE"
+        caller.connection.send(b"!", 1)  # MSG_OOB
+        assert await caller.ask(b"after") == b"AFTER"
+        assert server.received == 11
