@@ -55,7 +55,7 @@ def options_table(command: click.Command) -> str:
 def readme(text: str) -> str:
     """Return README.md with its tables as the code has them."""
     for name, commands in (("server", server), ("client", client)):
-        for command in commands.commands.values():
+        for command in commands.all_commands():
             begin, end = (f"<!-- {edge}: stentor-{name} {command.name} -->\n" for edge in ("options", "end"))
             before, found, rest = text.partition(begin)
             if not found:

@@ -5,16 +5,14 @@ from stentor_chassis.control.terminable import heed_interrupt  # first, before w
 # isort: split
 from stentor_chassis.options.option import group, run
 from stentor_client import NAME, __version__
-from stentor_client.check.command import check
-from stentor_client.load.command import load
-from stentor_client.probe.command import probe
-from stentor_client.reconcile.command import reconcile
-from stentor_client.send.command import send
-from stentor_client.trace.command import trace
 
-cli = group("Send over TCP, read the replies, and verify every byte of them.", __version__)
-for command in (send, probe, load, check, trace, reconcile):
-    cli.add_command(command)
+COMMANDS = ("send", "probe", "load", "check", "trace", "reconcile")
+
+cli = group(
+    "Send over TCP, read the replies, and verify every byte of them.",
+    __version__,
+    {name: f"stentor_client.{name}.command" for name in COMMANDS},
+)
 
 
 heed_interrupt()

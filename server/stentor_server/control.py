@@ -3,28 +3,46 @@
 from dataclasses import asdict
 from typing import Any
 
+import click
+
 from stentor_chassis.control.control import Control, ControlOptions, Service
 from stentor_chassis.control.listeners import Listeners, bind_tcp, bind_unix
 from stentor_chassis.counters.board import CONTROL, FIRST_WORKER
 from stentor_chassis.logs.log import LogOptions
-from stentor_chassis.options.option import wrong_value
-from stentor_server import health_checks
+from stentor_chassis.options.option import admin_options, log_options, option, taken, wrong_value
+from stentor_chassis.options.processors import Workers
+from stentor_server import NAME, __version__, health_checks
 from stentor_server.faults.fault import Faults
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.guard.admission import SPARE_DESCRIPTORS, raise_descriptor_limit, room
 from stentor_server.metrics import LIMIT, SCHEMA, VIEW, settle
-from stentor_server.options import ServerOptions
+from stentor_server.options import ServerOptions, exchange_options, fault_options, limit_options, trust_options
 from stentor_server.path.tls import tls_context
 
 
-def serve(name: str, version: str, options: dict[str, Any]) -> int:
-    """Serve by the command's options until told to stop; return the exit code."""
+@click.command()
+@exchange_options
+@trust_options
+@option("--workers", type=Workers(), default="auto", help="Data processes; auto: one per usable processor.")
+@limit_options
+@fault_options
+@admin_options(8081)
+@log_options
+def serve(**values: Any) -> int:
+    """Serve until SIGTERM; SIGHUP replaces the workers one by one, and reads the TLS files anew.
+
+    Example: stentor-server serve --port 8080 --workers 2
+    """
     raise_descriptor_limit()
-    server_options = _server_options(options)
+    hosts = [host.strip() for host in values.pop("host").split(",")]
+    port, unix, workers = values.pop("port"), values.pop("unix"), values["workers"]
+    log = taken(LogOptions, values, fd=1)
+    control_options = taken(ControlOptions, values, drain_seconds=values["drain_timeout_seconds"], log=log)
+    server_options = _server_options(values, workers)
     tls_context(server_options)  # fails now, instead of in each worker
     service = Service(
-        name=name,
-        version=version,
+        name=NAME,
+        version=__version__,
         schema=SCHEMA,
         worker_module="stentor_server.worker",
         view=VIEW,
@@ -32,20 +50,12 @@ def serve(name: str, version: str, options: dict[str, Any]) -> int:
         hear=health_checks.count,
         warnings={"faults.enabled": {"fault": server_options.fault}} if server_options.fault else {},
     )
-    control_options = ControlOptions(
-        workers=options["workers"],
-        drain_seconds=options["drain_timeout"],
-        admin_host=options["admin_host"],
-        admin_port=options["admin_port"],
-        log=LogOptions(level=options["log_level"], format=options["log_format"], fd=1),
-    )
     inherited = []
     if server_options.max_connections_per_address:
         most = min(room(), server_options.max_connections)
-        inherited = [AddressCounts.create(FIRST_WORKER + 2 * options["workers"], most)]
-    hosts = [host.strip() for host in options["host"].split(",")]
-    per_worker = bind_tcp(hosts, options["port"], options["workers"], options["backlog"])
-    shared = [bind_unix(options["unix"], options["backlog"])] if options["unix"] else []
+        inherited = [AddressCounts.create(FIRST_WORKER + 2 * workers, most)]
+    per_worker = bind_tcp(hosts, port, workers, server_options.backlog)
+    shared = [bind_unix(unix, server_options.backlog)] if unix else []
     with Listeners(per_worker, shared) as listeners:
         control = Control(service, control_options, listeners, asdict(server_options), inherited)
         # It does not change while the server lives, whatever happens to workers.
@@ -53,10 +63,10 @@ def serve(name: str, version: str, options: dict[str, Any]) -> int:
         return control.run()
 
 
-def _server_options(options: dict[str, Any]) -> ServerOptions:
+def _server_options(values: dict[str, Any], workers: int) -> ServerOptions:
     """Check what depends on each other."""
-    most = options["workers"] * room()
-    if not 1 <= (options["max_connections"] or 1) <= most:
+    most = workers * room()
+    if not 1 <= (values["max_connections"] or 1) <= most:
         raise wrong_value(
             "max_connections",
             f"there can be {max(0, most)} at the most: in each worker the limit of file descriptors (ulimit -n), less "
@@ -68,32 +78,18 @@ def _server_options(options: dict[str, Any]) -> ServerOptions:
         ("proxy_from", "proxy_protocol"),
         ("fault", "allow_faults"),
     ):
-        if options[dependent] and options[needed] in {None, False, "off"}:
+        if values[dependent] and values[needed] in {None, False, "off"}:
             raise wrong_value(dependent, f"it needs --{needed.replace('_', '-')} as well")
-    if options["proxy_protocol"] != "off" and not options["proxy_from"]:
+    if values["proxy_protocol"] != "off" and not values["proxy_from"]:
         raise wrong_value("proxy_protocol", "it needs --proxy-from as well: the addresses of the proxies")
     try:
-        Faults(options["fault"])
+        Faults(values["fault"])
     except ValueError as error:
         raise wrong_value("fault", str(error)) from error
-    if options["fault"] and options["tls_cert"]:
+    if values["fault"] and values["tls_cert"]:
         raise wrong_value("fault", "faults are injected into plain connections only: leave --tls-cert out")
-    return ServerOptions(
-        transform=options["transform"],
-        backlog=options["backlog"],
-        max_connections=options["max_connections"] or most,
-        max_connections_per_address=options["max_connections_per_address"] or 0,
-        allow=options["allow"],
-        idle_timeout_seconds=options["idle_timeout"],
-        write_timeout_seconds=options["write_timeout"],
-        half_close_timeout_seconds=options["half_close_timeout"],
-        max_age_seconds=options["max_age"],
-        drain_timeout_seconds=options["drain_timeout"],
-        proxy_protocol=options["proxy_protocol"],
-        proxy_from=options["proxy_from"],
-        tls_cert=options["tls_cert"],
-        tls_key=options["tls_key"] or options["tls_cert"],
-        tls_client_ca=options["tls_client_ca"],
-        fault=options["fault"],
-        fault_seed=options["fault_seed"],
-    )
+    del values["allow_faults"]
+    values["max_connections"] = values["max_connections"] or most
+    values["max_connections_per_address"] = values["max_connections_per_address"] or 0
+    values["tls_key"] = values["tls_key"] or values["tls_cert"]
+    return ServerOptions(**values)

@@ -7,15 +7,60 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
+from typing import Any
 from urllib.parse import urlencode
 
+import click
+
 from stentor_chassis.failure import COULD_NOT_START, Failure
+from stentor_chassis.options.option import option, options, wrong_value
+from stentor_chassis.options.quantities import Duration
+from stentor_chassis.options.text import File, Path, Text
 from stentor_server.health_checks import BEGAN, ended
+from stentor_server.options import HEADERS, PORTS, TRANSFORMS
 from stentor_server.path.proxy_header import LOCAL
 
 QUESTION = b"aZ"
 ANSWERS = {"upper": b"AZ", "echo": b"aZ"}
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
+
+_health_options = options(
+    option("--host", type=Text(), default="127.0.0.1", help="Where the server listens; of several the first is asked."),
+    option("--port", type=PORTS, default=8080, help="Its exchange port."),
+    option("--unix", type=Path(), metavar="PATH", help="Ask over this Unix socket instead: without TLS or PROXY."),
+    option("--transform", type=TRANSFORMS, default="upper", help="What the server does with the bytes."),
+    option(
+        "--tls-cert",
+        type=File(),
+        metavar="FILE",
+        help="Speak TLS; the server's own certificate, which it may ask for (PEM).",
+    ),
+    option(
+        "--tls-key", type=File(), metavar="FILE", help="Its private key; where it is not given, it is in the same file."
+    ),
+    option("--proxy-protocol", type=HEADERS, default="off", help="Begin with a PROXY header of this version."),
+    option("--admin-host", type=Text(), default="127.0.0.1", help="Where the admin endpoint listens."),
+    option("--admin-port", type=PORTS, default=8081, help="The admin port."),
+    option("--timeout", type=Duration(), default="2s", help="How long the exchange may take."),
+)
+
+
+@click.command()
+@_health_options
+def health(**values: Any) -> int:
+    """Make a real exchange with a running server, and ask whether it is ready; exit 0 if both are well.
+
+    It talks as the server's options say, over the Unix socket if there is one. Otherwise this machine's own address
+    must be among those of --allow and --proxy-from, and with --tls-client-ca the server's own certificate must do.
+
+    Example: stentor-server health --port 8080
+    """
+    for port, needed in (("port", not values["unix"]), ("admin_port", True)):
+        if needed and not values[port]:
+            raise wrong_value(port, "0 lets a server take a free port; say here which one it took")
+    Health(**values).check()
+    return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

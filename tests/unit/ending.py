@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import click
 
+from stentor_chassis.options.option import Commands
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -25,11 +27,11 @@ class Ended:
 RunCommand = Callable[..., Ended]
 
 
-def commands(group: click.Group) -> "list[tuple[click.Command, click.Option]]":
+def commands(group: Commands) -> "list[tuple[click.Command, click.Option]]":
     """Return every option of every command of a service."""
     return [
         (command, option)
-        for command in group.commands.values()
+        for command in group.all_commands()
         for option in command.params
         if isinstance(option, click.Option)
     ]

@@ -2,14 +2,22 @@
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import reduce
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from stentor_chassis.control.descriptors import fill_standard
 from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
+from stentor_chassis.options import config_file
 from stentor_chassis.options.text import Path, Text
+
+T = TypeVar("T")
+Declare = Callable[[Any], Any]  # declares an option, or several, of a command
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _FILE = "stentor_chassis.options.option.file"  # where a context keeps the path of the configuration file
@@ -27,16 +35,30 @@ class _Option(click.Option):
         return found
 
 
-def option(flag: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Declare an option once: `--some-flag` is also `STENTOR_SOME_FLAG`, and the help shows both and the default."""
+def option(flag: str, *name: str, **attributes: Any) -> Declare:
+    """Declare an option once: `--some-flag` is also `STENTOR_SOME_FLAG`, and the help shows both and the default.
+
+    The command receives its value as `some_flag`, or under `name`: that of the dataclass field it becomes.
+    """
     variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
     attributes.setdefault("show_default", True)
-    return click.option(flag, cls=_Option, envvar=variable, show_envvar=True, **attributes)
+    return click.option(flag, *name, cls=_Option, envvar=variable, show_envvar=True, **attributes)
 
 
-def group(help_text: str, version: str) -> click.Group:
-    """Return the group that a service's commands hang on."""
-    commands = _Commands(help=help_text, context_settings=_CONTEXT)
+def options(*declared: Declare) -> Declare:
+    """Declare several options, in the order in which the help shows them."""
+    return lambda command: reduce(lambda done, declare: declare(done), reversed(declared), command)
+
+
+def taken(kind: type[T], values: dict[str, Any], **others: Any) -> T:
+    """Return a dataclass made of the `values` named as its fields, which are removed there, and of `others`."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type] # it is a dataclass
+    return kind(**{name: values.pop(name) for name in names & values.keys()}, **others)
+
+
+def group(help_text: str, version: str, modules: Mapping[str, str] = MappingProxyType({})) -> "Commands":
+    """Return the command group of a service; `modules` maps each command to the module that has it under its name."""
+    commands = Commands(modules, help=help_text, context_settings=_CONTEXT)
     return click.version_option(version, "-V", "--version", message="%(prog)s %(version)s")(commands)
 
 
@@ -46,26 +68,30 @@ def wrong_value(name: str, message: str) -> click.BadParameter:
     return click.BadParameter(message, context, next(each for each in context.command.params if each.name == name))
 
 
-def admin_options(port: int) -> Callable[[Any], Any]:
+def admin_options(port: int) -> Declare:
     """Declare where the admin endpoint listens."""
-
-    def declare(command: Any) -> Any:
-        command = option("--admin-port", type=click.IntRange(0, 65535), default=port, help="Admin port.")(command)
-        return option("--admin-host", type=Text(), default="127.0.0.1", help="Address the admin endpoint listens on.")(
-            command
-        )
-
-    return declare
-
-
-def log_options(command: Any) -> Any:
-    """Declare how the service logs."""
-    formats = click.Choice(["auto", "json", "console"])
-    levels = click.Choice(["debug", "info", "warning", "error"])
-    command = option("--log-format", type=formats, default="auto", help="auto: console on a terminal, else JSON.")(
-        command
+    return options(
+        option("--admin-host", type=Text(), default="127.0.0.1", help="Address the admin endpoint listens on."),
+        option("--admin-port", type=click.IntRange(0, 65535), default=port, help="Admin port."),
     )
-    return option("--log-level", type=levels, default="info", help="Least level that is logged.")(command)
+
+
+log_options = options(
+    option(
+        "--log-level",
+        "level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        help="Least level that is logged.",
+    ),
+    option(
+        "--log-format",
+        "format",
+        type=click.Choice(["auto", "json", "console"]),
+        default="auto",
+        help="auto: console on a terminal, else JSON.",
+    ),
+)
 
 
 def run(command: click.Command, name: str) -> NoReturn:
@@ -94,8 +120,29 @@ def run(command: click.Command, name: str) -> NoReturn:
     sys.exit(code)
 
 
-class _Commands(click.Group):
-    """Commands that all take a configuration file, which one of them can share with the others."""
+class Commands(click.Group):
+    """Commands that are imported when they are used, and can all read one configuration file."""
+
+    def __init__(self, modules: Mapping[str, str], **attributes: Any) -> None:
+        """Import each command from its module, under its own name."""
+        super().__init__(**attributes)
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names of all commands."""
+        return sorted({*self._modules, *self.commands})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, imported if it was not yet."""
+        if cmd_name in self._modules and cmd_name not in self.commands:
+            self.add_command(getattr(import_module(self._modules[cmd_name]), cmd_name))
+        return self.commands.get(cmd_name)
+
+    def all_commands(self) -> list[click.Command]:
+        """Return all commands, in the order in which they were declared."""
+        for name in self._modules:
+            self.get_command(click.Context(self), name)
+        return [*self.commands.values()]
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command, and to the command the option."""
@@ -114,11 +161,8 @@ class _Commands(click.Group):
     def _configure(self, context: click.Context, parameter: click.Parameter, path: str | None) -> None:
         if path is None:
             return
-        # Imported here, because most start without a file, and it takes time.
-        from stentor_chassis.options import config_file  # noqa: PLC0415
-
         try:
-            context.default_map = config_file.read(path, context.command, self.commands.values())
+            context.default_map = config_file.read(path, context.command, self.all_commands())
         except OSError as error:
             raise click.BadParameter(f"{path!r}: {error.strerror}", context, parameter) from error
         except config_file.WrongFileError as error:

@@ -1,23 +1,26 @@
 """`check`: the battery that proves a path."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import uvloop
+from rich.console import Console
+from rich.text import Text
 
 from stentor_chassis.control.terminable import heed_hangup
 from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Duration, Size
 from stentor_chassis.options.text import Path
 from stentor_client import __version__
-from stentor_client.options import LARGEST_BYTES, dial_options, exchange_options, taken_dial_options
-
-if TYPE_CHECKING:  # what runs the battery takes time to import
-    from collections.abc import Sequence
-
-    from stentor_client.check.check import Check, Result
-    from stentor_client.check.subject import Subject
+from stentor_client.check import battery, report
+from stentor_client.check.check import Check, Result
+from stentor_client.check.subject import Subject
+from stentor_client.options import LARGEST_BYTES, dial_options, dialing, exchange_options
+from stentor_client.output.json_output import JsonOutput
+from stentor_client.output.standard_streams import write_out
 
 
 @click.command()
@@ -28,42 +31,30 @@ if TYPE_CHECKING:  # what runs the battery takes time to import
 @option(
     "--json", type=Path(), metavar="FILE", help="Write the results as JSON, too; - writes them in place of the table."
 )
-def check(**options: Any) -> int:
+def check(*, largest: int, idle: float, json: str | None, timeout_seconds: float, expect: str, **dial: Any) -> int:
     """Try everything that a path can do wrong, and say what passed, what failed, and what usually causes that.
 
     Example: stentor-client check --target server:8080 --idle 5m
     """
     heed_hangup()
-    import uvloop
-
-    from stentor_client.check import battery, report
-    from stentor_client.check.subject import Subject
-    from stentor_client.output.json_output import JsonOutput
-    from stentor_client.output.standard_streams import write_out
-
-    if not 0 < options["largest"] <= LARGEST_BYTES:
+    if not 0 < largest <= LARGEST_BYTES:
         raise wrong_value("largest", "it must be from 1 to 64MiB")
-    subject = Subject(taken_dial_options(options), options["expect"], options["timeout"], options["largest"])
-    json = JsonOutput(options["json"])
-    checks = battery.battery(options["largest"], options["idle"])
+    subject = Subject(dialing(dial), expect, timeout_seconds, largest)
+    output = JsonOutput(json)
+    checks = battery.battery(largest, idle)
     started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         results = runner.run(_run(checks, subject))
     try:
-        json.write(report.document(results, subject, started_at, __version__))
+        output.write(report.document(results, subject, started_at, __version__))
     finally:  # a full disk does not cost the results
-        if not json.in_place_of_text:
+        if not output.in_place_of_text:
             write_out(_rendered(f"The path to {subject.dial.target}", results))
     return battery.exit_code(results)
 
 
-async def _run(checks: "Sequence[Check]", subject: "Subject") -> "list[Result]":
+async def _run(checks: Sequence[Check], subject: Subject) -> list[Result]:
     """Run the battery; on a terminal, say on standard error what is being tried."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from stentor_client.check import battery
-
     console = Console(stderr=True)
     if not console.is_terminal:
         return await battery.run(checks, subject, lambda _: None)
@@ -71,12 +62,8 @@ async def _run(checks: "Sequence[Check]", subject: "Subject") -> "list[Result]":
         return await battery.run(checks, subject, lambda each: status.update(Text(f"{each.name}: {each.proves}")))
 
 
-def _rendered(title: str, results: "Sequence[Result]") -> bytes:
+def _rendered(title: str, results: Sequence[Result]) -> bytes:
     """Return what standard output gets, without the blanks that fill the table's last column."""
-    from rich.console import Console
-
-    from stentor_client.check import report
-
     console = Console(highlight=False, markup=False)
     with console.capture() as captured:
         for part in (f"{title}\n", report.table(results), report.summary(results)):

@@ -3,33 +3,29 @@
 import asyncio
 import os
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from stentor_chassis.control.terminable import heed_hangup
 from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
-from stentor_chassis.options.option import log_options, option, wrong_value
+from stentor_chassis.logs.log import LogOptions
+from stentor_chassis.options.option import log_options, option, taken, wrong_value
 from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import Path
-from stentor_client.options import (
-    Rate,
-    Sizes,
-    dial_options,
-    exchange_options,
-    taken_dial_options,
-)
+from stentor_client.load import arrivals
+from stentor_client.load.options import LoadOptions
+from stentor_client.load.report.progress import Progress
+from stentor_client.load.report.summary import Summary
+from stentor_client.load.report.text import show
+from stentor_client.load.report.thresholds import Judgement, Thresholds
+from stentor_client.load.run import Run
+from stentor_client.options import Rate, Sizes, dial_options, dialing, exchange_options
+from stentor_client.output.json_output import JsonOutput
+from stentor_client.output.output_file import OutputFile
 from stentor_client.verify.outcomes import CHECK_FAILED, worst_exit_code
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from stentor_chassis.logs.log import LogOptions
-    from stentor_client.load.options import LoadOptions
-    from stentor_client.load.report.summary import Summary
-    from stentor_client.load.report.thresholds import Judgement
-    from stentor_client.load.run import Run
 
 DEFAULT_RATE = (1000.0, 1000.0)
 _MOST_CONNECTIONS = 100_000
@@ -83,9 +79,21 @@ class Share(click.ParamType[float]):
 )
 @option("--poisson", is_flag=True, help="Let them come at random, as from many independent users, not evenly spaced.")
 @option("--closed", is_flag=True, help="Send on each connection as soon as the reply is there, instead of --rate.")
-@option("--duration", type=Duration(), default="10s", help="How long to measure.")
-@option("--warmup", type=Duration(zero=True), default="1s", help="How long to run before that, unmeasured.")
-@option("--size", type=Sizes(), default="64", help="Message size; several with commas between them are taken in turn.")
+@option("--duration", "duration_seconds", type=Duration(), default="10s", help="How long to measure.")
+@option(
+    "--warmup",
+    "warmup_seconds",
+    type=Duration(zero=True),
+    default="1s",
+    help="How long to run before that, unmeasured.",
+)
+@option(
+    "--size",
+    "sizes",
+    type=Sizes(),
+    default="64",
+    help="Message size; several with commas between them are taken in turn.",
+)
 @option("--pipeline", type=click.IntRange(1, 1024), default=1, help="Messages that one connection may have unanswered.")
 @option("--workers", type=click.IntRange(1, 64), default=1, help="Processes that share the load.")
 @option("--max-error-rate", type=Share(), help="Exit with 6 where more of the exchanges fail, such as 0.1%.")
@@ -94,7 +102,7 @@ class Share(click.ParamType[float]):
 @option("--json", type=Path(), metavar="FILE", help="Write all figures to this file; - is standard output.")
 @option("--report", type=Path(), metavar="FILE", help="Draw a report: .html, or the pictures alone as .svg or .png.")
 @log_options
-def load(**options: Any) -> int:
+def load(*, json: str | None, report: str | None, **values: Any) -> int:
     """Put the server under load, verify every reply, and tell how long they took.
 
     Times are response times: from the moment the schedule called for the send, so that a server that stands still
@@ -103,25 +111,19 @@ def load(**options: Any) -> int:
     Example: stentor-client load --target server:8080 --rate 5000 --duration 30s --max-p99 20ms
     """
     heed_hangup()
-    from stentor_client.load.report.thresholds import Thresholds
-    from stentor_client.output.json_output import JsonOutput
-
-    thresholds = Thresholds(**{name: options.pop(name) for name in ("max_error_rate", "max_p50", "max_p99")})
-    path, report = options.pop("json"), options.pop("report")
-    log = _log_options(options)
-    load_options = _load_options(options)
-    json = JsonOutput(path)
+    thresholds = taken(Thresholds, values)
+    log = taken(LogOptions, values, fd=2)
+    options = _load_options(values)
+    output = JsonOutput(json)
     draw = _drawer(report) if report else None
-    summary, run = _carry_out(load_options, log)
+    summary, run = _carry_out(options, log)
     judgements = thresholds.judge(summary)
     try:
-        json.write(summary.as_json(judgements))
+        output.write(summary.as_json(judgements))
         if draw:
             draw(summary, judgements)
     finally:  # a full disk does not cost the figures
-        if not json.in_place_of_text:
-            from stentor_client.load.report.text import show
-
+        if not output.in_place_of_text:
             show(summary, judgements)
     if run.failure:
         raise Failure(INTERNAL_ERROR, run.failure)
@@ -132,46 +134,26 @@ def load(**options: Any) -> int:
     return OK if thresholds.max_error_rate is not None else worst_exit_code(summary.outcomes)
 
 
-def _log_options(options: dict[str, Any]) -> "LogOptions":
-    from stentor_chassis.logs.log import LogOptions
-
-    return LogOptions(level=options.pop("log_level"), format=options.pop("log_format"), fd=2)
-
-
-def _load_options(options: dict[str, Any]) -> "LoadOptions":
-    from stentor_client.load.arrivals import Rate as ArrivalRate
-    from stentor_client.load.options import LoadOptions
-
-    rate = options.pop("rate")
-    if options.pop("closed"):
+def _load_options(values: dict[str, Any]) -> LoadOptions:
+    """Check what depends on each other."""
+    rate = values.pop("rate")
+    if values.pop("closed"):
         if rate:
             raise wrong_value("closed", "it sends as fast as replies come: leave out --rate")
-        if options["poisson"]:
+        if values["poisson"]:
             raise wrong_value("poisson", "--closed has no schedule that could be random")
     else:
         rate = rate or DEFAULT_RATE
-    if options["workers"] > options["connections"]:
-        raise wrong_value("workers", f"more than the {options['connections']} connections of --connections")
-    fresh = options.pop("connection") == "fresh"
-    if fresh and options["pipeline"] > 1:
+    if values["workers"] > values["connections"]:
+        raise wrong_value("workers", f"more than the {values['connections']} connections of --connections")
+    fresh = values.pop("connection") == "fresh"
+    if fresh and values["pipeline"] > 1:
         raise wrong_value("pipeline", "a fresh connection carries one message")
-    return LoadOptions(
-        dial=taken_dial_options(options),
-        timeout_seconds=options.pop("timeout"),
-        fresh=fresh,
-        rate=ArrivalRate(*rate) if rate else None,
-        sizes=options.pop("size"),
-        warmup_seconds=options.pop("warmup"),
-        duration_seconds=options.pop("duration"),
-        **options,
-    )
+    dial = dialing(values)
+    return LoadOptions(dial=dial, fresh=fresh, rate=arrivals.Rate(*rate) if rate else None, **values)
 
 
-def _carry_out(options: "LoadOptions", log: "LogOptions") -> "tuple[Summary, Run]":
-    from stentor_client.load.report.progress import Progress
-    from stentor_client.load.report.summary import Summary
-    from stentor_client.load.run import Run
-
+def _carry_out(options: LoadOptions, log: LogOptions) -> tuple[Summary, Run]:
     started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with Progress(options) as progress:
         run = Run(options, progress.log_options(log), progress.watch if progress.shown else None)
@@ -179,22 +161,21 @@ def _carry_out(options: "LoadOptions", log: "LogOptions") -> "tuple[Summary, Run
     return Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices), run
 
 
-def _drawer(path: str) -> "Callable[[Summary, Sequence[Judgement]], None]":
+def _drawer(path: str) -> Callable[[Summary, Sequence[Judgement]], None]:
     """Return what draws the report, after seeing that it will be able to."""
-    from stentor_client.output.output_file import OutputFile
-
     kind = os.path.splitext(path)[1].lower()
     if kind not in {".html", ".svg", ".png"}:
         raise wrong_value("report", f"{path!r} does not end in .html, .svg or .png")
     try:
-        from stentor_client.load.report import html, pictures
+        # It needs matplotlib, which is an extra, and slow to import.
+        from stentor_client.load.report import html, pictures  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise
         raise wrong_value("report", "needs matplotlib: pip install 'stentor-client[report]'") from error
     file = OutputFile("report", path)
 
-    def draw(summary: "Summary", judgements: "Sequence[Judgement]") -> None:
+    def draw(summary: Summary, judgements: Sequence[Judgement]) -> None:
         file.write(html.page(summary, judgements).encode() if kind == ".html" else pictures.sheet(summary, kind[1:]))
 
     return draw

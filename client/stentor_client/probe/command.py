@@ -5,11 +5,18 @@ from typing import Any
 
 import click
 
-from stentor_chassis.options.option import admin_options, log_options, option
+from stentor_chassis.control.control import Control, ControlOptions, Service
+from stentor_chassis.control.listeners import Listeners
+from stentor_chassis.counters.board import GONE
+from stentor_chassis.logs.log import LogOptions
+from stentor_chassis.options.option import admin_options, log_options, option, taken
 from stentor_chassis.options.quantities import Duration
 from stentor_client import NAME, __version__
-from stentor_client.options import Rate, Sizes, dial_options, exchange_options, taken_dial_options
+from stentor_client.metrics import EXCHANGES, LOST, SCHEMA, VIEW
+from stentor_client.options import Rate, Sizes, dial_options, dialing, exchange_options
 from stentor_client.probe.options import CONNECTIONS, RESOLVES, ProbeOptions
+from stentor_client.verify.outcomes import Outcome, worst_exit_code
+from stentor_client.wire.dialer import Dialer
 
 _LONGEST_DRAIN_SECONDS = 8.0
 
@@ -17,7 +24,7 @@ _LONGEST_DRAIN_SECONDS = 8.0
 @click.command()
 @dial_options
 @exchange_options
-@option("--interval", type=Duration(), default="1s", help="Time from one exchange to the next.")
+@option("--interval", "interval_seconds", type=Duration(), default="1s", help="Time from one exchange to the next.")
 @option("--rate", type=Rate(), help="Exchanges per second, in place of --interval.", show_default=False)
 @option("--sizes", type=Sizes(), default="64,1KiB,64KiB", help="Message sizes, taken in turn.")
 @option(
@@ -35,38 +42,22 @@ _LONGEST_DRAIN_SECONDS = 8.0
 @option("--count", type=click.IntRange(0), default=0, help="Stop after this many exchanges with each; 0: never.")
 @admin_options(8082)
 @log_options
-def probe(**options: Any) -> int:
+def probe(*, rate: float | None, **values: Any) -> int:
     """Exchange verified messages continuously; exit with the worst outcome when --count is reached.
 
     Example: stentor-client probe --target server:8080 --interval 250ms
     """
-    from stentor_chassis.control.control import Control, ControlOptions, Service
-    from stentor_chassis.control.listeners import Listeners
-    from stentor_chassis.counters.board import GONE
-    from stentor_chassis.logs.log import LogOptions
-    from stentor_client.metrics import EXCHANGES, LOST, SCHEMA, VIEW
-    from stentor_client.verify.outcomes import Outcome, worst_exit_code
-    from stentor_client.wire.dialer import Dialer
-
-    dial = taken_dial_options(options)
+    dial = dialing(values)
     Dialer(dial)  # what cannot be used is said now
-    probe_options = ProbeOptions(
-        dial=dial,
-        interval_seconds=1 / options["rate"] if options["rate"] else options["interval"],
-        connection=options["connection"],
-        resolve=options["resolve"],
-        sizes=options["sizes"],
-        count=options["count"],
-        timeout_seconds=options["timeout"],
-        expect=options["expect"],
-    )
+    if rate:
+        values["interval_seconds"] = 1 / rate
+    options = taken(ProbeOptions, values, dial=dial)
     control_options = ControlOptions(
         workers=1,
         # An exchange in flight may end, within what `docker stop` allows.
-        drain_seconds=min(dial.connect_timeout_seconds + options["timeout"], _LONGEST_DRAIN_SECONDS),
-        admin_host=options["admin_host"],
-        admin_port=options["admin_port"],
-        log=LogOptions(level=options["log_level"], format=options["log_format"], fd=2),
+        drain_seconds=min(dial.connect_timeout_seconds + options.timeout_seconds, _LONGEST_DRAIN_SECONDS),
+        log=taken(LogOptions, values, fd=2),
+        **values,
     )
     service = Service(
         name=NAME,
@@ -76,7 +67,7 @@ def probe(**options: Any) -> int:
         worker_module="stentor_client.probe.worker",
         reloads=False,
     )
-    control = Control(service, control_options, Listeners([], []), asdict(probe_options))
+    control = Control(service, control_options, Listeners([], []), asdict(options))
     code = control.run()
     if not control.finished:
         return code

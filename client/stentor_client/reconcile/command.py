@@ -1,7 +1,7 @@
 """`reconcile`: the counts of both sides against each other."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -9,12 +9,13 @@ from stentor_chassis.control.terminable import heed_hangup
 from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import Path
+from stentor_client.output.json_output import JsonOutput
+from stentor_client.output.standard_streams import write_out
 from stentor_client.reconcile.base_url import BaseUrl
 from stentor_client.reconcile.query import QueryType
+from stentor_client.reconcile.reconciler import Reconciler, Sources
+from stentor_client.reconcile.report import Report, console
 from stentor_client.reconcile.side import Side
-
-if TYPE_CHECKING:
-    from stentor_client.reconcile.report import Report
 
 _CLIENT_ADMIN = "http://127.0.0.1:8082"
 _METRICS = BaseUrl("/metrics")
@@ -65,11 +66,6 @@ def reconcile(**options: Any) -> int:
     Example: stentor-client reconcile --server-admin http://server:8081 --client-admin http://client:8082
     """
     heed_hangup()
-    from stentor_client.output.json_output import JsonOutput
-    from stentor_client.output.standard_streams import write_out
-    from stentor_client.reconcile.reconciler import Reconciler, Sources
-    from stentor_client.reconcile.report import Report
-
     clients = options["client_admin"]
     if len(set(clients)) < len(clients):
         raise wrong_value("client_admin", "one client is given twice, and would count twice")
@@ -89,10 +85,8 @@ def reconcile(**options: Any) -> int:
     return report.exit_code
 
 
-def _printed(report: "Report") -> bytes:
+def _printed(report: Report) -> bytes:
     """Return the table as this terminal, file or pipe takes it, without the blanks that fill its last column."""
-    from stentor_client.reconcile.report import console
-
     out = console(sys.stdout)
     with out.capture() as printed:
         report.print(out)

@@ -10,7 +10,10 @@ import click
 from stentor_chassis.control.terminable import heed_hangup
 from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.options.option import option
-from stentor_client.options import dial_options, exchange_options, taken_dial_options
+from stentor_client.converse.conversation import Conversation
+from stentor_client.converse.history import History, history_path
+from stentor_client.options import dial_options, dialing, exchange_options
+from stentor_client.send.sender import Sender
 
 
 @click.command()
@@ -18,7 +21,7 @@ from stentor_client.options import dial_options, exchange_options, taken_dial_op
 @dial_options
 @exchange_options
 @option("--raw", is_flag=True, help="Add nothing: no newline to TEXT, and on a terminal no prompt, as nc.")
-def send(text: tuple[str, ...], *, raw: bool, **options: Any) -> int:
+def send(text: tuple[str, ...], *, raw: bool, timeout_seconds: float, expect: str, **dial: Any) -> int:
     """Send TEXT, or standard input, write the reply to standard output as it comes, and verify it.
 
     TEXT is sent as one line. Standard input is sent as it is, whatever it holds and however long it is.
@@ -30,16 +33,10 @@ def send(text: tuple[str, ...], *, raw: bool, **options: Any) -> int:
     """
     heed_hangup()
     if not text and not raw and _is_terminal(sys.stdin) and _is_terminal(sys.stdout):
-        from stentor_client.converse.conversation import Conversation
-        from stentor_client.converse.history import History, history_path
-
-        return Conversation(taken_dial_options(options), **options, history=History(history_path(os.environ))).run()
-
-    from stentor_client.send.sender import Sender
-
+        return Conversation(dialing(dial), expect, timeout_seconds, History(history_path(os.environ))).run()
     # At once, also while standard output is blocked: nothing is held back that could be lost.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-    sender = Sender(taken_dial_options(options), **options)
+    sender = Sender(dialing(dial), expect, timeout_seconds)
     sender.stream(" ".join(text).encode(errors="surrogateescape") + (b"" if raw else b"\n") if text else None)
     return OK
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stentor_chassis.options.option import group
-from stentor_client.options import Rate, Sizes, dial_options, exchange_options, taken_dial_options
+from stentor_client.options import Rate, Sizes, dial_options, dialing, exchange_options
 from stentor_client.wire.dialer import DialOptions
 from unit.ending import RunCommand
 
@@ -18,7 +18,7 @@ from unit.ending import RunCommand
 @exchange_options
 def dialed(**options: Any) -> int:
     """Say what was taken, and what is left."""
-    print(repr(taken_dial_options(options)), options)
+    print(repr(dialing(options)), options)
     return 0
 
 
@@ -30,7 +30,7 @@ def _taken(run_command: RunCommand, *arguments: str) -> DialOptions:
     ended = run_command(CLI, "dialed", *arguments)
     assert (ended.code, ended.err) == (0, "")
     taken, rest, _ = ended.out.partition(" {'")
-    assert sorted(eval(rest[1:] + _, {})) == ["expect", "timeout"]
+    assert sorted(eval(rest[1:] + _, {})) == ["expect", "timeout_seconds"]
     found = eval(taken, {"DialOptions": DialOptions})
     assert isinstance(found, DialOptions)
     return found

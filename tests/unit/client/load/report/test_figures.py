@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_client.__main__ import cli
 from stentor_client.load.arrivals import Rate
+from stentor_client.load.command import load
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.figures import (
     TIME_HEADINGS,
@@ -97,9 +97,8 @@ def test_knee() -> None:
 def test_options_are_those_of_the_command_line(options: LoadOptions) -> None:
     """What is told as the options is a command line that the command takes, and means the same."""
     words = [word for pair in option_values(options) for word in pair if word]
-    context = cli.commands["load"].make_context("load", words)
-    given = context.params
-    assert (str(given["target"]), given["size"], given["duration"]) == ("server.example:8080", [64], 10.0)
+    given = load.make_context("load", words).params
+    assert (str(given["target"]), given["sizes"], given["duration_seconds"]) == ("server.example:8080", [64], 10.0)
     assert given["rate"] == (options.rate and (options.rate.first, options.rate.last))
     assert (given["closed"], given["poisson"]) == (options.rate is None, options.poisson)
 
