@@ -121,7 +121,8 @@ def test_one_base_image() -> None:
 
 def _flags(group: click.Group, command: str) -> set[str]:
     """Return the flags of a command, and the empty one for the command itself; none where it does not exist."""
-    if command not in group.commands:
+    found = group.get_command(click.Context(group), command)
+    if found is None:
         return set()
-    options = [option for option in group.commands[command].params if isinstance(option, click.Option)]
+    options = [option for option in found.params if isinstance(option, click.Option)]
     return {"", "--help", *(name for option in options for name in option.opts)}

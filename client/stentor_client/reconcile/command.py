@@ -1,5 +1,6 @@
 """`reconcile`: the counts of both sides against each other."""
 
+import asyncio
 import sys
 from typing import Any
 
@@ -76,7 +77,7 @@ def reconcile(**options: Any) -> int:
         prometheus=options["prometheus"],
         queries=(*dict.fromkeys(options["server_query"] + options["client_query"]),),
     )
-    report = Report(Reconciler(sources, options["timeout"]).run(during), during)
+    report = Report(asyncio.run(Reconciler(sources, options["timeout"]).run(during)), during)
     try:
         json.write(report.data())
     finally:  # a full disk does not cost the table

@@ -4,12 +4,11 @@ import json
 import math
 import time
 from typing import Any
-from urllib.error import HTTPError
 from urllib.parse import urlencode
 
 from stentor_chassis.failure import USAGE, Failure
 from stentor_client.reconcile.query import Query
-from stentor_client.reconcile.web import get
+from stentor_client.reconcile.web import excerpt, get
 from stentor_client.reconcile.window import Point
 from stentor_client.verify.outcomes import NOT_REACHED
 
@@ -21,7 +20,7 @@ class Prometheus:
         """`url` is what stands before `/api/v1`."""
         self._url = url
 
-    def ask(self, query: Query) -> Point | None:
+    async def ask(self, query: Query) -> Point | None:
         """Return what the query says now; nothing where there is no such series, or not yet.
 
         Raises:
@@ -29,7 +28,7 @@ class Prometheus:
 
         """
         began = time.monotonic()
-        data = self._answer(query)
+        data = await self._answer(query)
         ended = time.monotonic()
         kind, result = data.get("resultType"), data.get("result")
         match kind, result:
@@ -41,20 +40,21 @@ class Prometheus:
                 pass
             case "vector", [_, *_]:
                 raise Failure(USAGE, f"{query}: it returns {len(result)} series; add them up with sum(…)")
-            case _:
+            case "vector" | "scalar" | "matrix" | "string", _:
                 raise Failure(USAGE, f"{query}: it returns a {kind}, and no single value")
+            case _:
+                raise Failure(USAGE, f"{query}: it returns no single value")
         return Point(began, ended, _number(query, text))
 
-    def _answer(self, query: Query) -> dict[str, Any]:
-        try:
-            answer = _json(get(f"{self._url}/api/v1/query?{urlencode({'query': query.promql})}"))
-        except HTTPError as error:
-            with error:
-                told = _json(error.read()).get("error")
-                if told:
-                    raise Failure(USAGE, f"{query}: {' '.join(str(told).split())}") from error
-                raise Failure(NOT_REACHED, f"cannot query {self._url}: it answers {error.code}") from error
-        data = answer.get("data")
+    async def _answer(self, query: Query) -> dict[str, Any]:
+        answer = await get(f"{self._url}/api/v1/query?{urlencode({'query': query.promql})}")
+        found = _json(answer.body)
+        if not answer.ok:
+            error = found.get("error")
+            if isinstance(error, str) and error:
+                raise Failure(USAGE, f"{query}: {excerpt(error)}")
+            raise Failure(NOT_REACHED, f"cannot query {self._url}: it answers {answer.status}")
+        data = found.get("data")
         if not isinstance(data, dict):
             raise Failure(NOT_REACHED, f"cannot query {self._url}: it does not answer as Prometheus does")
         return data
@@ -75,5 +75,5 @@ def _number(query: Query, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise Failure(USAGE, f"{query}: it returns {text!r}, which is no count")
+        raise Failure(USAGE, f"{query}: it returns {excerpt(text)!r}, which is no count")
     return value

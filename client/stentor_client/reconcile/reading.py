@@ -1,15 +1,12 @@
 """What one side counted, as its admin endpoints tell it."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.error import HTTPError
-
-from prometheus_client.parser import text_string_to_metric_families
 
 from stentor_chassis.failure import Failure
-from stentor_client.reconcile.web import get
+from stentor_client.reconcile.exposition import MOST_COUNT, samples
+from stentor_client.reconcile.web import Answer, get
 from stentor_client.verify.outcomes import NOT_REACHED
 
 Counts = Mapping[str, int]
@@ -33,40 +30,65 @@ class Reading:
 # Those that both sides have, and that only grow.
 _GROWING = ("opened", "sent_bytes", "received_bytes")
 
+# All that is read of an exposition.
+_NAMES = (
+    "process_start_time_seconds",
+    "stentor_client_connections_active",
+    "stentor_client_connections_lost_total",
+    "stentor_client_connections_opened_total",
+    "stentor_client_exchanges_total",
+    "stentor_client_received_bytes_total",
+    "stentor_client_sent_bytes_total",
+    "stentor_client_service_time_seconds_count",
+    "stentor_client_service_time_seconds_sum",
+    "stentor_server_connections_accepted_total",
+    "stentor_server_connections_active",
+    "stentor_server_connections_closed_total",
+    "stentor_server_connections_rejected_total",
+    "stentor_server_faults_injected_total",
+    "stentor_server_health_check_received_bytes_total",
+    "stentor_server_health_check_sent_bytes_total",
+    "stentor_server_health_checks_total",
+    "stentor_server_health_checks_unfinished",
+    "stentor_server_received_bytes_total",
+    "stentor_server_sent_bytes_total",
+    "stentor_server_unsent_bytes_total",
+    "stentor_server_write_buffer_bytes",
+)
+
 
 class Samples:
-    """The samples of one exposition."""
+    """The samples of one exposition that the counts are made of."""
 
     def __init__(self, url: str, text: str) -> None:
         """Parse; raise `Failure` where it is none."""
         self._url = url
-        self._values: dict[str, dict[frozenset[tuple[str, str]], float]] = {}
+        self._values: dict[str, dict[frozenset[tuple[str, str]], float]] = {name: {} for name in _NAMES}
         try:
-            for family in text_string_to_metric_families(text):
-                for sample in family.samples:
-                    self._values.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
-        except (ValueError, KeyError, IndexError) as error:
+            for name, labels, value in samples(text, self._values):
+                self._values[name][frozenset(labels.items())] = value
+        except ValueError as error:
             raise Failure(NOT_REACHED, f"{url} is not in Prometheus' text format") from error
 
     def count(self, name: str, **labels: str) -> int:
         """Return the sum of the samples of a metric that have these labels; raise `Failure` where there is none."""
-        found = [value for key, value in self._values.get(name, {}).items() if labels.items() <= dict(key).items()]
+        found = [value for key, value in self._values[name].items() if labels.items() <= dict(key).items()]
         if not found:
             service = name.split("_")[1]
             raise Failure(NOT_REACHED, f"{self._url} has no {name}: it must be the admin endpoint of a {service}")
         total = sum(found)
-        if not math.isfinite(total):
+        if not abs(total) < MOST_COUNT:  # NaN is not, either
             raise Failure(NOT_REACHED, f"{self._url} says that {name} is {total:g}, which is no count")
         return int(total)
 
     def mean(self, name: str) -> float:
         """Return the mean of a histogram's observations; 0 where there is none."""
-        count, total = (sum(self._values.get(f"{name}_{what}", {}).values()) for what in ("count", "sum"))
+        count, total = (sum(self._values[f"{name}_{what}"].values()) for what in ("count", "sum"))
         return total / count if count else 0.0
 
     def started(self) -> float:
         """Return when the control process started, in Unix time; 0 where that is not told."""
-        return self._values.get("process_start_time_seconds", {}).get(frozenset({("process", "control")}), 0.0)
+        return self._values["process_start_time_seconds"].get(frozenset({("process", "control")}), 0.0)
 
 
 def of_server(samples: Samples) -> Counts:
@@ -117,7 +139,7 @@ def of_client(samples: Samples) -> Counts:
     }
 
 
-def read(urls: Sequence[str], counts_of: Callable[[Samples], Counts]) -> Reading:
+async def read(urls: Sequence[str], counts_of: Callable[[Samples], Counts]) -> Reading:
     """Read all endpoints of one side, one after the other.
 
     Raises:
@@ -125,23 +147,23 @@ def read(urls: Sequence[str], counts_of: Callable[[Samples], Counts]) -> Reading
 
     """
     began = time.monotonic()
-    samples = [_scrape(f"{url}/metrics") for url in urls]
+    answers = [(f"{url}/metrics", await get(f"{url}/metrics")) for url in urls]
     ended = time.monotonic()
-    each = [counts_of(one) for one in samples]
+    parsed = [_samples(url, answer) for url, answer in answers]
+    each = [counts_of(one) for one in parsed]
     return Reading(
         began=began,
         ended=ended,
-        started=tuple(one.started() for one in samples),
-        exchange_seconds=max(one.mean("stentor_client_service_time_seconds") for one in samples),
+        started=tuple(one.started() for one in parsed),
+        exchange_seconds=max(one.mean("stentor_client_service_time_seconds") for one in parsed),
         counts={name: sum(counts[name] for counts in each) for name in each[0]},
     )
 
 
-def _scrape(url: str) -> Samples:
+def _samples(url: str, answer: Answer) -> Samples:
+    if not answer.ok:
+        raise Failure(NOT_REACHED, f"cannot read {url}: it answers {answer.status} {answer.reason}")
     try:
-        return Samples(url, get(url).decode())
-    except HTTPError as error:
-        with error:
-            raise Failure(NOT_REACHED, f"cannot read {url}: it answers {error.code} {error.reason}") from error
+        return Samples(url, answer.body.decode())
     except UnicodeDecodeError as error:
         raise Failure(NOT_REACHED, f"{url} is not in Prometheus' text format") from error

@@ -1,6 +1,7 @@
 """Reads both sides until they agree, or until there is no time left."""
 
 import time
+from asyncio import sleep
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -72,7 +73,7 @@ class Reconciler:
         self._first: dict[Side, Counts] = {}  # those at the baseline; empty without one
         self._baseline: dict[Quantity | Query, Window] = {}
 
-    def run(self, during: float | None = None) -> Result:
+    async def run(self, during: float | None = None) -> Result:
         """Compare all that was counted, or with `during` what is counted in the seconds from now on.
 
         Raises:
@@ -80,34 +81,34 @@ class Reconciler:
 
         """
         if during is not None:
-            self._observe(self._at_rest)
+            await self._observe(self._at_rest)
             self._keep_baseline()
-            time.sleep(during)
-        self._observe(self._agreed)
+            await sleep(during)
+        await self._observe(self._agreed)
         return self._result()
 
-    def _observe(self, enough: Callable[[], bool]) -> None:
+    async def _observe(self, enough: Callable[[], bool]) -> None:
         """Read again and again: each side between two readings of the other, and then a pause."""
         deadline = time.monotonic() + self._timeout
         pause = _SHORTEST_PAUSE_SECONDS
         while True:
             for side in (Side.CLIENT, Side.SERVER, Side.CLIENT, Side.SERVER):
-                self._read(side)
+                await self._read(side)
             for query, points in self._answers.items():
-                answer = self._prometheus.ask(query)
+                answer = await self._prometheus.ask(query)
                 if answer:
                     points.append(answer)
             if enough():
                 return
             if time.monotonic() >= deadline and self._has_something_to_tell():
                 return
-            time.sleep(pause)
+            await sleep(pause)
             # Short pauses come back: between two long ones no moment is seen to be settled for less than both.
             pause = 2 * pause if 2 * pause <= _LONGEST_PAUSE_SECONDS else _SHORTEST_PAUSE_SECONDS
 
-    def _read(self, side: Side) -> None:
+    async def _read(self, side: Side) -> None:
         urls = self._sources.clients if side is Side.CLIENT else [self._sources.server]
-        reading = read(urls, of_client if side is Side.CLIENT else of_server)
+        reading = await read(urls, of_client if side is Side.CLIENT else of_server)
         if side in self._last and not reading.follows(self._last[side]):
             if self._baseline:
                 message = f"a {side} started anew, and what it had counted before is gone: compare once more"

@@ -1,84 +1,126 @@
-"""Reading over HTTP what a service says of itself."""
+"""Reads over HTTP what a service reports about itself."""
 
-import io
-import threading
-from concurrent.futures import Future
-from http.client import HTTPException, HTTPResponse, IncompleteRead
-from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, build_opener
+import asyncio
+import socket
+import ssl
+from typing import NamedTuple
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from stentor_chassis.failure import Failure
 from stentor_client.verify.outcomes import NOT_REACHED
+from stentor_client.wire.dialer import plain
+from stentor_client.wire.lookup import look_up
 
 _TIMEOUT_SECONDS = 5.0
-_MOST_BYTES = 16 << 20
-# Directly: a proxy that the environment names for the way out has no way to loopback or into a container network.
-_OPENER = build_opener(ProxyHandler({}))
+_MOST_BYTES = 1 << 20
+_EXCERPT_CHARACTERS = 300
 
 
-def get(url: str) -> bytes:
-    """Return what is there.
+class Answer(NamedTuple):
+    """An answer of any status except a redirect."""
 
-    A thread reads, because a name that is looked up, or a head that comes byte by byte, knows no deadline; it is a
-    daemon, because it cannot be called off.
+    status: int
+    reason: str
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is the one that was asked for, and no error."""
+        return 200 <= self.status < 300
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up without the event loop's threads: its end would wait for a silent name server."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of a name, as text: an IPv6 address may have a zone."""
+        numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+        return [
+            ResolveResult(
+                hostname=host,
+                host=socket.getnameinfo(address, numeric)[0],
+                port=port,
+                family=kind,
+                proto=0,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, _, _, address in await look_up(host, port)
+            if family in {socket.AF_UNSPEC, kind}
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def get(url: str) -> Answer:
+    """Return the answer to a request for this URL, within five seconds.
+
+    Redirects are refused, because the operator named the host to trust, and so is a body over 1 MiB. Proxies and
+    credentials of the environment are ignored: a proxy has no way to loopback or into a container network.
 
     Raises:
-        HTTPError: it answers with an error, which can be read.
         Failure: in one line, why it cannot be read.
 
     """
-    answer: Future[bytes] = Future()
-    threading.Thread(target=_answer, args=(url, answer), name="http", daemon=True).start()
     try:
-        return answer.result(_TIMEOUT_SECONDS)
-    except HTTPError:
-        raise
-    except (OSError, HTTPException, ValueError) as error:
-        raise Failure(NOT_REACHED, f"cannot read {url}: {_plain(error)}") from error
+        async with (
+            asyncio.timeout(_TIMEOUT_SECONDS),
+            _session() as session,
+            session.get(url, allow_redirects=False) as response,
+        ):
+            target = response.headers.get("Location")
+            if 300 <= response.status < 400 and target is not None:
+                reason = f"it redirects to {excerpt(target)!r}, which is not followed"
+                raise Failure(NOT_REACHED, f"cannot read {url}: {reason}")
+            return Answer(response.status, excerpt(response.reason or ""), await _body(url, response.content))
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise Failure(NOT_REACHED, f"cannot read {url}: {_reason(error)}") from error
 
 
-def _answer(url: str, answer: "Future[bytes]") -> None:
+def excerpt(text: str) -> str:
+    """Return as much of a text that the other side wrote as one line of a message has room for."""
+    return " ".join(text[:_EXCERPT_CHARACTERS].split())
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=_Resolver(), force_close=True),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # Nothing is decompressed: a small body stays small.
+        headers={"Accept-Encoding": "identity"},
+        auto_decompress=False,
+        trust_env=False,
+    )
+
+
+async def _body(url: str, content: aiohttp.StreamReader) -> bytes:
     try:
-        with _OPENER.open(url, timeout=_TIMEOUT_SECONDS) as response:
-            text = _read(url, response)
-    except HTTPError as error:
-        answer.set_exception(_whole(url, error))
-    except Exception as error:  # noqa: BLE001 - raised where it can be answered
-        answer.set_exception(error)
-    else:
-        answer.set_result(text)
+        await content.readexactly(_MOST_BYTES + 1)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    raise Failure(NOT_REACHED, f"cannot read {url}: it is longer than {_MOST_BYTES >> 20} MiB")
 
 
-def _whole(url: str, error: HTTPError) -> Exception:
-    """Return an error with what follows its head read already, or what was in the way of that."""
-    try:
-        with error:
-            text = _read(url, error)
-    except Exception as other:  # noqa: BLE001 - raised where it can be answered
-        return other
-    return HTTPError(url, error.code, error.reason, error.headers, io.BytesIO(text))
-
-
-def _read(url: str, response: "HTTPResponse | HTTPError") -> bytes:
-    """Return what follows the head, whole."""
-    parts, length = [], 0
-    while part := response.read1(1 << 20):
-        parts.append(part)
-        length += len(part)
-        if length > _MOST_BYTES:
-            raise Failure(NOT_REACHED, f"cannot read {url}: it is longer than {_MOST_BYTES >> 20} MiB")
-    if response.length:  # so much of what was announced did not come
-        raise IncompleteRead(b"", response.length)
-    return b"".join(parts)
-
-
-def _plain(error: Exception) -> str:
-    """Say in plain words what went wrong."""
-    cause = error.reason if isinstance(error, URLError) else error
-    if isinstance(cause, TimeoutError):
-        return f"no answer within {_TIMEOUT_SECONDS:g} s"
-    if isinstance(cause, IncompleteRead) and cause.expected:
-        return f"{cause.expected} bytes of it did not come"
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
-    return f"no HTTP is spoken there ({str(cause) or type(cause).__name__})"
+def _reason(error: Exception) -> str:
+    """Return in plain words what went wrong."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    match cause:
+        case TimeoutError(errno=None):
+            reason = f"no answer within {_TIMEOUT_SECONDS:g} s"
+        case aiohttp.ClientPayloadError():
+            reason = "the answer ended early"
+        case aiohttp.ServerDisconnectedError():
+            reason = "it closed the connection without an answer"
+        case aiohttp.InvalidURL():
+            reason = "it is no host name"
+        case ssl.SSLError() | UnicodeError() | OSError(errno=int()):
+            reason = plain(cause)
+        case OSError():  # each of its addresses failed in a way of its own
+            reason = "none of its addresses can be reached"
+        case _:
+            reason = "it does not speak HTTP"
+    return reason

@@ -81,18 +81,18 @@ class Way:
     @contextlib.contextmanager
     def timed(self, phase: Phase) -> Iterator[None]:
         """Time a phase; what goes wrong in it is told with it."""
-        plain = ""
+        reason = ""
         begun = time.perf_counter_ns()
         try:
             yield
         except (OSError, UnicodeError) as error:
-            plain = _plain(error)
-            detail = f"{self.endpoint or self.target}: {plain}"
+            reason = plain(error)
+            detail = f"{self.endpoint or self.target}: {reason}"
             raise ExchangeError(of_connect_error(error, phase), phase, detail) from error
         finally:
             ended = time.perf_counter_ns()
             self.durations[phase] = self.durations.get(phase, 0) + ended - begun
-            self.steps.append(Step(phase, begun, ended, self.endpoint, plain))
+            self.steps.append(Step(phase, begun, ended, self.endpoint, reason))
 
 
 class Dialer:
@@ -269,7 +269,7 @@ def _tls_context(options: DialOptions) -> ssl.SSLContext:
     try:
         made = ssl.create_default_context(cafile=options.tls_ca)
     except ssl.SSLError as error:
-        raise Failure(USAGE, f"no certificates in {options.tls_ca}: {_plain(error)}") from error
+        raise Failure(USAGE, f"no certificates in {options.tls_ca}: {plain(error)}") from error
     except OSError as error:
         raise Failure(USAGE, f"cannot read {options.tls_ca}: {error.strerror}") from error
     if options.tls_cert:
@@ -281,7 +281,7 @@ def _tls_context(options: DialOptions) -> ssl.SSLContext:
             # Without a password OpenSSL would ask for one on the terminal.
             made.load_cert_chain(options.tls_cert, key, password="")
         except ssl.SSLError as error:
-            reason = _plain(error) if error.reason else "one of them is no PEM, or needs a password"
+            reason = plain(error) if error.reason else "one of them is no PEM, or needs a password"
             message = f"cannot use the certificate {options.tls_cert} with the key {key}: {reason}"
             raise Failure(USAGE, message) from error
         except OSError as error:
@@ -294,7 +294,7 @@ def _tls_context(options: DialOptions) -> ssl.SSLContext:
     return made
 
 
-def _plain(error: Exception) -> str:
+def plain(error: Exception) -> str:
     """Say in plain words what went wrong."""
     match error:
         case ssl.SSLCertVerificationError():

@@ -1,5 +1,6 @@
 """What Prometheus says."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ QUERY = Query(Side.SERVER, "connections", 'sum(x{a="b"}) + 1')
 
 def _failure(answer: Answer) -> Failure:
     with answering(answer) as url, pytest.raises(Failure) as failure:
-        Prometheus(url).ask(QUERY)
+        asyncio.run(Prometheus(url).ask(QUERY))
     return failure.value
 
 
@@ -30,7 +31,7 @@ def test_value(found: Any) -> None:
         return found
 
     with answering(prometheus(value)) as url:
-        point = Prometheus(url).ask(QUERY)
+        point = asyncio.run(Prometheus(url).ask(QUERY))
     assert point is not None
     assert point.value == 7.5
     assert 0 < point.ended - point.began < 5
@@ -40,7 +41,7 @@ def test_value(found: Any) -> None:
 def test_no_series() -> None:
     """A series that is not there yet is no value, and no error."""
     with answering(prometheus(lambda _: [])) as url:
-        assert Prometheus(url).ask(QUERY) is None
+        assert asyncio.run(Prometheus(url).ask(QUERY)) is None
 
 
 @pytest.mark.parametrize(
@@ -48,10 +49,12 @@ def test_no_series() -> None:
     [
         ([1, 2], "it returns 2 series; add them up with sum(…)"),
         ("parse error:\n unclosed", "parse error: unclosed"),
+        ("x" * 1000, "x" * 300),
         ("NaN", "NaN"),
         (float("nan"), "it returns 'nan', which is no count"),
         (float("inf"), "it returns 'inf', which is no count"),
         ({"resultType": "matrix", "result": []}, "it returns a matrix, and no single value"),
+        ({"resultType": ["matrix"], "result": []}, "it returns no single value"),
         ({"resultType": "string", "result": [1.5, "x"]}, "it returns a string, and no single value"),
         ({"resultType": "scalar", "result": [1.5, "many"]}, "it returns 'many', which is no count"),
     ],
@@ -63,7 +66,9 @@ def test_query_that_does_not_do(found: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b"<html>", b'{"data": []}', b"[" * 100_000], ids=lambda body: repr(body[:9])
+    "body",
+    [b"", b"[]", b"{}", b"<html>", b'{"data": []}', b'{"error": [[]]}', b"[" * 100_000],
+    ids=lambda body: repr(body[:9]),
 )
 @pytest.mark.parametrize("status", [200, 502])
 def test_no_prometheus(status: int, body: bytes) -> None:

@@ -1,5 +1,6 @@
 """What one side counted."""
 
+import asyncio
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from unit.client.reconcile.endpoints import Answer, Client, Server, admin, answe
 
 def _failure(answer: Answer) -> str:
     with answering(answer) as url, pytest.raises(Failure) as failure:
-        read([url], of_server)
+        asyncio.run(read([url], of_server))
     assert failure.value.code == NOT_REACHED
     return failure.value.message.replace(url, "URL")
 
@@ -24,7 +25,7 @@ def test_server() -> None:
     server.checks, server.check_bytes, server.unfinished, server.started = 3, 6, 1, 1234.5
     began = time.monotonic()
     with answering(admin(server)) as url:
-        reading = read([url], of_server)
+        reading = asyncio.run(read([url], of_server))
     assert reading.counts == {
         "opened": 13,
         "closed": 11,
@@ -45,7 +46,7 @@ def test_server() -> None:
     assert began <= reading.began < reading.ended <= time.monotonic()
 
 
-@pytest.mark.parametrize(("value", "said"), [("NaN", "nan"), ("+Inf", "inf")])
+@pytest.mark.parametrize(("value", "said"), [("NaN", "nan"), ("+Inf", "inf"), ("9" * 400, "inf"), ("1e300", "1e+300")])
 def test_no_count(value: str, said: str) -> None:
     """What is no number of anything is said to be none."""
     text = f"stentor_server_connections_accepted_total {value}\n".encode()
@@ -59,7 +60,7 @@ def test_clients_add_up() -> None:
     second = Client(opened=5, active=3, good=8, sent=1 << 52, received=7, service_seconds=0.5, started=1001.0)
     idle = Client(started=1002.0)
     with answering(admin(first)) as one, answering(admin(second)) as two, answering(admin(idle)) as three:
-        reading = read([one, two, three], of_client)
+        reading = asyncio.run(read([one, two, three], of_client))
     assert reading.counts == {
         "opened": 7,
         "closed": 3,
@@ -82,8 +83,12 @@ def test_other_service() -> None:
 
 def test_missing_label() -> None:
     """A metric without the series that is asked for is missing."""
-    with pytest.raises(Failure, match="has no stentor_client_x_total: it must be the admin endpoint of a client"):
-        Samples("URL", 'stentor_client_x_total{outcome="eof"} 1\n').count("stentor_client_x_total", outcome="ok")
+    with pytest.raises(
+        Failure, match="has no stentor_client_exchanges_total: it must be the admin endpoint of a client"
+    ):
+        Samples("URL", 'stentor_client_exchanges_total{outcome="eof"} 1\n').count(
+            "stentor_client_exchanges_total", outcome="ok"
+        )
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"stentor_server_x{", b"x y z", b"\xff\xfe"])

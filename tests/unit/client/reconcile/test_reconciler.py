@@ -1,5 +1,6 @@
 """Reading both sides until they agree."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -40,7 +41,7 @@ def _run(
             prometheus=stack.enter_context(answering(prometheus(told))),
             queries=queries,
         )
-        return Reconciler(sources, timeout).run(during)
+        return asyncio.run(Reconciler(sources, timeout).run(during))
 
 
 def _found(result: Result) -> dict[str, tuple[Verdict, float]]:
@@ -201,38 +202,35 @@ def test_short_pauses_are_found(monkeypatch: pytest.MonkeyPatch, phase: int, tak
     """Where an exchange comes every 200 ms, a moment between two is found to begin with, whenever the first came."""
     now, (client, server) = 0.0, pair()
 
-    def sleep(seconds: float) -> None:
+    async def sleep(seconds: float) -> None:
         nonlocal now
         now += seconds
 
-    def read(_: object, counts_of: Callable[[Samples], Counts]) -> Reading:
+    async def read(_: object, counts_of: Callable[[Samples], Counts]) -> Reading:
         began = now
-        sleep(takes)
+        await sleep(takes)
         client.sent = client.received = server.received = server.sent = int((now * 1000 + phase) // 200)
         counts = counts_of(Samples("", (client if counts_of is of_client else server).text()))
         return Reading(began=began, ended=now, started=(1000.0,), exchange_seconds=0.001, counts=counts)
 
-    monkeypatch.setattr(reconciler_module, "time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    monkeypatch.setattr(reconciler_module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(reconciler_module, "sleep", sleep)
     monkeypatch.setattr(reconciler_module, "read", read)
-    assert _found(Reconciler(Sources(server="", clients=[], prometheus=""), 3.0).run(1.0)) == {}
+    assert _found(asyncio.run(Reconciler(Sources(server="", clients=[], prometheus=""), 3.0).run(1.0))) == {}
 
 
 def _at_sleep(monkeypatch: pytest.MonkeyPatch, longest: float, act: Callable[[float], None]) -> list[int]:
     """Let the time to compare pass in no time, and `act` in it; pauses between readings stay what they are."""
     acted: list[int] = []
 
-    class Time:
-        monotonic = staticmethod(time.monotonic)
+    async def sleep(seconds: float) -> None:
+        if seconds > longest:
+            acted.append(1)
+            act(seconds)
+        else:
+            await asyncio.sleep(seconds)
 
-        @staticmethod
-        def sleep(seconds: float) -> None:
-            if seconds > longest:
-                acted.append(1)
-                act(seconds)
-            else:
-                time.sleep(seconds)
-
-    monkeypatch.setattr(reconciler_module, "time", Time)
+    monkeypatch.setattr(reconciler_module, "sleep", sleep)
     return acted
 
 
@@ -303,7 +301,7 @@ def test_endpoint_that_goes() -> None:
         answering(admin(server)) as url,
         pytest.raises(Failure, match=f"cannot read {gone}/metrics: Connection refused"),
     ):
-        Reconciler(Sources(server=url, clients=[gone], prometheus=""), LONG).run()
+        asyncio.run(Reconciler(Sources(server=url, clients=[gone], prometheus=""), LONG).run())
 
 
 def test_no_time() -> None:

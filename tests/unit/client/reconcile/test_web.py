@@ -1,38 +1,41 @@
 """Reading over HTTP."""
 
+import asyncio
+import gzip
 import socket
 import threading
-from urllib.error import HTTPError
+from pathlib import Path
 
 import pytest
 
-from lying import LyingServer, stay_silent
+from certificates import Authority
+from lying import Behaviour, LyingServer, stay_silent
 from stentor_chassis.failure import Failure
 from stentor_client.reconcile import web
 from stentor_client.reconcile.web import get
 from stentor_client.verify.outcomes import NOT_REACHED
+from stentor_client.wire import lookup
+from stentor_client.wire.lookup import Found
 from unit.client.reconcile.endpoints import answering
 
 
 def test_get() -> None:
-    """What is there is returned whole, also when a proxy is named that has no way there."""
-    body = bytes(range(256)) * 9000
+    """A body of the longest kind is returned whole, also when the environment names a proxy that has no way there."""
+    body = bytes(range(256)) * 4096
     with answering(lambda _: (200, body)) as url, pytest.MonkeyPatch.context() as patch:
         patch.setenv("http_proxy", "http://127.0.0.1:1")
-        assert get(f"{url}/metrics") == body
+        assert asyncio.run(get(f"{url}/metrics")) == (200, "OK", body)
 
 
 def test_error_status() -> None:
-    """An error that is answered is for who asked to read."""
-    with answering(lambda _: (404, b"no")) as url, pytest.raises(HTTPError) as error:
-        get(url)
-    with error.value as answer:
-        assert (answer.code, answer.read()) == (404, b"no")
+    """An error is an answer as well."""
+    with answering(lambda _: (404, b"no")) as url:
+        assert asyncio.run(get(url)) == (404, "Not Found", b"no")
 
 
 def _fails(url: str, why: str) -> None:
     with pytest.raises(Failure) as failure:
-        get(url)
+        asyncio.run(get(url))
     assert failure.value.code == NOT_REACHED
     assert failure.value.message == f"cannot read {url}: {why}"
 
@@ -44,74 +47,136 @@ def test_refused() -> None:
     _fails(f"http://127.0.0.1:{port}/metrics", "Connection refused")
 
 
-def test_name_that_does_not_resolve() -> None:
-    """A name that is none is one line."""
-    with pytest.raises(Failure, match=r"cannot read http://a\.\.b/: "):
-        get("http://a..b/")
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (UnicodeError("label empty"), "it is no host name"),
+    ],
+)
+def test_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch, error: Exception, why: str) -> None:
+    """A name without an address is one line."""
+
+    def fail(_host: str, _port: int, flags: int = 0) -> Found:
+        raise error
+
+    monkeypatch.setattr(lookup, "_ask", fail)
+    _fails("http://name/", why)
 
 
-def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who does not answer is waited for only so long."""
-    monkeypatch.setattr(web, "_TIMEOUT_SECONDS", 0.1)
-    with LyingServer(stay_silent) as server:
-        _fails(f"http://{server.target}/", "no answer within 0.1 s")
+def test_no_host_name() -> None:
+    """A name that nobody can be asked for is one line."""
+    _fails("http://a..b/", "it is no host name")
 
 
-def test_trickle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who answers without an end, byte by byte, is waited for only so long."""
-    monkeypatch.setattr(web, "_TIMEOUT_SECONDS", 0.2)
+def _sends(head: bytes, dripping: bytes = b"") -> Behaviour:
+    """Return a server that answers this, and then one thing again and again."""
 
-    def trickle(connection: socket.socket) -> None:
-        connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            connection.sendall(b"x")
-            threading.Event().wait(0.01)
-
-    with LyingServer(trickle) as server:
-        _fails(f"http://{server.target}/", "no answer within 0.2 s")
-
-
-@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\n"], ids=["head", "error"])
-def test_trickle_that_never_gets_anywhere(monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
-    """Neither a head that comes byte by byte is waited for any longer, nor what an error says."""
-    monkeypatch.setattr(web, "_TIMEOUT_SECONDS", 0.2)
-
-    def trickle(connection: socket.socket) -> None:
+    def answer(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(head)
-        while True:
-            connection.sendall(b"H")
-            threading.Event().wait(0.04)
+        while dripping:
+            connection.sendall(dripping)
+            threading.Event().wait(0.02)
 
-    with LyingServer(trickle) as server:
+    return answer
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        stay_silent,
+        _sends(b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+        _sends(b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+        _sends(b"HTTP/1.1 500 Oops\r\nContent-Length: 999\r\n\r\n", b"x"),
+        _sends(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["silent", "head", "body", "error", "continue"],
+)
+def test_no_end(monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour) -> None:
+    """An answer that does not end is given up in time, wherever it stalls."""
+    monkeypatch.setattr(web, "_TIMEOUT_SECONDS", 0.2)
+    with LyingServer(behaviour) as server:
         _fails(f"http://{server.target}/", "no answer within 0.2 s")
 
 
-@pytest.mark.parametrize("status", [b"200 OK", b"500 Oops"])
-def test_half_of_it(status: bytes) -> None:
-    """Of what was announced all must come: half an exposition would be other counts."""
+def test_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up that hangs delays neither the failure nor the end of the event loop."""
+    answered = threading.Event()
 
-    def cut(connection: socket.socket) -> None:
-        connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 9\r\n\r\na 1\n")
+    def silent(_host: str, _port: int, flags: int = 0) -> Found:
+        if flags:
+            raise socket.gaierror(socket.EAI_NONAME, "it is a name")
+        answered.wait()
+        return []
 
-    with LyingServer(cut) as server:
-        _fails(f"http://{server.target}/", "5 bytes of it did not come")
+    monkeypatch.setattr(lookup, "_ask", silent)
+    monkeypatch.setattr(web, "_TIMEOUT_SECONDS", 0.1)
+    _fails("http://name/", "no answer within 0.1 s")
+    answered.set()
 
 
-def test_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is too long for any exposition is not read to its end."""
-    monkeypatch.setattr(web, "_MOST_BYTES", 1 << 20)
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_name_and_address(host: str) -> None:
+    """A host may be given by name or by address."""
+    with answering(lambda _: (200, b"x")) as url:
+        assert asyncio.run(get(url.replace("127.0.0.1", host))).body == b"x"
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\na 1\n", "the answer ended early"),
+        (b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n9\r\na 1\n", "the answer ended early"),
+        (b"", "it closed the connection without an answer"),
+        (b"GET / HTTP/1.1\r\n\r\n", "it does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "it does not speak HTTP"),
+    ],
+)
+def test_broken_answer(answer: bytes, why: str) -> None:
+    """Half an exposition would be other counts: what was announced must be there."""
+    with LyingServer(_sends(answer)) as server:
+        _fails(f"http://{server.target}/", why)
+
+
+def test_redirect() -> None:
+    """A redirect is not followed; the line names the address, cut and without control characters."""
+    asked: list[str] = []
+
+    def other_host(path: str) -> tuple[int, bytes]:
+        asked.append(path)
+        return 200, b""
+
+    with answering(other_host) as other:
+        for target in (f"{other}/metrics", "ftp://127.0.0.1/metrics", "/metrics"):
+            head = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n"
+            with LyingServer(_sends(head.encode())) as server:
+                _fails(f"http://{server.target}/", f"it redirects to '{target}', which is not followed")
+    head = "HTTP/1.1 307 Temporary Redirect\r\nLocation: \x9b2J" + "x" * 5000 + "\r\n\r\n"
+    with LyingServer(_sends(head.encode())) as server:
+        _fails(f"http://{server.target}/", f"it redirects to '\\x9b2J{'x' * 297}', which is not followed")
+    assert asked == []
+
+
+def test_tls(tmp_path: Path) -> None:
+    """A certificate that nobody vouches for is one line, without the library's own words."""
+    authority = Authority(tmp_path)
+    with (
+        LyingServer(stay_silent, authority.serve(authority.issue("server"))) as server,
+        pytest.raises(Failure, match=r"the server's certificate is not to be trusted: [a-z -]+$"),
+    ):
+        asyncio.run(get(f"https://{server.target}/"))
+
+
+def test_too_long() -> None:
+    """A body over 1 MiB is not read to its end."""
     with answering(lambda _: (200, bytes((1 << 20) + 1))) as url:
         _fails(url, "it is longer than 1 MiB")
 
 
-def test_no_http() -> None:
-    """Who speaks something else is told from who does not answer."""
-
-    def talk(connection: socket.socket) -> None:
-        connection.sendall(connection.recv(65536).upper())
-
-    with LyingServer(talk) as server, pytest.raises(Failure, match="no HTTP is spoken there"):
-        get(f"http://{server.target}/")
+def test_compressed() -> None:
+    """A compressed body is not asked for, and stays as small as it is."""
+    bomb = gzip.compress(bytes(64 << 20))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    with LyingServer(_sends(head.encode() + bomb)) as server:
+        assert asyncio.run(get(f"http://{server.target}/")).body == bomb
