@@ -1,6 +1,6 @@
 """The command line of the client."""
 
-from stentor_chassis.control.terminable import heed_interrupt  # first, before what takes time to import
+from stentor_chassis.control.terminable import restore_sigint  # first, before what takes time to import
 
 # isort: split
 from stentor_chassis.options.option import group, run
@@ -15,7 +15,7 @@ cli = group(
 )
 
 
-heed_interrupt()
+restore_sigint()
 
 
 def main() -> None:

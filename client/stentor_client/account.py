@@ -81,7 +81,7 @@ class Account:
         """Count a part of an exchange."""
         self._phases[phase].observe(duration)
 
-    def way(self, durations: Mapping[Phase, int]) -> None:
+    def dialed(self, durations: Mapping[Phase, int]) -> None:
         """Count the phases of the way to a connection."""
         for phase, duration in durations.items():
             self._phases[phase].observe(duration)

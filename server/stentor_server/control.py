@@ -7,7 +7,7 @@ import click
 
 from stentor_chassis.control.control import Control, ControlOptions, Service
 from stentor_chassis.control.listeners import Listeners, bind_tcp, bind_unix
-from stentor_chassis.counters.board import CONTROL, FIRST_WORKER
+from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import admin_options, log_options, option, taken, wrong_value
 from stentor_chassis.options.processors import Workers
@@ -59,7 +59,7 @@ def serve(**values: Any) -> int:
     with Listeners(per_worker, shared) as listeners:
         control = Control(service, control_options, listeners, asdict(server_options), inherited)
         # It does not change while the server lives, whatever happens to workers.
-        control.board.row(CONTROL)[SCHEMA.slot(LIMIT)] = server_options.max_connections
+        control.counters.row(CONTROL)[SCHEMA.slot(LIMIT)] = server_options.max_connections
         return control.run()
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from os import close
 
 from stentor_chassis.address import Address, printable
-from stentor_chassis.counters.board import Board
+from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_chassis.logs.log import Logger
 from stentor_server.faults.fault import Fault, Faults
 from stentor_server.faults.faulty import FaultyConnection
@@ -50,13 +50,13 @@ class Server:
     def __init__(
         self,
         options: ServerOptions,
-        board: Board,
+        counters: SharedCounters,
         row: "memoryview[int]",
         log: Logger,
         addresses: AddressCounts | None = None,
         faults: Faults | None = None,
     ) -> None:
-        """Count in `row`, and read the other rows of `board` for the limit that all workers share."""
+        """Count in `row`, and read the other rows of `counters` for the limit that all workers share."""
         self.options = options
         self.row = row
         self.log = log
@@ -67,7 +67,7 @@ class Server:
         self.poller = Poller(self._failed)
         self.connections: set[Connection] = set()
         self.prefaces: set[Preface] = set()
-        self._admission = Admission(options, board.column(_OPEN), addresses)
+        self._admission = Admission(options, counters.column(_OPEN), addresses)
         tls = tls_context(options)
         self._faults = faults
         self._plain = partial(FaultyConnection, faults) if faults is not None else Connection
@@ -105,7 +105,7 @@ class Server:
         while (self.connections or self.prefaces) and (left := deadline - asyncio.get_running_loop().time()) > 0:
             self.poller.poll()
             for connection in list(self.connections):
-                self._usher_out(connection, hurry=left <= LINGER_SECONDS)
+                self._drain_one(connection, hurry=left <= LINGER_SECONDS)
             for preface in list(self.prefaces):
                 if not preface.begun and self.poller.now - preface.opened_at > QUIET_SECONDS:
                     preface.reject("the server stops", RejectReason.DRAINING)
@@ -125,9 +125,9 @@ class Server:
             acceptor.close()
         self._acceptors.clear()
 
-    def _usher_out(self, connection: Connection, *, hurry: bool) -> None:
+    def _drain_one(self, connection: Connection, *, hurry: bool) -> None:
         now = self.poller.now
-        if connection.left_at:
+        if connection.leaving_since:
             self._timeouts.enforce(connection, now)
         elif hurry or (not connection.engaged and now - connection.active_at > QUIET_SECONDS):
             connection.leave(CloseReason.DRAIN)

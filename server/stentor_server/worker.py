@@ -23,12 +23,12 @@ async def serve(worker: Worker) -> None:
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _MMAP_BYTES)
     addresses = None
     if worker.inherited:
-        open_by_row = worker.board.column(SCHEMA.slot(OPEN))
-        addresses = AddressCounts(worker.inherited[0], worker.board.rows, worker.row_number, open_by_row)
+        open_by_row = worker.counters.column(SCHEMA.slot(OPEN))
+        addresses = AddressCounts(worker.inherited[0], worker.counters.rows, worker.row_number, open_by_row)
     options = ServerOptions(**worker.options)
     seed = None if options.fault_seed is None else f"{options.fault_seed} {worker.number}"
     faults = Faults(options.fault, seed) if options.fault else None
-    server = Server(options, worker.board, worker.row, worker.log, addresses, faults)
+    server = Server(options, worker.counters, worker.row, worker.log, addresses, faults)
     server.start(worker.listeners)
     gc.freeze()  # what is there now stays: the collector need not look at it again
     worker.ready()

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 from browser import Browser
 from live_page import LivePage
 from stentor_chassis.admin.endpoint import Admin
-from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.counters.metrics import RESTARTS
+from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.page import history as history_module
 from stentor_chassis.page.history import History
 from stentor_chassis.page.routes import routes
@@ -64,9 +64,9 @@ class Stub:
 
     def start(self) -> None:
         """Begin a run, where the last one was."""
-        self._board = Board(SCHEMA, FIRST_WORKER + 1)
-        self.row = self._board.row(CONTROL)
-        self._history = History(self._board, lambda: {0: [FIRST_WORKER]}, VIEW)
+        self._counters = SharedCounters(SCHEMA, FIRST_WORKER + 1)
+        self.row = self._counters.row(CONTROL)
+        self._history = History(self._counters, lambda: {0: [FIRST_WORKER]}, VIEW)
         self.facts["started_timestamp_seconds"] = time.time()
         pages = routes("an-example", lambda number: {**self.facts, **self._history.since(number)})
         self._endpoint = Admin(CollectorRegistry(), lambda: True, dict, pages=pages)
@@ -76,7 +76,7 @@ class Stub:
     def stop(self) -> None:
         """End it."""
         self._loop.do(self._endpoint.stop())
-        os.close(self._board.fd)
+        os.close(self._counters.fd)
 
     def count(self, *metrics: tuple[Any, str, int]) -> None:
         """Count, and take a snapshot of it."""

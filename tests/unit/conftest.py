@@ -11,8 +11,8 @@ import click
 import pytest
 from hypothesis import settings
 
-from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_chassis.options.option import run
 from unit.ending import Ended, RunCommand
 from unit.looping import Events, Loop, complaints, watched_loop
@@ -59,14 +59,14 @@ def events() -> Events:
 
 
 @pytest.fixture
-def new_board() -> Iterator[Callable[[Schema, int], Board]]:
+def new_counters() -> Iterator[Callable[[Schema, int], SharedCounters]]:
     """Makes boards, and closes their descriptors."""
     fds: list[int] = []
 
-    def make(schema: Schema, rows: int) -> Board:
-        board = Board(schema, rows)
-        fds.append(board.fd)
-        return board
+    def make(schema: Schema, rows: int) -> SharedCounters:
+        counters = SharedCounters(schema, rows)
+        fds.append(counters.fd)
+        return counters
 
     yield make
     for fd in fds:

@@ -1,4 +1,4 @@
-"""The life of a control process: it owns the sockets, the board and the workers, and never touches a data byte."""
+"""The life of a control process: it owns the sockets, the counters and the workers, and never touches a data byte."""
 
 import asyncio
 import functools
@@ -15,9 +15,9 @@ from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.control.listeners import Listeners
 from stentor_chassis.control.supervisor import Supervisor
 from stentor_chassis.control.worker import Assignment
-from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.counters.collector import registry
 from stentor_chassis.counters.metrics import LOG_DROPPED, Schema
+from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.logs.log import Log, LogOptions
 from stentor_chassis.page.history import History
@@ -88,8 +88,8 @@ class Control:
         self._started = time.time()
         self._clock = time.monotonic()
         # Two rows for each worker: one is its predecessor's, which may serve on for long.
-        self.board = Board(service.schema, FIRST_WORKER + 2 * options.workers)
-        row, dropped = self.board.row(CONTROL), service.schema.slot(LOG_DROPPED)
+        self.counters = SharedCounters(service.schema, FIRST_WORKER + 2 * options.workers)
+        row, dropped = self.counters.row(CONTROL), service.schema.slot(LOG_DROPPED)
 
         def count_dropped(lines: int) -> None:
             row[dropped] += lines
@@ -110,17 +110,17 @@ class Control:
         supervisor = Supervisor(
             command=[sys.executable, "-m", self._service.worker_module],
             assign=self._assign,
-            board=self.board,
+            counters=self.counters,
             settle=self._service.settle,
             workers=self._options.workers,
             drain_seconds=self._options.drain_seconds,
             log=log,
         )
-        told = asyncio.get_running_loop().create_future()
-        self._handle_signals(supervisor, told)
+        stop_signal = asyncio.get_running_loop().create_future()
+        self._handle_signals(supervisor, stop_signal)
         processes = functools.partial(_processes, supervisor)
-        exported = registry(self.board, self._service.version, supervisor.live_rows, processes)
-        history = History(self.board, supervisor.live_rows, self._service.view)
+        exported = registry(self.counters, self._service.version, supervisor.live_rows, processes)
+        history = History(self.counters, supervisor.live_rows, self._service.view)
 
         def ready() -> bool:
             return self._phase is Phase.READY and bool(supervisor.current)
@@ -132,15 +132,15 @@ class Control:
             exported,
             ready,
             lambda: self._status(supervisor),
-            functools.partial(self._service.hear, self.board.row(CONTROL)),
+            functools.partial(self._service.hear, self.counters.row(CONTROL)),
             routes(self._service.name, recent),
         )
         admin_url = await admin.start(self._options.admin_host, self._options.admin_port)
         starting = asyncio.ensure_future(supervisor.start())
         remembering = asyncio.ensure_future(history.run())
         try:
-            await _first(starting, told)
-            if not told.done():
+            await _first(starting, stop_signal)
+            if not stop_signal.done():
                 self._phase = Phase.READY
                 for event, facts in self._service.warnings.items():
                     log.warning(event, **facts)
@@ -150,8 +150,8 @@ class Control:
                     admin=admin_url,
                     workers=self._options.workers,
                 )
-                await _first(supervisor.ended, told)
-            self.finished = not told.done()
+                await _first(supervisor.ended, stop_signal)
+            self.finished = not stop_signal.done()
             self._phase = Phase.DRAINING
             self._listeners.close()
             log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
@@ -162,15 +162,15 @@ class Control:
             supervisor.kill()
             await admin.stop()
         log.info(f"{name}.stopped", uptime_seconds=round(time.monotonic() - self._clock, 3))
-        return INTERRUPTED if told.done() and told.result() == signal.SIGINT else OK
+        return INTERRUPTED if stop_signal.done() and stop_signal.result() == signal.SIGINT else OK
 
-    def _handle_signals(self, supervisor: Supervisor, told: "asyncio.Future[int]") -> None:
+    def _handle_signals(self, supervisor: Supervisor, stop_signal: "asyncio.Future[int]") -> None:
         def stop(number: int) -> None:
-            if told.done():  # asked a second time: at once
+            if stop_signal.done():  # asked a second time: at once
                 supervisor.kill()
                 self._log.flush()
                 os._exit(128 + number)
-            told.set_result(number)
+            stop_signal.set_result(number)
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -183,8 +183,8 @@ class Control:
             version=self._service.version,
             worker=worker,
             row=row,
-            rows=self.board.rows,
-            board_fd=self.board.fd,
+            rows=self.counters.rows,
+            counters_fd=self.counters.fd,
             listener_fds=self._listeners.of_worker(worker),
             inherited_fds=list(self._inherited),
             log=self._options.log,

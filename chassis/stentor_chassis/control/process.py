@@ -46,8 +46,8 @@ class WorkerProcess:
         self.row = assignment.row
         self.state = State.STARTING
         self.done = False  # it said that its work is finished
-        self.told_to_retire = False
-        self.told_to_stop = False
+        self.retire_requested = False
+        self.stop_requested = False
         self.launched = time.monotonic()
         self.killed_for: RestartReason | None = None
         self.beats = 0
@@ -60,7 +60,7 @@ class WorkerProcess:
         self._lifeline, theirs = socket.socketpair()
         try:
             with theirs:
-                inherited = [assignment.board_fd, *assignment.listener_fds, *assignment.inherited_fds]
+                inherited = [assignment.counters_fd, *assignment.listener_fds, *assignment.inherited_fds]
                 # The mask is inherited: until the child can ignore these, they wait.
                 mask = signal.pthread_sigmask(signal.SIG_BLOCK, CONTROLS_AFFAIR)
                 try:
@@ -90,7 +90,7 @@ class WorkerProcess:
         """Ask the worker to accept no more, and to exit when the last of its connections is gone."""
         if self.state is State.READY:
             self.state = State.RETIRED
-            self.told_to_retire = True
+            self.retire_requested = True
             with contextlib.suppress(ConnectionError):  # it may be gone already; `_reap` will see that
                 self._lifeline.send(RETIRE)
 
@@ -98,7 +98,7 @@ class WorkerProcess:
         """Ask the worker to drain and exit."""
         if self.state is not State.EXITED:
             self.state = State.DRAINING
-            self.told_to_stop = True
+            self.stop_requested = True
             signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
 
     def kill(self, reason: RestartReason | None = None) -> None:
@@ -107,11 +107,11 @@ class WorkerProcess:
             self.killed_for = reason
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
-    def was_to_go(self) -> bool:
+    def exit_expected(self) -> bool:
         """Whether a worker that has gone went as it was told to, or because its work was finished."""
         if self.killed_for is not None:  # for it did not go
             return False
-        return self.told_to_stop or self.done or (self.told_to_retire and self.exited.result() == 0)
+        return self.stop_requested or self.done or (self.retire_requested and self.exited.result() == 0)
 
     def restart_reason(self) -> RestartReason:
         """Why a worker that has gone must be replaced."""

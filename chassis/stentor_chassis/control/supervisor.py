@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 
 from stentor_chassis.control.process import State, WorkerProcess
 from stentor_chassis.control.worker import Assignment
-from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOG_WAITING, RESTARTS, WORKERS, RestartReason
+from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_chassis.logs.log import Logger
 
@@ -31,7 +31,7 @@ class Supervisor:
         *,
         command: Sequence[str],
         assign: Callable[[int, int], Assignment],
-        board: Board,
+        counters: SharedCounters,
         settle: Callable[["memoryview[int]"], None],
         workers: int,
         drain_seconds: float,
@@ -42,14 +42,14 @@ class Supervisor:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._command = command
         self._assign = assign
-        self._board = board
-        self._row = board.row(CONTROL)
+        self._counters = counters
+        self._row = counters.row(CONTROL)
         self._settle = settle
         self._workers = workers
         self._drain_seconds = drain_seconds
         self._log = log
         self._processes: set[WorkerProcess] = set()
-        self._free_rows = list(range(board.rows - 1, FIRST_WORKER - 1, -1))
+        self._free_rows = list(range(counters.rows - 1, FIRST_WORKER - 1, -1))
         self._launching: set[int] = set()
         self._finished: set[int] = set()  # places whose work is done
         self._quick_deaths: dict[int, int] = {}
@@ -157,13 +157,13 @@ class Supervisor:
         self._log.info("worker.started", worker=process.number, pid=process.pid)
 
     def _on_exit(self, process: WorkerProcess) -> None:
-        row, schema = self._board.row(process.row), self._board.schema
+        row, schema = self._counters.row(process.row), self._counters.schema
         row[schema.slot(LOG_DROPPED)] += row[schema.slot(LOG_WAITING)]
         self._settle(row)
-        self._board.fold(process.row)
+        self._counters.fold(process.row)
         self._free_rows.append(process.row)
         self._processes.discard(process)
-        emit = self._log.info if process.was_to_go() else self._log.error
+        emit = self._log.info if process.exit_expected() else self._log.error
         emit("worker.exited", worker=process.number, pid=process.pid, code=process.exited.result())
         if not self._stopping and not process.started.result():
             self._count_restart(process.restart_reason())  # the next attempt replaces it
@@ -217,11 +217,11 @@ class Supervisor:
 
     async def _watch(self) -> None:
         """Kill workers whose heart stands still."""
-        beat = self._board.schema.slot(HEARTBEAT)
+        beat = self._counters.schema.slot(HEARTBEAT)
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             for process in list(self._processes):
-                beats = self._board.row(process.row)[beat]
+                beats = self._counters.row(process.row)[beat]
                 stood_still = process.state is not State.STARTING and beats == process.beats
                 process.missed_beats = process.missed_beats + 1 if stood_still else 0
                 process.beats = beats
@@ -242,10 +242,10 @@ class Supervisor:
                 os.waitpid(gone.si_pid, os.WNOHANG)
 
     def _count_restart(self, reason: RestartReason) -> None:
-        self._row[self._board.schema.slot(RESTARTS, reason)] += 1
+        self._row[self._counters.schema.slot(RESTARTS, reason)] += 1
 
     def _count_workers(self) -> None:
-        self._row[self._board.schema.slot(WORKERS)] = len(self.current)
+        self._row[self._counters.schema.slot(WORKERS)] = len(self.current)
 
     def _end(self, error: BaseException | None) -> None:
         if self.ended.done():

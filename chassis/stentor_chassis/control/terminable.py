@@ -1,9 +1,9 @@
 """Lets the right signals end a process from its first import on. Imported before anything that takes time.
 
-The kernel keeps a signal without a handler from process 1, so that a container told to stop while it starts would be
-waited for, and killed: SIGTERM has one at once. SIGHUP, which replaces workers, is ignored until there are any, and
-would else end a service that starts. A service takes both over when it runs; what is none calls `heed_hangup`. Ctrl-C
-would leave a traceback of what is being imported: it ends the process at once, until `heed_interrupt` after that.
+The kernel keeps a signal without a handler from process 1, so a container told to stop while it starts would be waited
+for, and killed: SIGTERM has a handler at once. SIGHUP, which replaces workers, would end a service that starts: it is
+ignored until there are workers. A service handles both when it runs; any other command calls `restore_sighup`. Ctrl-C
+would leave a traceback of what is being imported: until `restore_sigint` it ends the process at once.
 """
 
 import os
@@ -19,11 +19,11 @@ if _INTERRUPT is signal.default_int_handler:  # else it was started to ignore it
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
 
 
-def heed_hangup() -> None:
+def restore_sighup() -> None:
     """Let SIGHUP end the process again, as when its terminal is closed, unless it was started to ignore that."""
     signal.signal(signal.SIGHUP, _HANGUP)
 
 
-def heed_interrupt() -> None:
+def restore_sigint() -> None:
     """Let SIGINT raise `KeyboardInterrupt` again, which whoever runs a command catches."""
     signal.signal(signal.SIGINT, _INTERRUPT)

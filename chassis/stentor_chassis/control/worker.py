@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 import uvloop
 
 from stentor_chassis.control.descriptors import fill_standard
-from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOG_WAITING, LOOP_LAG, Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_chassis.failure import Failure
 from stentor_chassis.logs.log import Log, Logger, LogOptions
 
@@ -37,7 +37,7 @@ class Assignment:
     worker: int
     row: int
     rows: int
-    board_fd: int
+    counters_fd: int
     listener_fds: list[int]
     inherited_fds: list[int]
     log: LogOptions
@@ -55,15 +55,20 @@ class Worker:
     """What a service's code in a data process works with."""
 
     def __init__(
-        self, assignment: Assignment, board: Board, log: Logger, stop: asyncio.Event, lifeline: socket.socket
+        self,
+        assignment: Assignment,
+        counters: SharedCounters,
+        log: Logger,
+        stop: asyncio.Event,
+        lifeline: socket.socket,
     ) -> None:
         """Attach to what the control process assigned."""
         self.options = assignment.options
         self.listeners = [socket.socket(fileno=fd) for fd in assignment.listener_fds]
-        self.board = board
+        self.counters = counters
         self.number = assignment.worker  # its place, from 0
         self.row_number = assignment.row
-        self.row = board.row(assignment.row)
+        self.row = counters.row(assignment.row)
         self.inherited = assignment.inherited_fds  # what the service itself shares with its workers
         self.log = log
         self.stop = stop
@@ -104,8 +109,8 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
     if not line:
         sys.exit(0)  # the control process went before it said anything
     assignment = Assignment.read(line)
-    board = Board(schema, assignment.rows, assignment.board_fd)
-    row = board.row(assignment.row)
+    counters = SharedCounters(schema, assignment.rows, assignment.counters_fd)
+    row = counters.row(assignment.row)
     dropped, waiting = schema.slot(LOG_DROPPED), schema.slot(LOG_WAITING)
 
     def count_dropped(lines: int) -> None:
@@ -122,7 +127,7 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
     log.relay_libraries()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_live(serve, schema, assignment, board, log.logger, lifeline))
+            runner.run(_live(serve, schema, assignment, counters, log.logger, lifeline))
     except Failure as failure:
         log.logger.error("worker.failed", message=failure.message)  # noqa: TRY400 - for a person to mend, no bug to trace
         sys.exit(1)
@@ -138,7 +143,7 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
 
 
 async def _live(
-    serve: Serve, schema: Schema, assignment: Assignment, board: Board, log: Logger, lifeline: socket.socket
+    serve: Serve, schema: Schema, assignment: Assignment, counters: SharedCounters, log: Logger, lifeline: socket.socket
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -161,7 +166,7 @@ async def _live(
             log.warning("worker.orphaned")
             stop.set()
 
-    worker = Worker(assignment, board, log, stop, lifeline)
+    worker = Worker(assignment, counters, log, stop, lifeline)
     lifeline.setblocking(False)
     loop.add_reader(LIFELINE_FD, hear)
     heart = Heart(schema, worker.row)

@@ -1,4 +1,4 @@
-"""The Prometheus view of a board, and of the processes that write it."""
+"""The Prometheus view of a counters, and of the processes that write it."""
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,33 +14,33 @@ from prometheus_client.core import (
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
-from stentor_chassis.counters.board import CONTROL, GONE, Board
 from stentor_chassis.counters.metrics import Counter, Derived, Gauge, Histogram, Metric
+from stentor_chassis.counters.shared_counters import CONTROL, GONE, SharedCounters
 
 # Which row each living worker writes, by worker number; one that retired has a row beside its successor's.
 LiveRows = Callable[[], Mapping[int, list[int]]]
 
 
-class BoardCollector(Collector):
-    """Sums the rows of a board at the scrape; one instance, in the control process."""
+class CountersCollector(Collector):
+    """Sums the rows of a counters at the scrape; one instance, in the control process."""
 
-    def __init__(self, board: Board, live_rows: LiveRows) -> None:
+    def __init__(self, counters: SharedCounters, live_rows: LiveRows) -> None:
         """Read the rows of the control process, of who is gone, and those that `live_rows` names at each scrape."""
-        self._board = board
-        self._schema = board.schema
+        self._counters = counters
+        self._schema = counters.schema
         self._live_rows = live_rows
 
     def collect(self) -> Iterator[Family]:
         """Yield every declared metric; counters that depend on each other come from one copy of each row."""
         # tolist() reads slot after slot: what a service declares first is read first, which it can rely on.
         workers = {
-            number: [self._board.row(row).tolist() for row in rows] for number, rows in self._live_rows().items()
+            number: [self._counters.row(row).tolist() for row in rows] for number, rows in self._live_rows().items()
         }
         rows = [
-            *(self._board.row(row).tolist() for row in (CONTROL, GONE)),
+            *(self._counters.row(row).tolist() for row in (CONTROL, GONE)),
             *(row for rows in workers.values() for row in rows),
         ]
-        totals = self._board.totals(rows)
+        totals = self._counters.totals(rows)
         for metric in self._schema.metrics:
             yield self._family(metric, totals, workers)
 
@@ -121,13 +121,13 @@ class BuildCollector(Collector):
 
 
 def registry(
-    board: Board, version: str, live_rows: LiveRows, processes: Callable[[], Mapping[str, int]]
+    counters: SharedCounters, version: str, live_rows: LiveRows, processes: Callable[[], Mapping[str, int]]
 ) -> CollectorRegistry:
     """Return a registry of its own with all that the control process exports."""
     own = CollectorRegistry()
-    own.register(BoardCollector(board, live_rows))
+    own.register(CountersCollector(counters, live_rows))
     own.register(ProcessesCollector(processes))
-    own.register(BuildCollector(board.schema.service, version))
+    own.register(BuildCollector(counters.schema.service, version))
     return own
 
 

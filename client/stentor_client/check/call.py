@@ -9,9 +9,9 @@ from stentor_client.metrics import RETRANSMITS, SCHEMA
 from stentor_client.verify.explanation import explain
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
-from stentor_client.verify.verifier import Verdict, Window
+from stentor_client.verify.verifier import ReplyPart, Verdict
 from stentor_client.wire.connection import Connection
-from stentor_client.wire.dialer import Way
+from stentor_client.wire.dialer import DialRecord
 from stentor_client.wire.stall_watcher import StallWatcher
 
 PIECE_BYTES = 64 * 1024  # large messages are handed over in pieces, so that it is seen whether anything moves
@@ -37,7 +37,7 @@ class Call:
     def __init__(
         self,
         connection: Connection,
-        way: Way,
+        record: DialRecord,
         account: Account,
         head: Head,
         messages: MessageSource,
@@ -46,7 +46,7 @@ class Call:
     ) -> None:
         """`account` is that of this connection alone; `number` stands in the header of its messages."""
         self.connection = connection
-        self.way = way
+        self.record = record
         self.head = head
         self._account = account
         self._messages = messages
@@ -56,7 +56,7 @@ class Call:
         self._sequence = 0
         self._message = b""
 
-    def build(self, size: int) -> tuple[bytes, tuple[Window, ...]]:
+    def build(self, size: int) -> tuple[bytes, tuple[ReplyPart, ...]]:
         """Return the next message, of `size` bytes, and its reply."""
         self._sequence += 1
         return self._messages.build(self._number, self._sequence, size)
@@ -66,12 +66,12 @@ class Call:
         message, reply = self.build(size)
         await self.exchange(reply, pieces(message))
 
-    async def exchange(self, reply: Sequence[Window], parts: Iterable[bytes]) -> None:
+    async def exchange(self, reply: Sequence[ReplyPart], parts: Iterable[bytes]) -> None:
         """Send a message in these parts, each on its own as far as the kernel can tell, and wait for its reply."""
         await self.send(reply, parts)
         await self.answered()
 
-    async def send(self, reply: Sequence[Window], parts: Iterable[bytes]) -> None:
+    async def send(self, reply: Sequence[ReplyPart], parts: Iterable[bytes]) -> None:
         """Send a message in these parts; with no `reply`, they are more of the message before."""
         if reply:
             self._message = b""
@@ -113,7 +113,7 @@ class Call:
         after = asyncio.get_running_loop().time() - begun
         raise ExchangeError(outcome, Phase.CLOSE, f"the connection ended after {after:.1f} s of silence")
 
-    async def _send(self, reply: Sequence[Window], parts: Iterable[bytes]) -> None:
+    async def _send(self, reply: Sequence[ReplyPart], parts: Iterable[bytes]) -> None:
         for part in parts:
             self._message += part[: HEAD_BYTES - len(self._message)]
             await self.connection.send(part, reply)

@@ -10,7 +10,7 @@ import uvloop
 from rich.console import Console
 from rich.text import Text
 
-from stentor_chassis.control.terminable import heed_hangup
+from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Duration, Size
 from stentor_chassis.options.text import Path
@@ -36,7 +36,7 @@ def check(*, largest: int, idle: float, json: str | None, timeout_seconds: float
 
     Example: stentor-client check --target server:8080 --idle 5m
     """
-    heed_hangup()
+    restore_sighup()
     if not 0 < largest <= LARGEST_BYTES:
         raise wrong_value("largest", "it must be from 1 to 64MiB")
     subject = Subject(dialing(dial), expect, timeout_seconds, largest)

@@ -19,8 +19,8 @@ class Connect(Check):
     async def run(self, subject: Subject) -> Finding:
         """Try it."""
         async with subject.call() as call:
-            way = call.way
-            seconds = {phase: duration / NANOSECONDS for phase, duration in way.durations.items()}
+            record = call.record
+            seconds = {phase: duration / NANOSECONDS for phase, duration in record.durations.items()}
             parts = ", ".join(f"{phase} {wording.elapsed(took)}" for phase, took in seconds.items())
             measured = {f"{phase}_seconds": round(took, 6) for phase, took in seconds.items()}
-            return Finding.good(f"{way.endpoint}: {parts}", address=str(way.endpoint), **measured)
+            return Finding.good(f"{record.endpoint}: {parts}", address=str(record.endpoint), **measured)

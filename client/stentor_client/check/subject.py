@@ -10,7 +10,7 @@ from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome
 from stentor_client.verify.verifier import EXPECTATIONS
 from stentor_client.wire.connection import Connection
-from stentor_client.wire.dialer import Dialer, DialOptions, Endpoint, Way
+from stentor_client.wire.dialer import Dialer, DialOptions, DialRecord, Endpoint
 
 LEAST_BYTES = 64  # every check may send messages of this size
 _ROOM_BYTES = 1024
@@ -49,7 +49,7 @@ class Subject:
 
     async def endpoints(self) -> list[Endpoint]:
         """Return every address of the target, each once; raise `ExchangeError` where it has none, or not in time."""
-        return list(dict.fromkeys(await self._dialer.resolve_in_time(Way(self._dialer.target))))
+        return list(dict.fromkeys(await self._dialer.resolve_in_time(DialRecord(self._dialer.target))))
 
     @contextlib.asynccontextmanager
     async def call(self, endpoint: Endpoint | None = None) -> AsyncIterator[Call]:
@@ -61,9 +61,9 @@ class Subject:
         """
         self._calls += 1
         number, account, head = self._calls, Account(), Head()
-        connection, way = await self._dialer.dial(lambda: Connection(account, head.take), endpoint)
+        connection, record = await self._dialer.dial(lambda: Connection(account, head.take), endpoint)
         try:
-            yield Call(connection, way, account, head, self._messages, number, self.timeout_seconds)
+            yield Call(connection, record, account, head, self._messages, number, self.timeout_seconds)
             await _close(connection)
         finally:
             await connection.abandon(Outcome.EOF)

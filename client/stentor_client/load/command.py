@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from stentor_chassis.control.terminable import heed_hangup
+from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import log_options, option, taken, wrong_value
@@ -20,7 +20,7 @@ from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.progress import Progress
 from stentor_client.load.report.summary import Summary
 from stentor_client.load.report.text import show
-from stentor_client.load.report.thresholds import Judgement, Thresholds
+from stentor_client.load.report.thresholds import ThresholdResult, Thresholds
 from stentor_client.load.run import Run
 from stentor_client.options import Rate, Sizes, dial_options, dialing, exchange_options
 from stentor_client.output.json_output import JsonOutput
@@ -110,26 +110,26 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
 
     Example: stentor-client load --target server:8080 --rate 5000 --duration 30s --max-p99 20ms
     """
-    heed_hangup()
+    restore_sighup()
     thresholds = taken(Thresholds, values)
     log = taken(LogOptions, values, fd=2)
     options = _load_options(values)
     output = JsonOutput(json)
     draw = _drawer(report) if report else None
     summary, run = _carry_out(options, log)
-    judgements = thresholds.judge(summary)
+    results = thresholds.judge(summary)
     try:
-        output.write(summary.as_json(judgements))
+        output.write(summary.as_json(results))
         if draw:
-            draw(summary, judgements)
+            draw(summary, results)
     finally:  # a full disk does not cost the figures
         if not output.in_place_of_text:
-            show(summary, judgements)
+            show(summary, results)
     if run.failure:
         raise Failure(INTERNAL_ERROR, run.failure)
     if run.interrupted_by:
         return 128 + run.interrupted_by
-    if not all(judgement.met for judgement in judgements):
+    if not all(result.met for result in results):
         return CHECK_FAILED
     return OK if thresholds.max_error_rate is not None else worst_exit_code(summary.outcomes)
 
@@ -161,7 +161,7 @@ def _carry_out(options: LoadOptions, log: LogOptions) -> tuple[Summary, Run]:
     return Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices), run
 
 
-def _drawer(path: str) -> Callable[[Summary, Sequence[Judgement]], None]:
+def _drawer(path: str) -> Callable[[Summary, Sequence[ThresholdResult]], None]:
     """Return what draws the report, after seeing that it will be able to."""
     kind = os.path.splitext(path)[1].lower()
     if kind not in {".html", ".svg", ".png"}:
@@ -175,7 +175,7 @@ def _drawer(path: str) -> Callable[[Summary, Sequence[Judgement]], None]:
         raise wrong_value("report", "needs matplotlib: pip install 'stentor-client[report]'") from error
     file = OutputFile("report", path)
 
-    def draw(summary: Summary, judgements: Sequence[Judgement]) -> None:
-        file.write(html.page(summary, judgements).encode() if kind == ".html" else pictures.sheet(summary, kind[1:]))
+    def draw(summary: Summary, results: Sequence[ThresholdResult]) -> None:
+        file.write(html.page(summary, results).encode() if kind == ".html" else pictures.sheet(summary, kind[1:]))
 
     return draw

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stentor_client.account import Account
 from stentor_client.verify.outcomes import Outcome
-from stentor_client.verify.verifier import Verdict, Window
+from stentor_client.verify.verifier import ReplyPart, Verdict
 from stentor_client.wire.connection import RECEIVE_BYTES, Connection
 
 CLOSE_SECONDS = 1.0
@@ -29,13 +29,13 @@ class Flow(Connection):
         self.pending: deque[tuple[int, int, int, bool]] = deque()
         self.good = False  # whether any reply was right
         # The reply to the only message under way, which the verifier was not told.
-        self._due: Sequence[Window] = ()
+        self._due: Sequence[ReplyPart] = ()
         self._waiting = 0  # bytes of that message that the kernel did not take at once
         self._spoiled = False  # whether something came that nobody asked for
         self.closed = False
         self._generator = generator
 
-    def post(self, message: bytes, reply: Sequence[Window], due: int) -> None:
+    def post(self, message: bytes, reply: Sequence[ReplyPart], due: int) -> None:
         """Send a message that was due at a moment, in nanoseconds."""
         pending = self.pending
         alone = not pending

@@ -222,8 +222,8 @@ class Generator:
     async def _dial(self) -> Flow:
         self._numbers += 1
         number = self._first_number + self._numbers % _FLOWS
-        flow, way = await self._dialer.dial(lambda: Flow(self._tally, self, number))
-        self._tally.way(way.durations)
+        flow, record = await self._dialer.dial(lambda: Flow(self._tally, self, number))
+        self._tally.dialed(record.durations)
         return flow
 
     async def _keep_connected(self, attempt: "asyncio.Future[None]") -> None:

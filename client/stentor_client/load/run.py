@@ -9,8 +9,8 @@ from dataclasses import asdict
 
 from stentor_chassis.control.process import WorkerProcess
 from stentor_chassis.control.worker import Assignment
-from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.counters.histogram import NANOSECONDS
+from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import INTERNAL_ERROR, Failure
 from stentor_chassis.logs.log import LogOptions
 from stentor_client import NAME, __version__
@@ -40,7 +40,7 @@ class Run:
         self._options = options
         self._log = log
         self._watch = watch
-        self._board = Board(SCHEMA, FIRST_WORKER + options.workers)
+        self._counters = SharedCounters(SCHEMA, FIRST_WORKER + options.workers)
         self._processes: list[WorkerProcess] = []
         self._start = 0
         self.series = Series()
@@ -54,8 +54,8 @@ class Run:
     @property
     def totals(self) -> list[int]:
         """All counts, of all workers together."""
-        rows = [self._board.row(FIRST_WORKER + worker).tolist() for worker in range(self._options.workers)]
-        return self._board.totals(rows)
+        rows = [self._counters.row(FIRST_WORKER + worker).tolist() for worker in range(self._options.workers)]
+        return self._counters.totals(rows)
 
     async def run(self) -> None:
         """Run it to the end, or until a signal.
@@ -100,8 +100,8 @@ class Run:
             version=__version__,
             worker=worker,
             row=FIRST_WORKER + worker,
-            rows=self._board.rows,
-            board_fd=self._board.fd,
+            rows=self._counters.rows,
+            counters_fd=self._counters.fd,
             listener_fds=[],
             inherited_fds=[self._log.fd] if self._log.fd > 2 else [],
             log=self._log,
@@ -112,7 +112,7 @@ class Run:
     async def _watch_over(self) -> None:
         options = self._options
         self._start = time.perf_counter_ns() + int(LEAD_SECONDS * NANOSECONDS)
-        self._board.row(CONTROL)[SCHEMA.slot(START)] = self._start
+        self._counters.row(CONTROL)[SCHEMA.slot(START)] = self._start
         exited = [asyncio.ensure_future(process.exited) for process in self._processes]
         # What was due last may wait for a connection for the whole time-out, and for its reply as long again.
         patience = options.whole_seconds + 2 * options.timeout_seconds + options.dial.connect_timeout_seconds

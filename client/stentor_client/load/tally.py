@@ -91,7 +91,7 @@ class Tally(Account):
         if due >= self.measured_from:
             self.row[SCHEMA.slot(MEASURED, outcome)] += 1
 
-    def way(self, durations: Mapping[Phase, int]) -> None:
+    def dialed(self, durations: Mapping[Phase, int]) -> None:
         """Count the phases of the way to a connection."""
         for phase, duration in durations.items():
             self._fine_phases[phase].observe(duration)

@@ -5,8 +5,8 @@ import gc
 import time
 
 from stentor_chassis.control.worker import Worker, run
-from stentor_chassis.counters.board import CONTROL
 from stentor_chassis.counters.histogram import NANOSECONDS
+from stentor_chassis.counters.shared_counters import CONTROL
 from stentor_client.load.arrivals import Arrivals
 from stentor_client.load.generator import Generator
 from stentor_client.load.metrics import PROCESSOR, SCHEMA, START
@@ -24,7 +24,7 @@ async def serve(worker: Worker) -> None:
     await generator.connect(options.share(worker.number), worker.stop)
     gc.freeze()  # what is there now stays: a look at it again would be a send that comes late
     worker.ready()
-    start_row, slot = worker.board.row(CONTROL), SCHEMA.slot(START)
+    start_row, slot = worker.counters.row(CONTROL), SCHEMA.slot(START)
     while not (start := start_row[slot]) and not worker.stop.is_set():  # noqa: ASYNC110
         await asyncio.sleep(LOOK_SECONDS)  # a word in shared memory wakes nobody
     if start:

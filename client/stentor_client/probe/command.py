@@ -7,7 +7,7 @@ import click
 
 from stentor_chassis.control.control import Control, ControlOptions, Service
 from stentor_chassis.control.listeners import Listeners
-from stentor_chassis.counters.board import GONE
+from stentor_chassis.counters.shared_counters import GONE
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import admin_options, log_options, option, taken
 from stentor_chassis.options.quantities import Duration
@@ -71,7 +71,7 @@ def probe(*, rate: float | None, **values: Any) -> int:
     code = control.run()
     if not control.finished:
         return code
-    counts = control.board.row(GONE)
+    counts = control.counters.row(GONE)
     ended = [outcome for outcome in Outcome if counts[SCHEMA.slot(EXCHANGES, outcome)]]
     if counts[SCHEMA.slot(LOST, Outcome.EXTRA)]:  # these bytes may come while no exchange is under way
         ended.append(Outcome.EXTRA)

@@ -15,7 +15,7 @@ from stentor_client.timing.schedule import LATE_NANOSECONDS, Schedule
 from stentor_client.timing.timer import Timer
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
-from stentor_client.verify.verifier import GOOD, Verdict, Window, explained
+from stentor_client.verify.verifier import GOOD, ReplyPart, Verdict, explained
 from stentor_client.wire.connection import Connection
 from stentor_client.wire.dialer import Dialer, Endpoint
 
@@ -159,18 +159,18 @@ class Prober:
     async def _connect(self, *, fresh: bool) -> _Link:
         account = self._run.account
         try:
-            connection, way = await self._run.dialer.dial(lambda: Connection(account), self._endpoint)
+            connection, record = await self._run.dialer.dial(lambda: Connection(account), self._endpoint)
         except ExchangeError:
             self._failures += 1
             raise
         self._failures = 0
-        account.way(way.durations)
-        link = _Link(connection, next(self._run.numbers), way.local)
+        account.dialed(record.durations)
+        link = _Link(connection, next(self._run.numbers), record.local)
         log = self._run.log.debug if fresh else self._run.log.info
-        log("connection.opened", **self._facts, connection=link.number, local=link.local, peer=str(way.endpoint))
+        log("connection.opened", **self._facts, connection=link.number, local=link.local, peer=str(record.endpoint))
         return link
 
-    async def _ask(self, link: _Link, message: bytes, reply: Sequence[Window], *, fresh: bool) -> Verdict:
+    async def _ask(self, link: _Link, message: bytes, reply: Sequence[ReplyPart], *, fresh: bool) -> Verdict:
         """Send one message and return the verdict on its reply; a connection that failed is given up."""
         connection = link.connection
         try:

@@ -18,7 +18,7 @@ from stentor_client.timing.timer import Timer
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome
 from stentor_client.verify.verifier import EXPECTATIONS, Verdict
-from stentor_client.wire.dialer import Dialer, Endpoint, Way
+from stentor_client.wire.dialer import Dialer, DialRecord, Endpoint
 
 SUMMARY_SECONDS = 60.0
 RESOLVE_SECONDS = 30.0
@@ -112,15 +112,15 @@ class Probe:
 
     async def _resolve(self, number: int) -> dict[str, Endpoint] | None:
         """Return the addresses that the name has; nothing, after counting that, where it does not resolve."""
-        way = Way(self._run.dialer.target)
+        record = DialRecord(self._run.dialer.target)
         try:
-            endpoints = await self._run.dialer.resolve_in_time(way)
+            endpoints = await self._run.dialer.resolve_in_time(record)
         except ExchangeError as error:
             self._run.count(_NAME, error.outcome)
             self._run.failed({"address": None, "sequence": number}, Verdict(error.outcome), error.phase, error.detail)
             return None
         self._run.down.discard(_NAME)
-        self._account.way(way.durations)
+        self._account.dialed(record.durations)
         return {str(endpoint): endpoint for endpoint in endpoints}
 
     def _follow(self, found: dict[str, Endpoint], group: asyncio.TaskGroup, news: asyncio.Event) -> None:

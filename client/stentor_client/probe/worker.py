@@ -1,7 +1,7 @@
 """The client's data process."""
 
 from stentor_chassis.control.worker import Worker, run
-from stentor_chassis.counters.board import GONE
+from stentor_chassis.counters.shared_counters import GONE
 from stentor_client.metrics import SCHEMA
 from stentor_client.probe.options import ProbeOptions
 from stentor_client.probe.run import Probe
@@ -9,7 +9,7 @@ from stentor_client.probe.run import Probe
 
 async def serve(worker: Worker) -> None:
     """Probe until told to stop, or until all that was asked for is done."""
-    before = worker.board.row(GONE).tolist()
+    before = worker.counters.row(GONE).tolist()
     probe = Probe(ProbeOptions.read(worker.options), worker.row, worker.log, worker.stop, before)
     worker.ready()
     await probe.run()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from stentor_chassis.control.terminable import heed_hangup
+from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import Path
@@ -66,7 +66,7 @@ def reconcile(**options: Any) -> int:
 
     Example: stentor-client reconcile --server-admin http://server:8081 --client-admin http://client:8082
     """
-    heed_hangup()
+    restore_sighup()
     clients = options["client_admin"]
     if len(set(clients)) < len(clients):
         raise wrong_value("client_admin", "one client is given twice, and would count twice")

@@ -12,15 +12,15 @@ from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reading import Counts, Reading, of_client, of_server, read
 from stentor_client.reconcile.side import Side
 from stentor_client.reconcile.window import (
-    Judgement,
+    Bracket,
+    Comparison,
+    Conclusion,
     Point,
-    Verdict,
-    Window,
+    brackets,
     judge,
     judge_late,
     quietest,
     whole_time,
-    windows,
 )
 from stentor_client.verify.outcomes import NOT_REACHED
 
@@ -50,8 +50,8 @@ class Sources:
 class Result:
     """What came of it; counts are those of the last readings, and with a time to compare, what they grew by."""
 
-    judged: Sequence[tuple[Quantity, Judgement]]
-    answered: Sequence[tuple[Query, Judgement]]
+    judged: Sequence[tuple[Quantity, Comparison]]
+    answered: Sequence[tuple[Query, Comparison]]
     client: Counts
     server: Counts
     clients_started: float  # the first of them, in Unix time; 0 where one does not say
@@ -71,7 +71,7 @@ class Reconciler:
         self._last: dict[Side, Reading] = {}
         self._began_anew: Side | None = None
         self._first: dict[Side, Counts] = {}  # those at the baseline; empty without one
-        self._baseline: dict[Quantity | Query, Window] = {}
+        self._baseline: dict[Quantity | Query, Bracket] = {}
 
     async def run(self, during: float | None = None) -> Result:
         """Compare all that was counted, or with `during` what is counted in the seconds from now on.
@@ -141,8 +141,8 @@ class Reconciler:
         """Compare from here on what is counted since: keep the differences as they are now."""
         for quantity in QUANTITIES:
             left, right = self._points(quantity)
-            window = quietest(self._settled(quantity)) or quietest(windows(left, right))
-            self._baseline[quantity] = window or whole_time(left, right)
+            bracket = quietest(self._settled(quantity)) or quietest(brackets(left, right))
+            self._baseline[quantity] = bracket or whole_time(left, right)
         for query, points in self._answers.items():
             self._baseline[query] = whole_time(self._exact(query), points)
         self._first = {side: reading.counts for side, reading in self._last.items()}
@@ -155,9 +155,9 @@ class Reconciler:
     def _exact(self, query: Query) -> list[Point]:
         return COUNTS[query.side][query.name].points(self._readings[query.side])
 
-    def _settled(self, quantity: Quantity) -> list[Window]:
+    def _settled(self, quantity: Quantity) -> list[Bracket]:
         settling = self._settling()
-        return windows(*self._points(quantity), settling, settling)
+        return brackets(*self._points(quantity), settling, settling)
 
     def _settling(self) -> float:
         mean = self._last[Side.CLIENT].exchange_seconds
@@ -174,17 +174,17 @@ class Reconciler:
         readings = self._readings[Side.SERVER]
         lasting = readings[-1].began - readings[0].ended > _CHECK_SECONDS
         for quantity in QUANTITIES:
-            window = quietest(self._settled(quantity))
+            bracket = quietest(self._settled(quantity))
             slack = min(point.slack for point in self._points(quantity)[1]) if lasting else 0
-            if window is None or window.width > slack:
+            if bracket is None or bracket.width > slack:
                 return False
         return True
 
     def _agreed(self) -> bool:
         judgements = [judgement for _, judgement in (*self._judge(), *self._judge_answers())]
-        return all(judgement is not None and judgement.verdict is Verdict.AGREE for judgement in judgements)
+        return all(judgement is not None and judgement.verdict is Conclusion.AGREE for judgement in judgements)
 
-    def _judge(self) -> list[tuple[Quantity, Judgement | None]]:
+    def _judge(self) -> list[tuple[Quantity, Comparison | None]]:
         good = not self._counts(Side.CLIENT)["failed"]
         return [
             (quantity, judge(*self._points(quantity), self._settling(), self._baseline.get(quantity)))
@@ -192,7 +192,7 @@ class Reconciler:
             if good or not quantity.needs_good_exchanges
         ]
 
-    def _judge_answers(self) -> list[tuple[Query, Judgement | None]]:
+    def _judge_answers(self) -> list[tuple[Query, Comparison | None]]:
         return [
             (query, judge_late(self._exact(query), points, self._baseline.get(query)))
             for query, points in self._answers.items()

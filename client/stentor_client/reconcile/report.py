@@ -12,10 +12,10 @@ from stentor_chassis.failure import OK
 from stentor_client.reconcile.quantity import CHECK_BYTES, Quantity
 from stentor_client.reconcile.reconciler import Result
 from stentor_client.reconcile.side import Side
-from stentor_client.reconcile.window import Judgement, Verdict
+from stentor_client.reconcile.window import Comparison, Conclusion
 from stentor_client.verify.outcomes import CHECK_FAILED
 
-_COLOURS = {Verdict.AGREE: "green", Verdict.WITHIN: "magenta", Verdict.DIFFER: "bold red"}
+_COLOURS = {Conclusion.AGREE: "green", Conclusion.WITHIN: "magenta", Conclusion.DIFFER: "bold red"}
 _LEAST_PERCENT: Final = 0.001  # that has a figure of its own
 _WHOLE_PERCENT: Final = 99.95  # from here on without decimals
 _PIPE_COLUMNS: Final = 160  # nobody is helped by lines that are broken there
@@ -32,7 +32,7 @@ class Report:
     @property
     def exit_code(self) -> int:
         """The exit code of the command."""
-        return CHECK_FAILED if Verdict.DIFFER in self._verdicts() else OK
+        return CHECK_FAILED if Conclusion.DIFFER in self._verdicts() else OK
 
     def print(self, console: Console) -> None:
         """Print table, notes and sentence."""
@@ -44,9 +44,9 @@ class Report:
         if self._result.answered:
             queries = _table(console, "query", "query says", "exact count")
             for query, judgement in self._result.answered:
-                window = judgement.window
-                said, exact = _number(window.right), _number(window.left)
-                queries.add_row(Text(str(query)), said, exact, *_found(judgement, percent_of=window.left))
+                bracket = judgement.bracket
+                said, exact = _number(bracket.right), _number(bracket.left)
+                queries.add_row(Text(str(query)), said, exact, *_found(judgement, percent_of=bracket.left))
             _print_table(console, queries)
         for line in (*self._notes(), self.sentence):
             console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
@@ -75,19 +75,19 @@ class Report:
     def sentence(self) -> str:
         """The last line."""
         verdicts = self._verdicts()
-        if Verdict.DIFFER in verdicts:
+        if Conclusion.DIFFER in verdicts:
             return f"The counts disagree: {'; '.join(self._differences())}."
-        if Verdict.WITHIN in verdicts:
+        if Conclusion.WITHIN in verdicts:
             return (
                 "The counts agree, within what moved while they were read; while the traffic pauses they can be exact."
             )
         return "The counts agree, to the byte."
 
-    def _verdicts(self) -> set[Verdict]:
+    def _verdicts(self) -> set[Conclusion]:
         return {judgement.verdict for _, judgement in (*self._result.judged, *self._result.answered)}
 
-    def _sides(self, quantity: Quantity, judgement: Judgement, between: str) -> tuple[str, str]:
-        left, right = _number(judgement.window.left), _number(judgement.window.right)
+    def _sides(self, quantity: Quantity, judgement: Comparison, between: str) -> tuple[str, str]:
+        left, right = _number(judgement.bracket.left), _number(judgement.bracket.right)
         if quantity.between_sides:
             return left, right
         both = left if left == right else f"{left}{between}{right}"
@@ -95,8 +95,8 @@ class Report:
 
     def _differences(self) -> Iterator[str]:
         for quantity, judgement in self._result.judged:
-            if judgement.verdict is Verdict.DIFFER:
-                amount = judgement.window.difference
+            if judgement.verdict is Conclusion.DIFFER:
+                amount = judgement.bracket.difference
                 counted = (
                     f"{_number(abs(amount))} {quantity.unit[abs(amount) != 1]} {'more' if amount > 0 else 'fewer'}"
                 )
@@ -105,8 +105,8 @@ class Report:
                 else:
                     yield f"{quantity.name} does not hold, the right side is {counted}"
         for query, judgement in self._result.answered:
-            if judgement.verdict is Verdict.DIFFER:
-                amount = judgement.window.difference
+            if judgement.verdict is Conclusion.DIFFER:
+                amount = judgement.bracket.difference
                 more = "more" if amount > 0 else "less"
                 yield f"{query} says {_number(abs(amount))} {more} than the {query.side} counted"
 
@@ -138,7 +138,7 @@ class Report:
                 yield f"{_of(count, thing)} {'was' if count == 1 else 'were'} {what}."
         if client["failed"]:
             yield f"{_of(client['failed'], 'exchange')} failed at the client: what was under way then may be lost."
-        if Verdict.DIFFER in self._verdicts() and self._during is None:
+        if Conclusion.DIFFER in self._verdicts() and self._during is None:
             yield from self._ages()
 
     def _ages(self) -> Iterator[str]:
@@ -177,12 +177,12 @@ def _print_table(console: Console, table: Table) -> None:
         console.print()
 
 
-def _found(judgement: Judgement, percent_of: float | None = None) -> Sequence[Text]:
-    window, verdict = judgement.window, judgement.verdict
-    amount = window.difference
+def _found(judgement: Comparison, percent_of: float | None = None) -> Sequence[Text]:
+    bracket, verdict = judgement.bracket, judgement.verdict
+    amount = bracket.difference
     words: str = verdict
-    if verdict is Verdict.WITHIN:
-        words = f"agree within {_number(max(-window.low, window.high))}"
+    if verdict is Conclusion.WITHIN:
+        words = f"agree within {_number(max(-bracket.low, bracket.high))}"
     difference = _number(amount, sign="+" if amount else "")
     if percent_of and amount:
         difference += f" ({_percent(100 * amount / percent_of)})"
@@ -195,15 +195,15 @@ def _percent(value: float) -> str:
     return f"{value:+,.0f} %" if abs(value) >= _WHOLE_PERCENT else f"{value:+.3g} %"
 
 
-def _plain(judgement: Judgement) -> dict[str, Any]:
-    window = judgement.window
+def _plain(judgement: Comparison) -> dict[str, Any]:
+    bracket = judgement.bracket
     return {
         "verdict": judgement.verdict,
-        "left_count": window.left,
-        "right_count": window.right,
-        "difference": window.difference,
-        "difference_low": window.low,
-        "difference_high": window.high,
+        "left_count": bracket.left,
+        "right_count": bracket.right,
+        "difference": bracket.difference,
+        "difference_low": bracket.low,
+        "difference_high": bracket.high,
     }
 
 

@@ -24,7 +24,7 @@ class Point(NamedTuple):
         return self.up - self.down
 
 
-class Verdict(StrEnum):
+class Conclusion(StrEnum):
     """Whether two counts agree."""
 
     AGREE = "agree"
@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Bracket:
     """How much more the right count was than the left at one moment: from `low` to `high`.
 
     The right one was read once, the left one before it and after it. The width is what the left one moved meanwhile,
@@ -63,13 +63,13 @@ class Window:
         """Whether both were the same at a moment when nothing moved."""
         return not self.moved and self.left == self.right
 
-    def since(self, baseline: "Window") -> "Window":
+    def since(self, baseline: "Bracket") -> "Bracket":
         """Return how the difference, and both counts, changed since another moment.
 
         What may not belong to the counts at both moments is the same, and is in no change.
         """
         lasting = min(self.slack, baseline.slack)
-        return Window(
+        return Bracket(
             low=self.low - baseline.high + lasting,
             high=self.high - baseline.low - lasting,
             left=self.left - baseline.left,
@@ -80,14 +80,14 @@ class Window:
         )
 
 
-class Judgement(NamedTuple):
+class Comparison(NamedTuple):
     """A verdict, and the moment that it was seen at."""
 
-    verdict: Verdict
-    window: Window
+    verdict: Conclusion
+    bracket: Bracket
 
 
-def windows(left: Sequence[Point], right: Sequence[Point], before: float = 0, after: float = 0) -> list[Window]:
+def brackets(left: Sequence[Point], right: Sequence[Point], before: float = 0, after: float = 0) -> list[Bracket]:
     """Return a window for each reading of the right count that has readings of the left one around it.
 
     The one before it is at least `before` seconds older, the one after it at least `after` seconds younger; of all
@@ -107,8 +107,8 @@ def windows(left: Sequence[Point], right: Sequence[Point], before: float = 0, af
 
 
 def judge(
-    left: Sequence[Point], right: Sequence[Point], settling: float, baseline: Window | None = None
-) -> Judgement | None:
+    left: Sequence[Point], right: Sequence[Point], settling: float, baseline: Bracket | None = None
+) -> Comparison | None:
     """Judge two counts of the same thing by all readings; where there are too few, there is no judgement.
 
     They agree if they were equal at a moment when nothing moved. They differ if they do at the moment, of all that the
@@ -116,50 +116,50 @@ def judge(
     time, so what is missing then is lost. Otherwise no more is known than that any difference is within what moved.
     With a `baseline`, what is judged is what was counted since.
     """
-    close = _since(windows(left, right), baseline)
+    close = _since(brackets(left, right), baseline)
     if not close:
         return None
-    settled = quietest(_since(windows(left, right, settling, settling), baseline))
-    equal = [window for window in close if window.equal]
+    settled = quietest(_since(brackets(left, right, settling, settling), baseline))
+    equal = [bracket for bracket in close if bracket.equal]
     lasting = settled.difference if settled else 0
     if equal and (settled is None or not lasting or equal[-1].at > settled.at):
-        return Judgement(Verdict.AGREE, equal[-1])
+        return Comparison(Conclusion.AGREE, equal[-1])
     if settled and lasting:
-        return Judgement(Verdict.DIFFER, settled)
-    near = quietest([window for window in close if not window.difference]) or settled
+        return Comparison(Conclusion.DIFFER, settled)
+    near = quietest([bracket for bracket in close if not bracket.difference]) or settled
     if near is None:  # there was no time to let anything settle
-        return Judgement(Verdict.DIFFER, close[-1])
-    return Judgement(Verdict.WITHIN, near)
+        return Comparison(Conclusion.DIFFER, close[-1])
+    return Comparison(Conclusion.WITHIN, near)
 
 
-def judge_late(left: Sequence[Point], right: Sequence[Point], baseline: Window | None = None) -> Judgement | None:
+def judge_late(left: Sequence[Point], right: Sequence[Point], baseline: Bracket | None = None) -> Comparison | None:
     """Judge a count that is told with delay, such as by a scrape: it agrees with the left one as that was meanwhile."""
     if not left or not right:
         return None
-    equal = [window for window in _since(windows(left, right), baseline) if window.equal]
+    equal = [bracket for bracket in _since(brackets(left, right), baseline) if bracket.equal]
     if equal:
-        return Judgement(Verdict.AGREE, equal[-1])
+        return Comparison(Conclusion.AGREE, equal[-1])
     (whole,) = _since([whole_time(left, right)], baseline)
-    return Judgement(Verdict.DIFFER if whole.difference else Verdict.WITHIN, whole)
+    return Comparison(Conclusion.DIFFER if whole.difference else Conclusion.WITHIN, whole)
 
 
-def whole_time(left: Sequence[Point], right: Sequence[Point]) -> Window:
+def whole_time(left: Sequence[Point], right: Sequence[Point]) -> Bracket:
     """Return the window that is as wide as all readings: the right count may be from any moment of them."""
     return _window(left[0], right[-1], left[-1])
 
 
-def quietest(found: Sequence[Window]) -> Window | None:
+def quietest(found: Sequence[Bracket]) -> Bracket | None:
     """Return the window in which least moved, of several the last."""
-    return min(reversed(found), key=lambda window: window.width, default=None)
+    return min(reversed(found), key=lambda bracket: bracket.width, default=None)
 
 
 def _is_older(left: Point, point: Point, before: float) -> bool:
     return left.ended <= point.began - before or (not before and left.began == point.began)
 
 
-def _window(older: Point, point: Point, younger: Point) -> Window:
+def _window(older: Point, point: Point, younger: Point) -> Bracket:
     most, least = younger.up - older.down, older.up - younger.down
-    return Window(
+    return Bracket(
         low=point.value - point.slack - most,
         high=point.value - least + max(older.slack, younger.slack),
         left=younger.value,
@@ -170,5 +170,5 @@ def _window(older: Point, point: Point, younger: Point) -> Window:
     )
 
 
-def _since(found: Sequence[Window], baseline: Window | None) -> list[Window]:
-    return [window.since(baseline) if baseline else window for window in found]
+def _since(found: Sequence[Bracket], baseline: Bracket | None) -> list[Bracket]:
+    return [bracket.since(baseline) if baseline else bracket for bracket in found]

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 import click
 
-from stentor_chassis.control.terminable import heed_hangup
+from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.options.option import option
 from stentor_client.converse.conversation import Conversation
@@ -31,7 +31,7 @@ def send(text: tuple[str, ...], *, raw: bool, timeout_seconds: float, expect: st
 
     Example: head -c 1G /dev/urandom | stentor-client send | sha256sum
     """
-    heed_hangup()
+    restore_sighup()
     if not text and not raw and _is_terminal(sys.stdin) and _is_terminal(sys.stdout):
         return Conversation(dialing(dial), expect, timeout_seconds, History(history_path(os.environ))).run()
     # At once, also while standard output is blocked: nothing is held back that could be lost.

@@ -5,7 +5,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from stentor_chassis.control.terminable import heed_hangup
+from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Size
 from stentor_chassis.options.text import Path
@@ -39,7 +39,7 @@ def trace(
 
     Example: stentor-client trace --target server:8080 --size 1MiB
     """
-    heed_hangup()
+    restore_sighup()
     expected = EXPECTATIONS[expect]
     if size is not None and not 0 < size <= LARGEST_BYTES:
         raise wrong_value("size", "it is not from 1 to 64MiB")

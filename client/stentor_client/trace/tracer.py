@@ -15,9 +15,9 @@ from stentor_client.metrics import RETRANSMITS, RTT, SCHEMA
 from stentor_client.trace.agreement import Agreement
 from stentor_client.verify.explanation import explain
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
-from stentor_client.verify.verifier import GOOD, Verdict, Window
+from stentor_client.verify.verifier import GOOD, ReplyPart, Verdict
 from stentor_client.wire.connection import Connection
-from stentor_client.wire.dialer import Dialer, DialOptions, Way
+from stentor_client.wire.dialer import Dialer, DialOptions, DialRecord
 from stentor_client.wire.stall_watcher import StallWatcher
 
 SEND = "send"  # the only part of an exchange that is no phase of the metrics: it takes as long as the kernel's copy
@@ -115,21 +115,21 @@ class Tracer:
         self._dialer = Dialer(dial)
         self._timeout = timeout
 
-    def trace(self, message: bytes, reply: Sequence[Window]) -> Trace:
+    def trace(self, message: bytes, reply: Sequence[ReplyPart]) -> Trace:
         """Send `message`, which has a byte at least, expect `reply`, and close."""
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(self._trace(message, reply))
 
-    async def _trace(self, message: bytes, reply: Sequence[Window]) -> Trace:
+    async def _trace(self, message: bytes, reply: Sequence[ReplyPart]) -> Trace:
         target = self._dialer.target
-        way, account = Way(target), Account()
+        record, account = DialRecord(target), Account()
         trace = Trace(str(target), target.host, len(message), datetime.now(UTC), time.perf_counter_ns())
         connection: _Traced | None = None
         try:
-            connection, _ = await self._dialer.dial(lambda: _Traced(account), way=way)
+            connection, _ = await self._dialer.dial(lambda: _Traced(account), record=record)
         except ExchangeError as error:
             trace.outcome, trace.detail = error.outcome, error.detail
-        _note_way(trace, way)
+        _note_dialing(trace, record)
         if connection is not None:
             await self._exchange(trace, connection, account, message, reply)
             _note_connection(trace, connection, account)
@@ -137,7 +137,7 @@ class Tracer:
         return trace
 
     async def _exchange(
-        self, trace: Trace, connection: "_Traced", account: Account, message: bytes, reply: Sequence[Window]
+        self, trace: Trace, connection: "_Traced", account: Account, message: bytes, reply: Sequence[ReplyPart]
     ) -> None:
         begun = time.perf_counter_ns()
         connection.write(message, reply)
@@ -191,17 +191,17 @@ async def _close(connection: Connection) -> Verdict:
     return connection.verifier.failed or ended
 
 
-def _note_way(trace: Trace, way: Way) -> None:
-    for step in way.steps:
+def _note_dialing(trace: Trace, record: DialRecord) -> None:
+    for step in record.steps:
         part = Part(step.phase, step.begun, step.ended, str(step.endpoint or ""), step.error)
         last = trace.parts[-1] if trace.parts else None
         if last and (last.name, last.remote, last.error) == (part.name, part.remote, ""):  # the same, in two steps
             trace.parts[-1] = replace(part, begun=last.begun)
         else:
             trace.parts.append(part)
-    trace.addresses = [str(endpoint) for endpoint in way.endpoints]
-    trace.local, trace.remote = way.local, str(way.endpoint or "")
-    trace.proxy_header = way.announced
+    trace.addresses = [str(endpoint) for endpoint in record.endpoints]
+    trace.local, trace.remote = record.local, str(record.endpoint or "")
+    trace.proxy_header = record.announced
 
 
 def _note_connection(trace: Trace, connection: _Traced, account: Account) -> None:

@@ -2,7 +2,7 @@
 
 import secrets
 
-from stentor_client.verify.verifier import Expect, Window
+from stentor_client.verify.verifier import Expect, ReplyPart
 
 COPIED_BYTES = 4096  # up to here the reply to expect is put together: one comparison is then cheaper than two
 _SEQUENCE = 1 << 32
@@ -26,7 +26,7 @@ class MessageSource:
         self._view = memoryview(self._bytes)
         self._reply = expect(self._bytes)
 
-    def build(self, connection: int, sequence: int, size: int) -> tuple[bytes, tuple[Window, ...]]:
+    def build(self, connection: int, sequence: int, size: int) -> tuple[bytes, tuple[ReplyPart, ...]]:
         """Return the message of `size` bytes, and its reply in parts that are not copied where that is long."""
         header = b"%b%08X.%08X." % (self._prefix, connection % _SEQUENCE, sequence % _SEQUENCE)
         if size <= len(header):

@@ -11,7 +11,7 @@ from stentor_client.verify.outcomes import Outcome, Phase
 EXCERPT_BYTES = 16
 
 Expect = Callable[[bytes], bytes]
-Window = tuple[bytes, int, int]  # these bytes, from here, up to there: what need not be copied to be compared
+ReplyPart = tuple[bytes, int, int]  # these bytes, from here, up to there: what need not be copied to be compared
 
 # The client's own idea of the reply: verifying with the server's code could not catch the server being wrong.
 EXPECTATIONS: dict[str, Expect] = {"upper": bytes.upper, "echo": bytes}
@@ -79,7 +79,7 @@ class Verifier:
         """What is wrong already with a reply that has not ended, or with bytes that belong to none."""
         return self._wrong or self._surplus
 
-    def expect(self, parts: Sequence[Window], *, more: bool = False) -> None:
+    def expect(self, parts: Sequence[ReplyPart], *, more: bool = False) -> None:
         """Expect a reply in these parts, which with `more` goes on in those of the next call."""
         last = len(parts) - 1
         for number, (reply, start, stop) in enumerate(parts):

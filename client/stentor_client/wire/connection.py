@@ -7,7 +7,7 @@ from time import perf_counter_ns
 
 from stentor_client.account import Account
 from stentor_client.verify.outcomes import Outcome, of_lost_connection
-from stentor_client.verify.verifier import GOOD, Verdict, Verifier, Window
+from stentor_client.verify.verifier import GOOD, ReplyPart, Verdict, Verifier
 from stentor_client.wire.tcp_info import TcpInfo
 
 WRITE_HIGH_BYTES = 256 * 1024
@@ -55,12 +55,12 @@ class Connection(asyncio.BufferedProtocol):
         self._opened_at = self._moved_at = perf_counter_ns()
         self._account.opened()
 
-    async def send(self, data: bytes, reply: Sequence[Window], *, more: bool = False) -> None:
+    async def send(self, data: bytes, reply: Sequence[ReplyPart], *, more: bool = False) -> None:
         """Send a message, or with `more` a part of one, as soon as the peer is not too far behind."""
         await self._writable.wait()
         self.write(data, reply, more=more)
 
-    def write(self, data: bytes, reply: Sequence[Window], *, more: bool = False) -> None:
+    def write(self, data: bytes, reply: Sequence[ReplyPart], *, more: bool = False) -> None:
         """Send at once, however far the peer is behind; where the connection is lost, the verdict tells."""
         if self.lost_by is not None:
             return

@@ -67,7 +67,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Way:
+class DialRecord:
     """How a connection came to be: how long each phase took, in nanoseconds, and between whom it is."""
 
     target: Target
@@ -116,26 +116,26 @@ class Dialer:
         self._server_name = options.tls_server_name or self.target.host.partition("%")[0] or "localhost"
 
     async def dial(
-        self, new: Callable[[], P], endpoint: Endpoint | None = None, way: Way | None = None
-    ) -> tuple[P, Way]:
+        self, new: Callable[[], P], endpoint: Endpoint | None = None, record: DialRecord | None = None
+    ) -> tuple[P, DialRecord]:
         """Connect to `endpoint`, or else to the first of the target's endpoints that takes the connection.
 
-        A `way` that is given is filled as far as it goes, also where it ends with an error.
+        A `record` that is given is filled as far as it goes, also where it ends with an error.
 
         Raises:
             ExchangeError: with `dns`, `refused`, `unreachable`, `connect_timeout`, `tls` or `reset`; the time-out is
                 for all of it together.
 
         """
-        way = way or Way(self.target)
+        record = record or DialRecord(self.target)
         phase, made_at = Phase.RESOLVE, 0
         try:
             async with asyncio.timeout(self._timeout):
-                endpoints = [endpoint] if endpoint else await self.resolve(way)
+                endpoints = [endpoint] if endpoint else await self.resolve(record)
                 phase = Phase.CONNECT
-                connection = await self._connect_first(endpoints, way)
+                connection = await self._connect_first(endpoints, record)
                 phase, made_at = Phase.TLS, time.perf_counter_ns()
-                return await self._hand_over(connection, new, way), way
+                return await self._hand_over(connection, new, record), record
         except ExchangeError as failure:
             self._note_cut(failure, made_at)
             raise
@@ -148,42 +148,42 @@ class Dialer:
         if made_at:
             self._on_cut(_CUT_BY.get(failure.outcome, Outcome.RESET), time.perf_counter_ns() - made_at)
 
-    async def resolve(self, way: Way) -> list[Endpoint]:
+    async def resolve(self, record: DialRecord) -> list[Endpoint]:
         """Return the target's addresses, in the order in which the system would try them."""
         target = self.target
         if target.path:
             return [Endpoint(socket.AF_UNIX, target.path)]
-        with way.timed(Phase.RESOLVE):
+        with record.timed(Phase.RESOLVE):
             found = await look_up(target.host, target.port)
             if not found:
                 raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
-        way.endpoints = [Endpoint(family, address) for family, _, _, _, address in found]
-        return way.endpoints
+        record.endpoints = [Endpoint(family, address) for family, _, _, _, address in found]
+        return record.endpoints
 
-    async def resolve_in_time(self, way: Way) -> list[Endpoint]:
+    async def resolve_in_time(self, record: DialRecord) -> list[Endpoint]:
         """Return the target's addresses, or raise `ExchangeError`, with `dns` or after the time-out."""
         try:
             async with asyncio.timeout(self._timeout):
-                return await self.resolve(way)
+                return await self.resolve(record)
         except TimeoutError as error:
             raise self._late(Phase.RESOLVE) from error
 
     def _late(self, phase: Phase) -> ExchangeError:
         return ExchangeError(Outcome.CONNECT_TIMEOUT, phase, f"{self.target}: no connection within {self._timeout:g} s")
 
-    async def _connect_first(self, endpoints: list[Endpoint], way: Way) -> socket.socket:
+    async def _connect_first(self, endpoints: list[Endpoint], record: DialRecord) -> socket.socket:
         failure: ExchangeError | None = None
         for endpoint in endpoints:
-            way.endpoint = endpoint
+            record.endpoint = endpoint
             try:
-                with way.timed(Phase.CONNECT):
-                    return await self._connect(endpoint, way)
+                with record.timed(Phase.CONNECT):
+                    return await self._connect(endpoint, record)
             except ExchangeError as error:
                 failure = error
         assert failure is not None  # noqa: S101 - nothing was tried only where there was nothing to try
         raise failure
 
-    async def _connect(self, endpoint: Endpoint, way: Way) -> socket.socket:
+    async def _connect(self, endpoint: Endpoint, record: DialRecord) -> socket.socket:
         loop = asyncio.get_running_loop()
         connection = socket.socket(endpoint.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         begun = time.perf_counter_ns()
@@ -191,8 +191,8 @@ class Dialer:
             await _complete_connect(connection, endpoint)
             _refuse_self(connection)
             if self._proxy_protocol:
-                way.announced = proxy_header(self._proxy_protocol, connection)
-                await loop.sock_sendall(connection, way.announced)
+                record.announced = proxy_header(self._proxy_protocol, connection)
+                await loop.sock_sendall(connection, record.announced)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError) and of_connect_error(error, Phase.CONNECT) is Outcome.RESET:
@@ -200,17 +200,17 @@ class Dialer:
             raise
         return connection
 
-    async def _hand_over(self, connection: socket.socket, new: Callable[[], P], way: Way) -> P:
+    async def _hand_over(self, connection: socket.socket, new: Callable[[], P], record: DialRecord) -> P:
         """Give the connected socket to a protocol, after TLS where that is wanted."""
         loop = asyncio.get_running_loop()
         name = connection.getsockname()
-        way.local = printable(name if isinstance(name, tuple) else ())
+        record.local = printable(name if isinstance(name, tuple) else ())
         unix = connection.family == socket.AF_UNIX
         create: Callable[..., Any] = loop.create_unix_connection if unix else loop.create_connection
         if self._tls is None:
-            with way.timed(Phase.CONNECT):
+            with record.timed(Phase.CONNECT):
                 return cast("P", await _settled(create(new, sock=connection)))
-        with way.timed(Phase.TLS):
+        with record.timed(Phase.TLS):
             _, made = await create(
                 new,
                 sock=connection,

@@ -37,8 +37,8 @@ class Timeouts:
             connection.abort(CloseReason.IDLE_TIMEOUT)
         elif connection.handshaking and now - connection.opened_at > HANDSHAKE_SECONDS:
             connection.abort(CloseReason.TLS_ERROR, "the handshake took too long")
-        elif connection.left_at:
-            if now - connection.left_at > LINGER_SECONDS and not connection.waiting:
+        elif connection.leaving_since:
+            if now - connection.leaving_since > LINGER_SECONDS and not connection.waiting:
                 connection.abort(CloseReason.DRAIN)
         elif now - connection.opened_at > self._max_age:
             connection.leave(CloseReason.MAX_AGE)

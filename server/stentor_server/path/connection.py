@@ -59,7 +59,7 @@ class Connection:
         "client",
         "ended_at",
         "fd",
-        "left_at",
+        "leaving_since",
         "opened_at",
     )
 
@@ -74,7 +74,7 @@ class Connection:
         self.opened_at = time.monotonic()
         self.active_at = self.opened_at  # when the last byte moved, in either direction
         self.ended_at = 0.0  # when the peer was seen to have ended its side with answers still waiting
-        self.left_at = 0.0  # when the server ended its side, or wanted to and answers waited
+        self.leaving_since = 0.0  # when the server ended its side, or wanted to and answers waited
         self._received = 0
         self._unsent = 0
         self._waiting = _NOTHING  # what the kernel has not taken yet
@@ -190,8 +190,8 @@ class Connection:
 
     def _caught_up(self) -> None:
         self._poller.rewatch(self.fd, READABLE)
-        if self.left_at:
-            self.left_at = self._poller.now
+        if self.leaving_since:
+            self.leaving_since = self._poller.now
             self._end_side()
         else:
             self._slow = False
@@ -200,12 +200,12 @@ class Connection:
         """End the server's side once everything received is answered, and wait for the peer to end its own."""
         self._reason = self._reason or reason
         self._slow = True
-        self.left_at = self._poller.now
+        self.leaving_since = self._poller.now
         if not self._waiting:
             self._end_side()
 
     def _end_side(self) -> None:
-        with lent(self.fd) as stream, suppress(OSError):  # it was reset: reading will tell
+        with borrowed_socket(self.fd) as stream, suppress(OSError):  # it was reset: reading will tell
             stream.shutdown(socket.SHUT_WR)
 
     def _drop(self) -> None:
@@ -297,12 +297,12 @@ class Connection:
 
 def reset_on_close(fd: int) -> None:
     """Let the end of a socket be a reset, whatever its peer has still to read."""
-    with lent(fd) as stream:
+    with borrowed_socket(fd) as stream:
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
 
 @contextmanager
-def lent(fd: int) -> Iterator[socket.socket]:
+def borrowed_socket(fd: int) -> Iterator[socket.socket]:
     """Lend the descriptor to a socket object, for what is done once in a connection's life."""
     stream = socket.socket(fileno=fd)
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stentor_chassis.address import Address
 from stentor_server.metrics import RejectReason
-from stentor_server.path.connection import lent
+from stentor_server.path.connection import borrowed_socket
 from stentor_server.path.proxy_header import V2_MOST_BYTES, parse
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Preface:
     def ready(self, _events: int) -> None:
         """Read on, up to the end of the header."""
         try:
-            with lent(self._fd) as stream:
+            with borrowed_socket(self._fd) as stream:
                 seen = stream.recv(V2_MOST_BYTES, socket.MSG_PEEK)
             if not seen:
                 self.reject("it ended before its PROXY header did")

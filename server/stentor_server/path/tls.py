@@ -158,7 +158,7 @@ class TlsConnection(Connection):
         return self._send(memoryview(self._departing.read()), owed)
 
     def _caught_up(self) -> None:
-        if self._ended and not self.left_at:
+        if self._ended and not self.leaving_since:
             self.close(CloseReason.EOF)
         else:
             super()._caught_up()

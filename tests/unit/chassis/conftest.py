@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from stentor_chassis.control import supervisor as supervisor_module
-from stentor_chassis.counters.board import FIRST_WORKER, Board
 from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.counters.shared_counters import FIRST_WORKER, SharedCounters
 from unit.chassis.example import SCHEMA
 from unit.chassis.team import ENVIRONMENT, STAYS_ON, NewTeam, Team, command, shell_command
 from unit.looping import Events
 
-NewBoard = Callable[[Schema, int], Board]
+NewCounters = Callable[[Schema, int], SharedCounters]
 
 
 @pytest.fixture
@@ -23,26 +23,26 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def team(new_board: NewBoard, events: Events, tmp_path: Path, quick: None) -> NewTeam:
+def team(new_counters: NewCounters, events: Events, tmp_path: Path, quick: None) -> NewTeam:
     """Makes a team whose workers do what a script of shell says; to be called within the loop."""
 
     def make(script: str = STAYS_ON, workers: int = 1) -> Team:
-        board = new_board(SCHEMA, FIRST_WORKER + 2 * workers)
+        counters = new_counters(SCHEMA, FIRST_WORKER + 2 * workers)
         files = {name: tmp_path / name for name in ("FIRST", "MENDED")}
-        return Team(shell_command(files, script), board, events, workers, files["MENDED"])
+        return Team(shell_command(files, script), counters, events, workers, files["MENDED"])
 
     return make
 
 
 @pytest.fixture
 def real_team(
-    new_board: NewBoard, events: Events, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+    new_counters: NewCounters, events: Events, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> NewTeam:
     """Makes a team of real workers, with a heart, that drain when told to; to be called within the loop."""
     monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
 
     def make(workers: int = 1) -> Team:
-        board = new_board(SCHEMA, FIRST_WORKER + 2 * workers)
-        return Team(command(tmp_path), board, events, workers, tmp_path / "MENDED")
+        counters = new_counters(SCHEMA, FIRST_WORKER + 2 * workers)
+        return Team(command(tmp_path), counters, events, workers, tmp_path / "MENDED")
 
     return make

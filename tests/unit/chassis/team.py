@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from stentor_chassis.control.supervisor import Supervisor
 from stentor_chassis.control.worker import Assignment
-from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, GONE, Board
 from stentor_chassis.counters.metrics import RESTARTS, WORKERS, Metric, RestartReason
+from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, GONE, SharedCounters
 from stentor_chassis.logs.log import LogOptions
 from unit.chassis.example import ENDED, SCHEMA, TAKEN
 from unit.looping import Events, eventually
@@ -64,15 +64,17 @@ def shell_command(files: Mapping[str, Path], script: str = STAYS_ON) -> list[str
     return ["/bin/sh", "-c", names + TOLD + script]
 
 
-def assignment(board: Board, worker: int = 0, row: int = FIRST_WORKER, log_fd: int = 2, **options: Any) -> Assignment:
+def assignment(
+    counters: SharedCounters, worker: int = 0, row: int = FIRST_WORKER, log_fd: int = 2, **options: Any
+) -> Assignment:
     """Return what a worker is told."""
     return Assignment(
         service="an-example",
         version="1.2.3",
         worker=worker,
         row=row,
-        rows=board.rows,
-        board_fd=board.fd,
+        rows=counters.rows,
+        counters_fd=counters.fd,
         listener_fds=[],
         inherited_fds=[],
         log=LogOptions(level="warning", format="json", fd=log_fd),
@@ -83,15 +85,15 @@ def assignment(board: Board, worker: int = 0, row: int = FIRST_WORKER, log_fd: i
 class Team:
     """A supervisor and its workers; when the block ends, none is left."""
 
-    def __init__(self, start: list[str], board: Board, events: Events, workers: int, mended: Path) -> None:
+    def __init__(self, start: list[str], counters: SharedCounters, events: Events, workers: int, mended: Path) -> None:
         """Start `workers` of the command `start`; what is broken is mended by making the file `mended`."""
-        self.board = board
+        self.counters = counters
         self.events = events
         self._mended = mended
         self.supervisor = Supervisor(
             command=start,
-            assign=lambda worker, row: assignment(board, worker, row),
-            board=board,
+            assign=lambda worker, row: assignment(counters, worker, row),
+            counters=counters,
             settle=_settle,
             workers=workers,
             drain_seconds=5.0,
@@ -125,7 +127,7 @@ class Team:
 
     def restarts(self) -> Mapping[str, int]:
         """Return how many workers were replaced, by reason, without the reasons that did not occur."""
-        row = self.board.row(CONTROL)
+        row = self.counters.row(CONTROL)
         counts = {str(reason): row[SCHEMA.slot(RESTARTS, reason)] for reason in RestartReason}
         return {reason: count for reason, count in counts.items() if count}
 
@@ -136,15 +138,15 @@ class Team:
     def work(self) -> None:
         """Let every worker that serves take ten things."""
         for process in self.supervisor.current.values():
-            self.board.row(process.row)[SCHEMA.slot(TAKEN)] = 10
+            self.counters.row(process.row)[SCHEMA.slot(TAKEN)] = 10
 
     def ready(self) -> int:
         """Return how many workers are ready, as exported."""
-        return self.board.row(CONTROL)[SCHEMA.slot(WORKERS)]
+        return self.counters.row(CONTROL)[SCHEMA.slot(WORKERS)]
 
     def left(self, metric: Metric, value: str = "") -> int:
         """Return what the workers that are gone have left of a metric."""
-        return self.board.row(GONE)[SCHEMA.slot(metric, value)]
+        return self.counters.row(GONE)[SCHEMA.slot(metric, value)]
 
 
 NewTeam = Callable[..., Team]

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_client.metrics import SCHEMA
 from unit.client.probing import NewProbing, Probing
 from unit.looping import Events
 
 
 @pytest.fixture
-def probing(new_board: Callable[[Schema, int], Board], events: Events) -> NewProbing:
+def probing(new_counters: Callable[[Schema, int], SharedCounters], events: Events) -> NewProbing:
     """Makes probes; to be called within the loop."""
-    return lambda target, **changes: Probing(target, new_board(SCHEMA, 2), events, **changes)
+    return lambda target, **changes: Probing(target, new_counters(SCHEMA, 2), events, **changes)

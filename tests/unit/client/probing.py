@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from stentor_chassis.counters.board import Board
+from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_client.metrics import EXCHANGES, LOST, SCHEMA
 from stentor_client.probe.options import ProbeOptions
 from stentor_client.probe.run import Probe
@@ -29,7 +29,7 @@ class Probing:
     def __init__(
         self,
         target: str,
-        board: Board,
+        counters: SharedCounters,
         events: Events,
         first: int = 0,
         dial: Mapping[str, Any] | None = None,
@@ -46,7 +46,7 @@ class Probing:
             timeout_seconds=5.0,
             expect="upper",
         )
-        self.row = board.row(1)
+        self.row = counters.row(1)
         self.events = events
         self.stop = asyncio.Event()
         before = [0] * SCHEMA.row_slots

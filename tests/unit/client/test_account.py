@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.metrics import Metric, Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_client.account import Account
 from stentor_client.metrics import (
     ACTIVE,
@@ -114,7 +114,7 @@ def test_times() -> None:
 def test_way() -> None:
     """Each phase of a way to a connection is observed once; one that was not there, TLS, is not."""
     account = Account()
-    account.way({Phase.RESOLVE: 1_000, Phase.CONNECT: 2_000})
+    account.dialed({Phase.RESOLVE: 1_000, Phase.CONNECT: 2_000})
     observed = {
         phase: sum(account.row[SCHEMA.slot(PHASE_DURATION, phase) + slot] for slot in range(PHASE_DURATION.width - 1))
         for phase in TIMED
@@ -138,9 +138,9 @@ def test_target_of_several_addresses() -> None:
     assert account.row[SCHEMA.slot(LAST_SUCCESS)] > 0
 
 
-def test_counts_in_the_row_it_is_given(new_board: Callable[[Schema, int], Board]) -> None:
-    """In a worker it counts in the worker's row of the board, where the control process reads."""
-    board = new_board(SCHEMA, 2)
-    account = Account(board.row(1))
+def test_counts_in_the_row_it_is_given(new_counters: Callable[[Schema, int], SharedCounters]) -> None:
+    """In a worker it counts in the worker's row of the counters, where the control process reads."""
+    counters = new_counters(SCHEMA, 2)
+    account = Account(counters.row(1))
     account.sent(5)
-    assert list(board.column(SCHEMA.slot(SENT))) == [0, 5]
+    assert list(counters.column(SCHEMA.slot(SENT))) == [0, 5]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_server.metrics import SCHEMA
 from unit.looping import Events
 from unit.server.authority import Authority
@@ -17,11 +17,13 @@ ROWS = 4
 
 
 @pytest.fixture
-def serving(new_board: Callable[[Schema, int], Board], events: Events, tmp_path: Path) -> Callable[..., Serving]:
+def serving(
+    new_counters: Callable[[Schema, int], SharedCounters], events: Events, tmp_path: Path
+) -> Callable[..., Serving]:
     """Makes servers; to be called within the loop, with changes to the options."""
 
     def make(**changes: Any) -> Serving:
-        return Serving(new_board(SCHEMA, ROWS), events, tmp_path, **changes)
+        return Serving(new_counters(SCHEMA, ROWS), events, tmp_path, **changes)
 
     return make
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from stentor_chassis.control.listeners import bind_tcp, bind_unix
-from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
+from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_server.faults.fault import Fault, Faults
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import (
@@ -57,7 +57,7 @@ class Serving:
 
     def __init__(
         self,
-        board: Board,
+        counters: SharedCounters,
         events: Events,
         directory: Path,
         *,
@@ -65,12 +65,12 @@ class Serving:
         send_buffer: int = 0,
         **changes: Any,
     ) -> None:
-        """Serve in the first worker's row of `board`, with the Unix socket in `directory`.
+        """Serve in the first worker's row of `counters`, with the Unix socket in `directory`.
 
         The server reads `chunk` bytes in one go; the kernel takes `send_buffer` for a peer over TCP, or what it likes.
         """
-        self.board = board
-        self.row = board.row(FIRST_WORKER)
+        self.counters = counters
+        self.row = counters.row(FIRST_WORKER)
         self.events = events
         self.options = options(**changes)
         self.counts: AddressCounts | None = None
@@ -84,7 +84,7 @@ class Serving:
         if send_buffer:
             self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by what is accepted
         faults = Faults(self.options.fault, "seed") if self.options.fault else None
-        self.server = Server(self.options, board, self.row, events.logger, self._new_counts(), faults)
+        self.server = Server(self.options, counters, self.row, events.logger, self._new_counts(), faults)
         if chunk != BUFFER_BYTES:
             self.server.buffer = memoryview(bytearray(chunk))
             self.server.buffers = self.server.tls_buffers = [self.server.buffer]
@@ -92,9 +92,9 @@ class Serving:
     def _new_counts(self) -> AddressCounts | None:
         if not self.options.max_connections_per_address:
             return None
-        fd = AddressCounts.create(self.board.rows, self.options.max_connections)
-        self.counts = AddressCounts(fd, self.board.rows, CONTROL)
-        counts = AddressCounts(fd, self.board.rows, FIRST_WORKER)
+        fd = AddressCounts.create(self.counters.rows, self.options.max_connections)
+        self.counts = AddressCounts(fd, self.counters.rows, CONTROL)
+        counts = AddressCounts(fd, self.counters.rows, FIRST_WORKER)
         os.close(fd)
         return counts
 
@@ -252,7 +252,7 @@ class Serving:
 
     @property
     def _totals(self) -> list[int]:
-        return self.board.totals([self.row.tolist()])
+        return self.counters.totals([self.row.tolist()])
 
     @property
     def active(self) -> int:

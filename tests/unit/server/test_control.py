@@ -11,8 +11,8 @@ import pytest
 
 from stentor_chassis.control.control import ControlOptions, Service
 from stentor_chassis.control.listeners import Listeners
-from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, Board
 from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import COULD_NOT_START, USAGE
 from stentor_server import control as service_module
 from stentor_server import health_checks
@@ -36,14 +36,16 @@ class Started:
     workers_listeners: list[list[int]]
     options: ServerOptions
     inherited: Sequence[int]
-    board: Board
+    counters: SharedCounters
 
 
 Serve = Callable[..., Started]
 
 
 @pytest.fixture
-def serve(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, new_board: Callable[[Schema, int], Board]) -> Serve:
+def serve(
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, new_counters: Callable[[Schema, int], SharedCounters]
+) -> Serve:
     """Runs `serve` with the arguments up to where the control process would run."""
     started: list[Started] = []
 
@@ -60,9 +62,9 @@ def serve(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, new_board: C
         ) -> None:
             owned = [listeners.of_worker(number) for number in range(control.workers)]
             options = ServerOptions(**config)
-            self.board = new_board(service.schema, FIRST_WORKER)
+            self.counters = new_counters(service.schema, FIRST_WORKER)
             addresses = listeners.addresses
-            started.append(Started(service, control, addresses, owned, options, inherited, self.board))
+            started.append(Started(service, control, addresses, owned, options, inherited, self.counters))
 
         def run(self) -> int:
             """Return at once."""
@@ -156,7 +158,7 @@ def test_every_option(serve: Serve, authority: Authority) -> None:
 @pytest.mark.parametrize(("arguments", "limit"), [([], 2 * ROOM), (["--max-connections", "7"], 7)])
 def test_limit_is_exported(serve: Serve, arguments: list[str], limit: int) -> None:
     """How many connections may be open is in the row of the control process, which outlives its workers."""
-    row = serve(*arguments).board.row(CONTROL).tolist()
+    row = serve(*arguments).counters.row(CONTROL).tolist()
     assert {slot: value for slot, value in enumerate(row) if value} == {SCHEMA.slot(LIMIT): limit}
 
 

@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl
 import pytest
 from multidict import MultiDict
 
-from stentor_chassis.counters.board import CONTROL, Board
 from stentor_chassis.counters.metrics import Metric, Schema
+from stentor_chassis.counters.shared_counters import CONTROL, SharedCounters
 from stentor_server.health_checks import BEGAN, count, ended
 from stentor_server.metrics import (
     HEALTH_CHECK_RECEIVED,
@@ -26,9 +26,9 @@ _METRICS: tuple[Metric, ...] = (
 
 
 @pytest.fixture
-def row(new_board: Callable[[Schema, int], Board]) -> "memoryview[int]":
+def row(new_counters: Callable[[Schema, int], SharedCounters]) -> "memoryview[int]":
     """The row of a control process."""
-    return new_board(SCHEMA, 2).row(CONTROL)
+    return new_counters(SCHEMA, 2).row(CONTROL)
 
 
 def _counted(row: "memoryview[int]") -> tuple[int, ...]:

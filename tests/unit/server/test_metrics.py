@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_chassis.counters.board import FIRST_WORKER, GONE, Board
 from stentor_chassis.counters.metrics import Counter, Metric, Schema
+from stentor_chassis.counters.shared_counters import FIRST_WORKER, GONE, SharedCounters
 from stentor_server.metrics import (
     ACCEPTED,
     ANSWERED,
@@ -61,15 +61,15 @@ def test_settle_twice(still_open: int, closed: int, sent: int, unsent: int, wait
     assert settled == row
 
 
-def test_gone_worker_leaves_balanced_totals(new_board: Callable[[Schema, int], Board]) -> None:
+def test_gone_worker_leaves_balanced_totals(new_counters: Callable[[Schema, int], SharedCounters]) -> None:
     """Settled and folded, a lost worker's connections and bytes stay in the totals, and the totals balance."""
-    board = new_board(SCHEMA, 4)
+    counters = new_counters(SCHEMA, 4)
     for row, values in ((FIRST_WORKER, _row(3, 4, 50, 6, 7, 100)), (FIRST_WORKER + 1, _row(1, 1, 10, 0, 0, 1000))):
         for slot, value in enumerate(values):
-            board.row(row)[slot] = value
-    settle(board.row(FIRST_WORKER))
-    board.fold(FIRST_WORKER)
-    totals = board.totals([board.row(row).tolist() for row in (GONE, FIRST_WORKER + 1)])
+            counters.row(row)[slot] = value
+    settle(counters.row(FIRST_WORKER))
+    counters.fold(FIRST_WORKER)
+    totals = counters.totals([counters.row(row).tolist() for row in (GONE, FIRST_WORKER + 1)])
     assert open_connections(totals) == 1
     assert totals[SCHEMA.slot(ACCEPTED)] == 9
     assert totals[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] == 3

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stentor_chassis.counters.board import FIRST_WORKER
+from stentor_chassis.counters.shared_counters import FIRST_WORKER
 from stentor_server.guard import admission as admission_module
 from stentor_server.guard.timeouts import Timeouts
 from stentor_server.metrics import DURATION, OPEN, SCHEMA, CloseReason, RejectReason
@@ -59,7 +59,7 @@ async def test_refuses_one_that_has_spoken(serving: NewServing) -> None:
 async def test_limit_is_shared(serving: NewServing) -> None:
     """The limit counts the connections of all workers, by their rows."""
     async with serving(max_connections=3) as server:
-        other = server.board.row(FIRST_WORKER + 1)
+        other = server.counters.row(FIRST_WORKER + 1)
         other[SCHEMA.slot(OPEN)] = 2
         await server.call()
         await server.call()

@@ -171,7 +171,7 @@ async def test_drain_knows_who_was_busy(serving: NewServing) -> None:
         active_at = connection.active_at
         drain = asyncio.create_task(server.drain())
         assert await caller.hear_all() == b""
-        assert connection.left_at - active_at > QUIET_SECONDS
+        assert connection.leaving_since - active_at > QUIET_SECONDS
         caller.connection.close()
         await drain
 

@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from stentor_chassis.control.listeners import bind_tcp
 from stentor_chassis.control.worker import READY, Assignment, Worker
-from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_chassis.logs.log import LogOptions
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import ACCEPTED, OPEN, REJECTED, SCHEMA, SENT, RejectReason
@@ -20,13 +20,13 @@ from unit.looping import Events, eventually
 from unit.peer import Peer
 from unit.server.serving import BACKLOG, LOOPBACK, options
 
-NewBoard = Callable[[Schema, int], Board]
+NewCounters = Callable[[Schema, int], SharedCounters]
 
 
 class Running:
     """The work of a worker, on a listener and a row of the test's."""
 
-    def __init__(self, board: Board, events: Events, inherited: list[int], **changes: Any) -> None:
+    def __init__(self, counters: SharedCounters, events: Events, inherited: list[int], **changes: Any) -> None:
         """Begin, within the loop."""
         self.stop = asyncio.Event()
         ((self.listener,),) = bind_tcp([LOOPBACK], 0, 1, BACKLOG)
@@ -37,14 +37,14 @@ class Running:
             version="0",
             worker=1,
             row=2,
-            rows=board.rows,
-            board_fd=board.fd,
+            rows=counters.rows,
+            counters_fd=counters.fd,
             listener_fds=[os.dup(self.listener.fileno())],
             inherited_fds=inherited,
             log=LogOptions(level="info", format="json", fd=1),
             options=json.loads(json.dumps(asdict(options(**changes)))),
         )
-        self.worker = Worker(assignment, board, events.logger, self.stop, self._ours)
+        self.worker = Worker(assignment, counters, events.logger, self.stop, self._ours)
         self.serving = asyncio.ensure_future(serve(self.worker))
 
     async def __aenter__(self) -> Self:
@@ -67,14 +67,14 @@ class Running:
         return Peer(connection)
 
 
-async def test_serves_until_told_to_stop(new_board: NewBoard, events: Events) -> None:
+async def test_serves_until_told_to_stop(new_counters: NewCounters, events: Events) -> None:
     """It says that it is ready when it serves its listeners, counts in its row, drains when told to, and returns."""
-    board = new_board(SCHEMA, 3)
-    async with Running(board, events, []) as running:
+    counters = new_counters(SCHEMA, 3)
+    async with Running(counters, events, []) as running:
         caller = await running.call()
         assert await caller.ask(b"served") == b"SERVED"
-        row = board.row(2)
-        await eventually(lambda: board.totals([row.tolist()])[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
+        row = counters.row(2)
+        await eventually(lambda: counters.totals([row.tolist()])[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
         assert row[SCHEMA.slot(ACCEPTED)] == 1
         running.stop.set()
         assert await caller.hear_all() == b""
@@ -83,21 +83,21 @@ async def test_serves_until_told_to_stop(new_board: NewBoard, events: Events) ->
     assert events.find("connection.closed", reason="drain")
 
 
-async def test_shares_counts_of_addresses(new_board: NewBoard, events: Events) -> None:
+async def test_shares_counts_of_addresses(new_counters: NewCounters, events: Events) -> None:
     """With a limit per address it counts in its own row of the table that it inherits, and reads the others'."""
-    board = new_board(SCHEMA, 4)
+    counters = new_counters(SCHEMA, 4)
     fd = AddressCounts.create(4, 10)
     successor, other = AddressCounts(fd, 4, 2), AddressCounts(fd, 4, 3)
     successor.add(LOOPBACK)  # left over by its predecessor
-    async with Running(board, events, [fd], max_connections_per_address=2) as running:
+    async with Running(counters, events, [fd], max_connections_per_address=2) as running:
         other.add(LOOPBACK)
-        board.row(3)[SCHEMA.slot(OPEN)] = 1
+        counters.row(3)[SCHEMA.slot(OPEN)] = 1
         caller = await running.call()
         assert await caller.ask(b"second") == b"SECOND"
         assert other[LOOPBACK] == 2
         third = await running.call()
         assert await third.hear_all() == b""
-        assert board.row(2)[SCHEMA.slot(REJECTED, RejectReason.PER_ADDRESS)] == 1
+        assert counters.row(2)[SCHEMA.slot(REJECTED, RejectReason.PER_ADDRESS)] == 1
         for each in (caller, third):
             each.connection.close()
         await eventually(lambda: other[LOOPBACK] == 1, "its own to be counted no more")

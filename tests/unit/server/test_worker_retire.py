@@ -10,8 +10,8 @@ import pytest
 
 from stentor_chassis.control.listeners import bind_tcp
 from stentor_chassis.control.worker import READY, Assignment, Worker
-from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_chassis.logs.log import LogOptions
 from stentor_server.metrics import ACCEPTED, SCHEMA
 from stentor_server.server import Server
@@ -26,9 +26,9 @@ WORKER, ROW = 1, 2
 class Hired:
     """A worker of one listener, and this end of its lifeline; the listener stays open when the worker has left."""
 
-    def __init__(self, board: Board, events: Events) -> None:
+    def __init__(self, counters: SharedCounters, events: Events) -> None:
         """Bind the listener and make the worker."""
-        self.row = board.row(ROW)
+        self.row = counters.row(ROW)
         ((self.listener,),) = bind_tcp(["127.0.0.1"], 0, 1, BACKLOG)
         ours, self.lifeline = socket.socketpair()
         self.lifeline.setblocking(False)
@@ -38,13 +38,13 @@ class Hired:
             worker=WORKER,
             row=ROW,
             rows=ROW + 1,
-            board_fd=board.fd,
+            counters_fd=counters.fd,
             listener_fds=[os.dup(self.listener.fileno())],
             inherited_fds=[],
             log=LogOptions(level="info", format="json", fd=1),
             options=asdict(options()),
         )
-        self.worker = Worker(assignment, board, events.logger, asyncio.Event(), ours)
+        self.worker = Worker(assignment, counters, events.logger, asyncio.Event(), ours)
         self._open = [self.listener, ours, self.lifeline]
 
     async def start(self) -> "asyncio.Task[None]":
@@ -68,9 +68,9 @@ class Hired:
 
 
 @pytest.fixture
-def hired(new_board: Callable[[Schema, int], Board], events: Events) -> Iterator[Hired]:
+def hired(new_counters: Callable[[Schema, int], SharedCounters], events: Events) -> Iterator[Hired]:
     """A worker that does not serve yet."""
-    hired = Hired(new_board(SCHEMA, ROW + 1), events)
+    hired = Hired(new_counters(SCHEMA, ROW + 1), events)
     yield hired
     hired.close()
 

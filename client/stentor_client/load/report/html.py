@@ -20,11 +20,11 @@ from stentor_client.load.report.figures import (
 from stentor_client.load.report.pictures import COLOURS, Picture, inline_svg, pictures
 from stentor_client.load.report.quantities import bytes_text, count_text, rate_text, share_text
 from stentor_client.load.report.summary import Summary
-from stentor_client.load.report.thresholds import Judgement
+from stentor_client.load.report.thresholds import ThresholdResult
 from stentor_client.verify.outcomes import Outcome
 
 
-def page(summary: Summary, judgements: Sequence[Judgement]) -> str:
+def page(summary: Summary, results: Sequence[ThresholdResult]) -> str:
     """Return the page."""
     template = Template(files("stentor_client.load.report").joinpath("report.html").read_text(encoding="utf-8"))
     return template.substitute(
@@ -33,7 +33,7 @@ def page(summary: Summary, judgements: Sequence[Judgement]) -> str:
         started=f"{datetime.fromisoformat(summary.started_at):%Y-%m-%d at %H:%M:%S} UTC",
         measured=f"{summary.measured_seconds:.4g} s",
         headline="\n".join(_headline(summary)),
-        notes="\n".join(_notes(summary, judgements)),
+        notes="\n".join(_notes(summary, results)),
         pictures="\n".join(_figure(picture, summary) for picture in pictures(summary)),
         outcomes="\n".join(_outcomes(summary)),
         connections=_connections(summary),
@@ -61,14 +61,14 @@ def _headline(summary: Summary) -> Iterable[str]:
         yield f'<dd class="quiet">{escape(meaning)}</dd></div>'
 
 
-def _notes(summary: Summary, judgements: Sequence[Judgement]) -> Iterable[str]:
+def _notes(summary: Summary, results: Sequence[ThresholdResult]) -> Iterable[str]:
     for warning in summary.warnings:
         yield f'<li class="warning"><b>Warning:</b> {_prose(warning)}</li>'
     if summary.knee is not None:
         yield f"<li>{escape(knee_text(summary.knee))}</li>"
-    for judgement in judgements:
-        kind, word = ("met", "✓ Met:") if judgement.met else ("missed", "✗ Not met:")
-        limit, actual = escape(judgement.limit_text), escape(judgement.actual_text)
+    for result in results:
+        kind, word = ("met", "✓ Met:") if result.met else ("missed", "✗ Not met:")
+        limit, actual = escape(result.limit_text), escape(result.actual_text)
         yield f'<li class="{kind}"><b>{word}</b> <code>{limit}</code>, measured {actual}</li>'
 
 

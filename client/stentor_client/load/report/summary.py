@@ -25,7 +25,7 @@ from stentor_client.load.metrics import (
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.distribution import PERCENTILES, Distribution
 from stentor_client.load.report.series import Slice
-from stentor_client.load.report.thresholds import Judgement
+from stentor_client.load.report.thresholds import ThresholdResult
 from stentor_client.metrics import LATE, LOST, OPENED, RECEIVED, SENT, TIMED
 from stentor_client.verify.outcomes import Outcome, Phase
 
@@ -160,7 +160,7 @@ class Summary:
                 return self.slices[number - 1]
         return None
 
-    def as_json(self, judgements: Sequence[Judgement]) -> dict[str, Any]:
+    def as_json(self, results: Sequence[ThresholdResult]) -> dict[str, Any]:
         """Return everything as the documented JSON has it: docs/load.md."""
         options = asdict(self.options)
         return {
@@ -186,7 +186,7 @@ class Summary:
             "late_most_seconds": self._count(LATE_MOST) / NANOSECONDS,
             "warnings": self.warnings,
             "knee": self.knee and asdict(self.knee),
-            "thresholds": [asdict(judgement) for judgement in judgements],
+            "thresholds": [asdict(result) for result in results],
             "slices": [asdict(each) for each in self.slices],
         }
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_text, knee_text, time_rows
 from stentor_client.load.report.quantities import bytes_text, rate_text
 from stentor_client.load.report.summary import Summary
-from stentor_client.load.report.thresholds import Judgement
+from stentor_client.load.report.thresholds import ThresholdResult
 from stentor_client.output.standard_streams import write_out
 from stentor_client.verify.outcomes import Outcome
 
@@ -21,7 +21,7 @@ _WARNING = "magenta"  # yellow cannot be read on white
 Cells = Sequence[str]
 
 
-def show(summary: Summary, judgements: Sequence[Judgement]) -> None:
+def show(summary: Summary, results: Sequence[ThresholdResult]) -> None:
     """Print the report to standard output: in colour and wrapped on a terminal, else plain lines of any length.
 
     Raises:
@@ -32,12 +32,12 @@ def show(summary: Summary, judgements: Sequence[Judgement]) -> None:
     width = told.width if told.is_terminal else sys.maxsize
     drawn = io.StringIO()
     console = Console(file=drawn, force_terminal=told.is_terminal, no_color=told.no_color, highlight=False)
-    for line in lines(summary, judgements, width):
+    for line in lines(summary, results, width):
         console.print(line, soft_wrap=True)
     write_out(drawn.getvalue().encode(told.encoding, "replace"))
 
 
-def lines(summary: Summary, judgements: Sequence[Judgement], width: int) -> Iterable[Text]:
+def lines(summary: Summary, results: Sequence[ThresholdResult], width: int) -> Iterable[Text]:
     """Return the report line by line; sentences are broken to `width`, and tables are 78 characters wide at most."""
     yield Text(summary.options.dial.target, style="bold")
     yield from _sentence(described(summary.options), "", width, indent="")
@@ -46,14 +46,14 @@ def lines(summary: Summary, judgements: Sequence[Judgement], width: int) -> Iter
     yield Text()
     yield from _times(summary)
     warnings, knee = summary.warnings, summary.knee
-    if warnings or knee or judgements:
+    if warnings or knee or results:
         yield Text()
     for warning in warnings:
         yield from _sentence(f"! {warning}", _WARNING, width)
     if knee is not None:
         yield from _sentence(knee_text(knee), "bold", width, indent="")
-    for judgement in judgements:
-        yield Text(str(judgement), style="green" if judgement.met else "bold red")
+    for result in results:
+        yield Text(str(result), style="green" if result.met else "bold red")
 
 
 def _totals(summary: Summary) -> Iterable[Text]:

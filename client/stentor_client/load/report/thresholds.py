@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ThresholdResult:
     """One threshold, and whether it was met."""
 
     name: str
@@ -48,7 +48,7 @@ class Thresholds:
     max_p50: float | None = None
     max_p99: float | None = None
 
-    def judge(self, summary: "Summary") -> list[Judgement]:
+    def judge(self, summary: "Summary") -> list[ThresholdResult]:
         """Hold a load against them; times are response times."""
         times = summary.response_time
         actual = {
@@ -57,7 +57,7 @@ class Thresholds:
             "max-p99": (self.max_p99, times.percentile(99)),
         }
         return [
-            Judgement(name, limit, None if math.isnan(value) else value, met=value <= limit)
+            ThresholdResult(name, limit, None if math.isnan(value) else value, met=value <= limit)
             for name, (limit, value) in actual.items()
             if limit is not None
         ]

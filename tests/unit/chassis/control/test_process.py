@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from stentor_chassis.control.process import State, WorkerProcess
-from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.metrics import RestartReason, Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
 from unit.chassis.example import SCHEMA
 from unit.chassis.team import assignment
 
-NewBoard = Callable[[Schema, int], Board]
+NewCounters = Callable[[Schema, int], SharedCounters]
 Spawn = Callable[..., WorkerProcess]
 # The worker's end of the lifeline is its standard input, for words in both directions.
 READY = "read told; echo ready >&0; "
@@ -27,13 +27,13 @@ def _ignore(_process: WorkerProcess) -> None:
 
 
 @pytest.fixture
-def spawn(new_board: NewBoard) -> Spawn:
+def spawn(new_counters: NewCounters) -> Spawn:
     """Starts processes from lines of shell."""
 
     def start(script: str, *, shell: str = "/bin/sh", **told: Callable[[WorkerProcess], None]) -> WorkerProcess:
         nobody: dict[str, Any] = {"on_ready": _ignore, "on_exit": _ignore}
-        board = new_board(SCHEMA, ROW + 1)
-        return WorkerProcess([shell, "-c", script], assignment(board, 2, ROW), **nobody | told)
+        counters = new_counters(SCHEMA, ROW + 1)
+        return WorkerProcess([shell, "-c", script], assignment(counters, 2, ROW), **nobody | told)
 
     return start
 
@@ -48,7 +48,7 @@ async def test_life(spawn: Spawn) -> None:
     assert [process] == readies
     assert str(process.state) == "ready"
     process.terminate()
-    assert (process.state, process.told_to_stop) == (State.DRAINING, True)
+    assert (process.state, process.stop_requested) == (State.DRAINING, True)
     assert await process.exited == -signal.SIGTERM  # a shell does not drain
     assert (process.state, readies, ends) == (State.EXITED, [process], [process])
 
@@ -59,10 +59,10 @@ async def test_retire(spawn: Spawn, code: int) -> None:
     process = spawn(READY + f'read word; [ "$word" = retire ] && read more; exit {code}')
     assert await process.started
     process.retire()
-    assert (str(process.state), process.told_to_stop) == ("retired", False)
+    assert (str(process.state), process.stop_requested) == ("retired", False)
     process._lifeline.shutdown(socket.SHUT_WR)
     assert await process.exited == code
-    assert process.was_to_go() == (code == 0)
+    assert process.exit_expected() == (code == 0)
 
 
 async def test_retired_one_is_told_to_stop(spawn: Spawn) -> None:
@@ -73,7 +73,7 @@ async def test_retired_one_is_told_to_stop(spawn: Spawn) -> None:
     process.terminate()
     assert process.state == State.DRAINING
     assert await process.exited == -signal.SIGTERM
-    assert process.was_to_go()
+    assert process.exit_expected()
 
 
 async def test_retire_one_that_just_went(spawn: Spawn) -> None:
@@ -84,7 +84,7 @@ async def test_retire_one_that_just_went(spawn: Spawn) -> None:
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop stands still
     process.retire()
     assert await process.exited == -signal.SIGKILL
-    assert not process.was_to_go()
+    assert not process.exit_expected()
 
 
 async def test_hears_its_assignment(spawn: Spawn) -> None:
@@ -93,12 +93,12 @@ async def test_hears_its_assignment(spawn: Spawn) -> None:
     assert await process.exited == 7
 
 
-async def test_inherits_descriptors(new_board: NewBoard) -> None:
-    """It has the descriptors of its board, its listeners and what its service shares, under the same numbers."""
-    board = new_board(SCHEMA, ROW + 1)
+async def test_inherits_descriptors(new_counters: NewCounters) -> None:
+    """It has the descriptors of its counters, its listeners and what its service shares, under the same numbers."""
+    counters = new_counters(SCHEMA, ROW + 1)
     theirs, ours = os.pipe(), os.pipe()
-    told = dataclasses.replace(assignment(board, 2, ROW), listener_fds=[theirs[1]], inherited_fds=[ours[1]])
-    words = ((board.fd, ""), (theirs[1], "listener"), (ours[1], "shared"))
+    told = dataclasses.replace(assignment(counters, 2, ROW), listener_fds=[theirs[1]], inherited_fds=[ours[1]])
+    words = ((counters.fd, ""), (theirs[1], "listener"), (ours[1], "shared"))
     script = "read told; " + "".join(f"printf '{word}' >> /proc/self/fd/{fd} || exit 8; " for fd, word in words)
     process = WorkerProcess(["/bin/sh", "-c", script], told, on_ready=_ignore, on_exit=_ignore)
     assert await process.exited == 0
@@ -125,7 +125,7 @@ async def test_done(spawn: Spawn) -> None:
     assert await process.started
     assert await process.exited == 0
     assert process.done
-    assert process.was_to_go()
+    assert process.exit_expected()
 
 
 async def test_killed_from_outside(spawn: Spawn) -> None:
@@ -135,8 +135,8 @@ async def test_killed_from_outside(spawn: Spawn) -> None:
     os.kill(process.pid, signal.SIGKILL)
     assert await process.exited == -signal.SIGKILL
     assert process.restart_reason() == RestartReason.SIGNAL
-    assert not process.told_to_stop
-    assert not process.was_to_go()
+    assert not process.stop_requested
+    assert not process.exit_expected()
 
 
 async def test_killed_for_a_reason(spawn: Spawn) -> None:
@@ -168,8 +168,8 @@ async def test_late_words_are_no_error(spawn: Spawn) -> None:
     process.terminate()
     process.kill()
     assert process.state == State.EXITED
-    assert not process.told_to_retire
-    assert not process.told_to_stop
+    assert not process.retire_requested
+    assert not process.stop_requested
 
 
 async def test_cannot_be_started(spawn: Spawn) -> None:

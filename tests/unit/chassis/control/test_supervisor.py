@@ -50,7 +50,7 @@ async def test_killed_worker_is_replaced(team: NewTeam, events: Events) -> None:
         for deaths in (1, 2, 3):
             own.work()
             (pid,) = own.pids
-            own.board.row(own.supervisor.current[0].row)[SCHEMA.slot(LOG_WAITING)] = 7
+            own.counters.row(own.supervisor.current[0].row)[SCHEMA.slot(LOG_WAITING)] = 7
             os.kill(pid, signal.SIGKILL)
             await own.replaced([pid])
             assert own.restarts() == {RestartReason.SIGNAL: deaths}

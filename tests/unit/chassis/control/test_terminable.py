@@ -31,7 +31,7 @@ import {module}
 os.kill(os.getpid(), signal.SIGHUP)
 print("on", flush=True)
 import stentor_chassis.control.terminable
-stentor_chassis.control.terminable.heed_hangup()
+stentor_chassis.control.terminable.restore_sighup()
 os.kill(os.getpid(), signal.SIGHUP)
 """
 

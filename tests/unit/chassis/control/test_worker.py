@@ -19,15 +19,15 @@ from typing import Any
 import pytest
 
 from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, Assignment, Heart, Worker
-from stentor_chassis.counters.board import Board
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.metrics import HEARTBEAT, LOOP_LAG, Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
 from unit.chassis.example import SCHEMA, TAKEN
 from unit.chassis.team import ENVIRONMENT, STAYS, assignment, command
 from unit.looping import Events, eventually
 from waiting import until
 
-NewBoard = Callable[[Schema, int], Board]
+NewCounters = Callable[[Schema, int], SharedCounters]
 SECONDS = 20.0
 ROW = 2
 
@@ -35,20 +35,20 @@ ROW = 2
 class Child:
     """A worker process, and this end of its lifeline."""
 
-    def __init__(self, start: list[str], board: Board) -> None:
+    def __init__(self, start: list[str], counters: SharedCounters) -> None:
         """Start it; it waits for what it is told."""
-        self.board = board
+        self.counters = counters
         self.lifeline, theirs = socket.socketpair()
         self.lifeline.settimeout(SECONDS)
         with theirs:
             self.process = subprocess.Popen(
-                start, stdin=theirs.fileno(), stderr=subprocess.PIPE, pass_fds=[board.fd], env=ENVIRONMENT
+                start, stdin=theirs.fileno(), stderr=subprocess.PIPE, pass_fds=[counters.fd], env=ENVIRONMENT
             )
 
     def assign(self, **options: Any) -> None:
         """Tell it what to do."""
         self.lifeline.sendall(
-            json.dumps(dataclasses.asdict(assignment(self.board, 3, ROW, **options))).encode() + b"\n"
+            json.dumps(dataclasses.asdict(assignment(self.counters, 3, ROW, **options))).encode() + b"\n"
         )
 
     def ended(self) -> tuple[int, list[dict[str, Any]]]:
@@ -58,12 +58,12 @@ class Child:
 
 
 @pytest.fixture
-def start(new_board: NewBoard, tmp_path: Path) -> Iterator[Callable[[str], Child]]:
+def start(new_counters: NewCounters, tmp_path: Path) -> Iterator[Callable[[str], Child]]:
     """Starts workers that do what a script says."""
     children: list[Child] = []
 
     def start(body: str) -> Child:
-        children.append(Child(command(tmp_path, body), new_board(SCHEMA, ROW + 1)))
+        children.append(Child(command(tmp_path, body), new_counters(SCHEMA, ROW + 1)))
         return children[-1]
 
     yield start
@@ -73,9 +73,9 @@ def start(new_board: NewBoard, tmp_path: Path) -> Iterator[Callable[[str], Child
         child.process.communicate()
 
 
-def test_assignment_round_trip(new_board: NewBoard) -> None:
+def test_assignment_round_trip(new_counters: NewCounters) -> None:
     """What the control process writes is what the worker reads."""
-    told = assignment(new_board(SCHEMA, 3), 2, 1, text="é\n", deep={"a": [1, None]})
+    told = assignment(new_counters(SCHEMA, 3), 2, 1, text="é\n", deep={"a": [1, None]})
     assert told == Assignment.read(json.dumps(dataclasses.asdict(told)))
 
 
@@ -84,7 +84,7 @@ def test_serves_until_told_to_stop(start: Callable[[str], Child]) -> None:
     child = start(STAYS)
     child.assign()
     assert child.lifeline.recv(64) == READY
-    assert list(child.board.column(SCHEMA.slot(TAKEN))) == [0, 0, 10]
+    assert list(child.counters.column(SCHEMA.slot(TAKEN))) == [0, 0, 10]
     child.process.terminate()
     assert child.ended() == (0, [])
 
@@ -109,7 +109,7 @@ def test_heart_beats(start: Callable[[str], Child]) -> None:
     child = start(STAYS)
     child.assign()
     assert child.lifeline.recv(64) == READY
-    assert child.board.row(ROW)[SCHEMA.slot(HEARTBEAT)] >= 1
+    assert child.counters.row(ROW)[SCHEMA.slot(HEARTBEAT)] >= 1
     _beats_on(child)
 
 
@@ -224,34 +224,34 @@ def test_failure_of_a_callback(start: Callable[[str], Child]) -> None:
     assert event["exception"][0]["exc_type"] == "ZeroDivisionError"
 
 
-async def test_listeners_are_inherited(new_board: NewBoard, events: Events) -> None:
+async def test_listeners_are_inherited(new_counters: NewCounters, events: Events) -> None:
     """A worker finds the sockets it inherited, of whatever family, by their descriptors alone."""
-    board = new_board(SCHEMA, 2)
+    counters = new_counters(SCHEMA, 2)
     ours, theirs = socket.socketpair()
     with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
-        told = dataclasses.asdict(assignment(board)) | {"listener_fds": [os.dup(listener.fileno())]}
-        worker = Worker(Assignment.read(json.dumps(told)), board, events.logger, asyncio.Event(), ours)
+        told = dataclasses.asdict(assignment(counters)) | {"listener_fds": [os.dup(listener.fileno())]}
+        worker = Worker(Assignment.read(json.dumps(told)), counters, events.logger, asyncio.Event(), ours)
         (inherited,) = worker.listeners
         with inherited:
             assert listener.getsockname() == inherited.getsockname()
             assert inherited.family == socket.AF_INET
 
 
-async def test_what_it_works_with(new_board: NewBoard, events: Events) -> None:
+async def test_what_it_works_with(new_counters: NewCounters, events: Events) -> None:
     """A worker knows its options, its row and that row's number, and what else its service shares with it."""
-    board = new_board(SCHEMA, 4)
+    counters = new_counters(SCHEMA, 4)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        told = dataclasses.replace(assignment(board, 0, 3, colour="red"), inherited_fds=[7, 8])
-        worker = Worker(told, board, events.logger, asyncio.Event(), ours)
+        told = dataclasses.replace(assignment(counters, 0, 3, colour="red"), inherited_fds=[7, 8])
+        worker = Worker(told, counters, events.logger, asyncio.Event(), ours)
         assert (worker.options, worker.row_number, worker.inherited) == ({"colour": "red"}, 3, [7, 8])
         worker.row[SCHEMA.slot(TAKEN)] = 5
-        assert list(board.column(SCHEMA.slot(TAKEN))) == [0, 0, 0, 5]
+        assert list(counters.column(SCHEMA.slot(TAKEN))) == [0, 0, 0, 5]
 
 
-async def test_heart_measures_lag(new_board: NewBoard) -> None:
+async def test_heart_measures_lag(new_counters: NewCounters) -> None:
     """Every beat counts, and is an observation of how late the loop ran it."""
-    row = new_board(SCHEMA, 2).row(1)
+    row = new_counters(SCHEMA, 2).row(1)
     began = time.perf_counter_ns()
     heart = Heart(SCHEMA, row)
     heart.beat()
@@ -265,9 +265,9 @@ async def test_heart_measures_lag(new_board: NewBoard) -> None:
     assert total <= took - (beats - 1.5) * BEAT_SECONDS * NANOSECONDS
 
 
-async def test_heart_sees_a_busy_loop(new_board: NewBoard) -> None:
+async def test_heart_sees_a_busy_loop(new_counters: NewCounters) -> None:
     """A callback that keeps the loop busy past a beat shows as lag."""
-    row = new_board(SCHEMA, 2).row(1)
+    row = new_counters(SCHEMA, 2).row(1)
     heart = Heart(SCHEMA, row)
     heart.beat()
     running = asyncio.get_running_loop()
@@ -282,7 +282,7 @@ async def test_heart_sees_a_busy_loop(new_board: NewBoard) -> None:
 
 def _beats_on(child: Child) -> None:
     """Wait for two more beats of its heart: whatever it was about to do is done by then."""
-    row, slot = child.board.row(ROW), SCHEMA.slot(HEARTBEAT)
+    row, slot = child.counters.row(ROW), SCHEMA.slot(HEARTBEAT)
     before = row[slot]
     until(lambda: row[slot] >= before + 2, "two more beats")
 

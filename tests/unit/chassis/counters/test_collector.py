@@ -15,14 +15,14 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from stentor_chassis.counters.board import Board
-from stentor_chassis.counters.collector import BoardCollector, BuildCollector, ProcessesCollector, registry
+from stentor_chassis.counters.collector import BuildCollector, CountersCollector, ProcessesCollector, registry
 from stentor_chassis.counters.metrics import Counter, Derived, Gauge, Histogram, Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_client.metrics import SCHEMA as CLIENT
 from stentor_server.metrics import SCHEMA as SERVER
 from unit.chassis.example import ENDED, NEWEST, PHASES, SCHEMA, SPAN, TAKEN, WAITING
 
-NewBoard = Callable[[Schema, int], Board]
+NewCounters = Callable[[Schema, int], SharedCounters]
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 ROWS = {0: [2], 1: [3, 4]}  # worker 1 is being replaced: it and its successor have a row each
 
@@ -45,9 +45,9 @@ def _as_openmetrics(exported: CollectorRegistry) -> Samples:
 FORMATS = {"text": _as_text, "openmetrics": _as_openmetrics}
 
 
-def _exported(board: Board, live_rows: Mapping[int, list[int]] = ROWS) -> CollectorRegistry:
+def _exported(counters: SharedCounters, live_rows: Mapping[int, list[int]] = ROWS) -> CollectorRegistry:
     own = CollectorRegistry()
-    own.register(BoardCollector(board, lambda: live_rows))
+    own.register(CountersCollector(counters, lambda: live_rows))
     return own
 
 
@@ -74,9 +74,9 @@ def _declared(schema: Schema) -> set[tuple[str, frozenset[tuple[str, str]]]]:
 
 
 @pytest.mark.parametrize("schema", [SERVER, CLIENT], ids=lambda schema: schema.service)
-def test_units(new_board: NewBoard, schema: Schema) -> None:
+def test_units(new_counters: NewCounters, schema: Schema) -> None:
     """OpenMetrics tells the unit of what has one: every distribution is of seconds, and nothing else is by mistake."""
-    text = generate_openmetrics(_exported(new_board(schema, 5), {})).decode()  # type: ignore[no-untyped-call]
+    text = generate_openmetrics(_exported(new_counters(schema, 5), {})).decode()  # type: ignore[no-untyped-call]
     units = {family.name: family.unit for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]
     declared = {f"{schema.prefix}_{metric.name.removesuffix('_total')}": metric for metric in schema.metrics}
     assert units == {name: metric.unit for name, metric in declared.items()}
@@ -87,18 +87,18 @@ def test_units(new_board: NewBoard, schema: Schema) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("schema", [SCHEMA, SERVER, CLIENT], ids=lambda schema: schema.service)
-def test_every_series_is_there_from_the_start(new_board: NewBoard, schema: Schema, form: str) -> None:
+def test_every_series_is_there_from_the_start(new_counters: NewCounters, schema: Schema, form: str) -> None:
     """Before anything happened, every declared series of every label value is exported, and is 0."""
-    samples = FORMATS[form](_exported(new_board(schema, 5), {}))
+    samples = FORMATS[form](_exported(new_counters(schema, 5), {}))
     assert _declared(schema) == samples.keys()
     assert {0.0} == set(samples.values())
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_values(new_board: NewBoard, form: str) -> None:
+def test_values(new_counters: NewCounters, form: str) -> None:
     """Exported values are the exact sums over the rows in use, counted in base units."""
-    board = new_board(SCHEMA, 6)
-    for number, row in enumerate(board.row(each) for each in range(6)):
+    counters = new_counters(SCHEMA, 6)
+    for number, row in enumerate(counters.row(each) for each in range(6)):
         row[SCHEMA.slot(TAKEN)] = 10**number
         row[SCHEMA.slot(ENDED, "worn")] = number
         row[SCHEMA.slot(WAITING)] = 1 << 40
@@ -106,7 +106,7 @@ def test_values(new_board: NewBoard, form: str) -> None:
         for nanoseconds in (1_000_000, 1_000_001, 3_000_000_000):
             SCHEMA.histogram(SPAN, row).observe(nanoseconds)
         SCHEMA.histogram(PHASES, row, "last").observe(50)
-    samples = FORMATS[form](_exported(board))
+    samples = FORMATS[form](_exported(counters))
     # Rows 0 and 1 are of the control process and of who is gone; row 5 is nobody's: what is in it does not count.
     assert samples[_key("taken_total")] == 11111
     assert samples[_key("ended_total", reason="worn")] == 10
@@ -128,14 +128,14 @@ def test_values(new_board: NewBoard, form: str) -> None:
 @given(st.lists(st.integers(0, 3_000_000_000), max_size=50), st.lists(st.integers(0, 3_000_000_000), max_size=50))
 def test_histograms_are_cumulative(some: list[int], others: list[int]) -> None:
     """The buckets of two workers' histograms count everything at or below their bound, and the sum is exact."""
-    board = Board(SCHEMA, 4)
+    counters = SharedCounters(SCHEMA, 4)
     try:
         for row, values in ((2, some), (3, others)):
             for value in values:
-                SCHEMA.histogram(SPAN, board.row(row)).observe(value)
-        samples = _as_text(_exported(board, {0: [2], 1: [3]}))
+                SCHEMA.histogram(SPAN, counters.row(row)).observe(value)
+        samples = _as_text(_exported(counters, {0: [2], 1: [3]}))
     finally:
-        os.close(board.fd)
+        os.close(counters.fd)
     together = some + others
     counts = [sum(value <= bound for value in together) for bound in SPAN.bounds] + [len(together)]
     exported = [samples[_key("span_seconds_bucket", le=bound)] for bound in ("0.001", "2", "+Inf")]
@@ -143,22 +143,22 @@ def test_histograms_are_cumulative(some: list[int], others: list[int]) -> None:
     assert samples[_key("span_seconds_sum")] == pytest.approx(sum(together) / 1e9)
 
 
-def test_accounts_balance_while_workers_come_and_go(new_board: NewBoard) -> None:
+def test_accounts_balance_while_workers_come_and_go(new_counters: NewCounters) -> None:
     """At a scrape, taken is open plus ended, whichever rows are in use and however they were folded."""
-    board = new_board(SCHEMA, 5)
+    counters = new_counters(SCHEMA, 5)
     live: dict[int, list[int]] = {}
-    exported = _exported(board, live)
+    exported = _exported(counters, live)
     for live_rows, gone in (({0: [2]}, 0), ({0: [2, 3]}, 0), ({0: [3]}, 2), ({0: [3], 1: [4]}, 0), ({1: [4]}, 3)):
         if gone:
-            row = board.row(gone)
+            row = counters.row(gone)
             row[SCHEMA.slot(ENDED, "lost")] += row[SCHEMA.slot(TAKEN)] - sum(row[SCHEMA.slots(ENDED)])
-            board.fold(gone)
+            counters.fold(gone)
         live.clear()
         live.update(live_rows)
         for rows in live.values():
             for number in rows:
-                board.row(number)[SCHEMA.slot(TAKEN)] += 10
-                board.row(number)[SCHEMA.slot(ENDED, "worn")] += 3
+                counters.row(number)[SCHEMA.slot(TAKEN)] += 10
+                counters.row(number)[SCHEMA.slot(ENDED, "worn")] += 3
         samples = _as_text(exported)
         ended = sum(samples[_key("ended_total", reason=reason)] for reason in ENDED.values)
         assert samples[_key("taken_total")] == samples[_key("open")] + ended
@@ -167,9 +167,11 @@ def test_accounts_balance_while_workers_come_and_go(new_board: NewBoard) -> None
     assert samples[_key("taken_total")] == 70
 
 
-def test_types_and_helps(new_board: NewBoard) -> None:
+def test_types_and_helps(new_counters: NewCounters) -> None:
     """Every family has the type and the help that were declared."""
-    families = {family.name: family for family in parse_text(generate_latest(_exported(new_board(SCHEMA, 5))).decode())}
+    families = {
+        family.name: family for family in parse_text(generate_latest(_exported(new_counters(SCHEMA, 5))).decode())
+    }
     types = {Counter: "counter", Gauge: "gauge", Derived: "gauge", Histogram: "histogram"}
     for metric in SCHEMA.metrics:
         family = families[f"{SCHEMA.prefix}_{metric.name.removesuffix('_total')}"]
@@ -177,12 +179,12 @@ def test_types_and_helps(new_board: NewBoard) -> None:
         assert metric.help == family.documentation
 
 
-def test_registering_twice_is_an_error(new_board: NewBoard) -> None:
+def test_registering_twice_is_an_error(new_counters: NewCounters) -> None:
     """The registry knows the names, so that one cannot be exported twice."""
-    board = new_board(SCHEMA, 5)
-    exported = _exported(board)
+    counters = new_counters(SCHEMA, 5)
+    exported = _exported(counters)
     with pytest.raises(ValueError, match="Duplicated timeseries"):
-        exported.register(BoardCollector(board, dict))
+        exported.register(CountersCollector(counters, dict))
 
 
 def test_processes() -> None:
@@ -225,10 +227,10 @@ def test_build_info() -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_registry_has_it_all(new_board: NewBoard, form: str) -> None:
-    """The control process exports the board, the processes and the build, and nothing of the library's own."""
+def test_registry_has_it_all(new_counters: NewCounters, form: str) -> None:
+    """The control process exports the counters, the processes and the build, and nothing of the library's own."""
     processes: dict[str, Any] = {"control": os.getpid()}
-    names = {name for name, _ in FORMATS[form](registry(new_board(SCHEMA, 5), "1", lambda: ROWS, lambda: processes))}
+    names = {name for name, _ in FORMATS[form](registry(new_counters(SCHEMA, 5), "1", lambda: ROWS, lambda: processes))}
     prefixes = ("an_example_", "process_", "stentor_build_info")
     assert all(any(name.startswith(prefix) for name in names) for prefix in prefixes)
     assert all(name.startswith(prefixes) for name in names)

@@ -19,7 +19,7 @@ async def test_calls_have_numbers_of_their_own() -> None:
     with LyingServer(honest) as server:
         path = subject(server.target)
         async with path.call() as first, path.call() as second:
-            assert first.way.local != second.way.local
+            assert first.record.local != second.record.local
             (one, _), (two, _) = first.build(64), second.build(64)
             assert one[9:17] == b"00000001"
             assert two[9:17] == b"00000002"

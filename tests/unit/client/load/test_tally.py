@@ -106,6 +106,6 @@ def test_late(tally: Tally, row: list[int], late: int, counted: int) -> None:
 
 def test_way(tally: Tally, row: list[int]) -> None:
     """The phases of the way to a connection are in the fine histograms."""
-    tally.way({Phase.RESOLVE: MS, Phase.CONNECT: 5 * MS})
+    tally.dialed({Phase.RESOLVE: MS, Phase.CONNECT: 5 * MS})
     assert _times(row, PHASES, Phase.CONNECT).mean == 0.005
     assert _times(row, PHASES, Phase.TLS).count == 0

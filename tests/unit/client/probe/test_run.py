@@ -29,7 +29,7 @@ from stentor_client.probe import prober as prober_module
 from stentor_client.probe import run as probe_module
 from stentor_client.timing import back_off
 from stentor_client.verify.outcomes import Outcome, Phase
-from stentor_client.wire.dialer import Dialer, Endpoint, Way
+from stentor_client.wire.dialer import Dialer, DialRecord, Endpoint
 from unit.client.probing import SIZES, NewProbing, Probing, honest
 from unit.looping import eventually
 
@@ -305,8 +305,8 @@ class Name:
         monkeypatch.setattr(probe_module, "RESOLVE_SECONDS", 0.01)
         self.has(*targets)
 
-        async def resolve(dialer: Dialer, way: Way) -> list[Endpoint]:
-            with way.timed(Phase.RESOLVE):
+        async def resolve(dialer: Dialer, record: DialRecord) -> list[Endpoint]:
+            with record.timed(Phase.RESOLVE):
                 if not self._endpoints:
                     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
             return self._endpoints

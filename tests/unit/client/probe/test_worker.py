@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from lying import LyingServer
 from stentor_chassis.control.worker import DONE, READY, Assignment, Worker
-from stentor_chassis.counters.board import GONE, Board
 from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.counters.shared_counters import GONE, SharedCounters
 from stentor_chassis.logs.log import LogOptions
 from stentor_client.metrics import EXCHANGES, SCHEMA
 from stentor_client.probe.options import ProbeOptions
@@ -23,7 +23,7 @@ def _upper(connection: socket.socket) -> None:
         connection.sendall(data.upper())
 
 
-async def test_probes_to_the_end(new_board: Callable[[Schema, int], Board], events: Events) -> None:
+async def test_probes_to_the_end(new_counters: Callable[[Schema, int], SharedCounters], events: Events) -> None:
     """It says that it is ready, probes as it is told, goes on for one that is gone, and says that it is done."""
 
     async def scenario(target: str) -> None:
@@ -37,25 +37,25 @@ async def test_probes_to_the_end(new_board: Callable[[Schema, int], Board], even
             timeout_seconds=5.0,
             expect="upper",
         )
-        board = new_board(SCHEMA, 3)
+        counters = new_counters(SCHEMA, 3)
         assignment = Assignment(
             service="stentor-client",
             version="0",
             worker=0,
             row=2,
             rows=3,
-            board_fd=board.fd,
+            counters_fd=counters.fd,
             listener_fds=[],
             inherited_fds=[],
             log=LogOptions(level="info", format="json", fd=2),
             options=asdict(options),
         )
-        board.row(GONE)[SCHEMA.slot(EXCHANGES, Outcome.RESET)] = 1
+        counters.row(GONE)[SCHEMA.slot(EXCHANGES, Outcome.RESET)] = 1
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            await serve(Worker(assignment, board, events.logger, asyncio.Event(), ours))
+            await serve(Worker(assignment, counters, events.logger, asyncio.Event(), ours))
             assert theirs.recv(64) == READY + DONE
-        assert board.row(2)[SCHEMA.slot(EXCHANGES, Outcome.OK)] == 2  # the first was made by the one that is gone
+        assert counters.row(2)[SCHEMA.slot(EXCHANGES, Outcome.OK)] == 2  # the first was made by the one that is gone
 
     with LyingServer(_upper) as server:
         await scenario(server.target)

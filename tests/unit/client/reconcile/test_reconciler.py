@@ -15,7 +15,7 @@ from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reading import Counts, Reading, Samples, of_client
 from stentor_client.reconcile.reconciler import Reconciler, Result, Sources
 from stentor_client.reconcile.side import Side
-from stentor_client.reconcile.window import Verdict
+from stentor_client.reconcile.window import Conclusion
 from stentor_client.verify.outcomes import NOT_REACHED
 from unit.client.reconcile.endpoints import Client, Server, admin, answering, pair, prometheus
 
@@ -44,12 +44,12 @@ def _run(
         return asyncio.run(Reconciler(sources, timeout).run(during))
 
 
-def _found(result: Result) -> dict[str, tuple[Verdict, float]]:
+def _found(result: Result) -> dict[str, tuple[Conclusion, float]]:
     """Return all that do not agree."""
     return {
-        quantity.name: (judgement.verdict, judgement.window.difference)
+        quantity.name: (judgement.verdict, judgement.bracket.difference)
         for quantity, judgement in result.judged
-        if judgement.verdict is not Verdict.AGREE
+        if judgement.verdict is not Conclusion.AGREE
     }
 
 
@@ -60,7 +60,7 @@ def test_agree_at_once() -> None:
     assert _found(result) == {}
     assert len(result.judged) == 7
     assert (client.scrapes, server.scrapes) == (2, 2)
-    assert {judgement.window.left for _, judgement in result.judged} == {1, 3, 1000}
+    assert {judgement.bracket.left for _, judgement in result.judged} == {1, 3, 1000}
 
 
 def test_agree_in_a_pause() -> None:
@@ -88,7 +88,7 @@ def test_one_byte(difference: int) -> None:
     server.received += difference
     server.sent += difference
     began = time.monotonic()
-    expected = (Verdict.DIFFER, difference)
+    expected = (Conclusion.DIFFER, difference)
     assert _found(_run(client, server, SHORT)) == {TO_SERVER: expected, BACK: expected}
     assert time.monotonic() - began > SHORT
 
@@ -107,9 +107,9 @@ def test_traffic_without_a_pause() -> None:
     result = _run(client, server, SHORT)
     found = _found(result)
     assert {TO_SERVER, BACK} <= found.keys()
-    assert set(found.values()) == {(Verdict.WITHIN, 0)}
-    (window,) = (judgement.window for quantity, judgement in result.judged if quantity.name == TO_SERVER)
-    assert (window.low, window.high) == (-100, 50)
+    assert set(found.values()) == {(Conclusion.WITHIN, 0)}
+    (bracket,) = (judgement.bracket for quantity, judgement in result.judged if quantity.name == TO_SERVER)
+    assert (bracket.low, bracket.high) == (-100, 50)
 
 
 def test_clients_add_up() -> None:
@@ -126,16 +126,16 @@ def test_failed_exchanges() -> None:
     assert _found(result) == {}
     assert len(result.judged) == 6
     client.failed = 0
-    assert _found(_run(client, server, SHORT)) == {"client: sent = received": (Verdict.DIFFER, -200)}
+    assert _found(_run(client, server, SHORT)) == {"client: sent = received": (Conclusion.DIFFER, -200)}
 
 
 def test_check_that_ended_half_way() -> None:
     """What an unfinished health check may have moved is no disagreement, and one byte more is."""
     client, server = pair()
     server.unfinished, server.accepted, server.received, server.sent, server.unsent = 1, 4, 1002, 1001, 1
-    assert _found(_run(client, server, SHORT)) == dict.fromkeys((CONNECTIONS, TO_SERVER, BACK), (Verdict.WITHIN, 0))
+    assert _found(_run(client, server, SHORT)) == dict.fromkeys((CONNECTIONS, TO_SERVER, BACK), (Conclusion.WITHIN, 0))
     server.received = 1003
-    assert _found(_run(client, server, SHORT))[TO_SERVER] == (Verdict.DIFFER, 1)
+    assert _found(_run(client, server, SHORT))[TO_SERVER] == (Conclusion.DIFFER, 1)
 
 
 def test_restart_meanwhile() -> None:
@@ -172,7 +172,7 @@ def test_during() -> None:
     assert _found(_run(client, server, SHORT)).keys() == {CONNECTIONS, TO_SERVER, BACK}
     rest = _run(client, server, during=0.5)
     assert _found(rest) == {}
-    assert {judgement.window.left for _, judgement in rest.judged} == {0}
+    assert {judgement.bracket.left for _, judgement in rest.judged} == {0}
     assert (rest.client["sent_bytes"], rest.server["received_bytes"]) == (0, 0)
 
 
@@ -192,7 +192,7 @@ def test_during_with_traffic(monkeypatch: pytest.MonkeyPatch, lost: int, unfinis
     result = _run(client, server, SHORT if lost else LONG, during=5.0)
     assert patched == [1]
     assert result.client["sent_bytes"] == 100
-    assert _found(result).get(TO_SERVER) == ((Verdict.DIFFER, -1) if lost else None)
+    assert _found(result).get(TO_SERVER) == ((Conclusion.DIFFER, -1) if lost else None)
     assert BACK not in _found(result)
 
 
@@ -264,7 +264,7 @@ def test_queries() -> None:
         return {"sum(a)": 1000 if len(asked) > 12 else 900, "sum(b)": 3}[promql]
 
     result = _run(client, server, queries=[SENT, TAKEN], told=told)
-    assert [judgement.verdict for _, judgement in result.answered] == [Verdict.AGREE] * 2
+    assert [judgement.verdict for _, judgement in result.answered] == [Conclusion.AGREE] * 2
     assert [query for query, _ in result.answered] == [SENT, TAKEN]
     assert 12 < len(asked) < 20
 
@@ -274,14 +274,14 @@ def test_query_that_stays_wrong() -> None:
     result = _run(*pair(), SHORT, queries=[SENT], told=lambda _: 990)
     assert _found(result) == {}
     ((_, judgement),) = result.answered
-    assert (judgement.verdict, judgement.window.difference) == (Verdict.DIFFER, -10)
+    assert (judgement.verdict, judgement.bracket.difference) == (Conclusion.DIFFER, -10)
 
 
 def test_query_of_an_older_counter() -> None:
     """With a time to compare, what a proxy counted before it is left out."""
     result = _run(*pair(), SHORT, during=0.1, queries=[SENT], told=lambda _: 123456)
     ((_, judgement),) = result.answered
-    assert (judgement.verdict, judgement.window.left, judgement.window.right) == (Verdict.AGREE, 0, 0)
+    assert (judgement.verdict, judgement.bracket.left, judgement.bracket.right) == (Conclusion.AGREE, 0, 0)
 
 
 def test_query_without_a_series() -> None:

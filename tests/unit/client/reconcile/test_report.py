@@ -17,7 +17,7 @@ from stentor_client.reconcile.reading import Samples, of_client, of_server
 from stentor_client.reconcile.reconciler import Result
 from stentor_client.reconcile.report import Report, console
 from stentor_client.reconcile.side import Side
-from stentor_client.reconcile.window import Judgement, Verdict, Window
+from stentor_client.reconcile.window import Bracket, Comparison, Conclusion
 from stentor_client.verify.outcomes import CHECK_FAILED
 from unit.client.reconcile.endpoints import Server, pair
 
@@ -25,10 +25,12 @@ NONE = (0.0, 0.0)
 QUERY = Query(Side.SERVER, "received_bytes", "sum(x{a='[b]'})")
 
 
-def _judgement(low: float, high: float, left: float = 100000) -> Judgement:
+def _judgement(low: float, high: float, left: float = 100000) -> Comparison:
     sure = max(low, 0) + min(high, 0)
-    verdict = Verdict.DIFFER if sure else Verdict.WITHIN if low or high else Verdict.AGREE
-    return Judgement(verdict, Window(low=low, high=high, left=left, right=left + low, moved=high - low, at=1, slack=0))
+    verdict = Conclusion.DIFFER if sure else Conclusion.WITHIN if low or high else Conclusion.AGREE
+    return Comparison(
+        verdict, Bracket(low=low, high=high, left=left, right=left + low, moved=high - low, at=1, slack=0)
+    )
 
 
 def _result(

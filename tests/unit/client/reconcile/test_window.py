@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_client.reconcile.window import Judgement, Point, Verdict, judge, judge_late, quietest, whole_time, windows
+from stentor_client.reconcile.window import (
+    Comparison,
+    Conclusion,
+    Point,
+    brackets,
+    judge,
+    judge_late,
+    quietest,
+    whole_time,
+)
 
 SETTLING = 1.0
 # Steps of a count, one for each 0.1 s, with pauses that are long enough to settle in and others that are not.
@@ -26,7 +35,7 @@ def _at(count: Sequence[int], moment: float) -> int:
     return count[min(index, len(count) - 1)] if index >= 0 else 0
 
 
-def _judged(left: Sequence[Point], right: Sequence[Point]) -> Judgement:
+def _judged(left: Sequence[Point], right: Sequence[Point]) -> Comparison:
     judgement = judge(left, right, SETTLING)
     assert judgement is not None
     return judgement
@@ -46,7 +55,7 @@ def _read(count: Sequence[int], lag: float, lost: int) -> tuple[list[Point], lis
 def test_nothing_lost_never_differs(moves: list[int], lag: float) -> None:
     """Whatever moves, and however late within the time to settle it arrives, counts that lose nothing never differ."""
     left, right = _read([*accumulate(moves)], lag, lost=0)
-    assert _judged(left, right).verdict is not Verdict.DIFFER
+    assert _judged(left, right).verdict is not Conclusion.DIFFER
 
 
 @given(steps, st.floats(0, SETTLING - 0.2), st.integers(-500, 500).filter(bool), st.integers(1, 60))
@@ -55,16 +64,16 @@ def test_loss_shows_once_it_is_quiet(moves: list[int], lag: float, lost: int, un
     count = [*accumulate([*moves[:until], *[0] * 80])]
     left, right = _read(count, lag, lost)
     judgement = _judged(left, right)
-    assert (judgement.verdict, judgement.window.difference) == (Verdict.DIFFER, -lost)
+    assert (judgement.verdict, judgement.bracket.difference) == (Conclusion.DIFFER, -lost)
 
 
 @given(steps, st.floats(0, SETTLING - 0.2), st.integers(-500, 500))
 def test_bounds_hold(moves: list[int], lag: float, lost: int) -> None:
     """Of every settled moment, the true difference is within what is said of it."""
     left, right = _read([*accumulate(moves)], lag, lost)
-    for window in windows(left, right, SETTLING, SETTLING):
-        assert window.low <= -lost <= window.high
-        assert abs(window.difference) <= abs(lost)
+    for bracket in brackets(left, right, SETTLING, SETTLING):
+        assert bracket.low <= -lost <= bracket.high
+        assert abs(bracket.difference) <= abs(lost)
 
 
 @given(steps, st.floats(0, 3), st.floats(0, 3))
@@ -77,37 +86,37 @@ def test_windows_are_the_closest(moves: list[int], before: float, after: float) 
         younger = next((each for each in left if each.began >= point.ended + after), None)
         if older >= 0 and younger is not None:
             expected.append((point.value - younger.up, point.value - left[older].up))
-    assert [(window.low, window.high) for window in windows(left, right, before, after)] == expected
+    assert [(bracket.low, bracket.high) for bracket in brackets(left, right, before, after)] == expected
 
 
 def test_exact_in_the_one_quiet_moment() -> None:
     """One moment at which nothing moved and both were equal is enough."""
     judgement = _judged(_points(0, 10, 10, 30, 40), _points(3, 10, 27, 35, began=0.5))
-    assert judgement.verdict is Verdict.AGREE
-    assert (judgement.window.left, judgement.window.right) == (10, 10)
+    assert judgement.verdict is Conclusion.AGREE
+    assert (judgement.bracket.left, judgement.bracket.right) == (10, 10)
 
 
 def test_passing_by_is_no_agreement() -> None:
     """Counts that are equal by chance, while one of them moves, do not agree to the byte."""
     judgement = _judged(_points(0, 10, 20, 30), _points(10, 20, 30, began=0.5))
-    assert judgement.verdict is Verdict.WITHIN
+    assert judgement.verdict is Conclusion.WITHIN
 
 
 def test_always_moving() -> None:
     """Without a pause, the difference is within what moved in the moment when least did."""
     judgement = _judged(_points(0, 100, 110, 300), _points(50, 104, 200, began=0.5))
-    assert judgement.verdict is Verdict.WITHIN
-    assert (judgement.window.low, judgement.window.high, judgement.window.difference) == (-6, 4, 0)
+    assert judgement.verdict is Conclusion.WITHIN
+    assert (judgement.bracket.low, judgement.bracket.high, judgement.bracket.difference) == (-6, 4, 0)
 
 
-@pytest.mark.parametrize(("settling", "verdict"), [(0.4, Verdict.DIFFER), (5.0, Verdict.WITHIN)])
-def test_one_byte_that_is_late(settling: float, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("settling", "verdict"), [(0.4, Conclusion.DIFFER), (5.0, Conclusion.WITHIN)])
+def test_one_byte_that_is_late(settling: float, verdict: Conclusion) -> None:
     """A byte that has not come is lost if it had its time, and under way otherwise, as far as the others tell."""
     left, right = _points(0, 9, 9, 9, 20), _points(5, 8, 8, 15, began=0.5)
     judgement = judge(left, right, settling)
     assert judgement is not None
     assert judgement.verdict is verdict
-    assert judgement.window.difference == (-1 if verdict is Verdict.DIFFER else 0)
+    assert judgement.bracket.difference == (-1 if verdict is Conclusion.DIFFER else 0)
 
 
 def test_later_agreement_and_later_loss() -> None:
@@ -115,7 +124,7 @@ def test_later_agreement_and_later_loss() -> None:
     quiet = [5] * 12
     came = _judged(_points(*quiet, apart=0.5), _points(*[4] * 6, *[5] * 5, began=0.25, apart=0.5))
     lost = _judged(_points(*quiet, apart=0.5), _points(*[5] * 6, *[4] * 5, began=0.25, apart=0.5))
-    assert (came.verdict, lost.verdict) == (Verdict.AGREE, Verdict.DIFFER)
+    assert (came.verdict, lost.verdict) == (Conclusion.AGREE, Conclusion.DIFFER)
 
 
 def test_too_few_readings() -> None:
@@ -124,7 +133,7 @@ def test_too_few_readings() -> None:
     assert judge([], [], SETTLING) is None
     judgement = judge(_points(7, 7), _points(6, began=0.5), SETTLING)
     assert judgement is not None
-    assert (judgement.verdict, judgement.window.difference) == (Verdict.DIFFER, -1)
+    assert (judgement.verdict, judgement.bracket.difference) == (Conclusion.DIFFER, -1)
 
 
 def test_two_counts_of_the_same_readings() -> None:
@@ -133,16 +142,16 @@ def test_two_counts_of_the_same_readings() -> None:
         [point._replace(ended=point.began + 0.25) for point in _points(*counts)]
         for counts in ((5, 9, 9, 9), (5, 7, 9, 9))
     )
-    assert [(window.low, window.high) for window in windows(sent, received)] == [(-4, 0), (-2, -2), (0, 0)]
-    settled = windows(sent, received, 0.5, 0.5)
-    assert [(window.at, window.low, window.high) for window in settled] == [(1, -2, 2), (2, 0, 0)]
+    assert [(bracket.low, bracket.high) for bracket in brackets(sent, received)] == [(-4, 0), (-2, -2), (0, 0)]
+    settled = brackets(sent, received, 0.5, 0.5)
+    assert [(bracket.at, bracket.low, bracket.high) for bracket in settled] == [(1, -2, 2), (2, 0, 0)]
 
 
 def test_count_that_falls() -> None:
     """Of a count that is the difference of two, nothing moved only if neither did."""
     left = [Point(0, 0, 5, 2), Point(1, 1, 6, 3)]  # 3 open, and then 3 others
-    (window,) = windows(left, [Point(0.5, 0.5, 8, 5)])
-    assert (window.low, window.high, window.moved, window.right) == (-1, 1, 2, 3)
+    (bracket,) = brackets(left, [Point(0.5, 0.5, 8, 5)])
+    assert (bracket.low, bracket.high, bracket.moved, bracket.right) == (-1, 1, 2, 3)
 
 
 @pytest.mark.parametrize("slack_of", ["left", "right"])
@@ -156,14 +165,17 @@ def test_slack(slack_of: str, more: int, verdict: str) -> None:
     )
     other = [point._replace(began=point.began + 0.5, ended=point.ended + 0.5) for point in exact]
     judgement = _judged(exact, vague) if slack_of == "right" else _judged(vague, other)
-    assert judgement.verdict is {"agree": Verdict.AGREE, "within": Verdict.WITHIN, "differ": Verdict.DIFFER}[verdict]
+    assert (
+        judgement.verdict
+        is {"agree": Conclusion.AGREE, "within": Conclusion.WITHIN, "differ": Conclusion.DIFFER}[verdict]
+    )
 
 
 def test_since_a_baseline() -> None:
     """What differed before, and no more than that, does not count; how little was known of it does."""
     left, right = _points(*[50] * 8), _points(*[58] * 7, began=0.5)
-    for before, verdict in (([8], Verdict.AGREE), ([7], Verdict.DIFFER), ([5, 12], Verdict.WITHIN)):
-        (baseline,) = windows(_points(0, before[-1] - before[0]), _points(before[-1], began=0.5))
+    for before, verdict in (([8], Conclusion.AGREE), ([7], Conclusion.DIFFER), ([5, 12], Conclusion.WITHIN)):
+        (baseline,) = brackets(_points(0, before[-1] - before[0]), _points(before[-1], began=0.5))
         judgement = judge(left, right, SETTLING, baseline)
         assert judgement is not None
         assert judgement.verdict is verdict
@@ -173,20 +185,20 @@ def test_late_count() -> None:
     """A count that is told late agrees with any that was there meanwhile, exactly only with one that stood still."""
     left = _points(10, 20, 20, 30)
     for told, verdict, difference in (
-        (20, Verdict.AGREE, 0),
-        (12, Verdict.WITHIN, 0),
-        (9, Verdict.DIFFER, -1),
-        (30.5, Verdict.DIFFER, 0.5),
+        (20, Conclusion.AGREE, 0),
+        (12, Conclusion.WITHIN, 0),
+        (9, Conclusion.DIFFER, -1),
+        (30.5, Conclusion.DIFFER, 0.5),
     ):
         judgement = judge_late(left, _points(told, told, told, began=0.5))
         assert judgement is not None
-        assert (judgement.verdict, judgement.window.difference) == (verdict, difference)
+        assert (judgement.verdict, judgement.bracket.difference) == (verdict, difference)
     assert judge_late(left, []) is None
 
 
 def test_quietest() -> None:
     """Of several moments at which as little moved, the last one tells."""
-    found = windows(_points(0, 5, 5, 9, 9), _points(1, 2, 3, 4, began=0.5))
+    found = brackets(_points(0, 5, 5, 9, 9), _points(1, 2, 3, 4, began=0.5))
     assert quietest(found) == found[-1]
     assert quietest(found[:3]) == found[1]
     assert quietest([]) is None

@@ -17,7 +17,7 @@ from stentor_chassis.encoding import encode
 from stentor_client.trace.tracer import Trace, Tracer
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import Outcome
-from stentor_client.wire.dialer import Dialer, DialOptions, Endpoint, Way
+from stentor_client.wire.dialer import Dialer, DialOptions, DialRecord, Endpoint
 
 SECONDS = 10.0
 WAY = ["resolve", "connect"]
@@ -191,8 +191,8 @@ def test_addresses_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
         host, port = server.target.split(":")
         endpoints = [Endpoint(socket.AF_INET, deaf), Endpoint(socket.AF_INET, (host, int(port)))]
 
-        async def resolve(dialer: Dialer, way: Way) -> list[Endpoint]:
-            way.endpoints = endpoints
+        async def resolve(dialer: Dialer, record: DialRecord) -> list[Endpoint]:
+            record.endpoints = endpoints
             return endpoints
 
         monkeypatch.setattr(Dialer, "resolve", resolve)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stentor_client.verify.message import COPIED_BYTES, MessageSource
 from stentor_client.verify.outcomes import Outcome
-from stentor_client.verify.verifier import EXPECTATIONS, GOOD, Expect, Verdict, Verifier, Window
+from stentor_client.verify.verifier import EXPECTATIONS, GOOD, Expect, ReplyPart, Verdict, Verifier
 
 LARGEST = COPIED_BYTES + 1000
 HEADER_BYTES = len("XXXXXXXX.XXXXXXXX.XXXXXXXX.")
@@ -23,7 +23,7 @@ def _message(connection: int, sequence: int, size: int) -> bytes:
     return SOURCE.build(connection, sequence, size)[0]
 
 
-def _whole(windows: Iterable[Window]) -> bytes:
+def _whole(windows: Iterable[ReplyPart]) -> bytes:
     return b"".join(reply[start:stop] for reply, start, stop in windows)
 
 
@@ -34,7 +34,7 @@ def _cut(data: bytes, draw: st.DataObject) -> list[bytes]:
     return [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
 
-def _verdicts(windows: Iterable[Window], segments: Iterable[bytes]) -> list[Verdict]:
+def _verdicts(windows: Iterable[ReplyPart], segments: Iterable[bytes]) -> list[Verdict]:
     """Return the verdicts on a reply that comes in these segments and then ends."""
     verifier = Verifier()
     verifier.expect([*windows])

@@ -14,7 +14,7 @@ import pytest
 
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.wire import dialer as dialing
-from stentor_client.wire.dialer import Dialer, DialOptions, Endpoint, Way, _refuse_self
+from stentor_client.wire.dialer import Dialer, DialOptions, DialRecord, Endpoint, _refuse_self
 from stentor_client.wire.target import Target
 from unit.looping import SECONDS
 
@@ -50,12 +50,12 @@ def at(listener: socket.socket) -> str:
     return "{}:{}".format(*listener.getsockname())
 
 
-async def dial(dialer: Dialer, endpoint: Endpoint | None = None) -> tuple[Made, Way]:
+async def dial(dialer: Dialer, endpoint: Endpoint | None = None) -> tuple[Made, DialRecord]:
     """Dial, and close the connection."""
-    made, way = await dialer.dial(Made, endpoint)
+    made, record = await dialer.dial(Made, endpoint)
     made.transport.close()
     await made.lost.wait()
-    return made, way
+    return made, record
 
 
 async def failure(dialed: DialOptions | Dialer) -> ExchangeError:
@@ -83,30 +83,30 @@ def test_options_travel() -> None:
 
 async def test_connects(listener: socket.socket) -> None:
     """It connects, times the phases of the way, and says between whom the connection is."""
-    made, way = await dial(Dialer(options(at(listener))))
+    made, record = await dial(Dialer(options(at(listener))))
     assert listener.getsockname() == made.peer
-    assert way.durations.keys() == {Phase.RESOLVE, Phase.CONNECT}
-    assert all(0 < duration < SECONDS * 1e9 for duration in way.durations.values())
-    assert (at(listener), at(listener)) == (str(way.endpoint), str(way.target))
+    assert record.durations.keys() == {Phase.RESOLVE, Phase.CONNECT}
+    assert all(0 < duration < SECONDS * 1e9 for duration in record.durations.values())
+    assert (at(listener), at(listener)) == (str(record.endpoint), str(record.target))
     ours, _ = listener.accept()
     with ours:
-        assert way.local == "{}:{}".format(*ours.getpeername())
+        assert record.local == "{}:{}".format(*ours.getpeername())
 
 
 async def test_connects_to_a_name(listener: socket.socket) -> None:
     """A name is resolved."""
     port = listener.getsockname()[1]
-    made, way = await dial(Dialer(options(f"localhost:{port}")))
+    made, record = await dial(Dialer(options(f"localhost:{port}")))
     assert listener.getsockname() == made.peer
-    assert (f"127.0.0.1:{port}", f"localhost:{port}") == (str(way.endpoint), str(way.target))
+    assert (f"127.0.0.1:{port}", f"localhost:{port}") == (str(record.endpoint), str(record.target))
 
 
 async def test_connects_to_an_endpoint(listener: socket.socket) -> None:
     """Given an endpoint it asks nobody for the name, and tries no other."""
     endpoint = Endpoint(socket.AF_INET, listener.getsockname())
-    made, way = await dial(Dialer(options("no.such.name:80")), endpoint)
+    made, record = await dial(Dialer(options("no.such.name:80")), endpoint)
     assert listener.getsockname() == made.peer
-    assert way.durations.keys() == {Phase.CONNECT}
+    assert record.durations.keys() == {Phase.CONNECT}
 
 
 async def test_connects_to_a_unix_socket(tmp_path: Path) -> None:
@@ -115,10 +115,10 @@ async def test_connects_to_a_unix_socket(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        made, way = await dial(Dialer(options(f"unix:{path}")))
+        made, record = await dial(Dialer(options(f"unix:{path}")))
     assert path == made.peer
-    assert way.durations.keys() == {Phase.CONNECT}
-    assert (str(way.endpoint), way.local) == (f"unix:{path}", "unix")
+    assert record.durations.keys() == {Phase.CONNECT}
+    assert (str(record.endpoint), record.local) == (f"unix:{path}", "unix")
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -136,7 +136,7 @@ async def test_announces_itself(listener: socket.socket, version: str) -> None:
 
 
 def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: Any) -> None:
-    async def resolve(_dialer: Dialer, _way: Way) -> list[Endpoint]:
+    async def resolve(_dialer: Dialer, _way: DialRecord) -> list[Endpoint]:
         return [Endpoint(socket.AF_INET, address) for address in addresses]
 
     monkeypatch.setattr(Dialer, "resolve", resolve)
@@ -151,9 +151,9 @@ def _refusing() -> tuple[str, int]:
 async def test_next_address(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the first address of a name refuses, the next is tried."""
     _resolve_to(monkeypatch, _refusing(), listener.getsockname())
-    made, way = await dial(Dialer(options("both:1")))
+    made, record = await dial(Dialer(options("both:1")))
     assert listener.getsockname() == made.peer
-    assert at(listener) == str(way.endpoint)
+    assert at(listener) == str(record.endpoint)
 
 
 async def test_no_address_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,7 @@ async def test_no_unix_socket(path: str, detail: str) -> None:
 async def test_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """An address of a family that this machine has no sockets for is an outcome like any other."""
 
-    async def resolve(_dialer: Dialer, _way: Way) -> list[Endpoint]:
+    async def resolve(_dialer: Dialer, _way: DialRecord) -> list[Endpoint]:
         return [Endpoint(1000, ("127.0.0.1", 80))]
 
     monkeypatch.setattr(Dialer, "resolve", resolve)
@@ -222,7 +222,7 @@ async def test_name_that_does_not_resolve(host: str) -> None:
 async def test_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that is not resolved in time is no connection in time, and the phase says why."""
 
-    async def resolve(_dialer: Dialer, _way: Way) -> list[Endpoint]:
+    async def resolve(_dialer: Dialer, _way: DialRecord) -> list[Endpoint]:
         await asyncio.Event().wait()
         return []
 
@@ -294,9 +294,9 @@ async def test_cancelled(listener: socket.socket, turns: int) -> None:
 
 def test_phase_that_fails_is_timed() -> None:
     """How long a phase took is known when it failed too, and several tries add up."""
-    way = Way(Target("host", 80))
+    record = DialRecord(Target("host", 80))
     for _ in range(2):
-        before = way.durations.get(Phase.CONNECT, 0)
-        with pytest.raises(ExchangeError), way.timed(Phase.CONNECT):
+        before = record.durations.get(Phase.CONNECT, 0)
+        with pytest.raises(ExchangeError), record.timed(Phase.CONNECT):
             raise ConnectionRefusedError
-        assert way.durations[Phase.CONNECT] > before
+        assert record.durations[Phase.CONNECT] > before

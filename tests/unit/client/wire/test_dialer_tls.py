@@ -93,10 +93,10 @@ async def test_connects(authority: Authority, version: ssl.TLSVersion) -> None:
     context = authority.serve(authority.issue("server"))
     context.minimum_version = context.maximum_version = version
     with LyingServer(echo, context) as server:
-        made, way = await dial(Dialer(options(server.target, tls_ca=authority.file)))
+        made, record = await dial(Dialer(options(server.target, tls_ca=authority.file)))
     assert made.transport.get_extra_info("ssl_object") is not None
-    assert way.durations.keys() == {Phase.RESOLVE, Phase.CONNECT, Phase.TLS}
-    assert way.durations[Phase.TLS] > 0
+    assert record.durations.keys() == {Phase.RESOLVE, Phase.CONNECT, Phase.TLS}
+    assert record.durations[Phase.TLS] > 0
 
 
 async def test_name_of_the_certificate(authority: Authority) -> None:

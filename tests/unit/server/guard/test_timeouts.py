@@ -172,9 +172,9 @@ async def test_max_age(serving: NewServing) -> None:
         caller, connection = await _call(server)
         timeouts = Timeouts(options(max_age_seconds=10.0))
         timeouts.enforce(connection, connection.opened_at + 9.9)
-        assert not connection.left_at
+        assert not connection.leaving_since
         timeouts.enforce(connection, connection.opened_at + 10.1)
-        assert connection.left_at
+        assert connection.leaving_since
         assert server.active == 1
         assert await caller.hear_all() == b""
         caller.end_saying()
@@ -186,12 +186,12 @@ async def test_max_age_once(serving: NewServing) -> None:
     async with serving() as server:
         _, connection = await _call(server)
         connection.leave(CloseReason.MAX_AGE)
-        left_at = connection.left_at
+        leaving_since = connection.leaving_since
         timeouts = Timeouts(options(max_age_seconds=10.0))
         server.server.poller.now += 0.1
-        timeouts.enforce(connection, left_at + LINGER_SECONDS - 0.01)
-        assert (server.active, connection.left_at) == (1, left_at)
-        timeouts.enforce(connection, left_at + LINGER_SECONDS + 0.01)
+        timeouts.enforce(connection, leaving_since + LINGER_SECONDS - 0.01)
+        assert (server.active, connection.leaving_since) == (1, leaving_since)
+        timeouts.enforce(connection, leaving_since + LINGER_SECONDS + 0.01)
         assert server.closed(CloseReason.MAX_AGE) == 1
 
 
@@ -200,7 +200,7 @@ async def test_answers_outlast_the_linger(serving: NewServing) -> None:
     async with serving() as server:
         _, connection = await _stuffed(server)
         connection.leave(CloseReason.DRAIN)
-        Timeouts(options()).enforce(connection, connection.left_at + AGE)
+        Timeouts(options()).enforce(connection, connection.leaving_since + AGE)
         assert server.active == 1
         _judge(connection, 11.0, write_timeout_seconds=10.0)
         assert server.closed(CloseReason.DRAIN) == 1

@@ -110,8 +110,8 @@ async def test_leave(serving: NewServing, events: Events, path: str) -> None:
         assert await caller.ask(b"before") == b"BEFORE"
         connection = server.connection(caller)
         connection.leave(CloseReason.MAX_AGE)
-        assert connection.left_at == server.server.poller.now
-        connection.left_at = float("inf")  # so that it is not closed for taking too long
+        assert connection.leaving_since == server.server.poller.now
+        connection.leaving_since = float("inf")  # so that it is not closed for taking too long
         assert await caller.hear_all() == b""
         assert not caller.was_reset
         for count, word in enumerate((b"after", b"wards"), 1):
@@ -148,10 +148,10 @@ async def test_linger_begins_with_our_end(serving: NewServing) -> None:
         await server.stuff(caller, numbered("late"))
         connection = server.connection(caller)
         connection.leave(CloseReason.DRAIN)
-        connection.left_at = 1.0  # long ago
+        connection.leaving_since = 1.0  # long ago
         await caller.hear_all()
         assert server.active == 1
-        assert connection.left_at == pytest.approx(server.server.poller.now, abs=10)
+        assert connection.leaving_since == pytest.approx(server.server.poller.now, abs=10)
 
 
 async def test_leave_one_that_is_gone(serving: NewServing, events: Events) -> None:

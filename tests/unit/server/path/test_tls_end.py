@@ -130,7 +130,7 @@ async def test_leave(
         assert await caller.ask(b"before") == b"BEFORE"
         connection = server.connection(caller)
         connection.leave(CloseReason.MAX_AGE)
-        connection.left_at = float("inf")  # so that it is not closed for taking too long
+        connection.leaving_since = float("inf")  # so that it is not closed for taking too long
         assert await caller.hear_all() == b""
         assert caller.got_close_notify
         assert await caller.hear_some() == b""
@@ -152,7 +152,7 @@ async def test_end_after_we_left(
         caller = await server.call_tls(authority.client())
         connection = server.connection(caller)
         connection.leave(CloseReason.DRAIN)
-        connection.left_at = float("inf")
+        connection.leaving_since = float("inf")
         assert await caller.hear_all() == b""
         if end == "socket":
             caller.end_saying()
@@ -268,7 +268,7 @@ async def test_drain_lets_handshakes_end(
         drain = asyncio.create_task(server.drain())
         before = server.server.poller.now
         await server.until(lambda: server.server.poller.now - before > 2 * DRAIN_STEP_SECONDS, "a look or two")
-        assert not connection.left_at
+        assert not connection.leaving_since
         await caller.shake()
         assert await caller.ask(b"first") == b"FIRST"
         assert await caller.hear_all() == b""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stentor_client.load.report.thresholds import Judgement, Thresholds
+from stentor_client.load.report.thresholds import ThresholdResult, Thresholds
 from stentor_client.verify.outcomes import Outcome
 from unit.client.loads import all_failed, counted, nothing_at_all, steady, summed_up
 
@@ -39,15 +39,15 @@ def test_nothing_to_measure(making: "type[object]") -> None:
 
 
 @pytest.mark.parametrize(
-    ("judgement", "text"),
+    ("result", "text"),
     [
-        (Judgement("max-p99", 0.02, 0.0022854, met=True), "--max-p99 20ms: met, measured 2.285 ms"),
-        (Judgement("max-p99", 0.0005, 0.0005004, met=False), "--max-p99 0.5ms: not met, measured 0.500 ms"),
-        (Judgement("max-p50", 90.0, None, met=False), "--max-p50 90000ms: not met, measured nothing"),
-        (Judgement("max-error-rate", 0.001, 0.0, met=True), "--max-error-rate 0.1%: met, measured 0%"),
-        (Judgement("max-error-rate", 0.0, 1e-9, met=False), "--max-error-rate 0%: not met, measured <0.0001%"),
+        (ThresholdResult("max-p99", 0.02, 0.0022854, met=True), "--max-p99 20ms: met, measured 2.285 ms"),
+        (ThresholdResult("max-p99", 0.0005, 0.0005004, met=False), "--max-p99 0.5ms: not met, measured 0.500 ms"),
+        (ThresholdResult("max-p50", 90.0, None, met=False), "--max-p50 90000ms: not met, measured nothing"),
+        (ThresholdResult("max-error-rate", 0.001, 0.0, met=True), "--max-error-rate 0.1%: met, measured 0%"),
+        (ThresholdResult("max-error-rate", 0.0, 1e-9, met=False), "--max-error-rate 0%: not met, measured <0.0001%"),
     ],
 )
-def test_in_words(judgement: Judgement, text: str) -> None:
+def test_in_words(result: ThresholdResult, text: str) -> None:
     """A judgement reads as the option does that asked for it."""
-    assert text == str(judgement)
+    assert text == str(result)

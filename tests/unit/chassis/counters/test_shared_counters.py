@@ -8,70 +8,77 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stentor_chassis.counters.board import CONTROL, FIRST_WORKER, GONE, ROW_ALIGNMENT, SLOT_BYTES, Board
 from stentor_chassis.counters.metrics import HEARTBEAT, Gauge, Internal, Metric, Schema
+from stentor_chassis.counters.shared_counters import (
+    CONTROL,
+    FIRST_WORKER,
+    GONE,
+    ROW_ALIGNMENT,
+    SLOT_BYTES,
+    SharedCounters,
+)
 from unit.chassis.example import ENDED, FURTHEST, HEARD, NEWEST, PASSED_ON, PHASES, SAID, SCHEMA, SPAN, TAKEN, WAITING
 
-NewBoard = Callable[[Schema, int], Board]
+NewCounters = Callable[[Schema, int], SharedCounters]
 slot_values = st.integers(0, 1 << 40)
 rows = st.lists(slot_values, min_size=SCHEMA.row_slots, max_size=SCHEMA.row_slots)
 observations = st.lists(st.integers(0, 3_000_000_000))
 _BOTH = {SCHEMA.slot(HEARD), SCHEMA.slot(SAID)}  # to which what was passed on is added
 
 
-def _write(board: Board, number: int, values: list[int]) -> None:
-    row = board.row(number)
+def _write(counters: SharedCounters, number: int, values: list[int]) -> None:
+    row = counters.row(number)
     for slot, value in enumerate(values):
         row[slot] = value
 
 
-def test_begins_at_zero(new_board: NewBoard) -> None:
-    """Every slot of a new board is 0."""
-    board = new_board(SCHEMA, 4)
-    assert [[0] * SCHEMA.row_slots] * 4 == [board.row(number).tolist() for number in range(4)]
+def test_begins_at_zero(new_counters: NewCounters) -> None:
+    """Every slot of a new counters is 0."""
+    counters = new_counters(SCHEMA, 4)
+    assert [[0] * SCHEMA.row_slots] * 4 == [counters.row(number).tolist() for number in range(4)]
 
 
-def test_rows_are_apart(new_board: NewBoard) -> None:
+def test_rows_are_apart(new_counters: NewCounters) -> None:
     """Rows share neither a slot nor two neighbouring cache lines, so that writers do not hinder each other."""
-    board = new_board(SCHEMA, 3)
-    assert board.stride * SLOT_BYTES % ROW_ALIGNMENT == 0
-    assert board.stride >= SCHEMA.row_slots
+    counters = new_counters(SCHEMA, 3)
+    assert counters.stride * SLOT_BYTES % ROW_ALIGNMENT == 0
+    assert counters.stride >= SCHEMA.row_slots
     for number in range(3):
-        _write(board, number, [number + 1] * SCHEMA.row_slots)
+        _write(counters, number, [number + 1] * SCHEMA.row_slots)
     for number in range(3):
-        assert [number + 1] * SCHEMA.row_slots == board.row(number).tolist()
+        assert [number + 1] * SCHEMA.row_slots == counters.row(number).tolist()
 
 
-def test_column_is_one_slot_of_every_row(new_board: NewBoard) -> None:
+def test_column_is_one_slot_of_every_row(new_counters: NewCounters) -> None:
     """A column sees the same slot of all rows, as they change."""
-    board = new_board(SCHEMA, 3)
-    column = board.column(SCHEMA.slot(TAKEN))
+    counters = new_counters(SCHEMA, 3)
+    column = counters.column(SCHEMA.slot(TAKEN))
     for number in range(3):
-        board.row(number)[SCHEMA.slot(TAKEN)] = 10 * number
+        counters.row(number)[SCHEMA.slot(TAKEN)] = 10 * number
     assert list(column) == [0, 10, 20]
 
 
-def test_is_shared_between_processes(new_board: NewBoard) -> None:
+def test_is_shared_between_processes(new_counters: NewCounters) -> None:
     """What one process writes through the descriptor another reads, up to the largest values."""
-    board = new_board(SCHEMA, 2)
+    counters = new_counters(SCHEMA, 2)
     largest = (1 << 63) - 1
     slot = SCHEMA.slot(WAITING)
     script = (
-        "from stentor_chassis.counters.board import Board\nfrom unit.chassis.example import SCHEMA\n"
-        f"Board(SCHEMA, 2, {board.fd}).row(1)[{slot}] = {largest}"
+        "from stentor_chassis.counters.shared_counters import SharedCounters\nfrom unit.chassis.example import SCHEMA\n"
+        f"SharedCounters(SCHEMA, 2, {counters.fd}).row(1)[{slot}] = {largest}"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", script], check=True, pass_fds=[board.fd], env=environment)
-    assert largest == board.row(1)[slot]
+    subprocess.run([sys.executable, "-c", script], check=True, pass_fds=[counters.fd], env=environment)
+    assert largest == counters.row(1)[slot]
 
 
-def test_attaches_to_a_descriptor(new_board: NewBoard) -> None:
-    """A board made from another's descriptor is the same memory, both ways."""
-    board = new_board(SCHEMA, 2)
-    other = Board(SCHEMA, 2, board.fd)
+def test_attaches_to_a_descriptor(new_counters: NewCounters) -> None:
+    """A counters made from another's descriptor is the same memory, both ways."""
+    counters = new_counters(SCHEMA, 2)
+    other = SharedCounters(SCHEMA, 2, counters.fd)
     other.row(0)[3] = 33
-    board.row(1)[4] = 44
-    assert (board.row(0)[3], other.row(1)[4]) == (33, 44)
+    counters.row(1)[4] = 44
+    assert (counters.row(0)[3], other.row(1)[4]) == (33, 44)
 
 
 @given(some=observations, others=observations)
@@ -83,22 +90,22 @@ def test_merged_histograms_equal_the_whole(some: list[int], others: list[int]) -
             for metric, label in ((SPAN, ""), (PHASES, "first"), (PHASES, "last")):
                 SCHEMA.histogram(metric, row, label).observe(value)
                 SCHEMA.histogram(metric, whole, label).observe(value)
-    board = Board(SCHEMA, 1)
+    counters = SharedCounters(SCHEMA, 1)
     try:
-        assert whole == board.totals(two)
+        assert whole == counters.totals(two)
     finally:
-        os.close(board.fd)
+        os.close(counters.fd)
 
 
 @settings(max_examples=20)
 @given(st.lists(rows, min_size=1, max_size=4))
 def test_totals(copies: list[list[int]]) -> None:
     """Counters and sums add up over the rows; of gauges declared so, the largest counts."""
-    board = Board(SCHEMA, 1)
+    counters = SharedCounters(SCHEMA, 1)
     try:
-        totals = board.totals(copies)
+        totals = counters.totals(copies)
     finally:
-        os.close(board.fd)
+        os.close(counters.fd)
     largest = {SCHEMA.slot(NEWEST), SCHEMA.slot(FURTHEST)}
     for slot in range(SCHEMA.row_slots):
         column = [row[slot] for row in copies]
@@ -116,15 +123,15 @@ def test_rows_have_their_owners() -> None:
 @given(st.lists(rows, min_size=4, max_size=4))
 def test_retire_keeps_what_was_counted(before: list[list[int]]) -> None:
     """After a worker is gone, all that was counted still is; only what it was to the living goes with it."""
-    board = Board(SCHEMA, 4)
+    counters = SharedCounters(SCHEMA, 4)
     try:
         for number, values in enumerate(before):
-            _write(board, number, values)
-        board.fold(FIRST_WORKER)
-        after = [board.row(number).tolist() for number in range(4)]
-        totals = board.totals(before), board.totals(after)
+            _write(counters, number, values)
+        counters.fold(FIRST_WORKER)
+        after = [counters.row(number).tolist() for number in range(4)]
+        totals = counters.totals(before), counters.totals(after)
     finally:
-        os.close(board.fd)
+        os.close(counters.fd)
     gone = before[FIRST_WORKER]
     assert [0] * SCHEMA.row_slots == after[FIRST_WORKER]
     assert (before[CONTROL], before[FIRST_WORKER + 1]) == (after[CONTROL], after[FIRST_WORKER + 1])
@@ -144,15 +151,15 @@ def _goes_with_its_worker(metric: Metric) -> bool:
 @given(rows, rows, rows)
 def test_retire_again(kept: list[int], first: list[int], second: list[int]) -> None:
     """One row serves one worker after the other, and each one's counts are kept once."""
-    board = Board(SCHEMA, 3)
+    counters = SharedCounters(SCHEMA, 3)
     try:
-        _write(board, GONE, kept)
+        _write(counters, GONE, kept)
         for values in (first, second):
-            _write(board, FIRST_WORKER, values)
-            board.fold(FIRST_WORKER)
-        gone = board.row(GONE).tolist()
+            _write(counters, FIRST_WORKER, values)
+            counters.fold(FIRST_WORKER)
+        gone = counters.row(GONE).tolist()
     finally:
-        os.close(board.fd)
+        os.close(counters.fd)
     for slot in (SCHEMA.slot(TAKEN), SCHEMA.slot(ENDED, "lost"), SCHEMA.slot(SPAN), SCHEMA.slot(PHASES, "last")):
         assert kept[slot] + first[slot] + second[slot] == gone[slot]
     passed_on = first[SCHEMA.slot(PASSED_ON)] + second[SCHEMA.slot(PASSED_ON)]

@@ -13,7 +13,7 @@ FIRST_WORKER = 2
 ROW_ALIGNMENT = 128  # two cache lines: adjacent-line prefetch would make neighbours share
 
 
-class Board:
+class SharedCounters:
     """Rows of 64-bit slots: one of the control process, one of all workers that are gone, one of each worker.
 
     One process writes a slot and any may read it, so the hot path is a plain integer addition without a lock. Nothing
