@@ -4,7 +4,6 @@ import asyncio
 import functools
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.control.listeners import Listeners
+from stentor_chassis.control.process import PYTHON
 from stentor_chassis.control.supervisor import Supervisor
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.collector import registry
@@ -108,7 +108,7 @@ class Control:
     async def _live(self) -> int:
         log, name = self._log.logger, self._service.short_name
         supervisor = Supervisor(
-            command=[sys.executable, "-m", self._service.worker_module],
+            command=[*PYTHON, "-m", self._service.worker_module],
             assign=self._assign,
             counters=self.counters,
             settle=self._service.settle,

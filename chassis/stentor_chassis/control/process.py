@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -14,6 +15,9 @@ from enum import StrEnum
 
 from stentor_chassis.control.worker import CONTROLS_AFFAIR, DONE, READY, RETIRE, Assignment
 from stentor_chassis.counters.metrics import RestartReason
+
+# Modules are imported from the installation, never from the current directory, to which others may be able to write.
+PYTHON = (sys.executable, "-P")
 
 
 class State(StrEnum):

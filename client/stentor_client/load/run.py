@@ -2,12 +2,11 @@
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 
-from stentor_chassis.control.process import WorkerProcess
+from stentor_chassis.control.process import PYTHON, WorkerProcess
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
@@ -22,7 +21,7 @@ from stentor_client.verify.outcomes import ExchangeError
 from stentor_client.wire.connection import Connection
 from stentor_client.wire.dialer import Dialer
 
-COMMAND = (sys.executable, "-m", "stentor_client.load.worker")
+COMMAND = (*PYTHON, "-m", "stentor_client.load.worker")
 MOST_SLICES = 120
 LEAST_SLICE_SECONDS = 0.25
 LOOK_SECONDS = 0.25

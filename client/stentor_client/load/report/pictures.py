@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec, SubplotSpec
@@ -62,6 +62,8 @@ _STYLE: dict[Any, Any] = {
     "axes.edgecolor": COLOURS["quiet"],
     "grid.color": COLOURS["grid"],
 }
+# The default undoes a `matplotlibrc`, which the library also reads from the current directory.
+_STYLES: list[Any] = ["default", _STYLE]
 
 Draw = Callable[[Figure, SubplotSpec, Summary], Axes]
 
@@ -100,7 +102,7 @@ def pictures(summary: Summary) -> list[Picture]:
 
 def inline_svg(picture: Picture, summary: Summary) -> str:
     """Return one picture as an SVG element without a title, its text as text, in the colours of `COLOURS`."""
-    with rc_context({**_STYLE, "svg.fonttype": "none"}):
+    with style.context([*_STYLES, {"svg.fonttype": "none"}]):
         figure = Figure(figsize=(WIDTH / _POINTS, HEIGHT / _POINTS), layout="constrained")
         picture.draw(figure, figure.add_gridspec(1, 1)[0], summary)
         drawn = io.StringIO()
@@ -113,7 +115,7 @@ def sheet(summary: Summary, kind: str) -> bytes:
     """Return all pictures as one, as `svg` (its text as paths, so that it needs no fonts) or `png`."""
     drawn = io.BytesIO()
     distribution, times, throughput, *ramp = pictures(summary)
-    with rc_context({**_STYLE, "svg.fonttype": "path"}):
+    with style.context([*_STYLES, {"svg.fonttype": "path"}]):
         figure = Figure(figsize=(2 * WIDTH / _POINTS, (2 * HEIGHT + 40) / _POINTS), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr, call-arg]
         head = f"{summary.options.dial.target}: {described(summary.options)}; {summary.started_at}"
