@@ -11,6 +11,7 @@ import structlog
 
 from stentor_chassis.counters.histogram import NANOSECONDS, Slots
 from stentor_chassis.encoding import encode
+from stentor_chassis.logs.bounds import MOST_BYTES, cut, cut_text
 from stentor_chassis.logs.sink import Sink
 
 Logger = structlog.typing.FilteringBoundLogger
@@ -18,6 +19,8 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 
 FLUSH_SECONDS = 1.0  # a blocked sink may not hold a process that is done
+RELAY_SECONDS = 10.0
+RELAY_LINES = 10  # from each library in so many seconds: what it says is mostly of peers, which can make it say much
 _FIRST = ("timestamp", "level", "event")  # keys keep the order in which they are bound
 _LEVELS: tuple[str, ...] = get_args(Level)  # each a method of loggers; the others call these
 _MAGENTA = "\x1b[35m"  # yellow, which the library takes for warnings, cannot be read on white
@@ -59,6 +62,7 @@ class Log:
         else:
             processors = [_JsonLine()]
             wrapper = _straight(wrapper, options.level)
+        self._relay: _Relay | None = None
         self._sink = Sink(options.fd, on_drop=on_drop, waiting=waiting)
         self.logger: Logger = structlog.wrap_logger(
             self._sink,
@@ -68,10 +72,13 @@ class Log:
 
     def relay_libraries(self) -> None:
         """Log what libraries say through the standard library's logging: warnings and errors, without tracebacks."""
-        logging.basicConfig(handlers=[_Relay(self.logger)], level=logging.WARNING, force=True)
+        self._relay = _Relay(self.logger)
+        logging.basicConfig(handlers=[self._relay], level=logging.WARNING, force=True)
 
     def flush(self) -> None:
         """Write what is queued before the process exits."""
+        if self._relay is not None:
+            self._relay.close()
         self._sink.flush(FLUSH_SECONDS)
 
 
@@ -91,17 +98,48 @@ def _straight(wrapper: type[Any], level: Level) -> type[Any]:
 
 
 class _Relay(logging.Handler):
-    """Turns a record into one event; an exception, often brought about by what a peer sent, is named and not told."""
+    """Turns a record into one event, up to so many at a time.
+
+    An exception, which is mostly caused by what a peer sent, is named, without its traceback.
+    """
 
     def __init__(self, logger: Logger) -> None:
         super().__init__()
         self._logger = logger
+        self._recent: dict[str, _Recent] = {}  # by library
 
     def emit(self, record: logging.LogRecord) -> None:
+        recent = self._recent.setdefault(record.name, _Recent())
+        now = time.monotonic()
+        if now - recent.since >= RELAY_SECONDS:
+            self._report_suppressed(record.name, recent)
+            recent.since, recent.lines = now, 0
+        recent.lines += 1
+        if recent.lines > RELAY_LINES:
+            return
         error = record.exc_info[1] if record.exc_info else None
         self._logger.warning(
             "library.warning", library=record.name, message=record.getMessage(), error=repr(error) if error else None
         )
+
+    def close(self) -> None:
+        """Report what was suppressed and not reported yet."""
+        for library, recent in self._recent.items():
+            self._report_suppressed(library, recent)
+        super().close()
+
+    def _report_suppressed(self, library: str, recent: "_Recent") -> None:
+        if recent.lines > RELAY_LINES:
+            self._logger.warning("library.suppressed", library=library, events=recent.lines - RELAY_LINES)
+        recent.lines = 0
+
+
+@dataclass(slots=True)
+class _Recent:
+    """How many lines a library has asked for since a moment."""
+
+    since: float = float("-inf")
+    lines: int = 0
 
 
 def excerpt(data: bytes) -> str:
@@ -128,7 +166,8 @@ class _JsonLine:
             self._date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         event["timestamp"] = f"{self._date}.{nanoseconds // 1000:06d}Z"
         event["level"] = method
-        return encode(event)
+        line = encode(event)
+        return line if len(line) <= MOST_BYTES else cut(event, encode)
 
 
 class _ConsoleLine:
@@ -144,4 +183,4 @@ class _ConsoleLine:
         shown = {key: value for key, value in event.items() if key not in {"service", "version"}}
         if shown.get("worker") is None:
             shown.pop("worker", None)
-        return f"{self._render(logger, method, shown)}\n".encode(errors="backslashreplace")
+        return cut_text(f"{self._render(logger, method, shown)}\n")

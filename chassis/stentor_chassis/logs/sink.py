@@ -1,15 +1,14 @@
 """Where log lines go: a bounded queue and one thread, so that a blocked sink never delays who logs."""
 
-import select
 import threading
 from collections import deque
 from collections.abc import Callable
 
 from stentor_chassis.control.descriptors import write_all
 from stentor_chassis.counters.histogram import Slots
+from stentor_chassis.logs.bounds import MOST_BYTES
 
-# A write of at most PIPE_BUF bytes to a pipe is atomic (pipe(7)), so lines of several processes never interleave.
-BATCH_BYTES = select.PIPE_BUF
+BATCH_BYTES = MOST_BYTES
 QUEUE_LINES = 10_000
 # Lines are gathered this long before they are written: waking the thread for each would cost the data path more than
 # making the line did.

@@ -4,7 +4,9 @@ import json
 import logging
 import os
 import pty
+import select
 import termios
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_chassis.logs.log import Format, Level, Log, LogOptions, excerpt
+from stentor_chassis.logs.log import RELAY_LINES, RELAY_SECONDS, Format, Level, Log, LogOptions, excerpt
 
 FACTS = {"service": "a-service", "version": "1.2.3", "worker": 7}
 ESCAPE = b"\x1b["
@@ -119,6 +121,33 @@ def test_any_value_is_one_line(log_to_pipe: Callable[..., Written], form: Format
     assert raw.endswith(b"\n")
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_long_exception(log_to_pipe: Callable[..., Written], form: Format) -> None:
+    """However long an exception is, its line is one that a pipe takes in one piece, and holds both ends of it."""
+    written = log_to_pipe(format=form)
+
+    def fail(depth: int) -> None:
+        if depth:
+            try:
+                fail(depth - 1)
+            except ValueError as error:
+                raise ValueError(f"at {depth} " + "x" * 5000) from error
+        raise ValueError("first")
+
+    try:
+        fail(10)
+    except ValueError:
+        written.logger.exception("thing.failed")
+    raw = written.raw()
+    assert len(raw) <= select.PIPE_BUF
+    assert raw.endswith(b"\n")
+    assert b"thing.failed" in raw
+    if form == "json":
+        exception = json.loads(raw)["exception"]
+        assert exception[0]["exc_value"].startswith("at 10 x")
+        assert exception[-1]["exc_value"] == "first"
+
+
 def test_console(log_to_terminal: Callable[..., Written]) -> None:
     """On a terminal lines are for people: coloured, and without what is the same on every line."""
     written = log_to_terminal(format="auto")
@@ -190,6 +219,31 @@ def test_libraries_are_relayed(log_to_pipe: Callable[..., Written], library: log
     assert failed["message"] == "failed"
     assert failed["error"].startswith("ValueError(")
     assert "exception" not in failed
+
+
+def test_libraries_are_limited(
+    log_to_pipe: Callable[..., Written], library: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library that says too much is cut short, another is not, and how much was left out is logged in the end."""
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    written = log_to_pipe()
+    written.log.relay_libraries()
+    for _ in range(RELAY_LINES + 7):
+        library.warning("chatter")
+    logging.getLogger("another.library").warning("news")
+    now = RELAY_SECONDS
+    for _ in range(RELAY_LINES + 2):
+        library.warning("chatter")
+    found = [(event["event"], event["library"], event.get("events")) for event in written.events()]
+    chatter = [("library.warning", "a.library", None)] * RELAY_LINES
+    assert found == [
+        *chatter,
+        ("library.warning", "another.library", None),
+        ("library.suppressed", "a.library", 7),
+        *chatter,
+        ("library.suppressed", "a.library", 2),
+    ]
 
 
 def test_drops_are_told() -> None:
