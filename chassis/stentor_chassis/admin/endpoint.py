@@ -10,13 +10,14 @@ from typing import Any, cast
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
+from prometheus_client.exposition import choose_encoder
 
 from stentor_chassis.encoding import encode
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
 MOST_CONNECTIONS = 64  # and as many more for an instant: what the kernel's queue holds is accepted in one go
-# In `Accept`; as any parameter it may be quoted, RFC 9110 section 5.6.6.
-_VERSION = re.compile(r';\s*version=(?:"([^"]*)"|([^",;\s]*))', re.IGNORECASE)
+# In `Accept`; as any parameter it may be quoted, RFC 9110 section 5.6.6, which the library does not know.
+_VERSION = re.compile(r';[ \t]*version="([^"]*)"|;[ \t]*version=', re.IGNORECASE)
 _SHUTDOWN_SECONDS = 0.2  # who is still reading when the service ends is cut off
 
 
@@ -105,11 +106,15 @@ class Admin:
         await self._runner.cleanup()
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
-        """Export; the library reads versions that are plain numbers, and fails on others."""
-        headers = request.headers.copy()
-        for accept in headers.popall("Accept", []):
-            headers.add("Accept", _VERSION.sub(_plain_version, accept))
-        return await self._export(request.clone(headers=headers))
+        """Export in the format that `Accept` asks for, or in the plainest if the library fails on what it says."""
+        accept = ",".join(request.headers.getall("Accept", []))
+        accept = _VERSION.sub(lambda found: f";version={found[1] or ''}", accept)
+        try:
+            choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number, or one of thousands of digits
+            accept = ""
+        # Without the other headers: a clone fails on those that are not UTF-8.
+        return await self._export(request.clone(headers={"Accept": accept if accept.isascii() else ""}))
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -125,9 +130,3 @@ class Admin:
 
     async def _show_status(self, _request: web.Request) -> web.Response:
         return web.Response(body=encode(self._status(), indent=True), content_type="application/json")
-
-
-def _plain_version(found: re.Match[str]) -> str:
-    """Return the parameter without quotes, and for a version that nobody knows one that is older than all."""
-    version = found[1] or found[2] or ""
-    return f";version={version}" if re.fullmatch(r"[0-9]+(\.[0-9]+)*", version) else ";version=0"

@@ -99,6 +99,9 @@ async def test_metrics_as_openmetrics(version: str) -> None:
         "text/plain;version=1.x",
         "*/*",
         "¹",
+        "text/plain;version=1." + "9" * 5000,
+        "text/plain;version= 1",
+        'text/plain;version="1',
     ],
 )
 async def test_metrics_in_a_version_that_nobody_knows(accept: str) -> None:
@@ -107,6 +110,17 @@ async def test_metrics_in_a_version_that_nobody_knows(accept: str) -> None:
         status, kind, text = await _get(session, "/metrics", Accept=accept)
         assert (status, kind) == (200, "text/plain")
         assert len(list(parse_text(text))) == 1
+
+
+@pytest.mark.parametrize("header", [b"Cookie: \xff", b"Accept: x/y;\xa0version=x"])
+async def test_metrics_with_headers_that_are_not_utf8(header: bytes) -> None:
+    """Bytes in a header that are no text are no reason to fail."""
+    async with _admin() as session:
+        url = urlsplit(str(session._base_url))
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\n")
+        assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+        writer.close()
 
 
 async def test_health_and_readiness() -> None:
