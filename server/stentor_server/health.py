@@ -98,7 +98,8 @@ class Health:
     def _tell(self, admin: HTTPConnection, what: dict[str, str]) -> int:
         """Ask whether the server is ready, and tell how far the check is; return the status."""
         try:
-            admin.request("GET", f"/readyz?{urlencode(what)}")
+            # By a name that every server knows itself by, whatever this one was reached by.
+            admin.request("GET", f"/readyz?{urlencode(what)}", headers={"Host": "localhost"})
             response = admin.getresponse()
             response.read()
         except (OSError, UnicodeError, HTTPException) as error:

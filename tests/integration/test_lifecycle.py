@@ -185,7 +185,7 @@ def test_garbage_for_the_admin_endpoint_is_one_event() -> None:
     with Server("--workers", "1") as server:
         host, _, port = server.admin.removeprefix("http://").rpartition(":")
         with socket.create_connection((host, int(port)), 10) as connection:
-            connection.sendall(b"GET /status HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n")
+            connection.sendall(b"GET /status HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n")
             assert connection.recv(4096).startswith(b"HTTP/1.")
         assert server.get("/readyz") == (200, "ready\n")
         assert server.stop() == 0

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.exposition import choose_encoder
 
+from stentor_chassis.admin.guard import guard
 from stentor_chassis.encoding import encode
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
@@ -82,8 +83,12 @@ class Admin:
         self._visitors: dict[_Visitor, asyncio.BaseTransport] = {}
         self._listening: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int) -> str:
-        """Listen, and return the base URL; raise `Failure` where the address cannot be had."""
+    async def start(self, host: str, port: int, names: Iterable[str] = ()) -> str:
+        """Listen, and return the base URL; raise `Failure` if the address cannot be had.
+
+        Besides those that `guard` always accepts, `host` and `names` are the host names in requests that are answered.
+        """
+        self._runner.app.middlewares.append(guard([host, *names]))
         await self._runner.setup()
         server, loop = cast("web.Server", self._runner.server), asyncio.get_running_loop()
         try:

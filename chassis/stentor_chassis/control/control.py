@@ -63,6 +63,7 @@ class ControlOptions:
     drain_seconds: float
     admin_host: str
     admin_port: int
+    admin_names: Sequence[str] = ()  # by which it is reached, besides its host and addresses
     log: LogOptions
 
 
@@ -135,7 +136,7 @@ class Control:
             functools.partial(self._service.hear, self.counters.row(CONTROL)),
             routes(self._service.name, recent),
         )
-        admin_url = await admin.start(self._options.admin_host, self._options.admin_port)
+        admin_url = await admin.start(self._options.admin_host, self._options.admin_port, self._options.admin_names)
         starting = asyncio.ensure_future(supervisor.start())
         remembering = asyncio.ensure_future(history.run())
         try:

@@ -14,7 +14,7 @@ import click
 from stentor_chassis.control.descriptors import fill_standard
 from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
 from stentor_chassis.options import config_file
-from stentor_chassis.options.text import Path, Text
+from stentor_chassis.options.text import HostName, Path, Text
 
 T = TypeVar("T")
 Declare = Callable[[Any], Any]  # declares an option, or several, of a command
@@ -73,6 +73,14 @@ def admin_options(port: int) -> Declare:
     return options(
         option("--admin-host", type=Text(), default="127.0.0.1", help="Address the admin endpoint listens on."),
         option("--admin-port", type=click.IntRange(0, 65535), default=port, help="Admin port."),
+        option(
+            "--admin-name",
+            "admin_names",
+            type=HostName(),
+            multiple=True,
+            help="Host name by which the admin endpoint is reached, besides addresses and the machine's own name; may "
+            "be repeated.",
+        ),
     )
 
 

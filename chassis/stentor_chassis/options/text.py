@@ -1,6 +1,7 @@
 """Values of options that are plain text: names, and paths of files."""
 
 import os
+import re
 from typing import Any
 
 import click
@@ -12,6 +13,18 @@ class Listed(click.ParamType[str]):
     def split_envvar_value(self, rv: str) -> list[str]:
         """Split the value of the variable."""
         return rv.replace(",", " ").split()
+
+
+class HostName(Listed):
+    """A host name; the value is in lower case."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Accept it, or fail with what is wanted."""
+        if not re.fullmatch(r"[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*", value):
+            self.fail(f"{value!r} is not a host name such as server or stentor.example.org", param, ctx)
+        return str(value).lower()
 
 
 class Text(click.ParamType[str]):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from stentor_chassis.failure import Failure
 from stentor_client.reconcile.exposition import MOST_COUNT, samples
@@ -162,7 +163,8 @@ async def read(urls: Sequence[str], counts_of: Callable[[Samples], Counts]) -> R
 
 def _samples(url: str, answer: Answer) -> Samples:
     if not answer.ok:
-        raise Failure(NOT_REACHED, f"cannot read {url}: it answers {answer.status} {answer.reason}")
+        hint = "; its option --admin-name adds this name" if answer.status == HTTPStatus.MISDIRECTED_REQUEST else ""
+        raise Failure(NOT_REACHED, f"cannot read {url}: it answers {answer.status} {answer.reason}{hint}")
     try:
         return Samples(url, answer.body.decode())
     except UnicodeDecodeError as error:

@@ -64,7 +64,7 @@ async def test_many_idle_connections() -> None:
         before = descriptors(os.getpid())
         silent = [socket.create_connection((url.hostname, url.port)) for _ in range(2)]
         for each in silent[1:]:
-            each.send(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+            each.send(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
         assert (await _get(session, "/readyz"))[0] == 200
         for _ in range(MOST_CONNECTIONS * 3):
             silent.append(socket.create_connection((url.hostname, url.port)))

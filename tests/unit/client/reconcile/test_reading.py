@@ -100,6 +100,8 @@ def test_no_exposition(body: bytes) -> None:
 def test_error_status() -> None:
     """A path that is not there is told with the answer."""
     assert _failure(lambda _: (404, b"")) == "cannot read URL/metrics: it answers 404 Not Found"
+    hint = "its option --admin-name adds this name"
+    assert _failure(lambda _: (421, b"")) == f"cannot read URL/metrics: it answers 421 Misdirected Request; {hint}"
 
 
 def _reading(started: float, opened: int) -> Reading:

@@ -1,0 +1,49 @@
+"""By which names the admin endpoints answer."""
+
+import http.client
+from urllib.parse import urlsplit
+
+import pytest
+
+from processes import Probe, Server, Service, run
+
+
+def _ask(service: Service, host: str) -> tuple[int, str]:
+    """Ask for `/status` by a name that leads here."""
+    connection = http.client.HTTPConnection(urlsplit(service.admin).netloc, timeout=30)
+    connection.request("GET", "/status", headers={"Host": f"{host}:8081"})
+    answer = connection.getresponse()
+    found = answer.status, answer.read().decode()
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["server", "client"])
+def test_names(shared_server: Server, kind: str) -> None:
+    """A service answers by the names that it is given, and refuses others with one line that names the option."""
+    names = ("--admin-name", "one.example.org", "--admin-name", "Two")
+    with Server(*names) if kind == "server" else Probe(shared_server.target, *names) as service:
+        for name in ("one.example.org", "two", "localhost", "127.0.0.2"):
+            assert _ask(service, name)[0] == 200
+        status, text = _ask(service, "three.example.org")
+        assert (status, text.count("\n")) == (421, 1)
+        assert "--admin-name" in text
+        assert service.find("library.warning") == []
+
+
+def test_health_by_any_name(shared_server: Server) -> None:
+    """The server's own health check works by whatever name it reaches the endpoint."""
+    host, port = shared_server.address
+    where = ("--host", host, "--port", str(port), "--admin-host", "127.1")  # which leads to 127.0.0.1
+    ended = run("stentor-server", "health", *where, "--admin-port", str(urlsplit(shared_server.admin).port))
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("name", ["", "http://server", "server:8081", "a b", "a..b", "*"])
+def test_wrong_names(name: str) -> None:
+    """What could never match is refused at the start, in one line."""
+    ended = run("stentor-server", "serve", "--admin-name", name)
+    assert ended.returncode == 2
+    assert b"--admin-name" in ended.stderr
+    assert b"is not a host name such as" in ended.stderr
+    assert ended.stderr.count(b"\n") == 1
