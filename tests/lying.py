@@ -125,3 +125,28 @@ def mixing_up() -> Behaviour:
         connection.recv(65536)
 
     return mix_up
+
+
+class Flooding:
+    """A behaviour that sends without end, and counts for each connection what it could send."""
+
+    MOST_BYTES = 256 << 20  # a client that takes all of this takes everything
+
+    def __init__(self, *, answer: bool) -> None:
+        """Send at once, or with `answer` after the right reply to the first message."""
+        self._answer = answer
+        self.sent: list[int] = []  # bytes, of each connection that has ended
+        self.ended = threading.Event()  # set when the first has
+
+    def __call__(self, connection: socket.socket) -> None:
+        """Flood until the client ends the connection."""
+        chunk, sent = b"A" * (1 << 20), 0
+        try:
+            if self._answer:
+                connection.sendall(connection.recv(65536).upper())
+            while sent < self.MOST_BYTES:
+                connection.sendall(chunk)
+                sent += len(chunk)
+        finally:
+            self.sent.append(sent)
+            self.ended.set()

@@ -111,7 +111,10 @@ class Call:
         except TimeoutError:
             return
         after = asyncio.get_running_loop().time() - begun
-        raise ExchangeError(outcome, Phase.CLOSE, f"the connection ended after {after:.1f} s of silence")
+        words = f"the connection ended after {after:.1f} s of silence"
+        if outcome is Outcome.EXTRA:  # it was we who ended it
+            words = explain(self.connection.verifier.failed or Verdict(outcome, 0), self._timeout)
+        raise ExchangeError(outcome, Phase.CLOSE, words)
 
     async def _send(self, reply: Sequence[ReplyPart], parts: Iterable[bytes]) -> None:
         for part in parts:

@@ -26,6 +26,7 @@ from stentor_client.wire.stall_watcher import StallWatcher
 
 _GOODBYE_SECONDS = 1.0
 _TOLD_AGAIN_SECONDS = 0.1
+_MOST_SURPLUS_SHOWN = 1024  # bytes beyond the end of a reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class Conversation:
             return await connection.verdict()
 
         verdict = await StallWatcher(connection, self._account, self._timeout).during(exchange())
-        came = bytes(self._reply)
+        came = bytes(self._reply[: len(reply) + _MOST_SURPLUS_SHOWN])
         self._reply.clear()
         return _Answer(verdict, came, (connection.answered_at or time.perf_counter_ns()) - begun)
 

@@ -57,6 +57,7 @@ class Verifier:
 
     def __init__(self) -> None:
         """Expect nothing yet."""
+        self.surplus_bytes = 0  # of all that arrived, those that belonged to no reply
         self._due: deque[tuple[bytes, int, int, bool]] = deque()  # parts of replies, and whether one ends its message
         self._part_at = 0  # how far the first part is answered
         self._offset = 0  # how far the first message is answered
@@ -105,6 +106,7 @@ class Verifier:
         while at < nbytes:
             self._complete_empty(verdicts)
             if not due:
+                self.surplus_bytes += nbytes - at
                 self._note_surplus(bytes(data[at : at + EXCERPT_BYTES]), verdicts)
                 break
             reply, start, stop, _ = due[0]

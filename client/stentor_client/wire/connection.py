@@ -13,12 +13,14 @@ from stentor_client.wire.tcp_info import TcpInfo
 WRITE_HIGH_BYTES = 256 * 1024
 WRITE_LOW_BYTES = 64 * 1024
 RECEIVE_BYTES = 256 * 1024
+MOST_SURPLUS_BYTES = 64 * 1024  # that belong to no reply: a peer that sends more is never going to be right
 
 
 class Connection(asyncio.BufferedProtocol):
     """Sends messages and hands out verdicts; needs a running event loop.
 
     Nothing here waits for a reply before it writes on: a message larger than all socket buffers cannot deadlock.
+    A peer that sends without end is cut off, with the outcome `extra`: only so much is read that belongs to no reply.
     """
 
     # What arrives is verified before the next arrives, so one buffer does for all.
@@ -85,7 +87,7 @@ class Connection(asyncio.BufferedProtocol):
         """Return the next verdict; the outcome that ended the connection where it ends without one."""
         while not self._verdicts:
             if self.lost_by is not None:
-                return Verdict(self.lost_by, 0)
+                return self.verifier.failed or Verdict(self.lost_by, 0)
             await self.news()
         return self._verdicts.pop(0)
 
@@ -128,10 +130,13 @@ class Connection(asyncio.BufferedProtocol):
 
     async def abandon(self, outcome: Outcome) -> None:
         """Give the connection up because of `outcome`, at once."""
+        self._cut(outcome)
+        await self._closed.wait()
+
+    def _cut(self, outcome: Outcome) -> None:
         self.look_at_kernel()
         self._end(outcome)
         self._transport.abort()
-        await self._closed.wait()
 
     def look_at_kernel(self) -> None:
         """Note the round trip time that the kernel reckons with, and count the segments it sent again since."""
@@ -178,6 +183,8 @@ class Connection(asyncio.BufferedProtocol):
         if verdicts:
             self.answered_at = now
             self._take(verdicts)
+        if self.verifier.surplus_bytes > MOST_SURPLUS_BYTES:
+            self._cut(Outcome.EXTRA)
         self._news.set()
 
     def _take(self, verdicts: list[Verdict]) -> None:

@@ -231,6 +231,9 @@ async def test_silent() -> None:
     with pytest.raises(ExchangeError, match=r"the connection ended after \d+\.\d s of silence") as raised:
         await with_call(lambda _: None, scenario_of_patience)
     assert raised.value.outcome is Outcome.EOF
+    with pytest.raises(ExchangeError, match=r"^extra: at byte 0 of the reply, got 'A{16}'") as raised:
+        await with_call(lying.Flooding(answer=False), scenario_of_patience)
+    assert raised.value.outcome is Outcome.EXTRA
 
 
 async def scenario_of_patience(call: Call) -> None:

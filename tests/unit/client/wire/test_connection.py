@@ -11,8 +11,8 @@ import pytest
 from stentor_client.account import Account
 from stentor_client.metrics import ACTIVE, AGE, OPENED, RETRANSMITS, RTT, SCHEMA
 from stentor_client.verify.outcomes import Outcome
-from stentor_client.verify.verifier import Verdict
-from stentor_client.wire.connection import WRITE_HIGH_BYTES, Connection
+from stentor_client.verify.verifier import EXCERPT_BYTES, Verdict
+from stentor_client.wire.connection import MOST_SURPLUS_BYTES, RECEIVE_BYTES, WRITE_HIGH_BYTES, Connection
 from stentor_client.wire.tcp_info import TcpInfo
 from unit.looping import eventually
 from unit.peer import Peer
@@ -251,6 +251,16 @@ async def test_unasked_bytes() -> None:
         await pair.peer.say(b"HI")
         await pair.connection.news()
         assert Verdict(Outcome.EXTRA, 0, b"", b"HI") == pair.connection.verifier.failed
+
+
+async def test_flood() -> None:
+    """A peer that sends without end is cut off, and known by what it sent."""
+    async with _connected() as pair:
+        with pytest.raises(ConnectionError):
+            await pair.peer.say(b"A" * (1 << 26))
+        assert pair.connection.lost_by is Outcome.EXTRA
+        assert Verdict(Outcome.EXTRA, 0, b"", b"A" * EXCERPT_BYTES) == await pair.connection.verdict()
+        assert pair.account.received_bytes <= MOST_SURPLUS_BYTES + RECEIVE_BYTES
 
 
 async def test_shows_every_byte() -> None:

@@ -1,0 +1,62 @@
+"""What a server that sends without end can do to the client."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import lying
+from certificates import Authority
+from processes import run
+from terminal import Terminal
+
+# What fits into the buffers of the kernel at both ends, and what the client reads before it ends the connection.
+MOST_BYTES = 32 << 20
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "send": ("send", "hello"),
+    "trace": ("trace",),
+    "check": ("check", "--idle", "1s"),
+    "probe": ("probe", "--count", "3", "--interval", "100ms", "--admin-port", "0"),
+    "load": ("load", "--connections", "2", "--rate", "20", "--duration", "1s", "--warmup", "0"),
+}
+
+
+@pytest.mark.parametrize("answer", [False, True], ids=["unasked", "after-the-reply"])
+@pytest.mark.parametrize(
+    ("command", "tls"),
+    [
+        *((command, False) for command in COMMANDS),
+        # Not `check`, whose first connection is closed at once: TLS reads on to the server's end of it, for a second at
+        # most, and drops what it reads.
+        *((command, True) for command in COMMANDS if command != "check"),
+    ],
+)
+def test_flood(command: str, authority: Authority, *, answer: bool, tls: bool) -> None:
+    """Every command ends a connection over which bytes arrive that belong to no reply, and ends as it should."""
+    flood = lying.Flooding(answer=answer)
+    context = authority.serve(authority.issue("server")) if tls else None
+    options = ("--tls", "--tls-ca", authority.file) if tls else ()
+    with lying.LyingServer(flood, context) as server:
+        ended = run("stentor-client", *COMMANDS[command], "--target", server.target, "--timeout", "2s", *options)
+    assert b"Traceback" not in ended.stderr
+    assert ended.returncode == 5
+    assert max(flood.sent) < MOST_BYTES
+
+
+@pytest.mark.parametrize("answer", [False, True], ids=["unasked", "after-the-reply"])
+def test_flood_at_the_prompt(tmp_path: Path, *, answer: bool) -> None:
+    """Nothing of a flood is kept while a person thinks: the conversation ends, in one line."""
+    flood = lying.Flooding(answer=answer)
+    home = {"XDG_STATE_HOME": str(tmp_path)}
+    with (
+        lying.LyingServer(flood) as server,
+        Terminal("stentor-client", "send", "--target", server.target, environment=home) as terminal,
+    ):
+        if answer:
+            terminal.until("> ")
+            terminal.type("hello\n")
+        assert flood.ended.wait(20)
+        code, shown = terminal.end()
+    assert code == 5
+    assert f"stentor-client: extra: {server.target}: at byte " in shown.splitlines()[-1]
+    assert flood.sent[0] < MOST_BYTES
