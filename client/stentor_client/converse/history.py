@@ -4,6 +4,8 @@ import contextlib
 import os
 from collections.abc import Mapping
 
+from stentor_client.output.output_file import opened_folder, replace
+
 LINES = 1000
 _PRIVATE, _PRIVATE_FOLDER = 0o600, 0o700  # what was typed is nobody else's affair
 
@@ -36,7 +38,10 @@ class History:
         self.lines.append(line)
         with contextlib.suppress(OSError):  # a conversation that is not remembered is better than none
             os.makedirs(os.path.dirname(self._path), _PRIVATE_FOLDER, exist_ok=True)
-            self._write(self._path, os.O_APPEND, [line])
+            with opened_folder(self._path) as (folder, name):
+                how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+                with open(os.open(name, how, _PRIVATE, dir_fd=folder), "wb") as file:
+                    file.write(_encoded([line]))
 
     def trim(self) -> None:
         """Read the file again, with what others added, and drop the oldest lines from it if they are too many."""
@@ -45,13 +50,8 @@ class History:
                 found = file.read().split("\n")[:-1]
             self.lines = found[-LINES:]
             if len(found) > LINES:
-                shorter = f"{self._path}.{os.getpid()}"
-                self._write(shorter, os.O_TRUNC, self.lines)
-                os.replace(shorter, os.path.realpath(self._path))
+                replace(self._path, _encoded(self.lines), _PRIVATE)
 
-    def _write(self, path: str, how: int, lines: list[str]) -> None:
-        data = "".join(f"{line}\n" for line in lines)
-        with open(
-            os.open(path, os.O_WRONLY | os.O_CREAT | how, _PRIVATE), "w", encoding="utf-8", errors="surrogateescape"
-        ) as file:
-            file.write(data)
+
+def _encoded(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape")

@@ -1,14 +1,25 @@
 """A file that an option names, for what a command finds out."""
 
+import contextlib
+import errno
+import fcntl
 import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
 
 from stentor_chassis.control.descriptors import write_all
 from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, Failure
 from stentor_chassis.options.option import wrong_value
 
+_MOST_LINKS = 40  # as many as the kernel follows
+_DESCRIPTORS = re.compile(r"/proc/(\d+)/(?:task/\d+/)?fd")  # where what a process has open can be opened again
+_ROOT = 0
+
 
 class OutputFile:
-    """Seen to be writable before the work begins; what it holds stays until there is something new."""
+    """Seen to be writable before the work begins; what it holds stays until all that is new has been written."""
 
     def __init__(self, option: str, path: str) -> None:
         """Take `path`, which the option `option` of the command that runs names.
@@ -18,12 +29,11 @@ class OutputFile:
 
         """
         self._path = path
-        self._fd: int | None = None  # of a pipe or a device, whose reader would take a second opening for another
         try:
-            if os.path.exists(path) and not os.path.isfile(path):
-                self._fd = os.open(path, os.O_WRONLY)
-            else:
-                _try(path)
+            with opened_folder(path) as (folder, name):
+                self._fd = _opened_special(folder, name)
+                if self._fd is None:
+                    _see_replaceable(folder, name)
         except OSError as error:
             raise wrong_value(option, f"cannot write {path}: {error.strerror}") from error
 
@@ -35,22 +45,126 @@ class OutputFile:
 
         """
         try:
-            fd = self._fd
-            if fd is None:
-                fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            if self._fd is None:
+                replace(self._path, data)
+                return
             try:
-                write_all(fd, data)
+                write_all(self._fd, data)
             finally:
-                os.close(fd)
+                os.close(self._fd)
         except BrokenPipeError as error:
             raise Failure(READER_GONE, "") from error
         except OSError as error:
             raise Failure(INTERNAL_ERROR, f"cannot write {self._path}: {error.strerror}") from error
 
 
-def _try(path: str) -> None:
-    """Open a regular file for writing, and leave all as it was."""
-    new = not os.path.exists(path)
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666))
-    if new:
-        os.unlink(os.path.realpath(path))  # not the link to it
+@contextlib.contextmanager
+def opened_folder(path: str) -> Iterator[tuple[int, str]]:
+    """Yield the folder that a path leads to, open, and the name in it, which is no link.
+
+    Others may be able to write to that folder, and swap its files for links at any moment. Whoever uses the name in the
+    open folder, and follows no link, reaches nothing elsewhere.
+
+    Raises:
+        OSError: there is no such folder, or the path ends in a link that neither we nor root have made.
+
+    """
+    for _ in range(_MOST_LINKS):
+        place, name = os.path.split(path)
+        if not name:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = os.open(place or ".", os.O_PATH | os.O_DIRECTORY)
+        try:
+            target = _link_target(folder, name)
+            if not target:
+                yield folder, name
+                return
+        finally:
+            os.close(folder)
+        path = os.path.join(place, target)
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def replace(path: str, data: bytes, mode: int = 0o666) -> None:
+    """Put a file that holds `data` in the place of `path`, once it is complete.
+
+    A file of ours keeps its permissions; any other gets `mode`, less the umask.
+
+    Raises:
+        OSError: that cannot be done, and all is as it was.
+
+    """
+    with opened_folder(path) as (folder, name):
+        fd, temporary = _new_file(folder, mode)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+                    os.fchmod(fd, found.st_mode & 0o777)
+            write_all(fd, data)
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            os.unlink(temporary, dir_fd=folder)
+            raise
+        finally:
+            os.close(fd)
+
+
+def _new_file(folder: int, mode: int) -> tuple[int, str]:
+    """Make a file with a name that nobody can foresee, and return it, open, with that name."""
+    name = f".stentor-{secrets.token_hex(8)}"
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=folder), name
+
+
+def _link_target(folder: int, name: str) -> str:
+    """Return where a link leads; nothing where there is none to follow.
+
+    A link to what a process has open is none: the name of a file, which it looks like, would be another.
+    """
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return ""
+    if not stat.S_ISLNK(found.st_mode) or _process_of(folder):
+        return ""
+    if found.st_uid not in {os.geteuid(), _ROOT}:
+        raise PermissionError(errno.EACCES, "it is a link that another user has made")
+    return os.readlink(name, dir_fd=folder)
+
+
+def _process_of(folder: int) -> int:
+    """Return the process whose descriptors a folder lists, such as /dev/fd; 0 where it does not."""
+    match = _DESCRIPTORS.fullmatch(os.readlink(f"/proc/self/fd/{folder}"))
+    return int(match[1]) if match else 0
+
+
+def _opened_special(folder: int, name: str) -> int | None:
+    """Open what is not to be replaced but written as it is: a pipe, a device, or what a process has open.
+
+    Opened once, for a second opening would be another writer to the reader of a pipe.
+    """
+    process = _process_of(folder)
+    if process == os.getpid() and name.isdecimal():
+        if fcntl.fcntl(int(name), fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR) == os.O_RDONLY:
+            raise OSError(errno.EBADF, "it is open for reading only")
+        return os.dup(int(name))  # where it is a file, what we print there follows
+    try:
+        fd = os.open(name, os.O_WRONLY | (os.O_APPEND if process else os.O_NOFOLLOW), dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    if process or not stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
+
+
+def _see_replaceable(folder: int, name: str) -> None:
+    """Raise `OSError` where no file can be made, or take the place of the one that is there; leave all as it was."""
+    fd, temporary = _new_file(folder, 0o600)
+    os.close(fd)
+    os.unlink(temporary, dir_fd=folder)
+    around = os.fstat(folder)
+    with contextlib.suppress(FileNotFoundError):
+        owner = os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid
+        if around.st_mode & stat.S_ISVTX and os.geteuid() not in {owner, around.st_uid, _ROOT}:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))

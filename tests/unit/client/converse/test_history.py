@@ -84,3 +84,15 @@ def test_end_of_a_line_that_is_missing(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("whole\ncut")
     assert History(str(path)).lines == ["whole"]
+
+
+def test_trap(path: Path) -> None:
+    """A link beside the file, which somebody who knows our names has made, is not written through."""
+    path.parent.mkdir()
+    path.write_text("line\n" * (LINES + 1))
+    precious = path.with_name("precious")
+    precious.write_text("precious")
+    path.with_name(f"history.{os.getpid()}").symlink_to(precious)
+    History(str(path))
+    assert precious.read_text() == "precious"
+    assert len(path.read_text().splitlines()) == LINES

@@ -1,5 +1,6 @@
 """A file for what a command finds out."""
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, Failure
 from stentor_chassis.options.option import option
+from stentor_client.output import output_file
 from stentor_client.output.output_file import OutputFile
 
 
@@ -99,3 +101,88 @@ def test_gone_meanwhile(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"/place/file: No such file or directory$") as failure:
         output.write(b"new")
     assert failure.value.code == INTERNAL_ERROR
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new", "old"])
+def test_link_that_is_swapped_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, there: bool) -> None:
+    """Where others can write to the folder, a link put there at any moment leads to nothing elsewhere."""
+    path, victim, open_file = tmp_path / "shared" / "file", tmp_path / "victim", os.open
+    path.parent.mkdir()
+    victim.write_text("precious")
+    if there:
+        path.touch()
+
+    def swap(name: str, flags: int, *arguments: int, **options: int) -> int:
+        fd = open_file(name, flags, *arguments, **options)
+        if not flags & os.O_PATH:
+            path.unlink(missing_ok=True)
+            path.symlink_to(victim)
+        return fd
+
+    with monkeypatch.context() as swapping:
+        swapping.setattr(os, "open", swap)
+        output = _output(path)
+    assert victim.read_text() == "precious"
+    path.unlink()
+    with monkeypatch.context() as swapping:
+        swapping.setattr(os, "open", swap)
+        output.write(b"new")
+    assert (victim.read_text(), path.read_bytes(), path.is_symlink()) == ("precious", b"new", False)
+
+
+def test_link_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link that neither we nor root have made is not followed."""
+    path = tmp_path / "file"
+    path.symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr(os, "geteuid", lambda: path.lstat().st_uid + 1)
+    monkeypatch.setattr(output_file, "_ROOT", -1)
+    with pytest.raises(click.BadParameter, match=r"file: it is a link that another user has made$"):
+        _output(path)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()], ids=["full", "interrupted"])
+def test_incomplete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """What cannot be written to its end leaves the file as it was, and nothing beside it."""
+
+    def write_half(fd: int, data: bytes) -> None:
+        os.write(fd, data[:1])
+        raise error
+
+    path = tmp_path / "file"
+    path.write_text("old")
+    output = _output(path)
+    monkeypatch.setattr(output_file, "write_all", write_half)
+    with pytest.raises((Failure, KeyboardInterrupt)):
+        output.write(b"new")
+    assert (path.read_text(), list(tmp_path.iterdir())) == ("old", [path])
+
+
+@pytest.mark.parametrize("before", [None, 0o600, 0o664])
+def test_permissions(tmp_path: Path, before: int | None) -> None:
+    """A new file has those of every new file; one that was there keeps its own."""
+    path, other = tmp_path / "file", tmp_path / "other"
+    other.touch()
+    if before is not None:
+        path.touch()
+        path.chmod(before)
+    _output(path).write(b"new")
+    expected = other.stat().st_mode & 0o777 if before is None else before
+    assert oct(path.stat().st_mode & 0o777) == oct(expected)
+
+
+@pytest.mark.parametrize("place", ["/dev/fd", "/proc/self/fd", "link"])
+def test_open_file(tmp_path: Path, place: str) -> None:
+    """A file that is open already, as standard output can be, is written where it is, between what else goes there."""
+    path = tmp_path / "file"
+    with path.open("wb", buffering=0) as file:
+        name = f"/dev/fd/{file.fileno()}" if place == "link" else f"{place}/{file.fileno()}"
+        if place == "link":
+            (tmp_path / "link").symlink_to(name)
+            name = str(tmp_path / "link")
+        file.write(b"before ")
+        _output(name).write(b"new")
+        file.write(b" after")
+        assert path.read_bytes() == b"before new after"
+        assert file.fileno() >= 0
+    with path.open("rb") as file, pytest.raises(click.BadParameter, match="it is open for reading only"):
+        _output(f"/dev/fd/{file.fileno()}")
