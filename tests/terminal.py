@@ -67,7 +67,7 @@ class Terminal:
             assert self._read(), f"{text!r} was not shown, but {plain!r}"
         before, _, after = plain.partition(wanted)
         self.shown = after
-        return (before + wanted).decode()
+        return (before + wanted).decode(errors="backslashreplace")
 
     def interrupt(self) -> None:
         """Press Ctrl-C once the program waits for keys: Python's line editor can miss a signal that is earlier."""
@@ -78,7 +78,7 @@ class Terminal:
         """Wait for the end of the program; return its exit code, and what it showed since."""
         while self._read():
             pass
-        return self.process.wait(_SECONDS), _COMMANDS.sub(b"", self.shown).decode()
+        return self.process.wait(_SECONDS), _COMMANDS.sub(b"", self.shown).decode(errors="backslashreplace")
 
     def _state(self) -> str:
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:

@@ -226,3 +226,33 @@ def test_unix_socket(tmp_path: Path, home: Mapping[str, str]) -> None:
         terminal.until("> ")
         terminal.type(b"\x04")
         assert terminal.end() == (0, "\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown", "environment"),
+    [
+        (b"\xffa\n", "< \\xffA  ", {"PYTHONIOENCODING": "utf-8:strict"}),
+        ("grüße ✓\n".encode(), "< GR\\xfc\\xdfE \\u2713  ", {"PYTHONIOENCODING": "ascii:strict"}),
+    ],
+    ids=["no UTF-8", "ASCII"],
+)
+def test_what_the_locale_lacks(
+    shared_server: Server, home: Mapping[str, str], typed: bytes, shown: str, environment: Mapping[str, str]
+) -> None:
+    """Bytes that are no text can be typed, and characters that the terminal lacks are escaped."""
+    environment = {**home, **environment}
+    with Terminal(*_send("--target", shared_server.target), environment=environment) as terminal:
+        terminal.until("> ")
+        terminal.type(typed)
+        terminal.until(shown)
+        terminal.until("> ")
+        terminal.type(b"\x04")
+        assert terminal.end() == (0, "\n")
+
+
+def test_one_reply(shared_server: Server, home: Mapping[str, str]) -> None:
+    """The reply to TEXT cannot command the terminal, except with --raw."""
+    for raw, expected in (((), b"\\x1b[2J\\x1b[6N"), (("--raw",), b"\x1b[2J\x1b[6N")):
+        with Terminal(*_send(*raw, "--target", shared_server.target, "\x1b[2J\x1b[6n"), environment=home) as terminal:
+            assert terminal.end()[0] == 0
+            assert terminal.shown.strip() == expected

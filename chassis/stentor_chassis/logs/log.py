@@ -11,6 +11,7 @@ import structlog
 
 from stentor_chassis.counters.histogram import NANOSECONDS, Slots
 from stentor_chassis.encoding import encode
+from stentor_chassis.escaping import escaped
 from stentor_chassis.logs.bounds import MOST_BYTES, cut, cut_text
 from stentor_chassis.logs.sink import Sink
 
@@ -180,7 +181,11 @@ class _ConsoleLine:
         self._render = structlog.dev.ConsoleRenderer(colors=colors, level_styles=styles, pad_event_to=24)
 
     def __call__(self, logger: Any, method: str, event: structlog.typing.EventDict) -> bytes:
-        shown = {key: value for key, value in event.items() if key not in {"service", "version"}}
+        shown = {
+            key: escaped(value) if isinstance(value, str) else value
+            for key, value in event.items()
+            if key not in {"service", "version"}
+        }
         if shown.get("worker") is None:
             shown.pop("worker", None)
         return cut_text(f"{self._render(logger, method, shown)}\n")

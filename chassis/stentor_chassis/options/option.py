@@ -1,5 +1,6 @@
 """The command line: options that are flag, environment variable and key of a file, and where a process exits."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from stentor_chassis.control.descriptors import fill_standard
+from stentor_chassis.escaping import escaped
 from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
 from stentor_chassis.options import config_file
 from stentor_chassis.options.text import HostName, Path, Text
@@ -105,6 +107,8 @@ log_options = options(
 def run(command: click.Command, name: str) -> NoReturn:
     """Run a command line and exit: nothing else in a service ends the process."""
     fill_standard()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # in a locale that lacks a character, as on standard error
     try:
         code = command.main(prog_name=name, standalone_mode=False)
         if sys.stdout is not None:  # it was closed when we started
@@ -195,8 +199,7 @@ def _print(message: str) -> None:
     """Print one line, whatever characters a path or a name in it has; where it has nowhere to go, the code tells."""
     if sys.stderr is None:  # closed when we started; print() would take standard output in its place
         return
-    line = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
     try:
-        print(line, file=sys.stderr)
+        print(escaped(message), file=sys.stderr)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nor could it be flushed on the way out

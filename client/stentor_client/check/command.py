@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from stentor_chassis.control.terminable import restore_sighup
+from stentor_chassis.escaping import escaped
 from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Duration, Size
 from stentor_chassis.options.text import Path
@@ -49,7 +50,7 @@ def check(*, largest: int, idle: float, json: str | None, timeout_seconds: float
         output.write(report.document(results, subject, started_at, __version__))
     finally:  # a full disk does not cost the results
         if not output.in_place_of_text:
-            write_out(_rendered(f"The path to {subject.dial.target}", results))
+            write_out(_rendered(f"The path to {escaped(subject.dial.target)}", results))
     return battery.exit_code(results)
 
 

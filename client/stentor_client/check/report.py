@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from stentor_chassis.escaping import escaped
 from stentor_client.check.battery import exit_code
 from stentor_client.check.check import Result, Status
 from stentor_client.check.subject import Subject
@@ -72,9 +73,9 @@ def document(results: Sequence[Result], subject: Subject, started_at: str, versi
 def _told(result: Result) -> Text:
     """Return what there is to say of a check: of a skipped one why, of a failed one what usually causes it."""
     if result.status is Status.SKIP:
-        return Text(result.finding.detail, "dim")
+        return Text(escaped(result.finding.detail), "dim")
     told = Text(f"{result.check.proves}\n")
-    told.append(result.finding.detail, "dim" if result.status is Status.PASS else "red")
+    told.append(escaped(result.finding.detail), "dim" if result.status is Status.PASS else "red")
     if result.status is Status.FAIL:
         told.append(f"\nUsually: {result.check.usual_cause}.")
     return told

@@ -6,6 +6,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from stentor_chassis.escaping import escaped
+
 PROMPT = "> "
 _MARK = "< "  # as wide as the prompt, so that each character stands beneath the one it was
 
@@ -36,5 +38,4 @@ def show_fault(console: Console, reply: bytes, offset: int, fault: str) -> None:
 
 def printable(data: bytes) -> str:
     """Return what a terminal can show: whatever is no text, or could command the terminal, is escaped."""
-    text = data.decode(errors="backslashreplace")
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return escaped(data.decode(errors="backslashreplace"))

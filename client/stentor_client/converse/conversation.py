@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from stentor_chassis.escaping import escaped
 from stentor_chassis.failure import Failure
 from stentor_client.account import Account
 from stentor_client.converse.answer import PROMPT, show_fault, show_reply
@@ -72,7 +73,10 @@ class Conversation:
         try:
             with self._told_of_the_end(), BackgroundLoop() as loop:
                 connection = loop.do(self._connect())
-                print(f"Connected to {self._target}: type a line to send it, Ctrl-D to end.", file=sys.stderr)
+                print(
+                    f"Connected to {escaped(str(self._target))}: type a line to send it, Ctrl-D to end.",
+                    file=sys.stderr,
+                )
                 try:
                     loop.start(self._watch(connection))
                     return self._converse(loop, connection)

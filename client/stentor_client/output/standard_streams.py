@@ -1,11 +1,13 @@
 """Standard input and standard output, as a filter uses them."""
 
 import asyncio
+import codecs
 import os
 import threading
 from collections.abc import AsyncIterator
 
 from stentor_chassis.control.descriptors import write_all
+from stentor_chassis.escaping import escaped
 from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
 
 _STDIN, _STDOUT = 0, 1
@@ -26,6 +28,20 @@ def write_out(data: bytes | memoryview) -> None:
         raise Failure(READER_GONE, "") from error
     except OSError as error:
         raise Failure(INTERNAL_ERROR, f"cannot write standard output: {error.strerror}") from error
+
+
+class TerminalText:
+    """Writes a reply to a terminal, which it cannot command: only newlines and tabs pass as they are."""
+
+    def __init__(self, encoding: str) -> None:
+        """Write in the terminal's `encoding`."""
+        self._encoding = encoding
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")  # a chunk can end inside a character
+
+    def write(self, data: bytes | memoryview, *, final: bool = False) -> None:
+        """Write what has arrived, and at the end also what is no whole character; raise `Failure` as `write_out`."""
+        text = escaped(self._decoder.decode(bytes(data), final), passing="\n\t")
+        write_out(text.encode(self._encoding, "backslashreplace"))
 
 
 async def read_in() -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from stentor_chassis.escaping import escaped
 from stentor_client.reconcile.side import COUNT_NAMES, Side
 
 
@@ -17,8 +18,8 @@ class Query:
     promql: str
 
     def __str__(self) -> str:
-        """Return it as it was given."""
-        return f"--{self.side}-query {self.name}={self.promql}"
+        """Return it as it was given, for people."""
+        return escaped(f"--{self.side}-query {self.name}={self.promql}")
 
 
 class QueryType(click.ParamType[Query]):

@@ -13,6 +13,7 @@ from stentor_chassis.options.option import option
 from stentor_client.converse.conversation import Conversation
 from stentor_client.converse.history import History, history_path
 from stentor_client.options import dial_options, dialing, exchange_options
+from stentor_client.output.standard_streams import TerminalText, write_out
 from stentor_client.send.sender import Sender
 
 
@@ -20,9 +21,11 @@ from stentor_client.send.sender import Sender
 @click.argument("text", nargs=-1)
 @dial_options
 @exchange_options
-@option("--raw", is_flag=True, help="Add nothing: no newline to TEXT, and on a terminal no prompt, as nc.")
+@option("--raw", is_flag=True, help="Add nothing: no newline to TEXT, on a terminal no prompt and no escapes, as nc.")
 def send(text: tuple[str, ...], *, raw: bool, timeout_seconds: float, expect: str, **dial: Any) -> int:
     """Send TEXT, or standard input, write the reply to standard output as it comes, and verify it.
+
+    On a terminal, control characters in the reply are escaped; elsewhere the reply is written byte for byte.
 
     TEXT is sent as one line. Standard input is sent as it is, whatever it holds and however long it is.
 
@@ -33,11 +36,17 @@ def send(text: tuple[str, ...], *, raw: bool, timeout_seconds: float, expect: st
     """
     restore_sighup()
     if not text and not raw and _is_terminal(sys.stdin) and _is_terminal(sys.stdout):
+        sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr] # what is no UTF-8 can be typed, too
         return Conversation(dialing(dial), expect, timeout_seconds, History(history_path(os.environ))).run()
     # At once, also while standard output is blocked: nothing is held back that could be lost.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-    sender = Sender(dialing(dial), expect, timeout_seconds)
-    sender.stream(" ".join(text).encode(errors="surrogateescape") + (b"" if raw else b"\n") if text else None)
+    terminal = None if raw or not _is_terminal(sys.stdout) else TerminalText(sys.stdout.encoding)
+    sender = Sender(dialing(dial), expect, timeout_seconds, write=terminal.write if terminal else write_out)
+    try:
+        sender.stream(" ".join(text).encode(errors="surrogateescape") + (b"" if raw else b"\n") if text else None)
+    finally:
+        if terminal:
+            terminal.write(b"", final=True)
     return OK
 
 

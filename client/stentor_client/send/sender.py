@@ -1,7 +1,7 @@
 """Sends what it is given, writes the reply to standard output, and verifies it on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import uvloop
 
@@ -27,8 +27,14 @@ PART_BYTES = 256  # what it takes to remember one more part of the reply, whatev
 class Sender:
     """A filter: what goes in is one message, and what comes out is its reply."""
 
-    def __init__(self, dial: DialOptions, expect: str, timeout: float) -> None:
-        """`timeout`, in seconds, is how long the server may leave a reply without progress.
+    def __init__(
+        self,
+        dial: DialOptions,
+        expect: str,
+        timeout: float,
+        write: Callable[[memoryview], object] = write_out,
+    ) -> None:
+        """`timeout`, in seconds, is how long the server may leave a reply without progress; `write` gets the reply.
 
         Raises:
             Failure: in one line, which certificate file cannot be used, and why.
@@ -38,6 +44,7 @@ class Sender:
         self._target = self._dialer.target
         self._expect = EXPECTATIONS[expect]
         self._timeout = timeout
+        self._write = write
         self._account = Account()
         self._given = 0  # bytes of the message so far
         self._answered: Verdict | None = None  # known before the connection ends, as it is where TLS is
@@ -115,7 +122,7 @@ class Sender:
 
     def _write_out(self, reply: memoryview) -> None:
         try:
-            write_out(reply)
+            self._write(reply)
         except Failure as failure:  # raised where it can be answered: here the event loop would take it
             self._unwritten = failure
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from stentor_chassis.escaping import escaped
+
 _Name = tuple[tuple[tuple[str, str], ...], ...]  # parts, each of attributes: what they are, and their values
 
 
@@ -27,10 +29,10 @@ class Agreement:
         return cls(
             version=connection.version() or "",
             cipher=cipher[0] if cipher else "",
-            subject=_printable(_name(certificate["subject"])),
+            subject=escaped(_name(certificate["subject"])),
             names=[
                 # A directory name among them comes in parts, as a subject does.
-                _printable(value if isinstance(value, str) else _name(value))
+                escaped(value if isinstance(value, str) else _name(value))
                 for _, value in certificate.get("subjectAltName", ())
             ],
             expires_at=ends.isoformat().replace("+00:00", "Z"),
@@ -46,8 +48,3 @@ def _name(parts: _Name) -> str:
     return ", ".join(
         "+".join(f"{_ABBREVIATIONS.get(kind, kind)}={value}" for kind, value in attributes) for attributes in parts
     )
-
-
-def _printable(text: str) -> str:
-    """Escape what a terminal could take for a command: a certificate can hold anything."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.text import Text
 
+from stentor_chassis.escaping import escaped
 from stentor_client.trace.tracer import SEND, Part, Trace
 from stentor_client.verify.outcomes import Outcome, Phase
 
@@ -56,7 +57,7 @@ def show(trace: Trace, console: Console) -> None:
     console.print(_headline(trace, "->" if ascii_only else "→"), soft_wrap=True)
     for line, sentence, style in rows:
         indent = len(line) + 2 if wide else 4
-        told = textwrap.wrap(sentence, max(console.width - indent, 20), break_on_hyphens=False)
+        told = textwrap.wrap(escaped(sentence), max(console.width - indent, 20), break_on_hyphens=False)
         if wide:
             line.append("  ").append(told.pop(0), style)
         console.print(line, soft_wrap=True)
@@ -66,7 +67,7 @@ def show(trace: Trace, console: Console) -> None:
 
 def _headline(trace: Trace, arrow: str) -> Text:
     ends = f"{trace.local} {arrow} {trace.remote}" if trace.local else trace.remote
-    return Text.assemble((trace.target, "bold"), f"  {ends}" if ends else "", "\n")
+    return Text.assemble((escaped(trace.target), "bold"), escaped(f"  {ends}" if ends else ""), "\n")
 
 
 def _calls(part: Part, trace: Trace) -> str:

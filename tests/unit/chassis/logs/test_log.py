@@ -148,6 +148,13 @@ def test_long_exception(log_to_pipe: Callable[..., Written], form: Format) -> No
         assert exception[-1]["exc_value"] == "first"
 
 
+def test_nothing_commands_the_terminal(log_to_pipe: Callable[..., Written]) -> None:
+    """What a field holds is shown as text."""
+    written = log_to_pipe(format="console")
+    written.logger.info("thing.happened", value="\x1b[2J")
+    assert ESCAPE not in written.raw()
+
+
 def test_console(log_to_terminal: Callable[..., Written]) -> None:
     """On a terminal lines are for people: coloured, and without what is the same on every line."""
     written = log_to_terminal(format="auto")

@@ -119,3 +119,11 @@ def test_interrupt() -> None:
             client.send_signal(signal.SIGINT)
             out, err = client.communicate(timeout=20)
     assert (client.returncode, out, err.strip()) == (130, b"", b"")
+
+
+def test_path_that_is_no_text() -> None:
+    """Neither the head of the table nor what was found can command the terminal."""
+    ended = run("stentor-client", "check", "--target", "unix:/none/\x1b[2J", *QUICK)
+    assert (ended.returncode, ended.stderr) == (3, b"")
+    assert ended.stdout.startswith(b"The path to unix:/none/\\x1b[2J\n")
+    assert b"\x1b" not in ended.stdout

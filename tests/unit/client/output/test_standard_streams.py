@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
-from stentor_client.output.standard_streams import read_in, write_out
+from stentor_client.output.standard_streams import TerminalText, read_in, write_out
 
 Replace = Callable[[int, int], None]
 
@@ -81,3 +81,17 @@ def test_nobody_reads(replace: Replace) -> None:
     with pytest.raises(Failure) as failure:
         write_out(b"x")
     assert (failure.value.code, failure.value.message) == (READER_GONE, "")
+
+
+@pytest.mark.parametrize(("encoding", "expected"), [("utf-8", "ü✓"), ("latin-1", "ü\\u2713")])
+def test_terminal(replace: Replace, encoding: str, expected: str) -> None:
+    """A reply cannot command the terminal, and its characters are whole, wherever a chunk ends."""
+    read, write = os.pipe()
+    replace(1, write)
+    terminal = TerminalText(encoding)
+    for byte in "a\tb\x1b[2J\r\nü✓".encode() + b"\xff":
+        terminal.write(memoryview(bytes([byte])))
+    terminal.write(b"\xc3")
+    terminal.write(b"", final=True)
+    assert os.read(read, 100).decode(encoding) == f"a\tb\\x1b[2J\\r\n{expected}\\xff\\xc3"
+    os.close(read)

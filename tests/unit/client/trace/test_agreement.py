@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from certificates import Authority
-from stentor_client.trace.agreement import Agreement, _printable
+from stentor_client.trace.agreement import Agreement
 
 
 def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> ssl.SSLObject:
@@ -45,11 +45,6 @@ def test_agreement(tmp_path: Path, version: ssl.TLSVersion) -> None:
     assert agreement.expires_at.endswith("Z")
     left = datetime.fromisoformat(agreement.expires_at) - datetime.now(UTC)
     assert 0 < left.total_seconds() <= 86400
-
-
-def test_nothing_commands_the_terminal() -> None:
-    """What a certificate says is shown as text."""
-    assert _printable("grün\x1b[2J\n\u202e") == "grün\\x1b[2J\\n\\u202e"
 
 
 def test_names_in_parts(tmp_path: Path) -> None:

@@ -74,10 +74,11 @@ def test_file_that_cannot_be_written(run_command: RunCommand, tmp_path: Path) ->
 
 
 def test_path_that_is_no_text() -> None:
-    """A path may hold any bytes: the waterfall shows what it can of it."""
-    ended = run("stentor-client", "trace", "--target", os.fsdecode(b"unix:/none/\xff"))
+    """A path may hold any bytes: the waterfall shows what is no text, or could command the terminal, as an escape."""
+    ended = run("stentor-client", "trace", "--target", os.fsdecode(b"unix:/none/\xff\x1b[2J"))
     assert (ended.returncode, ended.stderr) == (3, b"")
-    assert ended.stdout.startswith(b"unix:/none/?")
+    assert ended.stdout.startswith(b"unix:/none/\\udcff\\x1b[2J")
+    assert b"\x1b" not in ended.stdout
 
 
 def test_nobody_reads() -> None:
