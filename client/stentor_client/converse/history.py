@@ -48,7 +48,7 @@ class History:
         with contextlib.suppress(OSError):
             with open(self._path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
                 found = file.read().split("\n")[:-1]
-            self.lines = found[-LINES:]
+            self.lines = [line for line in found[-LINES:] if "\0" not in line]  # a line editor cannot take those
             if len(found) > LINES:
                 replace(self._path, _encoded(self.lines), _PRIVATE)
 

@@ -29,6 +29,8 @@ OPTIONS = LoadOptions(
     warmup_seconds=1.0,
     duration_seconds=10.0,
 )
+# Marks of mathematics, a command to a terminal, a byte that is no UTF-8, a new line, and what the font lacks.
+HOSTILE = replace(OPTIONS, dial=DialOptions(target="unix:/$x_{$\x1b[2J\udcff\n<日本>", connect_timeout_seconds=5.0))
 RAMP = replace(OPTIONS, rate=Rate(100.0, 1000.0))
 CLOSED = replace(OPTIONS, rate=None)
 

@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
+from stentor_chassis.escaping import escaped
 from stentor_client import __version__
 from stentor_client.load.report.figures import (
     TIME_HEADINGS,
@@ -28,7 +29,7 @@ def page(summary: Summary, results: Sequence[ThresholdResult]) -> str:
     """Return the page."""
     template = Template(files("stentor_client.load.report").joinpath("report.html").read_text(encoding="utf-8"))
     return template.substitute(
-        target=escape(summary.options.dial.target),
+        target=escape(escaped(summary.options.dial.target)),
         described=escape(described(summary.options)),
         started=f"{datetime.fromisoformat(summary.started_at):%Y-%m-%d at %H:%M:%S} UTC",
         measured=f"{summary.measured_seconds:.4g} s",
@@ -122,7 +123,7 @@ def _connections(summary: Summary) -> str:
 
 def _options(summary: Summary) -> Iterable[str]:
     for flag, value in option_values(summary.options):
-        yield f"<div><dt><code>{escape(flag)}</code></dt><dd><code>{escape(value)}</code></dd></div>"
+        yield f"<div><dt><code>{escape(flag)}</code></dt><dd><code>{escape(escaped(value))}</code></dd></div>"
 
 
 def _prose(sentence: str) -> str:

@@ -3,6 +3,7 @@
 import io
 import math
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec, SubplotSpec
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from stentor_chassis.escaping import escaped
 from stentor_client.load.report.distribution import PERCENTILES, Distribution
 from stentor_client.load.report.figures import described
 from stentor_client.load.report.quantities import rate_text
@@ -57,6 +59,7 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 11.5,
     "svg.hashsalt": "stentor",
+    "text.parse_math": False,  # a dollar sign is one
     **{f"{part}.color": COLOURS["quiet"] for part in ("xtick", "ytick")},
     **dict.fromkeys(("text.color", "axes.titlecolor", "axes.labelcolor"), COLOURS["ink"]),
     "axes.edgecolor": COLOURS["quiet"],
@@ -118,7 +121,7 @@ def sheet(summary: Summary, kind: str) -> bytes:
     with style.context([*_STYLES, {"svg.fonttype": "path"}]):
         figure = Figure(figsize=(2 * WIDTH / _POINTS, (2 * HEIGHT + 40) / _POINTS), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr, call-arg]
-        head = f"{summary.options.dial.target}: {described(summary.options)}; {summary.started_at}"
+        head = f"{escaped(summary.options.dial.target)}: {described(summary.options)}; {summary.started_at}"
         figure.suptitle(textwrap.fill(head, HEAD_COLUMNS), x=0.012, ha="left")
         grid = figure.add_gridspec(2, 2)
         # What is over time stands on the right, one below the other.
@@ -127,7 +130,9 @@ def sheet(summary: Summary, kind: str) -> bytes:
             (distribution, *ramp, times, throughput), (*places, grid[0, 1], grid[1, 1]), strict=True
         ):
             picture.draw(figure, place, summary).set_title(picture.title)
-        figure.savefig(drawn, format=kind, dpi=DOTS_PER_INCH, facecolor="white")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # a target in a script that the font lacks
+            figure.savefig(drawn, format=kind, dpi=DOTS_PER_INCH, facecolor="white")
     return drawn.getvalue()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from stentor_chassis.escaping import escaped
 from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_text, knee_text, time_rows
 from stentor_client.load.report.quantities import bytes_text, rate_text
 from stentor_client.load.report.summary import Summary
@@ -39,7 +40,7 @@ def show(summary: Summary, results: Sequence[ThresholdResult]) -> None:
 
 def lines(summary: Summary, results: Sequence[ThresholdResult], width: int) -> Iterable[Text]:
     """Return the report line by line; sentences are broken to `width`, and tables are 78 characters wide at most."""
-    yield Text(summary.options.dial.target, style="bold")
+    yield Text(escaped(summary.options.dial.target), style="bold")
     yield from _sentence(described(summary.options), "", width, indent="")
     yield Text()
     yield from _totals(summary)

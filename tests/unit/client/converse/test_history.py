@@ -96,3 +96,10 @@ def test_trap(path: Path) -> None:
     History(str(path))
     assert precious.read_text() == "precious"
     assert len(path.read_text().splitlines()) == LINES
+
+
+def test_nothing_that_a_line_editor_cannot_take(path: Path) -> None:
+    """A line with NUL characters, which a crash can leave behind, is left out."""
+    path.parent.mkdir()
+    path.write_text("whole\n\0\0\nnext\n")
+    assert History(str(path)).lines == ["whole", "next"]

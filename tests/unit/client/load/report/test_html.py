@@ -15,6 +15,7 @@ from stentor_client.wire.dialer import DialOptions
 from unit.client.loads import (
     CLOSED,
     EXTREMES,
+    HOSTILE,
     OPTIONS,
     RAMP,
     Making,
@@ -156,3 +157,10 @@ def test_late_sends() -> None:
     """A closed loop has no schedule that a send could be late for, and says nothing of it."""
     assert "0 sends begun over 1 ms late" in page(steady(), [])
     assert "sends begun" not in page(steady(CLOSED), [])
+
+
+def test_any_target() -> None:
+    """Whatever the target is called, the page can be written, and shows it."""
+    written = page(steady(HOSTILE), []).encode().decode()
+    assert "\x1b" not in written
+    assert "unix:/$x_{$\\x1b[2J\\udcff\\n<日本>" in Page(written).text

@@ -19,6 +19,7 @@ from stentor_client.verify.outcomes import Outcome
 from unit.client.loads import (
     CLOSED,
     EXTREMES,
+    HOSTILE,
     OPTIONS,
     RAMP,
     Making,
@@ -215,3 +216,11 @@ def _legend(axes: Axes) -> list[str]:
 
 def _on(axes: Axes) -> bool:
     return bool(axes.yaxis.get_tick_params()["labelleft"])
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_any_target(kind: str) -> None:
+    """Whatever the target is called, it is drawn as plain text."""
+    drawn = sheet(steady(HOSTILE), kind)
+    if kind == "svg":
+        ET.fromstring(drawn)

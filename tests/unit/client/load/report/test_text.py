@@ -7,7 +7,18 @@ import pytest
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.text import lines, show
 from stentor_client.load.report.thresholds import Thresholds
-from unit.client.loads import EXTREMES, OPTIONS, RAMP, Making, all_failed, counted, ramp_with_knee, steady, summed_up
+from unit.client.loads import (
+    EXTREMES,
+    HOSTILE,
+    OPTIONS,
+    RAMP,
+    Making,
+    all_failed,
+    counted,
+    ramp_with_knee,
+    steady,
+    summed_up,
+)
 
 NARROW = 80
 JUDGED = Thresholds(max_error_rate=0.001, max_p50=60.0, max_p99=0.05)
@@ -69,3 +80,8 @@ def test_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
     assert next(line for line in written.out.splitlines() if line.startswith("!")).endswith("or a lower --rate.")
     assert "\x1b" not in written.out
     assert not written.err
+
+
+def test_any_target() -> None:
+    """The target cannot command the terminal."""
+    assert next(iter(lines(steady(HOSTILE), [], NARROW))).plain == "unix:/$x_{$\\x1b[2J\\udcff\\n<日本>"
