@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
-# As promtool is told them, which runs in observability/prometheus.
+# Paths for promtool, which runs in observability/prometheus.
 RULES := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/rules/*.yml))
 RULE_TESTS := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/tests/*.yml))
 export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
@@ -16,7 +16,7 @@ export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknow
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(SERVICES) ## Make .venv with stentor-server and stentor-client
+install: $(SERVICES) ## Create .venv with stentor-server and stentor-client
 
 up: ## Start server, client and Prometheus in containers, and wait until they are healthy
 	@scripts/docker-engine start
@@ -30,24 +30,24 @@ down: ## Stop and remove what `make up` started, with its data
 logs: ## Follow the logs of server and client, until Ctrl-C
 	@docker compose logs --follow server client || true
 
-demo: $(SERVICES) ## Run the pair on loopback, without Docker: a few verified exchanges, and both sides' counts
+demo: $(SERVICES) ## Run the pair on loopback, without Docker: a few verified exchanges, and the counts of both sides
 	@$(BIN)/python scripts/demo.py
 
-test: $(DEVELOPMENT) ## Run all tests; installs and starts a Docker engine where none answers, and stops it again
+test: $(DEVELOPMENT) ## Run all tests; if no Docker engine answers, install and start one, and stop it again
 	@scripts/test-peers
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest'
 
-test-unit: $(DEVELOPMENT) ## Run the tests of the packages, piece by piece
+test-unit: $(DEVELOPMENT) ## Run the unit tests of the packages
 	@$(BIN)/pytest tests/unit
 
-test-integration: $(DEVELOPMENT) ## Run the tests of real processes over real sockets; installs the peers that are missing
+test-integration: $(DEVELOPMENT) ## Run the tests of real processes over real sockets; install missing peers
 	@scripts/test-peers
 	@$(BIN)/pytest tests/integration
 
 test-stack: $(DEVELOPMENT) ## Run the tests of the containers
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest tests/stack'
 
-bench: $(SERVICES) ## Measure the server beside its peers, in half an hour, and write docs/performance.md anew
+bench: $(SERVICES) ## Measure the server and its peers, in half an hour, and rewrite docs/performance.md
 	@$(BIN)/python -m bench full
 
 bench-quick: $(SERVICES) ## Measure the main table only, roughly, in three minutes
@@ -64,10 +64,10 @@ lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts, and
 	@scripts/promtool check rules --lint=all --lint-fatal $(RULES)
 	@scripts/promtool test rules $(RULE_TESTS)
 
-docs: $(DEVELOPMENT) ## Write docs/metrics.md and the tables of options in README.md from the code
+docs: $(DEVELOPMENT) ## Write docs/metrics.md and the option tables of README.md from the code
 	@$(BIN)/python scripts/reference.py
 
-lock: $(DEVELOPMENT) ## Write the hash-locked requirements anew
+lock: $(DEVELOPMENT) ## Rewrite the hash-locked requirements
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock
 
 images: ## Build the images of server and client
@@ -75,7 +75,7 @@ images: ## Build the images of server and client
 	@scripts/base-images
 	docker compose build
 
-clean: ## Remove .venv and what the tools left behind
+clean: ## Remove .venv and the files that tools left behind
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
