@@ -190,7 +190,7 @@ class Heart:
         """Beat in `row`."""
         self._row = row
         self._slot = schema.slot(HEARTBEAT)
-        self._lag = schema.histogram(LOOP_LAG, row)
+        self._lag = schema.observer(LOOP_LAG, row)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._due = time.perf_counter_ns()

@@ -104,8 +104,8 @@ def test_values(new_counters: NewCounters, form: str) -> None:
         row[SCHEMA.slot(WAITING)] = 1 << 40
         row[SCHEMA.slot(NEWEST)] = 7 - number
         for nanoseconds in (1_000_000, 1_000_001, 3_000_000_000):
-            SCHEMA.histogram(SPAN, row).observe(nanoseconds)
-        SCHEMA.histogram(PHASES, row, "last").observe(50)
+            SCHEMA.observer(SPAN, row).observe(nanoseconds)
+        SCHEMA.observer(PHASES, row, "last").observe(50)
     samples = FORMATS[form](_exported(counters))
     # Rows 0 and 1 are of the control process and of who is gone; row 5 is nobody's: what is in it does not count.
     assert samples[_key("taken_total")] == 11111
@@ -132,7 +132,7 @@ def test_histograms_are_cumulative(some: list[int], others: list[int]) -> None:
     try:
         for row, values in ((2, some), (3, others)):
             for value in values:
-                SCHEMA.histogram(SPAN, counters.row(row)).observe(value)
+                SCHEMA.observer(SPAN, counters.row(row)).observe(value)
         samples = _as_text(_exported(counters, {0: [2], 1: [3]}))
     finally:
         os.close(counters.fd)

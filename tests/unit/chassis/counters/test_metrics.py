@@ -41,7 +41,7 @@ def test_order_is_the_declared_one() -> None:
 
 def test_every_service_has_the_same_basis() -> None:
     """Workers, restarts, loop lag and dropped log lines are counted by every service."""
-    metrics = Schema("bare", []).metrics
+    metrics = tuple(Schema("bare").metrics)
     assert metrics == (WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED)
     assert tuple(RestartReason) == RESTARTS.values
 
@@ -76,7 +76,7 @@ def test_histogram_observes_into_its_slots() -> None:
     """A histogram got from the schema counts in the slots of its metric and label value, and in no others."""
     for metric, value in ((SPAN, ""), (PHASES, "first"), (PHASES, "last")):
         row = [0] * SCHEMA.row_slots
-        SCHEMA.histogram(metric, row, value).observe(1 << 40)
+        SCHEMA.observer(metric, row, value).observe(1 << 40)
         first = SCHEMA.slot(metric, value)
         own = row[first : first + metric.width]
         assert [0] * len(metric.bounds) + [1, 1 << 40] == own

@@ -88,8 +88,8 @@ def test_merged_histograms_equal_the_whole(some: list[int], others: list[int]) -
     for row, values in zip(two, (some, others), strict=True):
         for value in values:
             for metric, label in ((SPAN, ""), (PHASES, "first"), (PHASES, "last")):
-                SCHEMA.histogram(metric, row, label).observe(value)
-                SCHEMA.histogram(metric, whole, label).observe(value)
+                SCHEMA.observer(metric, row, label).observe(value)
+                SCHEMA.observer(metric, whole, label).observe(value)
     counters = SharedCounters(SCHEMA, 1)
     try:
         assert whole == counters.totals(two)

@@ -74,15 +74,6 @@ def test_description() -> None:
     assert told["replaced"]["label"] == "reason"
 
 
-@pytest.mark.parametrize(("name", "unit"), [("sent_bytes_total", "bytes"), ("held_bytes", "bytes"), ("bytes_lost", "")])
-def test_unit(name: str, unit: str) -> None:
-    """The unit of a line is the one that the name of its metric ends with."""
-    metric = Counter(name=name, help="Some.")
-    view = View(charts=(Chart("Some", (Line("some", metric),)),))
-    (chart,) = Columns(Schema("a-service", [metric]), view).describe()["charts"]
-    assert chart["lines"][0]["unit"] == unit
-
-
 def test_nothing_declared() -> None:
     """A service that declares nothing shows which workers were replaced."""
     columns = Columns(SCHEMA, View())
