@@ -46,8 +46,8 @@ def serve(**values: Any) -> int:
         schema=SCHEMA,
         worker_module="stentor_server.worker",
         view=VIEW,
-        settle=settle,
-        hear=health_checks.count,
+        finalize=settle,
+        on_readiness_query=health_checks.count,
         warnings={"faults.enabled": {"fault": server_options.fault}} if server_options.fault else {},
     )
     inherited = []

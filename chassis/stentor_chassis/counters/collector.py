@@ -1,54 +1,32 @@
-"""The Prometheus view of a counters, and of the processes that write it."""
+"""What Prometheus sees: the shared counters, the processes of the service, and its build."""
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from stentor_chassis.counters.metrics import Counter, Derived, Gauge, Histogram, Metric
-from stentor_chassis.counters.shared_counters import CONTROL, GONE, SharedCounters
-
-# Which row each living worker writes, by worker number; one that retired has a row beside its successor's.
-LiveRows = Callable[[], Mapping[int, list[int]]]
+from stentor_chassis.counters.shared_counters import LiveRows, SharedCounters
 
 
 class CountersCollector(Collector):
-    """Sums the rows of a counters at the scrape; one instance, in the control process."""
+    """Exports the shared counters; the rows are summed at each scrape."""
 
     def __init__(self, counters: SharedCounters, live_rows: LiveRows) -> None:
-        """Read the rows of the control process, of who is gone, and those that `live_rows` names at each scrape."""
+        """Ask `live_rows` at each scrape for the rows to read."""
         self._counters = counters
         self._schema = counters.schema
         self._live_rows = live_rows
 
     def collect(self) -> Iterator[Family]:
-        """Yield every declared metric; counters that depend on each other come from one copy of each row."""
-        # tolist() reads slot after slot: what a service declares first is read first, which it can rely on.
-        workers = {
-            number: [self._counters.row(row).tolist() for row in rows] for number, rows in self._live_rows().items()
-        }
-        rows = [
-            *(self._counters.row(row).tolist() for row in (CONTROL, GONE)),
-            *(row for rows in workers.values() for row in rows),
-        ]
-        totals = self._counters.totals(rows)
+        """Yield every declared metric, all from the same copies of the rows."""
+        totals, workers = self._counters.read(self._live_rows())
         for metric in self._schema.metrics:
             yield self._family(metric, totals, workers)
-
-    def describe(self) -> Iterator[Family]:
-        """Name the families without reading a counter."""
-        empty = [0] * self._schema.row_slots
-        for metric in self._schema.metrics:
-            yield self._family(metric, empty, {})
 
     def _family(self, metric: Metric, totals: list[int], workers: Mapping[int, list[list[int]]]) -> Family:
         name = f"{self._schema.prefix}_{metric.name}"
@@ -86,33 +64,28 @@ class CountersCollector(Collector):
 
 
 class ProcessesCollector(Collector):
-    """The standard `process_*` metrics of every process of the service, told apart by the label `process`."""
+    """The standard `process_*` metrics of every process of the service, with a label `process`."""
 
     def __init__(self, processes: Callable[[], Mapping[str, int]]) -> None:
         """Ask `processes` for the process ids at each scrape, such as `{"control": 1, "worker0": 7}`."""
         self._processes = processes
 
     def collect(self) -> Iterator[Family]:
-        """Yield one family per metric with a sample per process; a process that just went has none."""
+        """Yield one family per metric with a sample per process; one that has just exited has none."""
         families: dict[str, Family] = {}
         for name, pid in self._processes().items():
-            # A new reader per process id: the library's own keeps no state but the id.
             for family in ProcessCollector(pid=_constant(pid), registry=None).collect():
                 kept = families.setdefault(family.name, Family(family.name, family.documentation, family.type))
                 for sample in family.samples:
                     kept.add_sample(sample.name, {"process": name, **sample.labels}, sample.value)
         yield from families.values()
 
-    def describe(self) -> Iterable[Family]:
-        """Describe nothing: reading `/proc` at registration would be work for no use."""
-        return []
-
 
 class BuildCollector(Collector):
     """The constant `stentor_build_info`."""
 
     def __init__(self, service: str, version: str) -> None:
-        """Remember what is running."""
+        """Export these labels, and the version of Python."""
         self._labels = {"service": service, "version": version, "python": platform.python_version()}
 
     def collect(self) -> Iterator[Family]:
@@ -123,8 +96,8 @@ class BuildCollector(Collector):
 def registry(
     counters: SharedCounters, version: str, live_rows: LiveRows, processes: Callable[[], Mapping[str, int]]
 ) -> CollectorRegistry:
-    """Return a registry of its own with all that the control process exports."""
-    own = CollectorRegistry()
+    """Return a new registry with everything that the control process exports."""
+    own = CollectorRegistry(auto_describe=True)  # so that `/metrics?name[]=` finds every metric
     own.register(CountersCollector(counters, live_rows))
     own.register(ProcessesCollector(processes))
     own.register(BuildCollector(counters.schema.service, version))

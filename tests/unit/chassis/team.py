@@ -94,7 +94,7 @@ class Team:
             command=start,
             assign=lambda worker, row: assignment(counters, worker, row),
             counters=counters,
-            settle=_settle,
+            finalize=_settle,
             workers=workers,
             drain_seconds=5.0,
             log=events.logger,

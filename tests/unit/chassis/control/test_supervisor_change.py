@@ -7,7 +7,7 @@ import pytest
 
 from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import RestartReason
-from unit.chassis.team import FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam
+from unit.chassis.team import FIRST_STAYS, LINGERS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam
 from unit.looping import Events, eventually
 
 
@@ -30,6 +30,17 @@ async def test_reload(team: NewTeam, events: Events) -> None:
             assert [len(rows) for rows in own.supervisor.live_rows().values()] == [1, 1]
 
     await scenario()
+
+
+async def test_successor_takes_over_in_one_step(team: NewTeam) -> None:
+    """At no turn of the event loop does a reload show two ready workers, or none, in one place."""
+    async with team(LINGERS) as own:
+        await own.supervisor.start()
+        own.supervisor.reload()
+        while not own.restarts():
+            states = [str(each["state"]) for each in own.supervisor.status()]
+            assert states.count("ready") == 1, states
+            await asyncio.sleep(0)
 
 
 async def test_reload_asked_for_again(team: NewTeam) -> None:

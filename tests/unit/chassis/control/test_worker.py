@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, Assignment, Heart, Worker
+from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, Assignment, Heartbeat, Worker
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.metrics import HEARTBEAT, LOOP_LAG, Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
@@ -253,10 +253,9 @@ async def test_heart_measures_lag(new_counters: NewCounters) -> None:
     """Every beat counts, and is an observation of how late the loop ran it."""
     row = new_counters(SCHEMA, 2).row(1)
     began = time.perf_counter_ns()
-    heart = Heart(SCHEMA, row)
+    heart = Heartbeat(SCHEMA, row)
     heart.beat()
     await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 3, "three beats")
-    heart.stop()
     took = time.perf_counter_ns() - began
     *counts, total = row[SCHEMA.slots(LOOP_LAG)]
     beats = row[SCHEMA.slot(HEARTBEAT)]
@@ -268,14 +267,13 @@ async def test_heart_measures_lag(new_counters: NewCounters) -> None:
 async def test_heart_sees_a_busy_loop(new_counters: NewCounters) -> None:
     """A callback that keeps the loop busy past a beat shows as lag."""
     row = new_counters(SCHEMA, 2).row(1)
-    heart = Heart(SCHEMA, row)
+    heart = Heartbeat(SCHEMA, row)
     heart.beat()
     running = asyncio.get_running_loop()
     began = running.time()
     while running.time() < began + 3 * BEAT_SECONDS:
         continue  # keeps the loop from running
     await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 2, "the beat that was late")
-    heart.stop()
     lag = row[SCHEMA.slots(LOOP_LAG)][-1] / NANOSECONDS
     assert BEAT_SECONDS < lag < running.time() - began + 1
 

@@ -152,7 +152,7 @@ def test_accounts_balance_while_workers_come_and_go(new_counters: NewCounters) -
         if gone:
             row = counters.row(gone)
             row[SCHEMA.slot(ENDED, "lost")] += row[SCHEMA.slot(TAKEN)] - sum(row[SCHEMA.slots(ENDED)])
-            counters.fold(gone)
+            counters.absorb(gone)
         live.clear()
         live.update(live_rows)
         for rows in live.values():
@@ -179,12 +179,11 @@ def test_types_and_helps(new_counters: NewCounters) -> None:
         assert metric.help == family.documentation
 
 
-def test_registering_twice_is_an_error(new_counters: NewCounters) -> None:
-    """The registry knows the names, so that one cannot be exported twice."""
-    counters = new_counters(SCHEMA, 5)
-    exported = _exported(counters)
-    with pytest.raises(ValueError, match="Duplicated timeseries"):
-        exported.register(CountersCollector(counters, dict))
+def test_metrics_by_name(new_counters: NewCounters) -> None:
+    """A scraper can ask for some metrics only, by name, whichever collector has them."""
+    own = registry(new_counters(SCHEMA, 5), "1", dict, lambda: {"control": os.getpid()})
+    names = {"an_example_workers", "process_open_fds", "stentor_build_info"}
+    assert names == {sample.name for family in own.restricted_registry([*names]).collect() for sample in family.samples}
 
 
 def test_processes() -> None:

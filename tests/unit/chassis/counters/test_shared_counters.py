@@ -127,7 +127,7 @@ def test_retire_keeps_what_was_counted(before: list[list[int]]) -> None:
     try:
         for number, values in enumerate(before):
             _write(counters, number, values)
-        counters.fold(FIRST_WORKER)
+        counters.absorb(FIRST_WORKER)
         after = [counters.row(number).tolist() for number in range(4)]
         totals = counters.totals(before), counters.totals(after)
     finally:
@@ -156,7 +156,7 @@ def test_retire_again(kept: list[int], first: list[int], second: list[int]) -> N
         _write(counters, GONE, kept)
         for values in (first, second):
             _write(counters, FIRST_WORKER, values)
-            counters.fold(FIRST_WORKER)
+            counters.absorb(FIRST_WORKER)
         gone = counters.row(GONE).tolist()
     finally:
         os.close(counters.fd)

@@ -55,7 +55,7 @@ def test_workers_that_are_gone_stay_counted(counters: SharedCounters) -> None:
     """What a worker counted does not go when its row is folded: no counter ever falls."""
     counters.row(FIRST_WORKER)[SCHEMA.slot(TAKEN)] = 7
     history = _history(counters)
-    counters.fold(FIRST_WORKER)
+    counters.absorb(FIRST_WORKER)
     history.take()
     assert _column(history) == [7, 7]
 
