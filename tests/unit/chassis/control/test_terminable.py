@@ -53,7 +53,7 @@ signal.signal(signal.SIGINT, signal.{before})
 
 class Interrupts:
     def find_spec(self, name, *_):
-        if name == "stentor_chassis.options.option":
+        if name == "stentor_chassis.options.command_line":
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupts())

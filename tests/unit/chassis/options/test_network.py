@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stentor_chassis.failure import USAGE
+from stentor_chassis.options.command_line import group
 from stentor_chassis.options.network import Network
-from stentor_chassis.options.option import group, option
+from stentor_chassis.options.option import option
 from unit.ending import RunCommand
 
 

@@ -11,8 +11,9 @@ import click
 import pytest
 
 from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
+from stentor_chassis.options.command_line import group
 from stentor_chassis.options.network import Network
-from stentor_chassis.options.option import admin_options, group, log_options, option, wrong_value
+from stentor_chassis.options.option import admin_options, log_options, option, wrong_value
 from stentor_chassis.options.processors import Workers
 from stentor_chassis.options.quantities import Duration, Size
 from stentor_chassis.options.text import File, Text
@@ -381,7 +382,7 @@ def test_shared_options(run_command: RunCommand) -> None:
 
 SCRIPT = """
 import click, os, signal, sys
-from stentor_chassis.options.option import group, run
+from stentor_chassis.options.command_line import group, run
 service = group("A service.", "1")
 @service.command()
 def flood():
