@@ -8,11 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.control.listeners import Listeners
+from stentor_chassis.control.process import State
 from stentor_chassis.control.supervisor import Supervisor
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.collector import registry
@@ -23,14 +23,6 @@ from stentor_chassis.logs.log import Log, LogOptions
 from stentor_chassis.page.history import History
 from stentor_chassis.page.routes import routes
 from stentor_chassis.page.view import View
-
-
-class Phase(StrEnum):
-    """The stages of a service's life."""
-
-    STARTING = "starting"
-    READY = "ready"
-    DRAINING = "draining"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +76,7 @@ class Control:
         self._listeners = listeners
         self._config = dict(config)
         self._inherited = inherited
-        self._phase = Phase.STARTING
+        self._state = State.STARTING
         self.finished = False  # the workers exited because their work was done
         self._started = time.time()
         self._clock = time.monotonic()
@@ -119,12 +111,11 @@ class Control:
         )
         stop_signal = asyncio.get_running_loop().create_future()
         self._handle_signals(supervisor, stop_signal)
-        processes = functools.partial(_processes, supervisor)
-        exported = registry(self.counters, self._service.version, supervisor.live_rows, processes)
+        exported = registry(self.counters, self._service.version, supervisor.live_rows, supervisor.pids)
         history = History(self.counters, supervisor.live_rows, self._service.view)
 
         def ready() -> bool:
-            return self._phase is Phase.READY and bool(supervisor.current)
+            return self._state is State.READY and bool(supervisor.current)
 
         def recent(number: int) -> dict[str, Any]:
             return {**self._status(supervisor), "ready": ready(), **history.since(number)}
@@ -142,7 +133,7 @@ class Control:
         try:
             await _first(starting, stop_signal)
             if not stop_signal.done():
-                self._phase = Phase.READY
+                self._state = State.READY
                 for event, facts in self._service.warnings.items():
                     log.warning(event, **facts)
                 log.info(
@@ -153,7 +144,7 @@ class Control:
                 )
                 await _first(supervisor.ended, stop_signal)
             self.finished = not stop_signal.done()
-            self._phase = Phase.DRAINING
+            self._state = State.DRAINING
             self._listeners.close()
             log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
             await supervisor.drain()
@@ -196,17 +187,13 @@ class Control:
         return {
             "service": self._service.name,
             "version": self._service.version,
-            "state": self._phase,
+            "state": self._state,
             "started_timestamp_seconds": self._started,
             "uptime_seconds": round(time.monotonic() - self._clock, 3),
             "addresses": self._listeners.addresses,
             "workers": supervisor.status(),
             "config": {"workers": self._options.workers, **self._config},
         }
-
-
-def _processes(supervisor: Supervisor) -> dict[str, int]:
-    return {"control": os.getpid(), **supervisor.pids()}
 
 
 async def _first(*awaited: asyncio.Future[Any]) -> None:

@@ -17,7 +17,7 @@ from stentor_chassis.counters.metrics import RestartReason
 
 
 class State(StrEnum):
-    """The stages of a worker's life."""
+    """The stages of the life of a worker, or of a service."""
 
     STARTING = "starting"
     READY = "ready"

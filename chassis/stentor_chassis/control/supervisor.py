@@ -90,9 +90,9 @@ class Supervisor:
         return rows
 
     def pids(self) -> dict[str, int]:
-        """Return process ids by a name such as `worker0`; retired workers are left out if they have a successor."""
+        """Return the ids of `control`, `worker0` and so on; a retired worker is left out if it has a successor."""
         ordered = sorted(self._processes, key=lambda process: process.launched)
-        return {f"worker{process.number}": process.pid for process in ordered}
+        return {"control": os.getpid(), **{f"worker{process.number}": process.pid for process in ordered}}
 
     def status(self) -> list[dict[str, object]]:
         """Return number, process id and state of every worker."""
@@ -106,8 +106,8 @@ class Supervisor:
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._end(task.exception())
+        if not task.cancelled() and (error := task.exception()) and not self.ended.done():
+            self.ended.set_exception(error)
 
     def _stop_supervising(self) -> None:
         self._stopping = True
@@ -181,8 +181,8 @@ class Supervisor:
         self._count_workers()
         if process.done:
             self._finished.add(process.number)
-            if len(self._finished) == self._workers:
-                self._end(None)
+            if len(self._finished) == self._workers and not self.ended.done():
+                self.ended.set_result(None)
         elif not self._stopping:
             self._count_restart(process.restart_reason())
             if process.number not in self._launching:
@@ -249,11 +249,3 @@ class Supervisor:
 
     def _count_workers(self) -> None:
         self._row[self._counters.schema.slot(WORKERS)] = len(self.current)
-
-    def _end(self, error: BaseException | None) -> None:
-        if self.ended.done():
-            return
-        if error is None:
-            self.ended.set_result(None)
-        else:
-            self.ended.set_exception(error)
