@@ -147,11 +147,10 @@ def test_life(start: Callable[..., Running], number: int, code: int) -> None:
 
 
 def test_admin_endpoint(start: Callable[..., Running]) -> None:
-    """The admin endpoint tells what the service is, has and counts, also during a drain; a second signal ends that."""
+    """The admin endpoint shows what the service is and counts, also during a drain; a second signal ends that."""
     service = start(DRAINS_LONG, drain_seconds=60.0)
-    assert service.get("/readyz") == (200, "ready\n")
-    assert service.get("/healthz") == (200, "ok\n")
-    status = json.loads(service.get("/status")[1])
+    assert (service.get("/readyz"), service.get("/healthz")) == ((200, "ready\n"), (200, "ok\n"))
+    status, recent = (json.loads(service.get(path)[1]) for path in ("/status", "/recent"))
     assert tuple(status[key] for key in ("service", "version", "state")) == ("an-example", "1.2.3", "ready")
     assert status["config"] == {"workers": 2, "colour": "red"}
     assert service.event("example.ready")["addresses"] == status["addresses"]
@@ -160,36 +159,14 @@ def test_admin_endpoint(start: Callable[..., Running]) -> None:
     metrics = service.get("/metrics")[1]
     for line in ("an_example_taken_total 20.0", "an_example_workers 2.0", "stentor_build_info{", 'process="worker1"'):
         assert line in metrics
-    _drains_and_can_be_hurried(service)
-
-
-def test_live_page(start: Callable[..., Running]) -> None:
-    """The page has all that the status has, snapshots that go on by themselves, and says when nobody serves."""
-    service = start(DRAINS_LONG, drain_seconds=60.0)
     assert "<title>an-example</title>" in service.get("/")[1]
-    status, recent = (json.loads(service.get(path)[1]) for path in ("/status", "/recent"))
-    assert {key: recent[key] for key in status if key != "uptime_seconds"} == {
-        key: status[key] for key in status if key != "uptime_seconds"
-    }
-    assert (recent["state"], recent["ready"]) == ("ready", True)
-    assert recent["view"]["charts"] == []  # as nothing was declared
-    number = recent["next"]
-    until(lambda: json.loads(service.get(f"/recent?from={number}")[1])["snapshots"], "another snapshot")
+    assert {**status, "ready": True, "uptime_seconds": 0}.items() <= {**recent, "uptime_seconds": 0}.items()
+    until(lambda: json.loads(service.get(f"/recent?from={recent['next']}")[1])["snapshots"], "another snapshot")
     service.process.terminate()
     service.event("example.draining")
+    assert (service.get("/readyz"), service.get("/healthz")) == ((503, "not ready\n"), (200, "ok\n"))
     recent = json.loads(service.get("/recent")[1])
     assert (recent["state"], recent["ready"]) == ("draining", False)
-    service.process.terminate()
-    service.ended()
-
-
-def _drains_and_can_be_hurried(service: Running) -> None:
-    """Check that while it drains it is alive and not ready, and that told a second time it ends at once."""
-    service.process.terminate()
-    service.event("example.draining")
-    assert service.get("/readyz") == (503, "not ready\n")
-    assert service.get("/healthz") == (200, "ok\n")
-    assert json.loads(service.get("/status")[1])["state"] == "draining"
     service.process.terminate()
     assert service.ended() == (128 + signal.SIGTERM, "")
     assert not service.find("example.stopped")
@@ -253,16 +230,6 @@ def test_stopped_while_starting(start: Callable[..., Running]) -> None:
     assert service.find("example.stopped")
 
 
-def test_killed(start: Callable[..., Running]) -> None:
-    """When the control process is killed its workers notice, say so, and end."""
-    service = start()
-    service.event("example.ready")
-    pids = [event["pid"] for event in service.find("worker.started")]
-    service.process.kill()
-    service.ended()  # reads the log to its end, which is the end of the workers
-    until(lambda: len(service.find("worker.orphaned")) == len(pids), "the workers to notice")
-
-
 def test_workers_inherit(start: Callable[..., Running]) -> None:
     """What the service shares with its workers, they inherit and are told of."""
     reader, writer = os.pipe()
@@ -287,6 +254,6 @@ def test_admin_port_in_use(start: Callable[..., Running]) -> None:
 
 
 def test_short_name() -> None:
-    """The first word of a service's own events is the last of its name."""
-    for name, short in (("stentor-server", "server"), ("stentor-client", "client"), ("plain", "plain")):
+    """The names of a service's own events begin with the last part of its name."""
+    for name, short in (("stentor-server", "server"), ("plain", "plain")):
         assert short == Service(name=name, version="1", schema=SCHEMA, worker_module="x").short_name

@@ -7,40 +7,24 @@ import pytest
 
 from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import RestartReason
-from unit.chassis.team import FIRST_STAYS, LINGERS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam
+from unit.chassis.team import FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam
 from unit.looping import Events, eventually
 
 
 async def test_reload(team: NewTeam, events: Events) -> None:
-    """A reload replaces every worker, and at no moment does a place have none that is ready."""
-
-    async def scenario() -> None:
-        async with team(workers=2) as own:
-            await own.supervisor.start()
-            before = own.pids
-            own.supervisor.reload()
-
-            def reloaded() -> bool:
-                assert 2 == own.ready() == len(own.pids)
-                return not set(own.pids) & set(before) and len(events.find("worker.exited")) == 2
-
-            await eventually(reloaded, "the workers to be replaced")
-            assert own.restarts() == {RestartReason.RELOAD: 2}
-            assert set(before) == {event["pid"] for event in events.find("worker.exited", log_level="info")}
-            assert [len(rows) for rows in own.supervisor.live_rows().values()] == [1, 1]
-
-    await scenario()
-
-
-async def test_successor_takes_over_in_one_step(team: NewTeam) -> None:
-    """At no turn of the event loop does a reload show two ready workers, or none, in one place."""
-    async with team(LINGERS) as own:
+    """A reload replaces every worker; at each turn of the event loop each number has exactly one ready worker."""
+    async with team(workers=2) as own:
         await own.supervisor.start()
+        before = own.pids
         own.supervisor.reload()
-        while not own.restarts():
-            states = [str(each["state"]) for each in own.supervisor.status()]
-            assert states.count("ready") == 1, states
+        while own.restarts() != {RestartReason.RELOAD: 2}:
+            ready = [each["worker"] for each in own.supervisor.status() if each["state"] == "ready"]
+            assert (ready, own.ready()) == ([0, 1], 2)
             await asyncio.sleep(0)
+        assert not set(own.pids) & set(before)
+        await eventually(lambda: len(events.find("worker.exited", log_level="info")) == 2, "the old workers to exit")
+        assert set(before) == {event["pid"] for event in events.find("worker.exited")}
+        assert [len(rows) for rows in own.supervisor.live_rows().values()] == [1, 1]
 
 
 async def test_reload_asked_for_again(team: NewTeam) -> None:
