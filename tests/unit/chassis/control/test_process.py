@@ -59,7 +59,7 @@ async def test_life(spawn: Spawn) -> None:
 
 @pytest.mark.parametrize("code", [0, 4])
 async def test_retire(spawn: Spawn, code: int) -> None:
-    """It is asked to retire by a message, and exits when its work is done; then only exit code 0 is expected."""
+    """A retired worker is expected to exit with 0, or in any way after it is told to stop."""
     process = spawn(READY + f'read word; [ "$word" = retire ] && read more; exit {code}')
     assert await process.started
     process.retire()
@@ -67,17 +67,13 @@ async def test_retire(spawn: Spawn, code: int) -> None:
     process._lifeline.shutdown(socket.SHUT_WR)
     assert await process.exited == code
     assert process.exit_expected() == (code == 0)
-
-
-async def test_terminate_after_retire(spawn: Spawn) -> None:
-    """A retired worker can still be told to stop, and may then exit in any way."""
-    process = spawn(READY + "read word; read more")
-    assert await process.started
-    process.retire()
-    process.terminate()
-    assert process.state == State.DRAINING
-    assert await process.exited == -signal.SIGTERM
-    assert process.exit_expected()
+    other = spawn(READY + "read word; read more")
+    assert await other.started
+    other.retire()
+    other.terminate()
+    assert other.state == State.DRAINING
+    assert await other.exited == -signal.SIGTERM
+    assert other.exit_expected()
 
 
 async def test_killed_from_outside(spawn: Spawn) -> None:

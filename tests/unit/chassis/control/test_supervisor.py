@@ -1,4 +1,4 @@
-"""Keeping workers alive."""
+"""Starting and replacing workers."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ async def _block_until_exited(team: Team) -> int:
 
 
 async def test_start(team: NewTeam, events: Events) -> None:
-    """All workers are started, each with a row of its own, and the start is over when all are ready."""
+    """All workers are started, each with its own row; the start returns when all are ready."""
     async with team(workers=2) as own:
         await own.supervisor.start()
         assert 2 == own.ready() == len(own.pids)
@@ -58,7 +58,7 @@ async def test_killed_worker_is_replaced(team: NewTeam, events: Events) -> None:
 
 
 async def test_hung_worker_is_replaced(real_team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that is stopped, and so does nothing, is killed and replaced; the one beside it is not."""
+    """A worker without a heartbeat is killed and replaced; others are not affected."""
     monkeypatch.setattr(supervisor_module, "CHECK_SECONDS", 0.02)
     monkeypatch.setattr(supervisor_module, "MISSED_BEATS", 30)
     async with real_team(workers=2) as own:
@@ -72,7 +72,7 @@ async def test_hung_worker_is_replaced(real_team: NewTeam, events: Events, monke
 
 
 async def test_finished_work(team: NewTeam, events: Events) -> None:
-    """When all workers have said that their work is finished, the service's end has come, and none is replaced."""
+    """When all workers have finished their work, the service ends, and none is replaced."""
     async with team(READY + WAITS + DONE, workers=2) as own:
         await own.supervisor.start()
         own.work()
@@ -84,7 +84,7 @@ async def test_finished_work(team: NewTeam, events: Events) -> None:
 
 
 async def test_work_finished_before_others_start(team: NewTeam, events: Events) -> None:
-    """A worker that has finished before another has even started does not end the service."""
+    """A worker that has finished before another has started does not end the service."""
     async with team("[ $number = 0 ] || { " + WAITS + "}; " + READY + DONE, workers=2) as own:
         starting = asyncio.create_task(own.supervisor.start())
         await eventually(lambda: events.find("worker.exited", worker=0), "the first worker to finish")
@@ -96,7 +96,7 @@ async def test_work_finished_before_others_start(team: NewTeam, events: Events) 
 
 
 async def test_work_finished_in_no_time(team: NewTeam) -> None:
-    """A worker that is ready, done and gone before this process looks has finished its work like any other."""
+    """A worker that is ready, finishes and exits at once has finished its work like any other."""
     async with team(READY + DONE) as own:
         starting = asyncio.create_task(own.supervisor.start())
         await _block_until_exited(own)
@@ -106,7 +106,7 @@ async def test_work_finished_in_no_time(team: NewTeam) -> None:
 
 
 async def test_worker_lost_in_no_time(team: NewTeam) -> None:
-    """A worker that is ready and gone before this process looks is replaced like any other."""
+    """A worker that is ready and exits at once is replaced like any other."""
     dies_once = FIRST_STAYS.replace("read more; ", FAILS) + STAYS_ON
     async with team(dies_once) as own:
         starting = asyncio.create_task(own.supervisor.start())
@@ -117,7 +117,7 @@ async def test_worker_lost_in_no_time(team: NewTeam) -> None:
 
 
 async def test_worker_that_never_starts(team: NewTeam, events: Events) -> None:
-    """A worker that fails to start is tried a few times; then the start has failed."""
+    """After some attempts to start a worker, the start fails."""
     async with team(FAILS) as own:
         with pytest.raises(Failure, match="worker 0 did not start in 3 attempts") as failure:
             await own.supervisor.start()
@@ -127,14 +127,14 @@ async def test_worker_that_never_starts(team: NewTeam, events: Events) -> None:
 
 
 async def test_one_worker_that_never_starts(team: NewTeam) -> None:
-    """A start with one worker that will not start, while the others do, fails too, and is not tried for ever."""
+    """The start also fails if only one worker does not start."""
     async with team("[ $number = 0 ] || exit 3; " + STAYS_ON, workers=2) as own:
         with pytest.raises(Failure, match="worker 1 did not start"):
             await asyncio.wait_for(own.supervisor.start(), 5)
 
 
 async def test_worker_that_takes_too_long(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that is not ready in time is killed, and counts as one that failed to start."""
+    """A worker that is not ready in time is killed; this is a failed attempt."""
     monkeypatch.setattr(supervisor_module, "START_SECONDS", 0.05)
     monkeypatch.setattr(supervisor_module, "START_ATTEMPTS", 2)
     async with team("read more") as own:
@@ -144,7 +144,7 @@ async def test_worker_that_takes_too_long(team: NewTeam, events: Events, monkeyp
 
 
 async def test_replacement_that_never_starts(team: NewTeam) -> None:
-    """When a worker cannot be replaced, the service's end has come, as a failure."""
+    """If the only worker cannot be replaced, the service fails."""
     async with team(FIRST_STAYS + FAILS) as own:
         await own.supervisor.start()
         os.kill(own.pids[0], signal.SIGKILL)
@@ -154,7 +154,7 @@ async def test_replacement_that_never_starts(team: NewTeam) -> None:
 
 
 async def test_replacement_while_others_serve(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While another worker serves, replacing one that will not start is never given up."""
+    """While another worker serves, attempts to replace one never end."""
     monkeypatch.setattr(supervisor_module, "START_ATTEMPTS", 2)
     async with team(MENDABLE, workers=2) as own:
         await own.supervisor.start()
@@ -170,7 +170,7 @@ async def test_replacement_while_others_serve(team: NewTeam, events: Events, mon
 
 
 async def test_no_process_to_be_had(team: NewTeam, events: Events) -> None:
-    """Where no process can be started at all it is logged, tried again, and given up like any worker that fails."""
+    """If the system cannot start a process, that is logged, and is a failed attempt."""
     async with team() as own:
         own.supervisor._command = ["/no/such/program"]
         with pytest.raises(Failure, match="worker 0 did not start"):

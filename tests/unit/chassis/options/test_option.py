@@ -11,7 +11,7 @@ from stentor_chassis.failure import USAGE
 from stentor_chassis.options.command_line import group
 from stentor_chassis.options.network import Network
 from stentor_chassis.options.option import admin_options, build, log_options, option, wrong_value
-from stentor_chassis.options.quantities import Duration, Size
+from stentor_chassis.options.quantities import Size
 from stentor_chassis.options.text import File, Text
 from unit.ending import RunCommand
 
@@ -36,12 +36,6 @@ KINDS = [
         option("--some-size", type=Size(), default="1KiB", help="A size."),
         (["--some-size", "4KiB"], "3KiB", 'some-size = "2KiB"'),
         (4096, 3072, 2048, 1024),
-    ),
-    (option("--count", type=int, help="A count."), (["--count", "4"], "3", "count = 2"), (4, 3, 2, None)),
-    (
-        option("--timeout", type=Duration(), default="1s", help="A duration."),
-        (["--timeout", "4s"], "3s", 'timeout = "2s"'),
-        (4.0, 3.0, 2.0, 1.0),
     ),
     (
         option("--closed", is_flag=True, help="A switch."),
