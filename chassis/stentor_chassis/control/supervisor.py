@@ -5,6 +5,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 
 from stentor_chassis.back_off import exponential_back_off
 from stentor_chassis.control.process import State, WorkerProcess
@@ -24,33 +25,25 @@ STEADY_SECONDS = 10.0  # a worker that lived this long is replaced without a pau
 STOP_GRACE_SECONDS = 1.0  # in addition to the drain timeout, which the worker itself observes
 
 
+@dataclass(eq=False, kw_only=True)
 class Supervisor:
     """Starts `workers` processes and keeps that many serving until told to stop."""
 
-    def __init__(
-        self,
-        *,
-        command: Sequence[str],
-        assign: Callable[[int, int], Assignment],
-        counters: SharedCounters,
-        finalize: Callable[["memoryview[int]"], None],
-        workers: int,
-        drain_seconds: float,
-        log: Logger,
-    ) -> None:
-        """`assign(worker, row)` makes an assignment; `finalize(row)` closes the accounts of an exited worker."""
-        self.current: dict[int, WorkerProcess] = {}
+    command: Sequence[str]
+    assign: Callable[[int, int], Assignment]  # makes an assignment from the number of a worker and that of its row
+    counters: SharedCounters
+    finalize: Callable[["memoryview[int]"], None]  # closes the accounts in the row of an exited worker
+    workers: int
+    drain_seconds: float
+    log: Logger
+    current: dict[int, WorkerProcess] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without workers."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._command = command
-        self._assign = assign
-        self._counters = counters
-        self._row = counters.row(CONTROL)
-        self._finalize = finalize
-        self._workers = workers
-        self._drain_seconds = drain_seconds
-        self._log = log
+        self._row = self.counters.row(CONTROL)
         self._processes: set[WorkerProcess] = set()
-        self._free_rows = list(range(counters.rows - 1, FIRST_WORKER - 1, -1))
+        self._free_rows = list(range(self.counters.rows - 1, FIRST_WORKER - 1, -1))
         self._launching: set[int] = set()
         self._finished: set[int] = set()  # numbers of workers whose work is done
         self._quick_deaths: dict[int, int] = {}
@@ -61,7 +54,7 @@ class Supervisor:
     async def start(self) -> None:
         """Start every worker and return when all are ready; raise `Failure` when one will not start."""
         self._run(self._watch())
-        await asyncio.gather(*(self._launch(number, patient=False) for number in range(self._workers)))
+        await asyncio.gather(*(self._launch(number, patient=False) for number in range(self.workers)))
 
     def reload(self) -> None:
         """Replace the workers one by one; requests during a reload lead to one more afterwards."""
@@ -139,11 +132,11 @@ class Supervisor:
         row = self._free_rows.pop()
         try:
             process = WorkerProcess(
-                self._command, self._assign(number, row), on_ready=self._on_ready, on_exit=self._on_exit
+                self.command, self.assign(number, row), on_ready=self._on_ready, on_exit=self._on_exit
             )
         except OSError as error:  # the system lacks processes, descriptors or memory
             self._free_rows.append(row)
-            self._log.error("worker.failed", worker=number, message=str(error))
+            self.log.error("worker.failed", worker=number, message=str(error))  # noqa: TRY400 - not a bug
             return False
         self._processes.add(process)
         with contextlib.suppress(TimeoutError):
@@ -158,20 +151,20 @@ class Supervisor:
         predecessor = self.current.get(process.number)
         self.current[process.number] = process
         self._count_workers()
-        self._log.info("worker.started", worker=process.number, pid=process.pid)
+        self.log.info("worker.started", worker=process.number, pid=process.pid)
         if predecessor is not None and not self._stopping:
             self._count_restart(RestartReason.RELOAD)
             predecessor.retire()
-            self._log.info("worker.retired", worker=process.number, pid=predecessor.pid)
+            self.log.info("worker.retired", worker=process.number, pid=predecessor.pid)
 
     def _on_exit(self, process: WorkerProcess) -> None:
-        row, schema = self._counters.row(process.row), self._counters.schema
+        row, schema = self.counters.row(process.row), self.counters.schema
         row[schema.slot(LOG_DROPPED)] += row[schema.slot(LOG_WAITING)]
-        self._finalize(row)
-        self._counters.absorb(process.row)
+        self.finalize(row)
+        self.counters.absorb(process.row)
         self._free_rows.append(process.row)
         self._processes.discard(process)
-        emit = self._log.info if process.exit_expected() else self._log.error
+        emit = self.log.info if process.exit_expected() else self.log.error
         emit("worker.exited", worker=process.number, pid=process.pid, code=process.exited.result())
         if not self._stopping and not process.started.result():
             self._count_restart(process.restart_reason())  # the next attempt replaces it
@@ -181,7 +174,7 @@ class Supervisor:
         self._count_workers()
         if process.done:
             self._finished.add(process.number)
-            if len(self._finished) == self._workers and not self.ended.done():
+            if len(self._finished) == self.workers and not self.ended.done():
                 self.ended.set_result(None)
         elif not self._stopping:
             self._count_restart(process.restart_reason())
@@ -205,7 +198,7 @@ class Supervisor:
             # There are two rows for each worker number, so workers retired before must stop first. They stop together:
             # one after the other, each could need the whole drain timeout.
             await asyncio.gather(*(self._stop(each) for each in self._processes if each.state is State.RETIRED))
-            for number in range(self._workers):
+            for number in range(self.workers):
                 if number in self.current and number not in self._launching:  # else it is being replaced anyway
                     await self._launch(number)
             self._reloads_wanted -= 1
@@ -213,18 +206,18 @@ class Supervisor:
     async def _stop(self, process: WorkerProcess) -> None:
         process.terminate()
         try:
-            await asyncio.wait_for(asyncio.shield(process.exited), self._drain_seconds + STOP_GRACE_SECONDS)
+            await asyncio.wait_for(asyncio.shield(process.exited), self.drain_seconds + STOP_GRACE_SECONDS)
         except TimeoutError:
             self._kill_unresponsive(process)
             await process.exited
 
     async def _watch(self) -> None:
         """Kill workers whose heartbeat has stopped."""
-        slot = self._counters.schema.slot(HEARTBEAT)
+        slot = self.counters.schema.slot(HEARTBEAT)
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             for process in list(self._processes):
-                beats = self._counters.row(process.row)[slot]
+                beats = self.counters.row(process.row)[slot]
                 stalled = process.state is not State.STARTING and beats == process.beats
                 process.missed_beats = process.missed_beats + 1 if stalled else 0
                 process.beats = beats
@@ -234,7 +227,7 @@ class Supervisor:
                 self._reap_orphans()
 
     def _kill_unresponsive(self, process: WorkerProcess) -> None:
-        self._log.error("worker.hung", worker=process.number, pid=process.pid)
+        self.log.error("worker.hung", worker=process.number, pid=process.pid)
         process.kill(RestartReason.HEARTBEAT)
 
     def _reap_orphans(self) -> None:
@@ -245,7 +238,7 @@ class Supervisor:
                 os.waitpid(exited.si_pid, os.WNOHANG)
 
     def _count_restart(self, reason: RestartReason) -> None:
-        self._row[self._counters.schema.slot(RESTARTS, reason)] += 1
+        self._row[self.counters.schema.slot(RESTARTS, reason)] += 1
 
     def _count_workers(self) -> None:
-        self._row[self._counters.schema.slot(WORKERS)] = len(self.current)
+        self._row[self.counters.schema.slot(WORKERS)] = len(self.current)

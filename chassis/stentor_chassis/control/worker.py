@@ -152,8 +152,11 @@ async def _serve(
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.set_exception_handler(lambda _loop, context: _log_exception(log, context))
-
+    loop.set_exception_handler(
+        lambda _loop, context: log.error(
+            "worker.exception", message=context.get("message"), exc_info=context.get("exception")
+        )
+    )
     unfinished = b""
 
     def read_lifeline() -> None:
@@ -173,33 +176,21 @@ async def _serve(
     worker = Worker(assignment, counters, log, stop, lifeline)
     lifeline.setblocking(False)
     loop.add_reader(LIFELINE_FD, read_lifeline)
-    Heartbeat(schema, worker.row).beat()
+    beat(schema, worker.row)
     try:
         await serve(worker)
     finally:
         loop.remove_reader(LIFELINE_FD)
 
 
-def _log_exception(log: Logger, context: dict[str, Any]) -> None:
-    """Log an exception from a callback, which is a bug."""
-    log.error("worker.exception", message=context.get("message"), exc_info=context.get("exception"))
+def beat(schema: Schema, row: "memoryview[int]") -> None:
+    """Count heartbeats in `row` as long as the event loop runs, and observe how late the loop runs them."""
+    slot, lag, loop = schema.slot(HEARTBEAT), schema.observer(LOOP_LAG, row), asyncio.get_running_loop()
 
-
-class Heartbeat:
-    """A counter in the worker's row that the event loop keeps increasing; it also measures how late the loop runs."""
-
-    def __init__(self, schema: Schema, row: "memoryview[int]") -> None:
-        """Count in `row`."""
-        self._row = row
-        self._slot = schema.slot(HEARTBEAT)
-        self._lag = schema.observer(LOOP_LAG, row)
-        self._loop = asyncio.get_running_loop()
-        self._due = time.perf_counter_ns()
-
-    def beat(self) -> None:
-        """Beat, now and at every interval as long as the loop runs."""
+    def once(due: int) -> None:
         now = time.perf_counter_ns()
-        self._lag.observe(now - self._due)
-        self._row[self._slot] += 1
-        self._due = now + int(BEAT_SECONDS * NANOSECONDS)
-        self._loop.call_later(BEAT_SECONDS, self.beat)
+        lag.observe(now - due)
+        row[slot] += 1
+        loop.call_later(BEAT_SECONDS, once, now + int(BEAT_SECONDS * NANOSECONDS))
+
+    once(time.perf_counter_ns())

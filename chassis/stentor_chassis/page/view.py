@@ -63,20 +63,17 @@ class Columns:
         """Assign columns to each metric of `view`; raise `KeyError` if `schema` does not have it."""
         self._schema = schema
         self._view = view
-        self._first: dict[str, int] = {}
-        self._shown: list[Metric] = []
+        self._first: dict[Metric, int] = {}  # the column of each metric, or the first of several
         width = 0
-        for metric in self._metrics():
-            if metric.name not in self._first:
-                self._first[metric.name] = width
-                self._shown.append(metric)
-                slots = slice(1) if isinstance(metric, Derived) else schema.slots(metric)
-                width += slots.stop - (slots.start or 0)
+        for metric in dict.fromkeys(self._metrics()):
+            self._first[metric] = width
+            slots = range(1) if isinstance(metric, Derived) else range(schema.row_slots)[schema.slots(metric)]
+            width += len(slots)
 
     def read(self, totals: Sequence[int]) -> "array[int]":
         """Return the columns from merged slots."""
         row = array("q")
-        for metric in self._shown:
+        for metric in self._first:
             if isinstance(metric, Derived):
                 row.append(metric.compute(totals))
             else:
@@ -95,7 +92,7 @@ class Columns:
             and {
                 "title": shown.title,
                 "help": shown.metric.help,
-                "column": self._first[shown.metric.name],
+                "column": self._first[shown.metric],
                 "bounds": [float(f"{bound * shown.metric.scale:.12g}") for bound in shown.metric.bounds],
             },
             "tables": [self._table(table) for table in self._view.tables],
@@ -110,7 +107,7 @@ class Columns:
         yield from (table.metric for table in (*self._view.tables, REPLACED))
 
     def _line(self, line: Line) -> dict[str, Any]:
-        metric, first = line.metric, self._first[line.metric.name]
+        metric, first = line.metric, self._first[line.metric]
         labels = metric.values or ("",)
         return {
             "name": line.name,
@@ -124,7 +121,7 @@ class Columns:
         return {
             "title": table.title,
             "label": table.metric.label,
-            "column": self._first[table.metric.name],
+            "column": self._first[table.metric],
             "values": table.metric.values,
             "failures": table.failures,
         }

@@ -172,7 +172,7 @@ async def test_replacement_while_others_serve(team: NewTeam, events: Events, mon
 async def test_no_process_to_be_had(team: NewTeam, events: Events) -> None:
     """If the system cannot start a process, that is logged, and is a failed attempt."""
     async with team() as own:
-        own.supervisor._command = ["/no/such/program"]
+        own.supervisor.command = ["/no/such/program"]
         with pytest.raises(Failure, match="worker 0 did not start"):
             await own.supervisor.start()
         failed = events.find("worker.failed", worker=0)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, Assignment, Heartbeat, Worker
+from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, Assignment, Worker, beat
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.metrics import HEARTBEAT, LOOP_LAG, Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
@@ -216,7 +216,7 @@ async def test_heartbeat_measures_lag(new_counters: NewCounters) -> None:
     """Each beat is an observation of how late the loop was; a delay is in the next beat, and only there."""
     row = new_counters(SCHEMA, 2).row(1)
     slot, began = SCHEMA.slot(HEARTBEAT), time.perf_counter()
-    Heartbeat(SCHEMA, row).beat()
+    beat(SCHEMA, row)
     while time.perf_counter() < began + 3 * BEAT_SECONDS:
         continue  # keeps the loop from running
     await eventually(lambda: row[slot] >= 3, "the late beat, and one more")
