@@ -21,7 +21,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(TESTS)}
 
 # A worker takes ten things, and then does what the test wants of it.
 PROLOGUE = """
-import asyncio, os, signal, time
+import asyncio, gc, os, signal, time
 from stentor_chassis.control.worker import run
 from unit.chassis.example import SCHEMA, TAKEN
 

@@ -1,4 +1,4 @@
-"""The life of a control process."""
+"""Control processes."""
 
 import json
 import os
@@ -130,7 +130,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)])
 def test_life(start: Callable[..., Running], number: int, code: int) -> None:
-    """It says when it is ready and where, drains when told to stop, and says when it has stopped."""
+    """It logs when and where it is ready, drains when told to stop, and logs when it has stopped."""
     service = start()
     ready = service.event("example.ready")
     assert tuple(ready[key] for key in ("workers", "service", "version", "worker")) == (2, "an-example", "1.2.3", None)
@@ -173,14 +173,14 @@ def test_admin_endpoint(start: Callable[..., Running]) -> None:
 
 
 def test_workers_that_finish(start: Callable[..., Running]) -> None:
-    """When the workers have finished their work the service ends by itself, and knows that."""
+    """When the workers have finished their work the service ends, and knows why."""
     service = start("\n    worker.ready()\n    worker.done()\n")
     assert service.ended() == (0, "finished\n")
     assert service.find("example.stopped")
 
 
 def test_workers_that_cannot_start(start: Callable[..., Running]) -> None:
-    """When a worker cannot start the service fails to, and was never ready."""
+    """If a worker cannot start, the service fails, and was never ready."""
     service = start("\n    raise SystemExit(3)\n")
     code, told = service.ended()
     assert code == COULD_NOT_START
@@ -189,7 +189,7 @@ def test_workers_that_cannot_start(start: Callable[..., Running]) -> None:
 
 
 def test_reload(start: Callable[..., Running]) -> None:
-    """SIGHUP retires the workers beside their successors, a second one ends them; all the while it is ready."""
+    """SIGHUP retires the workers, another SIGHUP stops these; the service stays ready."""
     service = start()
     service.event("example.ready")
     service.process.send_signal(signal.SIGHUP)
@@ -206,7 +206,7 @@ def test_reload(start: Callable[..., Running]) -> None:
 
 
 def test_service_that_does_not_reload(start: Callable[..., Running]) -> None:
-    """Where a reload makes no sense SIGHUP does nothing, and ends nothing."""
+    """A service that does not reload ignores SIGHUP."""
     service = start(reloads=False)
     service.event("example.ready")
     service.process.send_signal(signal.SIGHUP)
@@ -216,7 +216,7 @@ def test_service_that_does_not_reload(start: Callable[..., Running]) -> None:
 
 
 def test_stopped_while_starting(start: Callable[..., Running]) -> None:
-    """Told to stop before the workers are ready, it stops, and was never ready."""
+    """A service can be stopped before its workers are ready."""
     service = start("\n    await worker.stop.wait()\n")
 
     def has_children() -> str:
@@ -231,7 +231,7 @@ def test_stopped_while_starting(start: Callable[..., Running]) -> None:
 
 
 def test_workers_inherit(start: Callable[..., Running]) -> None:
-    """What the service shares with its workers, they inherit and are told of."""
+    """Workers inherit the descriptors that the service shares with them."""
     reader, writer = os.pipe()
     service = start("\n    os.write(worker.inherited[0], b'!')\n" + STAYS, inherited=[writer])
     service.event("example.ready")
@@ -243,7 +243,7 @@ def test_workers_inherit(start: Callable[..., Running]) -> None:
 
 
 def test_admin_port_in_use(start: Callable[..., Running]) -> None:
-    """When the admin port is taken the service fails to start, and starts no worker."""
+    """If the admin port is in use, the service fails, and starts no worker."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         service = start(admin_port=port)

@@ -1,4 +1,4 @@
-"""One worker process, seen from the control process."""
+"""Worker processes, seen from the control process."""
 
 import dataclasses
 import os

@@ -1,4 +1,4 @@
-"""The life of a data process."""
+"""Data processes."""
 
 import array
 import asyncio
@@ -74,7 +74,7 @@ def start(new_counters: NewCounters, tmp_path: Path) -> Iterator[Callable[[str],
 
 
 def test_serves_until_told_to_stop(start: Callable[[str], Child]) -> None:
-    """It says that it is ready, counts in its own row, and exits with 0 on SIGTERM, without a word in the log."""
+    """It reports that it is ready, counts in its own row, and exits with 0 on SIGTERM, without log lines."""
     child = start(STAYS)
     child.assign()
     assert child.lifeline.recv(64) == READY
@@ -84,13 +84,13 @@ def test_serves_until_told_to_stop(start: Callable[[str], Child]) -> None:
 
 
 def test_told_to_stop_on_its_way_out(start: Callable[[str], Child]) -> None:
-    """SIGTERM sent to the whole group comes twice, also when the interpreter is being taken down: it exits with 0."""
+    """A second SIGTERM, even while the interpreter shuts down, does not change exit code 0."""
     child = start("""
     class Late:
         def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM):
             kill(pid, number)
 
-    globals()["late"] = Late()  # lasts until the modules are cleared, when Python has put its own handlers away
+    globals()["late"] = Late()  # until modules are cleared, after Python has removed its handlers
     worker.ready()
     worker.done()
     """)
@@ -99,8 +99,8 @@ def test_told_to_stop_on_its_way_out(start: Callable[[str], Child]) -> None:
 
 
 def test_work_that_ends(start: Callable[[str], Child]) -> None:
-    """A worker whose work is finished says so, and exits with 0."""
-    child = start("\n    worker.ready()\n    worker.done()\n")
+    """A worker whose work is finished reports that, and exits with 0; it has frozen its heap when it was ready."""
+    child = start("\n    worker.ready()\n    assert gc.get_freeze_count()\n    worker.done()\n")
     child.assign()
     assert child.ended() == (0, [])
     assert child.lifeline.recv(64, socket.MSG_WAITALL) == READY + DONE
@@ -108,7 +108,7 @@ def test_work_that_ends(start: Callable[[str], Child]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_signals_of_a_terminal_are_ignored(start: Callable[[str], Child], number: int) -> None:
-    """What a terminal sends to the whole group is for the control process to answer."""
+    """Signals that a terminal sends to the whole process group are for the control process."""
     child = start("""
     worker.ready()
     await worker.stop.wait()
@@ -123,7 +123,7 @@ def test_signals_of_a_terminal_are_ignored(start: Callable[[str], Child], number
 
 
 def test_told_to_retire(start: Callable[[str], Child]) -> None:
-    """The word to retire sets the event of that name and no other, however it is cut up on the way."""
+    """The message to retire, in any segmentation, sets that event only; the end of the lifeline stops the worker."""
     child = start("""
     worker.ready()
     await worker.retire.wait()
@@ -132,7 +132,7 @@ def test_told_to_retire(start: Callable[[str], Child]) -> None:
     """)
     child.assign()
     assert child.lifeline.recv(64) == READY
-    for part in (b"ret", b"retire", b"re\nreti"):  # none of the lines so far is the word
+    for part in (b"ret", b"retire", b"re\nreti"):  # none of these lines is the message
         child.lifeline.sendall(part)
         until(lambda: _unread(child.lifeline) == 0, "the part to be read")
     _beats_on(child)
@@ -142,38 +142,23 @@ def test_told_to_retire(start: Callable[[str], Child]) -> None:
     child.lifeline.close()
     code, (event,) = child.ended()
     assert (code, event["event"]) == (0, "worker.orphaned")
-
-
-def test_lifeline_that_ends(start: Callable[[str], Child]) -> None:
-    """When the control process is gone, the worker stops as if told to, and says why."""
-    child = start(STAYS)
-    child.assign()
-    assert child.lifeline.recv(64) == READY
-    child.lifeline.close()
-    code, (event,) = child.ended()
-    assert (code, event["event"]) == (0, "worker.orphaned")
     assert {"service": "an-example", "version": "1.2.3", "worker": 3}.items() <= event.items()
 
 
-def test_lifeline_that_ends_before_a_word(start: Callable[[str], Child]) -> None:
-    """When the control process is gone before it told the worker anything, the worker just exits."""
-    child = start(STAYS)
-    child.lifeline.close()
-    assert child.ended() == (0, [])
-
-
-def test_lifeline_that_ends_before_the_worker_is_ready(start: Callable[[str], Child]) -> None:
-    """When the control process is gone before the worker could say that it is ready, it stops all the same."""
-    child = start(STAYS)
-    child.assign()
-    child.lifeline.close()
-    code, events = child.ended()
+def test_control_process_is_gone_early(start: Callable[[str], Child]) -> None:
+    """If the lifeline ends before the assignment, or before the worker is ready, the worker exits with 0."""
+    early, late = start(STAYS), start(STAYS)
+    early.lifeline.close()
+    late.assign()
+    late.lifeline.close()
+    assert early.ended() == (0, [])
+    code, events = late.ended()
     assert code == 0
     assert {event["event"] for event in events} <= {"worker.orphaned"}
 
 
 def test_failure(start: Callable[[str], Child]) -> None:
-    """An exception is a bug: it is logged with its trace, and the exit code is 1."""
+    """An exception is a bug: it is logged with its traceback, and the exit code is 1."""
     child = start("\n    raise ValueError('broken')\n")
     child.assign()
     code, (event,) = child.ended()
@@ -182,7 +167,7 @@ def test_failure(start: Callable[[str], Child]) -> None:
 
 
 def test_failure_of_a_callback(start: Callable[[str], Child]) -> None:
-    """An exception in a callback is logged with its trace, and does not end the worker."""
+    """An exception in a callback is logged with its traceback, and does not end the worker."""
     child = start("""
     asyncio.get_running_loop().call_soon(lambda: 1 / 0)
     await asyncio.sleep(0)
