@@ -1,3 +1,3 @@
-"""What every Stentor service needs and no service owns: options, logs, metrics, admin endpoint, workers."""
+"""The common parts of Stentor's services: options, logs, metrics, admin endpoint, workers."""
 
 __version__ = "0.1.0"

@@ -1,8 +1,8 @@
-"""Socket addresses, and how people read them."""
+"""Socket addresses, and their printed form."""
 
 from typing import Any
 
-Address = tuple[Any, ...]  # host and port, for IPv6 also flow and scope; empty for the caller of a Unix socket
+Address = tuple[Any, ...]  # host and port, for IPv6 also flow and scope; empty for the peer on a Unix socket
 
 
 def printable(address: Address) -> str:

@@ -1,4 +1,4 @@
-"""JSON for logs and status, of whatever a value is."""
+"""JSON for logs and status, for values of any type."""
 
 import json
 from typing import Any
@@ -7,9 +7,9 @@ import orjson
 
 
 def encode(value: Any, *, indent: bool = False) -> bytes:
-    """Return one line of JSON, or with `indent` several; what JSON has no form for is written as its `str()`."""
+    """Return one line of JSON, or several with `indent`; values without a JSON form are written as their `str()`."""
     option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0)
     try:
         return orjson.dumps(value, default=str, option=option)
-    except TypeError:  # a string that is no Unicode: bytes of a path or an argument that are not UTF-8
+    except TypeError:  # a string with surrogates, from a path or an argument that is not UTF-8
         return json.dumps(value, default=str, indent=2 if indent else None).encode() + b"\n"

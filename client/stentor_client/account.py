@@ -40,11 +40,11 @@ class Account:
     def __init__(self, row: Slots | None = None) -> None:
         """Count in `row`, or for a command that exports nothing in a row of its own."""
         self.row = [0] * SCHEMA.row_slots if row is None else row
-        self._response_time = SCHEMA.histogram(RESPONSE_TIME, self.row)
-        self._service_time = SCHEMA.histogram(SERVICE_TIME, self.row)
-        self._age = SCHEMA.histogram(AGE, self.row)
+        self._response_time = SCHEMA.observer(RESPONSE_TIME, self.row)
+        self._service_time = SCHEMA.observer(SERVICE_TIME, self.row)
+        self._age = SCHEMA.observer(AGE, self.row)
         self._phases: dict[Phase, Histogram] = {
-            phase: SCHEMA.histogram(PHASE_DURATION, self.row, phase) for phase in TIMED
+            phase: SCHEMA.observer(PHASE_DURATION, self.row, phase) for phase in TIMED
         }
 
     def opened(self) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from stentor_chassis.options.option import option, options, taken, wrong_value
+from stentor_chassis.options.option import build, option, options, wrong_value
 from stentor_chassis.options.quantities import Duration, Size
 from stentor_chassis.options.text import Path, Text
 from stentor_client.wire.dialer import DialOptions
@@ -63,7 +63,7 @@ def dialing(values: dict[str, Any]) -> DialOptions:
         click.BadParameter: an option that only TLS needs is given without --tls.
 
     """
-    dial = taken(DialOptions, values, target=str(values.pop("target")))
+    dial = build(DialOptions, values, target=str(values.pop("target")))
     for name in ("tls_ca", "tls_cert", "tls_key", "tls_server_name"):
         if getattr(dial, name) is not None and not dial.tls:
             raise wrong_value(name, "it needs --tls")

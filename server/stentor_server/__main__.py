@@ -3,7 +3,7 @@
 from stentor_chassis.control.terminable import restore_sigint  # first, before what takes time to import
 
 # isort: split
-from stentor_chassis.options.option import group, run
+from stentor_chassis.options.command_line import group, run
 from stentor_server import NAME, __version__
 
 cli = group(

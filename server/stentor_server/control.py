@@ -9,7 +9,7 @@ from stentor_chassis.control.control import Control, ControlOptions, Service
 from stentor_chassis.control.listeners import Listeners, bind_tcp, bind_unix
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER
 from stentor_chassis.logs.log import LogOptions
-from stentor_chassis.options.option import admin_options, log_options, option, taken, wrong_value
+from stentor_chassis.options.option import admin_options, build, log_options, option, wrong_value
 from stentor_chassis.options.processors import Workers
 from stentor_server import NAME, __version__, health_checks
 from stentor_server.faults.fault import Faults
@@ -36,8 +36,8 @@ def serve(**values: Any) -> int:
     raise_descriptor_limit()
     hosts = [host.strip() for host in values.pop("host").split(",")]
     port, unix, workers = values.pop("port"), values.pop("unix"), values["workers"]
-    log = taken(LogOptions, values, fd=1)
-    control_options = taken(ControlOptions, values, drain_seconds=values["drain_timeout_seconds"], log=log)
+    log = build(LogOptions, values, fd=1)
+    control_options = build(ControlOptions, values, drain_seconds=values["drain_timeout_seconds"], log=log)
     server_options = _server_options(values, workers)
     tls_context(server_options)  # fails now, instead of in each worker
     service = Service(
@@ -46,8 +46,8 @@ def serve(**values: Any) -> int:
         schema=SCHEMA,
         worker_module="stentor_server.worker",
         view=VIEW,
-        settle=settle,
-        hear=health_checks.count,
+        finalize=settle,
+        on_readiness_query=health_checks.count,
         warnings={"faults.enabled": {"fault": server_options.fault}} if server_options.fault else {},
     )
     inherited = []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from stentor_chassis.counters.histogram import AGE_BOUNDS
-from stentor_chassis.counters.metrics import LOOP_LAG, Counter, Derived, Gauge, Histogram, Internal, Schema
+from stentor_chassis.counters.metrics import LOOP_LAG, Schema
 from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
 from stentor_server.faults.fault import Fault
 
@@ -56,103 +56,84 @@ def settle(row: "memoryview[int]") -> None:
     row[SCHEMA.slot(WRITE_BUFFER)] = 0
 
 
-OPEN = Internal(name="open", help="Connections open now, for the limit that all workers share.")
+SCHEMA = Schema("stentor-server")
+
+OPEN = SCHEMA.internal(name="open", help="Connections open now, for the limit that all workers share.")
 # Rows are read in this order while workers write them. A connection is counted as accepted before it is counted as
 # closed, so closed is read before accepted: read the other way round, more could seem closed than were accepted.
-CLOSED = Counter(
+CLOSED = SCHEMA.counter(
     name="connections_closed_total",
     help="Connections that ended, by reason.",
     label="reason",
     values=tuple(CloseReason),
 )
-ACCEPTED = Counter(
+ACCEPTED = SCHEMA.counter(
     name="connections_accepted_total",
     help="Connections taken; always connections_active plus the sum of connections_closed_total.",
 )
-ACTIVE = Derived(name="connections_active", help="Connections open now.", compute=open_connections)
-WORKER_ACTIVE = Derived(
+ACTIVE = SCHEMA.derived(name="connections_active", help="Connections open now.", compute=open_connections)
+WORKER_ACTIVE = SCHEMA.derived(
     name="worker_connections_active",
     help="Connections open now, by worker.",
     label="worker",
     compute=open_connections,
     per_worker=True,
 )
-LIMIT = Gauge(
+LIMIT = SCHEMA.gauge(
     name="connections_limit",
     help="Connections that may be open at once, over all workers (--max-connections); more are rejected.",
 )
-REJECTED = Counter(
+REJECTED = SCHEMA.counter(
     name="connections_rejected_total",
     help="Connections not taken, by reason; they are not among the accepted.",
     label="reason",
     values=tuple(RejectReason),
 )
-ANSWERED = Internal(name="answered_bytes", help="Bytes that were read and handed to the kernel in one go: most are.")
-RECEIVED = Counter(name="received_bytes_total", help="Bytes read from peers.", plus=ANSWERED)
-SENT = Counter(
+ANSWERED = SCHEMA.internal(
+    name="answered_bytes", help="Bytes that were read and handed to the kernel in one go: most are."
+)
+RECEIVED = SCHEMA.counter(name="received_bytes_total", help="Bytes read from peers.", plus=ANSWERED)
+SENT = SCHEMA.counter(
     name="sent_bytes_total",
     help="Bytes handed to the kernel; what still waited when its connection was lost is not among them.",
     plus=ANSWERED,
 )
-UNSENT = Counter(
+UNSENT = SCHEMA.counter(
     name="unsent_bytes_total",
     help="Bytes received and never answered: the connection was lost, or the server had ended its side, before that.",
 )
-WRITE_BUFFER = Gauge(
+WRITE_BUFFER = SCHEMA.gauge(
     name="write_buffer_bytes",
     help="Bytes of answers that wait to be sent: the peer does not read, or --fault holds them back.",
 )
-READ_PAUSES = Counter(name="read_pauses_total", help="Times reading from a peer paused because it does not read.")
-DURATION = Histogram(
+READ_PAUSES = SCHEMA.counter(
+    name="read_pauses_total", help="Times reading from a peer paused because it does not read."
+)
+DURATION = SCHEMA.histogram(
     name="connection_duration_seconds",
     help="How long connections lasted.",
     bounds=AGE_BOUNDS,
 )
-FAULTS = Counter(
+FAULTS = SCHEMA.counter(
     name="faults_injected_total",
     help="What the server did wrong because --fault asks for it, by fault.",
     label="fault",
     values=tuple(Fault),
 )
 # What health checks tell the control process, so that they can be taken off the counts above.
-HEALTH_CHECKS = Counter(
+HEALTH_CHECKS = SCHEMA.counter(
     name="health_checks_total", help="Health checks that made their exchange: each is one connection among the above."
 )
-HEALTH_CHECK_RECEIVED = Counter(
+HEALTH_CHECK_RECEIVED = SCHEMA.counter(
     name="health_check_received_bytes_total", help="Of received_bytes_total, what came from these health checks."
 )
-HEALTH_CHECK_SENT = Counter(
+HEALTH_CHECK_SENT = SCHEMA.counter(
     name="health_check_sent_bytes_total", help="Of sent_bytes_total, what went to these health checks."
 )
-HEALTH_CHECKS_UNFINISHED = Gauge(
+HEALTH_CHECKS_UNFINISHED = SCHEMA.gauge(
     name="health_checks_unfinished",
     help="Health checks that began and have not told of their exchange: under way, failed, or killed. Each may be one "
     "connection, and 2 bytes each way, among the above.",
-)
-
-SCHEMA = Schema(
-    "stentor-server",
-    [
-        OPEN,
-        CLOSED,
-        ACCEPTED,
-        ACTIVE,
-        WORKER_ACTIVE,
-        LIMIT,
-        REJECTED,
-        ANSWERED,
-        RECEIVED,
-        SENT,
-        UNSENT,
-        WRITE_BUFFER,
-        READ_PAUSES,
-        DURATION,
-        FAULTS,
-        HEALTH_CHECKS,
-        HEALTH_CHECK_RECEIVED,
-        HEALTH_CHECK_SENT,
-        HEALTH_CHECKS_UNFINISHED,
-    ],
 )
 ACCEPTED_SLOT = SCHEMA.slot(ACCEPTED)
 CLOSED_SLOTS = SCHEMA.slots(CLOSED)

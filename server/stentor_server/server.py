@@ -74,7 +74,7 @@ class Server:
         self._connection = partial(TlsConnection, tls) if tls is not None else self._plain
         self._proxies = Networks(options.proxy_from)
         self._timeouts = Timeouts(options)
-        self._durations = SCHEMA.histogram(DURATION, row)
+        self._durations = SCHEMA.observer(DURATION, row)
         self._acceptors: list[Acceptor] = []
         self._empty = asyncio.Event()
         self._sweeper: asyncio.TimerHandle | None = None

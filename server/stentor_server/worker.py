@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ctypes
-import gc
 
 from stentor_chassis.control.worker import Worker, run
 from stentor_server.faults.fault import Faults
@@ -30,7 +29,6 @@ async def serve(worker: Worker) -> None:
     faults = Faults(options.fault, seed) if options.fault else None
     server = Server(options, worker.counters, worker.row, worker.log, addresses, faults)
     server.start(worker.listeners)
-    gc.freeze()  # what is there now stays: the collector need not look at it again
     worker.ready()
     retiring = asyncio.create_task(_retire(worker, server))
     await worker.stop.wait()

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
-from stentor_chassis.options.option import run
+from stentor_chassis.options.command_line import run
 from unit.ending import Ended, RunCommand
 from unit.looping import Events, Loop, complaints, watched_loop
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import click
 
-from stentor_chassis.options.option import Commands
+from stentor_chassis.options.command_line import Commands
 
 
 @dataclass(frozen=True)

@@ -58,15 +58,15 @@ class Admin:
         registry: CollectorRegistry,
         ready: Callable[[], bool],
         status: Callable[[], dict[str, Any]],
-        hear: Callable[[Mapping[str, str]], None] = lambda _query: None,
+        on_readiness_query: Callable[[Mapping[str, str]], None] = lambda _query: None,
         pages: Iterable[web.RouteDef] = (),
     ) -> None:
-        """Answer from what the functions return at each request; `hear` gets the query of `/readyz`.
+        """Answer from what the functions return at each request; `on_readiness_query` gets the query of `/readyz`.
 
-        What `hear` raises `ValueError` for is answered with 400.
+        If it raises `ValueError`, the answer is 400.
         """
         self._ready = ready
-        self._hear = hear
+        self._on_readiness_query = on_readiness_query
         self._status = status
         self._export = make_aiohttp_handler(registry)
         application = web.Application()
@@ -126,7 +126,7 @@ class Admin:
 
     async def _readyz(self, request: web.Request) -> web.Response:
         try:
-            self._hear(request.query)
+            self._on_readiness_query(request.query)
         except ValueError as error:
             return web.Response(status=400, text=f"{error}\n")
         if self._ready():

@@ -1,1 +1,1 @@
-"""The control process and its workers: how they start, live and end."""
+"""The control process and its workers, from start to exit."""

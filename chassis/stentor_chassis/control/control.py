@@ -1,4 +1,4 @@
-"""The life of a control process: it owns the sockets, the counters and the workers, and never touches a data byte."""
+"""The control process: it owns the sockets, the counters and the workers, and never touches a data byte."""
 
 import asyncio
 import functools
@@ -7,12 +7,11 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.control.listeners import Listeners
-from stentor_chassis.control.process import PYTHON
+from stentor_chassis.control.process import PYTHON, State
 from stentor_chassis.control.supervisor import Supervisor
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.collector import registry
@@ -25,39 +24,32 @@ from stentor_chassis.page.routes import routes
 from stentor_chassis.page.view import View
 
 
-class Phase(StrEnum):
-    """Where a service is in its life."""
-
-    STARTING = "starting"
-    READY = "ready"
-    DRAINING = "draining"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What tells one service from another."""
+    """What distinguishes one service from another."""
 
     name: str
     version: str
     schema: Schema
     worker_module: str  # run as `python -m` for each data process
-    view: View = field(default_factory=View)  # what the live page shows of the schema
+    view: View = field(default_factory=View)  # of the live page
     reloads: bool = True  # whether SIGHUP replaces its workers
-    settle: Callable[["memoryview[int]"], None] = lambda _row: None  # books what a gone worker left open in its row
-    # Counts, in the control process's row, what the query of a request for /readyz tells; `ValueError` refuses it.
-    hear: Callable[["memoryview[int]", Mapping[str, str]], None] = lambda _row, _query: None
-    # Events with their facts that are logged as warnings, so that nobody overlooks how the service was started.
+    # Closes the accounts in the row of a worker that has exited: what it left open is lost.
+    finalize: Callable[["memoryview[int]"], None] = lambda _row: None
+    # Counts the query of a request for /readyz in the control process's row, or refuses it with `ValueError`.
+    on_readiness_query: Callable[["memoryview[int]", Mapping[str, str]], None] = lambda _row, _query: None
+    # Events and their keys, logged as warnings when the service is ready.
     warnings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def short_name(self) -> str:
-        """The first word of the service's own events."""
+        """The first part of the names of the service's own events."""
         return self.name.rpartition("-")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlOptions:
-    """What the command line says to a control process."""
+    """Options of every control process."""
 
     workers: int
     drain_seconds: float
@@ -68,7 +60,7 @@ class ControlOptions:
 
 
 class Control:
-    """Runs one service from start to exit."""
+    """Runs a service from start to exit."""
 
     def __init__(
         self,
@@ -78,17 +70,17 @@ class Control:
         config: Mapping[str, Any],
         inherited: Sequence[int] = (),
     ) -> None:
-        """`config` is what workers are told and `/status` shows, plain data; they also inherit these descriptors."""
+        """Workers receive `config`, plain data that `/status` also shows, and the descriptors `inherited`."""
         self._service = service
         self._options = options
         self._listeners = listeners
         self._config = dict(config)
         self._inherited = inherited
-        self._phase = Phase.STARTING
-        self.finished = False  # set when the workers ended by themselves, their work done
+        self._state = State.STARTING
+        self.finished = False  # the workers exited because their work was done
         self._started = time.time()
         self._clock = time.monotonic()
-        # Two rows for each worker: one is its predecessor's, which may serve on for long.
+        # Two rows for each worker: one is for its retired predecessor.
         self.counters = SharedCounters(service.schema, FIRST_WORKER + 2 * options.workers)
         row, dropped = self.counters.row(CONTROL), service.schema.slot(LOG_DROPPED)
 
@@ -99,32 +91,31 @@ class Control:
 
     def run(self) -> int:
         """Serve until told to stop or until the work is finished; return the exit code."""
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are workers to replace
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a handler is set
         self._log.relay_libraries()
         try:
-            return asyncio.run(self._live())
+            return asyncio.run(self._serve())
         finally:
             self._log.flush()
 
-    async def _live(self) -> int:
+    async def _serve(self) -> int:
         log, name = self._log.logger, self._service.short_name
         supervisor = Supervisor(
             command=[*PYTHON, "-m", self._service.worker_module],
             assign=self._assign,
             counters=self.counters,
-            settle=self._service.settle,
+            finalize=self._service.finalize,
             workers=self._options.workers,
             drain_seconds=self._options.drain_seconds,
             log=log,
         )
         stop_signal = asyncio.get_running_loop().create_future()
         self._handle_signals(supervisor, stop_signal)
-        processes = functools.partial(_processes, supervisor)
-        exported = registry(self.counters, self._service.version, supervisor.live_rows, processes)
+        exported = registry(self.counters, self._service.version, supervisor.live_rows, supervisor.pids)
         history = History(self.counters, supervisor.live_rows, self._service.view)
 
         def ready() -> bool:
-            return self._phase is Phase.READY and bool(supervisor.current)
+            return self._state is State.READY and bool(supervisor.current)
 
         def recent(number: int) -> dict[str, Any]:
             return {**self._status(supervisor), "ready": ready(), **history.since(number)}
@@ -133,7 +124,7 @@ class Control:
             exported,
             ready,
             lambda: self._status(supervisor),
-            functools.partial(self._service.hear, self.counters.row(CONTROL)),
+            functools.partial(self._service.on_readiness_query, self.counters.row(CONTROL)),
             routes(self._service.name, recent),
         )
         admin_url = await admin.start(self._options.admin_host, self._options.admin_port, self._options.admin_names)
@@ -142,7 +133,7 @@ class Control:
         try:
             await _first(starting, stop_signal)
             if not stop_signal.done():
-                self._phase = Phase.READY
+                self._state = State.READY
                 for event, facts in self._service.warnings.items():
                     log.warning(event, **facts)
                 log.info(
@@ -153,7 +144,7 @@ class Control:
                 )
                 await _first(supervisor.ended, stop_signal)
             self.finished = not stop_signal.done()
-            self._phase = Phase.DRAINING
+            self._state = State.DRAINING
             self._listeners.close()
             log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
             await supervisor.drain()
@@ -165,9 +156,9 @@ class Control:
         log.info(f"{name}.stopped", uptime_seconds=round(time.monotonic() - self._clock, 3))
         return INTERRUPTED if stop_signal.done() and stop_signal.result() == signal.SIGINT else OK
 
-    def _handle_signals(self, supervisor: Supervisor, stop_signal: "asyncio.Future[int]") -> None:
+    def _handle_signals(self, supervisor: Supervisor, stop_signal: asyncio.Future[int]) -> None:
         def stop(number: int) -> None:
-            if stop_signal.done():  # asked a second time: at once
+            if stop_signal.done():  # a second signal
                 supervisor.kill()
                 self._log.flush()
                 os._exit(128 + number)
@@ -196,7 +187,7 @@ class Control:
         return {
             "service": self._service.name,
             "version": self._service.version,
-            "state": self._phase,
+            "state": self._state,
             "started_timestamp_seconds": self._started,
             "uptime_seconds": round(time.monotonic() - self._clock, 3),
             "addresses": self._listeners.addresses,
@@ -205,12 +196,8 @@ class Control:
         }
 
 
-def _processes(supervisor: Supervisor) -> dict[str, int]:
-    return {"control": os.getpid(), **supervisor.pids()}
-
-
-async def _first(*awaited: "asyncio.Future[Any]") -> None:
-    """Wait for the first of several; raise what it raises."""
+async def _first(*awaited: asyncio.Future[Any]) -> None:
+    """Wait for the first of several; raise its exception, if any."""
     done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
     for future in done:
         future.result()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 
-from stentor_chassis.control.worker import CONTROLS_AFFAIR, DONE, READY, RETIRE, Assignment
+from stentor_chassis.control.worker import DONE, READY, RETIRE, TERMINAL_SIGNALS, Assignment
 from stentor_chassis.counters.metrics import RestartReason
 
 # Modules are imported from the installation, never from the current directory, to which others may be able to write.
@@ -21,17 +21,17 @@ PYTHON = (sys.executable, "-P")
 
 
 class State(StrEnum):
-    """Where a worker is in its life."""
+    """The stages of the life of a worker, or of a service."""
 
     STARTING = "starting"
     READY = "ready"
-    RETIRED = "retired"  # its successor serves who comes; it serves whom it has, for as long as they last
+    RETIRED = "retired"  # its successor accepts new work, and it finishes its own
     DRAINING = "draining"
     EXITED = "exited"
 
 
 class WorkerProcess:
-    """A child, started by exec, that inherits its listening sockets and holds the other end of a lifeline."""
+    """A child process that inherits its listening sockets and holds the other end of a lifeline."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class WorkerProcess:
     ) -> None:
         """Start the child, or raise `OSError`.
 
-        `on_ready` is called at most once, when the child serves; `on_exit` once, when it has gone. Both are called
+        `on_ready` is called at most once, when the child serves; `on_exit` once, when it has exited. Both are called
         from the event loop.
         """
         self.number = assignment.worker
         self.row = assignment.row
         self.state = State.STARTING
-        self.done = False  # it said that its work is finished
+        self.done = False  # it reported that its work is finished
         self.retire_requested = False
         self.stop_requested = False
         self.launched = time.monotonic()
@@ -65,8 +65,8 @@ class WorkerProcess:
         try:
             with theirs:
                 inherited = [assignment.counters_fd, *assignment.listener_fds, *assignment.inherited_fds]
-                # The mask is inherited: until the child can ignore these, they wait.
-                mask = signal.pthread_sigmask(signal.SIG_BLOCK, CONTROLS_AFFAIR)
+                # The child inherits the mask, so that these signals wait until it can ignore them.
+                mask = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
                 try:
                     self._child = subprocess.Popen(command, stdin=theirs.fileno(), pass_fds=inherited)
                 finally:
@@ -77,25 +77,25 @@ class WorkerProcess:
             self._lifeline.close()
             raise
         loop.add_reader(self._pidfd, self._reap)
-        with contextlib.suppress(BrokenPipeError):  # it may be gone already; `_reap` will see that
+        with contextlib.suppress(BrokenPipeError):  # it has exited already; `_reap` will notice
             self._lifeline.sendall(json.dumps(asdict(assignment)).encode() + b"\n")
         self._lifeline.setblocking(False)
-        loop.add_reader(self._lifeline, self._hear)
+        loop.add_reader(self._lifeline, self._read_lifeline)
 
     def _open_pidfd(self) -> int:
         try:
             return os.pidfd_open(self.pid)
-        except OSError:  # nobody would watch it
+        except OSError:  # its end would go unnoticed
             self._child.kill()
             self._child.wait()
             raise
 
     def retire(self) -> None:
-        """Ask the worker to accept no more, and to exit when the last of its connections is gone."""
+        """Ask the worker to accept no more, and to exit when its last connection has ended."""
         if self.state is State.READY:
             self.state = State.RETIRED
             self.retire_requested = True
-            with contextlib.suppress(ConnectionError):  # it may be gone already; `_reap` will see that
+            with contextlib.suppress(ConnectionError):  # it has exited already; `_reap` will notice
                 self._lifeline.send(RETIRE)
 
     def terminate(self) -> None:
@@ -106,43 +106,43 @@ class WorkerProcess:
             signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
 
     def kill(self, reason: RestartReason | None = None) -> None:
-        """End the worker at once."""
+        """Kill the worker; `reason` is why it must be replaced, if it must."""
         if self.state is not State.EXITED:
             self.killed_for = reason
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def exit_expected(self) -> bool:
-        """Whether a worker that has gone went as it was told to, or because its work was finished."""
-        if self.killed_for is not None:  # for it did not go
+        """Return whether a worker that has exited was asked to, or had finished its work."""
+        if self.killed_for is not None:
             return False
         return self.stop_requested or self.done or (self.retire_requested and self.exited.result() == 0)
 
     def restart_reason(self) -> RestartReason:
-        """Why a worker that has gone must be replaced."""
+        """Return why a worker that has exited must be replaced."""
         if self.killed_for is not None:
             return self.killed_for
         return RestartReason.SIGNAL if self.exited.result() < 0 else RestartReason.EXIT
 
-    def _hear(self) -> None:
+    def _read_lifeline(self) -> None:
         try:
-            words = self._lifeline.recv(64)
+            messages = self._lifeline.recv(64)
         except BlockingIOError:
             return
         except ConnectionResetError:
-            words = b""
-        if READY in words and self.state is State.STARTING:
+            messages = b""
+        if READY in messages and self.state is State.STARTING:
             self.state = State.READY
             self.started.set_result(True)
             self._on_ready(self)
-        if DONE in words:
+        if DONE in messages:
             self.done = True
-        if not words:
+        if not messages:
             asyncio.get_running_loop().remove_reader(self._lifeline)
 
     def _reap(self) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._pidfd)
-        self._hear()  # what it said last may not have been read yet
+        self._read_lifeline()  # its last messages may still be unread
         loop.remove_reader(self._lifeline)
         code = self._child.wait()
         os.close(self._pidfd)

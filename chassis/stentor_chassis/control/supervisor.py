@@ -1,11 +1,13 @@
-"""Keeps the workers of a service alive, replaces them one by one, and ends them."""
+"""Supervision of a service's workers: it starts, watches, replaces and stops them."""
 
 import asyncio
 import contextlib
 import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 
+from stentor_chassis.back_off import exponential_back_off
 from stentor_chassis.control.process import State, WorkerProcess
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOG_WAITING, RESTARTS, WORKERS, RestartReason
@@ -14,44 +16,36 @@ from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_chassis.logs.log import Logger
 
 CHECK_SECONDS = 0.5
-MISSED_BEATS = 10  # checks in a row without a beat; counted, not timed, so that a paused container is not blamed
+MISSED_BEATS = 10  # checks in a row without a heartbeat; not a time, so that a paused container loses no worker
 START_SECONDS = 30.0
 START_ATTEMPTS = 5
 BACKOFF_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
-STEADY_SECONDS = 10.0  # a worker that lived this long is replaced at once
-STOP_GRACE_SECONDS = 1.0  # on top of the drain timeout, which the worker keeps by itself
+STEADY_SECONDS = 10.0  # a worker that lived this long is replaced without a pause
+STOP_GRACE_SECONDS = 1.0  # in addition to the drain timeout, which the worker itself observes
 
 
+@dataclass(eq=False, kw_only=True)
 class Supervisor:
-    """Starts `workers` processes and keeps that many serving until told otherwise."""
+    """Starts `workers` processes and keeps that many serving until told to stop."""
 
-    def __init__(
-        self,
-        *,
-        command: Sequence[str],
-        assign: Callable[[int, int], Assignment],
-        counters: SharedCounters,
-        settle: Callable[["memoryview[int]"], None],
-        workers: int,
-        drain_seconds: float,
-        log: Logger,
-    ) -> None:
-        """`assign(worker, row)` says what to tell a worker; `settle(row)` books what a gone worker left open."""
-        self.current: dict[int, WorkerProcess] = {}
+    command: Sequence[str]
+    assign: Callable[[int, int], Assignment]  # makes an assignment from the number of a worker and that of its row
+    counters: SharedCounters
+    finalize: Callable[["memoryview[int]"], None]  # closes the accounts in the row of an exited worker
+    workers: int
+    drain_seconds: float
+    log: Logger
+    current: dict[int, WorkerProcess] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without workers."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._command = command
-        self._assign = assign
-        self._counters = counters
-        self._row = counters.row(CONTROL)
-        self._settle = settle
-        self._workers = workers
-        self._drain_seconds = drain_seconds
-        self._log = log
+        self._row = self.counters.row(CONTROL)
         self._processes: set[WorkerProcess] = set()
-        self._free_rows = list(range(counters.rows - 1, FIRST_WORKER - 1, -1))
+        self._free_rows = list(range(self.counters.rows - 1, FIRST_WORKER - 1, -1))
         self._launching: set[int] = set()
-        self._finished: set[int] = set()  # places whose work is done
+        self._finished: set[int] = set()  # numbers of workers whose work is done
         self._quick_deaths: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._reloads_wanted = 0
@@ -60,10 +54,10 @@ class Supervisor:
     async def start(self) -> None:
         """Start every worker and return when all are ready; raise `Failure` when one will not start."""
         self._run(self._watch())
-        await asyncio.gather(*(self._launch(number, patient=False) for number in range(self._workers)))
+        await asyncio.gather(*(self._launch(number, patient=False) for number in range(self.workers)))
 
     def reload(self) -> None:
-        """Replace the workers one by one; asked again meanwhile, do it once more afterwards."""
+        """Replace the workers one by one; requests during a reload lead to one more afterwards."""
         if self._stopping:
             return
         self._reloads_wanted += 1
@@ -71,27 +65,27 @@ class Supervisor:
             self._run(self._reload())
 
     async def drain(self) -> None:
-        """Tell all workers to drain and exit, and wait for that; kill the ones that do not make it in time."""
-        self._cease()
+        """Tell all workers to drain and exit, and wait for them; kill those that exceed the drain timeout."""
+        self._stop_supervising()
         await asyncio.gather(*(self._stop(process) for process in list(self._processes)))
 
     def kill(self) -> None:
-        """End all workers at once."""
-        self._cease()
+        """Kill all workers."""
+        self._stop_supervising()
         for process in self._processes:
             process.kill()
 
     def live_rows(self) -> dict[int, list[int]]:
-        """Return the rows in use, by worker number; a retired worker's beside its successor's."""
+        """Return the rows in use by worker number; a retired worker has the number of its successor."""
         rows: dict[int, list[int]] = {}
         for process in sorted(self._processes, key=lambda process: process.number):
             rows.setdefault(process.number, []).append(process.row)
         return rows
 
     def pids(self) -> dict[str, int]:
-        """Return the process id of each worker, by a name for it; a retired worker hides behind its successor."""
+        """Return the ids of `control`, `worker0` and so on; a retired worker is left out if it has a successor."""
         ordered = sorted(self._processes, key=lambda process: process.launched)
-        return {f"worker{process.number}": process.pid for process in ordered}
+        return {"control": os.getpid(), **{f"worker{process.number}": process.pid for process in ordered}}
 
     def status(self) -> list[dict[str, object]]:
         """Return number, process id and state of every worker."""
@@ -103,27 +97,29 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
 
-    def _task_ended(self, task: "asyncio.Task[None]") -> None:
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._end(task.exception())
+        if not task.cancelled() and (error := task.exception()) and not self.ended.done():
+            self.ended.set_exception(error)
 
-    def _cease(self) -> None:
+    def _stop_supervising(self) -> None:
         self._stopping = True
         for task in self._tasks:
             task.cancel()
 
     async def _launch(self, number: int, *, patient: bool = True) -> None:
-        """Put a ready worker in place `number`; the one that was there stays until then.
+        """Start worker `number` and wait until it is ready; a predecessor serves until then.
 
-        After some attempts it gives up with `Failure`; with `patient` not as long as others serve, it only slows down.
+        Raises:
+            Failure: all attempts failed; with `patient` only if no other worker serves.
+
         """
         self._launching.add(number)
         try:
             attempt = 0
             while attempt < START_ATTEMPTS or (patient and self.current):
                 if attempt:
-                    await asyncio.sleep(_backoff(attempt))
+                    await self._back_off(attempt)
                 if self._stopping or await self._started(number):
                     return
                 attempt += 1
@@ -132,49 +128,54 @@ class Supervisor:
         raise Failure(COULD_NOT_START, f"worker {number} did not start in {START_ATTEMPTS} attempts: see the log above")
 
     async def _started(self, number: int) -> bool:
-        """Start a worker; return whether it became ready."""
+        """Make one attempt to start a worker; return whether it became ready."""
         row = self._free_rows.pop()
         try:
             process = WorkerProcess(
-                self._command, self._assign(number, row), on_ready=self._on_ready, on_exit=self._on_exit
+                self.command, self.assign(number, row), on_ready=self._on_ready, on_exit=self._on_exit
             )
-        except OSError as error:  # no process, descriptor or memory to be had
+        except OSError as error:  # the system lacks processes, descriptors or memory
             self._free_rows.append(row)
-            self._log.error("worker.failed", worker=number, message=str(error))
+            self.log.error("worker.failed", worker=number, message=str(error))  # noqa: TRY400 - not a bug
             return False
         self._processes.add(process)
         with contextlib.suppress(TimeoutError):
             if await asyncio.wait_for(asyncio.shield(process.started), START_SECONDS):
-                # It may be gone already: with its work done that is well.
+                # It may have exited since, which is an error unless its work is done.
                 return process.done or not process.exited.done()
         process.kill(RestartReason.HEARTBEAT)
         await process.exited
         return False
 
     def _on_ready(self, process: WorkerProcess) -> None:
+        predecessor = self.current.get(process.number)
         self.current[process.number] = process
         self._count_workers()
-        self._log.info("worker.started", worker=process.number, pid=process.pid)
+        self.log.info("worker.started", worker=process.number, pid=process.pid)
+        if predecessor is not None and not self._stopping:
+            self._count_restart(RestartReason.RELOAD)
+            predecessor.retire()
+            self.log.info("worker.retired", worker=process.number, pid=predecessor.pid)
 
     def _on_exit(self, process: WorkerProcess) -> None:
-        row, schema = self._counters.row(process.row), self._counters.schema
+        row, schema = self.counters.row(process.row), self.counters.schema
         row[schema.slot(LOG_DROPPED)] += row[schema.slot(LOG_WAITING)]
-        self._settle(row)
-        self._counters.fold(process.row)
+        self.finalize(row)
+        self.counters.absorb(process.row)
         self._free_rows.append(process.row)
         self._processes.discard(process)
-        emit = self._log.info if process.exit_expected() else self._log.error
+        emit = self.log.info if process.exit_expected() else self.log.error
         emit("worker.exited", worker=process.number, pid=process.pid, code=process.exited.result())
         if not self._stopping and not process.started.result():
             self._count_restart(process.restart_reason())  # the next attempt replaces it
         if self.current.get(process.number) is not process:
-            return  # its successor serves already, or it never did
+            return  # its successor serves already, or it never became ready
         del self.current[process.number]
         self._count_workers()
         if process.done:
             self._finished.add(process.number)
-            if len(self._finished) == self._workers:
-                self._end(None)
+            if len(self._finished) == self.workers and not self.ended.done():
+                self.ended.set_result(None)
         elif not self._stopping:
             self._count_restart(process.restart_reason())
             if process.number not in self._launching:
@@ -185,76 +186,59 @@ class Supervisor:
         deaths = self._quick_deaths.get(process.number, 0) + 1 if quick else 0
         self._quick_deaths[process.number] = deaths
         if deaths > 1:
-            await asyncio.sleep(_backoff(deaths - 1))
+            await self._back_off(deaths - 1)
         await self._launch(process.number)
+
+    async def _back_off(self, failures: int) -> None:
+        await asyncio.sleep(exponential_back_off(failures, BACKOFF_SECONDS, BACKOFF_MOST_SECONDS))
 
     async def _reload(self) -> None:
         while self._reloads_wanted:
             self._reloads_wanted = 1
-            # A place has room for two. Those retired before are ended together: in turn, each could take the whole
-            # drain timeout.
+            # There are two rows for each worker number, so workers retired before must stop first. They stop together:
+            # one after the other, each could need the whole drain timeout.
             await asyncio.gather(*(self._stop(each) for each in self._processes if each.state is State.RETIRED))
-            for number in range(self._workers):
-                before = self.current.get(number)
-                if before is None or number in self._launching:
-                    continue  # it is being replaced anyway
-                await self._launch(number)
-                if self._stopping:
-                    break
-                if before.state is not State.EXITED:  # else it was counted by how it ended
-                    self._count_restart(RestartReason.RELOAD)
-                    before.retire()
-                    self._log.info("worker.retired", worker=number, pid=before.pid)
+            for number in range(self.workers):
+                if number in self.current and number not in self._launching:  # else it is being replaced anyway
+                    await self._launch(number)
             self._reloads_wanted -= 1
 
     async def _stop(self, process: WorkerProcess) -> None:
         process.terminate()
         try:
-            await asyncio.wait_for(asyncio.shield(process.exited), self._drain_seconds + STOP_GRACE_SECONDS)
+            await asyncio.wait_for(asyncio.shield(process.exited), self.drain_seconds + STOP_GRACE_SECONDS)
         except TimeoutError:
-            self._kill_hung(process)
+            self._kill_unresponsive(process)
             await process.exited
 
     async def _watch(self) -> None:
-        """Kill workers whose heart stands still."""
-        beat = self._counters.schema.slot(HEARTBEAT)
+        """Kill workers whose heartbeat has stopped."""
+        slot = self.counters.schema.slot(HEARTBEAT)
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             for process in list(self._processes):
-                beats = self._counters.row(process.row)[beat]
-                stood_still = process.state is not State.STARTING and beats == process.beats
-                process.missed_beats = process.missed_beats + 1 if stood_still else 0
+                beats = self.counters.row(process.row)[slot]
+                stalled = process.state is not State.STARTING and beats == process.beats
+                process.missed_beats = process.missed_beats + 1 if stalled else 0
                 process.beats = beats
                 if process.missed_beats >= MISSED_BEATS:
-                    self._kill_hung(process)
+                    self._kill_unresponsive(process)
             if os.getpid() == 1:
-                self._reap_strangers()
+                self._reap_orphans()
 
-    def _kill_hung(self, process: WorkerProcess) -> None:
-        self._log.error("worker.hung", worker=process.number, pid=process.pid)
+    def _kill_unresponsive(self, process: WorkerProcess) -> None:
+        self.log.error("worker.hung", worker=process.number, pid=process.pid)
         process.kill(RestartReason.HEARTBEAT)
 
-    def _reap_strangers(self) -> None:
-        """Reap what a container's first process inherits: its own children have their own watch."""
+    def _reap_orphans(self) -> None:
+        """Reap a process that the kernel made a child of process 1; workers are reaped as they exit."""
         with contextlib.suppress(ChildProcessError):
-            gone = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if gone is not None and gone.si_pid not in {process.pid for process in self._processes}:
-                os.waitpid(gone.si_pid, os.WNOHANG)
+            exited = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if exited is not None and exited.si_pid not in {process.pid for process in self._processes}:
+                os.waitpid(exited.si_pid, os.WNOHANG)
 
     def _count_restart(self, reason: RestartReason) -> None:
-        self._row[self._counters.schema.slot(RESTARTS, reason)] += 1
+        self._row[self.counters.schema.slot(RESTARTS, reason)] += 1
 
     def _count_workers(self) -> None:
-        self._row[self._counters.schema.slot(WORKERS)] = len(self.current)
-
-    def _end(self, error: BaseException | None) -> None:
-        if self.ended.done():
-            return
-        if error is None:
-            self.ended.set_result(None)
-        else:
-            self.ended.set_exception(error)
-
-
-def _backoff(attempt: int) -> float:
-    return min(BACKOFF_SECONDS * 2.0 ** min(attempt - 1, 10), BACKOFF_MOST_SECONDS)
+        self._row[self.counters.schema.slot(WORKERS)] = len(self.current)

@@ -1,6 +1,7 @@
-"""The life of one data process: told what to do over its lifeline, it serves until it is told to stop."""
+"""A data process: it gets its assignment over its lifeline, and serves until told to stop."""
 
 import asyncio
+import gc
 import json
 import signal
 import socket
@@ -21,16 +22,18 @@ from stentor_chassis.logs.log import Log, Logger, LogOptions
 
 BEAT_SECONDS = 0.1
 LIFELINE_FD = 0  # the worker's end of the socket pair is its standard input
-# A terminal sends these to the whole group. Workers are started with them blocked, and ignore them from then on.
-CONTROLS_AFFAIR = (signal.SIGINT, signal.SIGHUP)
+# A terminal sends these to the whole process group; only the control process handles them. Workers start with them
+# blocked, and then ignore them.
+TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP)
+# Messages over the lifeline after the assignment: two from the worker, and one to it.
 READY = b"ready\n"
 DONE = b"done\n"
-RETIRE = b"retire\n"  # the one word that the control process says after the assignment
+RETIRE = b"retire\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """What the control process tells a worker, as one line of JSON over the lifeline."""
+    """What a worker is to do, sent by the control process as one line of JSON over the lifeline."""
 
     service: str
     version: str
@@ -52,7 +55,7 @@ class Assignment:
 
 
 class Worker:
-    """What a service's code in a data process works with."""
+    """What a service's code gets in a data process."""
 
     def __init__(
         self,
@@ -62,52 +65,53 @@ class Worker:
         stop: asyncio.Event,
         lifeline: socket.socket,
     ) -> None:
-        """Attach to what the control process assigned."""
+        """Attach to the assigned row and listeners."""
         self.options = assignment.options
         self.listeners = [socket.socket(fileno=fd) for fd in assignment.listener_fds]
         self.counters = counters
-        self.number = assignment.worker  # its place, from 0
+        self.number = assignment.worker  # from 0; a successor has the same
         self.row_number = assignment.row
         self.row = counters.row(assignment.row)
-        self.inherited = assignment.inherited_fds  # what the service itself shares with its workers
+        self.inherited = assignment.inherited_fds  # descriptors that the service shares with its workers
         self.log = log
         self.stop = stop
-        self.retire = asyncio.Event()  # take on nothing new, and return from `serve` when nothing is left
+        self.retire = asyncio.Event()  # accept nothing new, and return from `serve` when the last work has ended
         self._lifeline = lifeline
 
     def ready(self) -> None:
-        """Tell the control process that this worker serves."""
-        self._tell(READY)
+        """Report to the control process that this worker serves."""
+        gc.freeze()  # what exists now stays: the collector need not visit it again
+        self._send(READY)
 
     def done(self) -> None:
-        """Tell the control process that this worker will exit because its work is finished."""
-        self._tell(DONE)
+        """Report to the control process that this worker will exit because its work is finished."""
+        self._send(DONE)
 
-    def _tell(self, what: bytes) -> None:
+    def _send(self, message: bytes) -> None:
         try:
-            self._lifeline.send(what)
+            self._lifeline.send(message)
         except ConnectionError:
-            self.stop.set()  # the control process is gone: end as for the end of the lifeline
+            self.stop.set()  # the control process is gone
 
 
 Serve = Callable[[Worker], Awaitable[None]]
 
 
 def run(schema: Schema, serve: Serve) -> NoReturn:
-    """Run `serve` as this process's work; it returns after `worker.stop` was set, or when its work is finished.
+    """Run `serve`, which returns after `worker.stop` is set or when its work is finished, and exit.
 
-    The event is set by SIGTERM, and by the end of the lifeline: then the control process is gone. `worker.retire` is
-    set when a successor has taken over; a service that is never reloaded need not know it.
+    `worker.stop` is set by SIGTERM, and when the lifeline ends because the control process is gone. `worker.retire` is
+    set when a successor has taken over; a service that is never reloaded can ignore it.
     """
     fill_standard()
-    for ignored in CONTROLS_AFFAIR:
+    for ignored in TERMINAL_SIGNALS:
         signal.signal(ignored, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, CONTROLS_AFFAIR)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)
     lifeline = socket.socket(fileno=LIFELINE_FD)
     with lifeline.makefile("r", encoding="utf-8") as lines:
         line = lines.readline()
     if not line:
-        sys.exit(0)  # the control process went before it said anything
+        sys.exit(0)  # the control process exited before it sent an assignment
     assignment = Assignment.read(line)
     counters = SharedCounters(schema, assignment.rows, assignment.counters_fd)
     row = counters.row(assignment.row)
@@ -127,83 +131,66 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
     log.relay_libraries()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_live(serve, schema, assignment, counters, log.logger, lifeline))
+            runner.run(_serve(serve, schema, assignment, counters, log.logger, lifeline))
     except Failure as failure:
-        log.logger.error("worker.failed", message=failure.message)  # noqa: TRY400 - for a person to mend, no bug to trace
+        log.logger.error("worker.failed", message=failure.message)  # noqa: TRY400 - a person has to fix it: no traceback
         sys.exit(1)
     except Exception:
         log.logger.exception("worker.failed")
         sys.exit(1)
     finally:
-        # The loop's handler has had its use, and Python puts it away before the process has gone: a second SIGTERM, as
-        # where the first went to the whole group, would end it as by a signal.
+        # Python removes the loop's handler before the process has exited. A second SIGTERM, such as one sent to the
+        # whole group, would then kill the process.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         log.flush()
     sys.exit(0)
 
 
-async def _live(
+async def _serve(
     serve: Serve, schema: Schema, assignment: Assignment, counters: SharedCounters, log: Logger, lifeline: socket.socket
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.set_exception_handler(lambda _loop, context: _log_exception(log, context))
-
+    loop.set_exception_handler(
+        lambda _loop, context: log.error(
+            "worker.exception", message=context.get("message"), exc_info=context.get("exception")
+        )
+    )
     unfinished = b""
 
-    def hear() -> None:
+    def read_lifeline() -> None:
         nonlocal unfinished
         try:
-            heard = lifeline.recv(64)
-        except ConnectionResetError:  # it went without reading what we said
-            heard = b""
-        *lines, unfinished = (unfinished + heard).split(b"\n")
+            received = lifeline.recv(64)
+        except ConnectionResetError:  # the control process exited without reading our messages
+            received = b""
+        *lines, unfinished = (unfinished + received).split(b"\n")
         if RETIRE.rstrip() in lines:
             worker.retire.set()
-        if not heard:
+        if not received:
             loop.remove_reader(LIFELINE_FD)
             log.warning("worker.orphaned")
             stop.set()
 
     worker = Worker(assignment, counters, log, stop, lifeline)
     lifeline.setblocking(False)
-    loop.add_reader(LIFELINE_FD, hear)
-    heart = Heart(schema, worker.row)
-    heart.beat()
+    loop.add_reader(LIFELINE_FD, read_lifeline)
+    beat(schema, worker.row)
     try:
         await serve(worker)
     finally:
-        heart.stop()
         loop.remove_reader(LIFELINE_FD)
 
 
-def _log_exception(log: Logger, context: dict[str, Any]) -> None:
-    """Log what a callback raised: a bug, which must not go by in silence."""
-    log.error("worker.exception", message=context.get("message"), exc_info=context.get("exception"))
+def beat(schema: Schema, row: "memoryview[int]") -> None:
+    """Count heartbeats in `row` as long as the event loop runs, and observe how late the loop runs them."""
+    slot, lag, loop = schema.slot(HEARTBEAT), schema.observer(LOOP_LAG, row), asyncio.get_running_loop()
 
-
-class Heart:
-    """Beats in the worker's row, and measures how late the loop runs it."""
-
-    def __init__(self, schema: Schema, row: "memoryview[int]") -> None:
-        """Beat in `row`."""
-        self._row = row
-        self._slot = schema.slot(HEARTBEAT)
-        self._lag = schema.histogram(LOOP_LAG, row)
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._due = time.perf_counter_ns()
-
-    def beat(self) -> None:
-        """Beat once and plan the next."""
+    def once(due: int) -> None:
         now = time.perf_counter_ns()
-        self._lag.observe(now - self._due)
-        self._row[self._slot] += 1
-        self._due = now + int(BEAT_SECONDS * NANOSECONDS)
-        self._timer = self._loop.call_later(BEAT_SECONDS, self.beat)
+        lag.observe(now - due)
+        row[slot] += 1
+        loop.call_later(BEAT_SECONDS, once, now + int(BEAT_SECONDS * NANOSECONDS))
 
-    def stop(self) -> None:
-        """Beat no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+    once(time.perf_counter_ns())

@@ -1,1 +1,1 @@
-"""What is counted: in memory that all processes share, and exported to Prometheus."""
+"""Metrics: counted in shared memory, exported to Prometheus."""

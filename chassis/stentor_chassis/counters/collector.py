@@ -1,138 +1,96 @@
-"""The Prometheus view of a counters, and of the processes that write it."""
+"""What Prometheus sees: the shared counters, the processes of the service, and its build."""
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from stentor_chassis.counters.metrics import Counter, Derived, Gauge, Histogram, Metric
-from stentor_chassis.counters.shared_counters import CONTROL, GONE, SharedCounters
+from stentor_chassis.counters.shared_counters import LiveRows, SharedCounters
 
-# Which row each living worker writes, by worker number; one that retired has a row beside its successor's.
-LiveRows = Callable[[], Mapping[int, list[int]]]
+KINDS: dict[type[Metric], Any] = {Counter: CounterMetricFamily, Histogram: HistogramMetricFamily}  # the rest are gauges
 
 
+@dataclass(frozen=True)
 class CountersCollector(Collector):
-    """Sums the rows of a counters at the scrape; one instance, in the control process."""
+    """Exports the shared counters; the rows are summed at each scrape."""
 
-    def __init__(self, counters: SharedCounters, live_rows: LiveRows) -> None:
-        """Read the rows of the control process, of who is gone, and those that `live_rows` names at each scrape."""
-        self._counters = counters
-        self._schema = counters.schema
-        self._live_rows = live_rows
+    counters: SharedCounters
+    live_rows: LiveRows  # which rows to read, asked at each scrape
 
     def collect(self) -> Iterator[Family]:
-        """Yield every declared metric; counters that depend on each other come from one copy of each row."""
-        # tolist() reads slot after slot: what a service declares first is read first, which it can rely on.
-        workers = {
-            number: [self._counters.row(row).tolist() for row in rows] for number, rows in self._live_rows().items()
-        }
-        rows = [
-            *(self._counters.row(row).tolist() for row in (CONTROL, GONE)),
-            *(row for rows in workers.values() for row in rows),
-        ]
-        totals = self._counters.totals(rows)
-        for metric in self._schema.metrics:
+        """Yield every declared metric, all from the same copies of the rows."""
+        totals, workers = self.counters.read(self.live_rows())
+        for metric in self.counters.schema.metrics:
             yield self._family(metric, totals, workers)
 
-    def describe(self) -> Iterator[Family]:
-        """Name the families without reading a counter."""
-        empty = [0] * self._schema.row_slots
-        for metric in self._schema.metrics:
-            yield self._family(metric, empty, {})
-
-    def _family(self, metric: Metric, totals: list[int], workers: Mapping[int, list[list[int]]]) -> Family:
-        name = f"{self._schema.prefix}_{metric.name}"
+    def _family(self, metric: Metric, totals: list[int], workers: Mapping[int, list[list[int]]]) -> Any:
+        kind = KINDS.get(type(metric), GaugeMetricFamily)
+        labels = [metric.label] if metric.label else []
+        family = kind(f"{self.counters.schema.prefix}_{metric.name}", metric.help, labels=labels, unit=metric.unit)
         if isinstance(metric, Derived):
-            return self._derived(name, metric, totals, workers)
-        if isinstance(metric, Histogram):
-            return self._histogram(name, metric, totals)
-        plain = CounterMetricFamily if isinstance(metric, Counter) else GaugeMetricFamily
-        family = plain(name, metric.help, labels=_labels(metric), unit=metric.unit)
-        scale = metric.scale if isinstance(metric, Gauge) else 1
+            by_worker = {str(number): rows for number, rows in workers.items()}
+            for value, rows in by_worker.items() if metric.per_worker else [("", [totals])]:
+                family.add_metric([value] if value else [], sum(map(metric.compute, rows)))
+            return family
         for value in metric.values or ("",):
-            family.add_metric([value] if value else [], totals[self._schema.slot(metric, value)] * scale)
-        return family
-
-    @staticmethod
-    def _derived(
-        name: str, metric: Derived, totals: list[int], workers: Mapping[int, list[list[int]]]
-    ) -> GaugeMetricFamily:
-        if not metric.per_worker:
-            return GaugeMetricFamily(name, metric.help, metric.compute(totals), unit=metric.unit)
-        family = GaugeMetricFamily(name, metric.help, labels=_labels(metric), unit=metric.unit)
-        for number, rows in workers.items():
-            family.add_metric([str(number)], sum(metric.compute(row) for row in rows))
-        return family
-
-    def _histogram(self, name: str, metric: Histogram, totals: list[int]) -> HistogramMetricFamily:
-        family = HistogramMetricFamily(name, metric.help, labels=_labels(metric), unit=metric.unit)
-        bounds = [f"{bound * metric.scale:.12g}" for bound in metric.bounds] + ["+Inf"]
-        for value in metric.values or ("",):
-            first = self._schema.slot(metric, value)
-            *counts, total = totals[first : first + metric.width]
-            buckets = list(zip(bounds, accumulate(counts), strict=True))
-            family.add_metric([value] if value else [], buckets, total * metric.scale)
+            first = self.counters.schema.slot(metric, value)
+            if isinstance(metric, Histogram):
+                *counts, total = totals[first : first + metric.width]
+                bounds = [f"{bound * metric.scale:.12g}" for bound in metric.bounds] + ["+Inf"]
+                buckets = list(zip(bounds, accumulate(counts), strict=True))
+                family.add_metric([value] if value else [], buckets, total * metric.scale)
+            else:
+                scale = metric.scale if isinstance(metric, Gauge) else 1
+                family.add_metric([value] if value else [], totals[first] * scale)
         return family
 
 
+@dataclass(frozen=True)
 class ProcessesCollector(Collector):
-    """The standard `process_*` metrics of every process of the service, told apart by the label `process`."""
+    """The standard `process_*` metrics of every process of the service, with a label `process`."""
 
-    def __init__(self, processes: Callable[[], Mapping[str, int]]) -> None:
-        """Ask `processes` for the process ids at each scrape, such as `{"control": 1, "worker0": 7}`."""
-        self._processes = processes
+    processes: Callable[[], Mapping[str, int]]  # returns process ids, such as `{"control": 1, "worker0": 7}`
 
     def collect(self) -> Iterator[Family]:
-        """Yield one family per metric with a sample per process; a process that just went has none."""
+        """Yield one family per metric with a sample per process; one that has just exited has none."""
         families: dict[str, Family] = {}
-        for name, pid in self._processes().items():
-            # A new reader per process id: the library's own keeps no state but the id.
+        for name, pid in self.processes().items():
             for family in ProcessCollector(pid=_constant(pid), registry=None).collect():
                 kept = families.setdefault(family.name, Family(family.name, family.documentation, family.type))
                 for sample in family.samples:
                     kept.add_sample(sample.name, {"process": name, **sample.labels}, sample.value)
         yield from families.values()
 
-    def describe(self) -> Iterable[Family]:
-        """Describe nothing: reading `/proc` at registration would be work for no use."""
-        return []
 
-
+@dataclass(frozen=True)
 class BuildCollector(Collector):
     """The constant `stentor_build_info`."""
 
-    def __init__(self, service: str, version: str) -> None:
-        """Remember what is running."""
-        self._labels = {"service": service, "version": version, "python": platform.python_version()}
+    service: str
+    version: str
 
     def collect(self) -> Iterator[Family]:
         """Yield the info metric."""
-        yield InfoMetricFamily("stentor_build", "What is running.", value=self._labels)
+        labels = {"service": self.service, "version": self.version, "python": platform.python_version()}
+        yield InfoMetricFamily("stentor_build", "What is running.", value=labels)
 
 
 def registry(
     counters: SharedCounters, version: str, live_rows: LiveRows, processes: Callable[[], Mapping[str, int]]
 ) -> CollectorRegistry:
-    """Return a registry of its own with all that the control process exports."""
-    own = CollectorRegistry()
+    """Return a new registry with everything that the control process exports."""
+    own = CollectorRegistry(auto_describe=True)  # so that `/metrics?name[]=` finds every metric
     own.register(CountersCollector(counters, live_rows))
     own.register(ProcessesCollector(processes))
     own.register(BuildCollector(counters.schema.service, version))
     return own
-
-
-def _labels(metric: Metric) -> list[str]:
-    return [metric.label] if metric.label else []
 
 
 def _constant(pid: int) -> Callable[[], int]:

@@ -1,4 +1,7 @@
-"""Latency distributions in slots that any process can sum."""
+"""Latency distributions in plain integer slots.
+
+Written by hand because an observation costs two additions, and slots of several processes add up exactly.
+"""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -6,28 +9,28 @@ from typing import Protocol
 
 NANOSECONDS = 1_000_000_000
 
-# 50 microseconds doubled up to about 26 s: fine enough for loopback, wide enough for an outage.
+# From 50 microseconds, doubling, to about 26 s: fine enough for loopback, wide enough for an outage.
 LATENCY_BOUNDS = tuple(50_000 << n for n in range(20))
 
-# A millisecond quadrupled up to about three days: connections last from a blink to days.
+# From a millisecond, quadrupling, to about three days, for the ages of connections.
 AGE_BOUNDS = tuple(1_000_000 << 2 * n for n in range(15))
 
 
 class Slots(Protocol):
-    """Integers by number: a row of the shared mapping, or a plain list."""
+    """Integers by index: a row of the shared mapping, or a list."""
 
     def __getitem__(self, slot: int, /) -> int:
-        """Read one."""
+        """Return one."""
 
     def __setitem__(self, slot: int, value: int, /) -> None:
-        """Write one."""
+        """Set one."""
 
 
 class Histogram:
     """Counts integer observations in `len(bounds) + 2` slots.
 
-    The slots hold one count per bound (observations at or below it), the count above the last bound, and the sum of
-    all observations. Only integers are added, so histograms of several processes merge exactly, slot by slot.
+    There is one count per bound, of observations at or below it and above the one before; the count above the last
+    bound; and the sum of all observations.
     """
 
     __slots__ = ("_bounds", "_first", "_slots", "_sum")
@@ -41,11 +44,11 @@ class Histogram:
 
     @staticmethod
     def size(bounds: Sequence[int]) -> int:
-        """Return how many slots a histogram with these bounds takes."""
+        """Return how many slots a histogram with these bounds needs."""
         return len(bounds) + 2
 
     def observe(self, value: int) -> None:
-        """Add one observation; below zero it counts as zero."""
+        """Count one observation; a negative one counts as zero."""
         value = max(value, 0)
         self._slots[self._first + bisect_left(self._bounds, value)] += 1
         self._slots[self._sum] += value

@@ -1,9 +1,9 @@
-"""What a service measures, declared once: names, helps, labels, and the slots that hold the values."""
+"""What a service measures, declared once: names, help texts, labels, and the slots that hold the values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 
 from stentor_chassis.counters.histogram import LATENCY_BOUNDS, NANOSECONDS, Slots
 from stentor_chassis.counters.histogram import Histogram as HistogramSlots
@@ -13,9 +13,9 @@ UNITS = ("seconds", "bytes")  # base units only
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One metric: its name without the service's prefix, its help, and one label with a closed set of values.
+    """One metric: its name without the service's prefix, its help text, and one label with a closed set of values.
 
-    As Prometheus has it, the name ends with the unit, before the `_total` of a counter: this is where it is declared.
+    By Prometheus convention the name ends with the unit, followed by `_total` for a counter.
     """
 
     name: str
@@ -25,22 +25,22 @@ class Metric:
 
     @property
     def unit(self) -> str:
-        """The unit of its values; empty for what is only counted."""
+        """The unit of its values; empty if they are plain counts."""
         last = self.name.removesuffix("_total").rpartition("_")[2]
         return last if last in UNITS else ""
 
     @property
     def width(self) -> int:
-        """How many slots one label value takes."""
+        """How many slots one label value needs."""
         return 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter(Metric):
-    """A count that only grows; it outlives the worker that counted.
+    """A count that only grows and outlives the worker that counted.
 
-    What is counted in `plus` belongs to it as well: so one addition on a hot path can count for several. It is added
-    where rows are merged: the slot of one row alone is not the whole count.
+    The count in `plus` is added when rows are merged, so that one addition on a hot path can count for several
+    counters. The counter's own slot is then not the whole count.
     """
 
     plus: "Internal | None" = None
@@ -48,7 +48,7 @@ class Counter(Metric):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauge(Metric):
-    """A present value: the sum over the living workers, the largest of theirs, or the largest any worker ever set."""
+    """A current value: the sum or the largest of the live workers' values, or the largest that any worker ever set."""
 
     across: Literal["sum", "max", "peak"] = "sum"
     scale: float = 1.0  # exported value = slot × scale; 1 / NANOSECONDS exports nanoseconds as seconds
@@ -69,7 +69,7 @@ class Histogram(Metric):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived(Metric):
-    """A gauge computed from a row at the scrape, so that it can never disagree with what it is computed from."""
+    """A gauge computed from a row at the scrape, so that it always agrees with the metrics it is computed from."""
 
     compute: Callable[[Sequence[int]], int]
     per_worker: bool = False
@@ -77,9 +77,9 @@ class Derived(Metric):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Internal(Metric):
-    """A number that is not exported by itself: what processes tell each other, or what counters have in common.
+    """A value that is not exported: a signal between processes, or the common part of several counters.
 
-    Its slot is gone with its worker; what it adds to counters (`Counter.plus`) they keep.
+    It is dropped when its worker exits; the counters that it is part of (`Counter.plus`) keep it.
     """
 
 
@@ -92,7 +92,7 @@ class RestartReason(StrEnum):
     RELOAD = "reload"
 
 
-HEARTBEAT = Internal(name="heartbeat", help="Beats of the worker's heart.")
+HEARTBEAT = Internal(name="heartbeat", help="Heartbeats of the worker.")
 WORKERS = Gauge(name="workers", help="Data processes that are ready.")
 RESTARTS = Counter(
     name="worker_restarts_total",
@@ -108,37 +108,75 @@ LOG_DROPPED = Counter(
     name="log_events_dropped_total",
     help="Log events dropped because the log sink was blocked, full or closed, or lost with a worker that was killed.",
 )
-LOG_WAITING = Internal(name="log_events_waiting", help="Log events that are not written yet.")
+LOG_WAITING = Internal(name="log_events_waiting", help="Log events not written yet.")
+
+
+# Every service has these; they come last on the page, and first in a row.
+COMMON = (HEARTBEAT, WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED, LOG_WAITING)
+
+P = ParamSpec("P")
+M = TypeVar("M", bound=Metric)
+
+
+def _declaring(kind: Callable[P, M]) -> Callable[Concatenate[Any, P], M]:
+    """Return a method of a schema that declares a metric of this kind."""
+
+    def declare(schema: Any, /, *args: P.args, **kwargs: P.kwargs) -> M:
+        metric = kind(*args, **kwargs)
+        schema.add(metric)
+        return metric
+
+    return declare
 
 
 class Schema:
-    """Where every metric of one service lives in a row of slots."""
+    """Every metric of one service, and its slots in a row; slots are in the order of declaration."""
 
-    def __init__(self, service: str, metrics: Sequence[Metric]) -> None:
-        """Lay out the service's metrics, in the order given, behind those that every service has."""
+    counter = _declaring(Counter)
+    gauge = _declaring(Gauge)
+    histogram = _declaring(Histogram)
+    derived = _declaring(Derived)
+    internal = _declaring(Internal)
+
+    def __init__(self, service: str, base: Self | None = None) -> None:
+        """Begin with the metrics of `base`, in the same slots, or with those that every service has."""
         self.service = service
         self.prefix = service.replace("-", "_")
-        declared = (HEARTBEAT, *metrics, WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED, LOG_WAITING)
-        self.metrics = tuple(metric for metric in declared if not isinstance(metric, Internal))
-        self.stored = tuple(metric for metric in declared if not isinstance(metric, Derived))
-        self._offsets: dict[tuple[str, str], int] = {}
+        self.declared: list[Metric] = []
+        self.stored: list[Metric] = []
+        self.sums: list[tuple[int, int]] = []  # slots of counters, and those of their `plus`
         self.row_slots = 0
-        for metric in self.stored:
-            for value in metric.values or ("",):
-                self._offsets[metric.name, value] = self.row_slots
-                self.row_slots += metric.width
-        counters = (metric for metric in self.stored if isinstance(metric, Counter))
-        self.sums = tuple((self.slot(each), self.slot(each.plus)) for each in counters if each.plus is not None)
+        self._offsets: dict[tuple[str, str], int] = {}
+        for metric in COMMON if base is None else base.declared:
+            self.add(metric)
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The exported metrics: the service's own, then those that every service has."""
+        ordered = sorted(self.declared, key=COMMON.__contains__)
+        return [metric for metric in ordered if not isinstance(metric, Internal)]
+
+    def add(self, metric: Metric) -> None:
+        """Assign the next slots to a metric."""
+        self.declared.append(metric)
+        if isinstance(metric, Derived):
+            return
+        self.stored.append(metric)
+        for value in metric.values or ("",):
+            self._offsets[metric.name, value] = self.row_slots
+            self.row_slots += metric.width
+        if isinstance(metric, Counter) and metric.plus is not None:
+            self.sums.append((self.slot(metric), self.slot(metric.plus)))
 
     def slot(self, metric: Metric, value: str = "") -> int:
-        """Return the first slot of a metric, or of one of its label values; `KeyError` where it was not declared."""
+        """Return the first slot of a metric, or of one of its label values; raise `KeyError` if it is not declared."""
         return self._offsets[metric.name, value]
 
     def slots(self, metric: Metric) -> slice:
-        """Return the adjoining slots of all label values of a metric."""
+        """Return the adjacent slots of all label values of a metric."""
         first = self.slot(metric, metric.values[0] if metric.values else "")
         return slice(first, first + metric.width * max(1, len(metric.values)))
 
-    def histogram(self, metric: Histogram, row: Slots, value: str = "") -> HistogramSlots:
+    def observer(self, metric: Histogram, row: Slots, value: str = "") -> HistogramSlots:
         """Return the histogram that observes into this metric's slots of `row`."""
         return HistogramSlots(metric.bounds, row, self.slot(metric, value))

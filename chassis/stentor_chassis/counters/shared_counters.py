@@ -1,27 +1,34 @@
-"""The counters of all processes of a service, in one shared anonymous mapping."""
+"""The counters of all processes of a service, in one shared anonymous mapping.
+
+Written by hand because the library's multiprocess mode takes a lock and writes to a file for each increment.
+"""
 
 import mmap
 import operator
 import os
+from collections.abc import Callable, Mapping
 from functools import reduce
 
 from stentor_chassis.counters.metrics import Counter, Gauge, Histogram, Schema
 
 SLOT_BYTES = 8
-CONTROL, GONE = 0, 1  # the rows of the control process, and of the workers that are gone
+CONTROL, GONE = 0, 1  # the rows of the control process, and of all workers that have exited
 FIRST_WORKER = 2
-ROW_ALIGNMENT = 128  # two cache lines: adjacent-line prefetch would make neighbours share
+ROW_ALIGNMENT = 128  # two cache lines, because processors prefetch adjacent lines in pairs
+
+# The rows of each live worker, by its number; a retired worker's row is beside that of its successor.
+LiveRows = Callable[[], Mapping[int, list[int]]]
 
 
 class SharedCounters:
-    """Rows of 64-bit slots: one of the control process, one of all workers that are gone, one of each worker.
+    """Rows of 64-bit slots: one for the control process, one for all workers that have exited, one for each worker.
 
     One process writes a slot and any may read it, so the hot path is a plain integer addition without a lock. Nothing
-    is on disk: the mapping is a memfd and goes when its last process does.
+    is on disk: the mapping is a memfd and disappears with its last process.
     """
 
     def __init__(self, schema: Schema, rows: int, fd: int | None = None) -> None:
-        """Create the mapping, or attach to the one behind `fd`."""
+        """Create the mapping, or attach to that of `fd`."""
         self.schema = schema
         self.rows = rows
         stride = -(-schema.row_slots * SLOT_BYTES // ROW_ALIGNMENT) * ROW_ALIGNMENT
@@ -33,7 +40,7 @@ class SharedCounters:
         self.slots = memoryview(mmap.mmap(fd, rows * stride)).cast("q")
 
     def row(self, number: int) -> "memoryview[int]":
-        """Return the slots of one row; writing to them is writing to the mapping."""
+        """Return the slots of one row: a view of the mapping."""
         start = number * self.stride
         return self.slots[start : start + self.schema.row_slots]
 
@@ -41,8 +48,17 @@ class SharedCounters:
         """Return one slot of every row."""
         return self.slots[slot :: self.stride]
 
+    def read(self, live_rows: Mapping[int, list[int]]) -> tuple[list[int], dict[int, list[list[int]]]]:
+        """Copy each row in use once; return what they add up to, and the copies of each live worker's rows.
+
+        A row is copied slot after slot, in the order of declaration, while its worker writes.
+        """
+        workers = {number: [self.row(row).tolist() for row in rows] for number, rows in live_rows.items()}
+        shared = [self.row(CONTROL).tolist(), self.row(GONE).tolist()]
+        return self.totals(sum(workers.values(), shared)), workers
+
     def totals(self, rows: list[list[int]]) -> list[int]:
-        """Merge copies of rows, counters and histograms by addition, gauges as they are declared."""
+        """Merge copies of rows: counters and histograms by addition, gauges as declared."""
         merged = list(reduce(lambda one, other: list(map(operator.add, one, other)), rows))  # never one of `rows`
         for metric in self.schema.stored:
             if isinstance(metric, Gauge) and metric.across != "sum":
@@ -52,11 +68,11 @@ class SharedCounters:
             merged[slot] += merged[plus]
         return merged
 
-    def fold(self, number: int) -> None:
-        """Fold a row whose writer is gone into that of all that are gone, and clear it for another worker.
+    def absorb(self, number: int) -> None:
+        """Add the row of a worker that has exited to that of all such workers, and clear it for another.
 
-        What is of living workers goes with the worker; everything else stays counted. Between two scrapes this is
-        atomic, because the thread that answers scrapes is the one that folds.
+        Values that only live workers have are dropped; everything else stays counted. No scrape can see this half
+        done, because the same thread answers scrapes.
         """
         row, gone = self.row(number), self.row(GONE)
         for slot, plus in self.schema.sums:

@@ -1,4 +1,4 @@
-"""Networks, as options that allow or trust peers take them."""
+"""Networks, for options that allow or trust peers."""
 
 import ipaddress
 import re
@@ -12,19 +12,19 @@ _MAPPED_BITS = 96  # of an IPv6 address that holds an IPv4 address, RFC 4291 sec
 
 
 class Network(Listed):
-    """A network such as `10.0.0.0/8` or `2001:db8::/32`, or a single address; the value is its one normal form."""
+    """A network such as `10.0.0.0/8` or `2001:db8::/32`, or a single address; the value is its normal form."""
 
     name = "network"
-    empty_variable_is_wrong = True  # everybody would be let in
+    empty_variable_is_wrong = True  # it would allow every peer
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Parse, or fail with what is wanted."""
+        """Parse, or fail with the expected form."""
         interface = _parse(value)
         if interface is None:
             self.fail(f"{value!r} is not a network such as 10.0.0.0/8 or 2001:db8::/32, or an address", param, ctx)
         network, mapped = interface.network, getattr(interface.ip, "ipv4_mapped", None)
         if mapped is not None and network.prefixlen >= _MAPPED_BITS:
-            # It would never match: the addresses of such peers are compared as the IPv4 addresses that they are.
+            # It would never match, because such peers are compared by their IPv4 addresses.
             meant = ipaddress.ip_network((mapped, network.prefixlen - _MAPPED_BITS), strict=False)
             self.fail(f"{value!r} is IPv4 written as IPv6; write {meant}", param, ctx)
         if interface.ip != network.network_address:
@@ -33,7 +33,7 @@ class Network(Listed):
 
 
 def _parse(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | None:
-    """Return an address with its prefix; nothing where there is none, or where a mask or a zone stands in it."""
+    """Return an address with its prefix, or nothing if the text is not one; masks and zones are not allowed."""
     if not re.fullmatch(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", text):
         return None
     try:

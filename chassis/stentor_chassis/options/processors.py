@@ -1,4 +1,4 @@
-"""How many processors there are to use, and the option that asks for as many worker processes."""
+"""The number of usable processors, and the option for the number of workers."""
 
 import os
 import re
@@ -8,12 +8,12 @@ import click
 
 
 class Workers(click.ParamType[int]):
-    """A number of worker processes, or `auto`: as many as the processors this process may use."""
+    """A number of worker processes, or `auto`: one for each processor that this process may use."""
 
     name = "auto|number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Parse, or fail with what is wanted."""
+        """Parse, or fail with the expected form."""
         if isinstance(value, int):
             return value
         if value == "auto":
@@ -24,12 +24,12 @@ class Workers(click.ParamType[int]):
 
 
 def usable_processors() -> int:
-    """Return how many processors this process may use: its affinity, cut to its container's limit, at least 1."""
+    """Return how many processors the affinity of this process and the limit of its container allow, at least 1."""
     return max(1, min(len(os.sched_getaffinity(0)), int(_cgroup_processors())))
 
 
 def _cgroup_processors() -> float:
-    """Return the processor limit of this container, at least a fraction; infinite where there is none."""
+    """Return the processor limit of this container, which can be a fraction; 9999 if there is none."""
     try:  # cgroup v2
         with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as limit:
             quota, period = limit.read().split()

@@ -1,4 +1,4 @@
-"""Values of options that have a unit: durations and sizes."""
+"""Option values with a unit: durations and sizes."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SHORTEST_SECONDS = 0.000001  # below it no clock tells two moments apart
+_SHORTEST_SECONDS = 0.000001  # the resolution of clocks
 _LONGEST_SECONDS = 366 * 86400.0
 _SIZE_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -17,11 +17,11 @@ class Duration(click.ParamType[float]):
     name = "duration"
 
     def __init__(self, *, zero: bool = False) -> None:
-        """`zero` lets `0` stand, for what it can switch off."""
+        """`zero` allows `0`, for time-outs that can be disabled."""
         self._zero = zero
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse, or fail with what is wanted."""
+        """Parse, or fail with the expected form."""
         if isinstance(value, float):
             return value
         match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", value)
@@ -38,7 +38,7 @@ class Size(click.ParamType[int]):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Parse, or fail with what is wanted."""
+        """Parse, or fail with the expected form."""
         if isinstance(value, int):
             return value
         match = re.fullmatch(r"([0-9]{1,12})(|B|KiB|MiB|GiB)", value)

@@ -1,4 +1,4 @@
-"""Values of options that are plain text: names, and paths of files."""
+"""Option values that are plain text: names, and paths of files."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import click
 
 
 class Listed(click.ParamType[str]):
-    """A value of an option that may be repeated; in its variable several stand, with blanks or commas between."""
+    """A value of an option that may be repeated; in its variable, values are separated by spaces or commas."""
 
     def split_envvar_value(self, rv: str) -> list[str]:
         """Split the value of the variable."""
@@ -28,12 +28,12 @@ class HostName(Listed):
 
 
 class Text(click.ParamType[str]):
-    """Any text but an empty one, which would look as if the option was not there."""
+    """Any text except an empty one, which would look like a missing option."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take it, or fail with what is wanted."""
+        """Accept the text, or fail if it is empty."""
         if not value:
             self.fail("it is empty", param, ctx)
         return str(value)
@@ -46,10 +46,10 @@ class Path(Text):
 
 
 class File(Path):
-    """The path of a regular file, which can be read more than once; whether it is there, who reads it says."""
+    """The path of a regular file, which can be read more than once; it need not exist yet."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take it, or fail with what is wanted: a pipe would keep its reader waiting, for ever where nobody writes."""
+        """Accept the path, or fail if it is another kind of file: reading a pipe could block for ever."""
         path = super().convert(value, param, ctx)
         if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
             self.fail(f"{path!r} is not a regular file", param, ctx)

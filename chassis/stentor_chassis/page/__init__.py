@@ -1,1 +1,1 @@
-"""The live page of the admin endpoint: what it shows, what it remembers, and how it is served."""
+"""The live page of the admin endpoint: its contents, its history, and its routes."""

@@ -1,4 +1,4 @@
-"""The live page over HTTP: its files, and the data that it draws."""
+"""The live page over HTTP: its files, and its data."""
 
 from collections.abc import Callable
 from html import escape
@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from stentor_chassis.encoding import encode
 
-# Nothing from elsewhere, nothing inline, and nobody may frame it.
+# No content from other sites, nothing inline, no framing.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -31,7 +31,7 @@ _FILES = {
 
 
 def routes(service: str, recent: Callable[[int], dict[str, Any]]) -> list[web.RouteDef]:
-    """Return the routes of a service's page; `recent` says what to show, from a number of snapshots on."""
+    """Return the routes of a service's page; `recent` returns its data, from a snapshot number on."""
     found = [web.get(path, _constant(_read(name, service), kind)) for path, (name, kind) in _FILES.items()]
     return [*found, web.get("/recent", _recent(recent))]
 
@@ -52,7 +52,7 @@ def _recent(recent: Callable[[int], dict[str, Any]]) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         number = request.query.get("from", "0")
         if not (number.isascii() and number.isdecimal() and len(number) < 16):
-            return web.Response(status=400, text="from: the number of a snapshot is wanted\n", headers=_HEADERS)
+            return web.Response(status=400, text="from must be the number of a snapshot\n", headers=_HEADERS)
         return web.Response(body=encode(recent(int(number))), content_type="application/json", headers=_HEADERS)
 
     return answer

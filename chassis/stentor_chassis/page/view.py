@@ -1,4 +1,4 @@
-"""What a service's live page shows, declared from its metrics."""
+"""The contents of a service's live page, declared in terms of its metrics."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -10,16 +10,16 @@ from stentor_chassis.counters.metrics import RESTARTS, Counter, Derived, Gauge, 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A counter as a rate, or a gauge as it is, over time; of a metric with a label the sum over these `values`."""
+    """A counter as a rate, or the value of a gauge, over time; for a metric with a label, the sum of these `values`."""
 
     name: str
     metric: Counter | Gauge | Derived
-    values: tuple[str, ...] = ()  # none: all that the label has
+    values: tuple[str, ...] = ()  # none: all values of the label
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines of one unit in one picture."""
+    """Lines with the same unit."""
 
     title: str
     lines: tuple[Line, ...]
@@ -27,7 +27,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A histogram without a label: as percentiles, as bars, and as lines over time."""
+    """A histogram without a label, shown as percentiles, as bars, and as lines over time."""
 
     title: str
     metric: Histogram
@@ -35,7 +35,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A counter by the values of its label; those that are `failures` stand out where they are not 0."""
+    """A counter by the values of its label; `failures` are highlighted unless they are 0."""
 
     title: str
     metric: Counter
@@ -44,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """All that a service's page shows of its metrics, in this order."""
+    """Everything on a service's page, in this order."""
 
     charts: tuple[Chart, ...] = ()
     distribution: Distribution | None = None
@@ -57,26 +57,23 @@ REPLACED = Table(
 
 
 class Columns:
-    """The slots that a view needs, side by side in one row of integers."""
+    """The slots that a view needs, as adjacent columns."""
 
     def __init__(self, schema: Schema, view: View) -> None:
-        """Give each metric that `view` or every page shows its columns; `KeyError` where `schema` has it not."""
+        """Assign columns to each metric of `view`; raise `KeyError` if `schema` does not have it."""
         self._schema = schema
         self._view = view
-        self._first: dict[str, int] = {}
-        self._shown: list[Metric] = []
+        self._first: dict[Metric, int] = {}  # the column of each metric, or the first of several
         width = 0
-        for metric in self._metrics():
-            if metric.name not in self._first:
-                self._first[metric.name] = width
-                self._shown.append(metric)
-                slots = slice(1) if isinstance(metric, Derived) else schema.slots(metric)
-                width += slots.stop - (slots.start or 0)
+        for metric in dict.fromkeys(self._metrics()):
+            self._first[metric] = width
+            slots = range(1) if isinstance(metric, Derived) else range(schema.row_slots)[schema.slots(metric)]
+            width += len(slots)
 
     def read(self, totals: Sequence[int]) -> "array[int]":
-        """Take the columns out of merged slots."""
+        """Return the columns from merged slots."""
         row = array("q")
-        for metric in self._shown:
+        for metric in self._first:
             if isinstance(metric, Derived):
                 row.append(metric.compute(totals))
             else:
@@ -84,7 +81,7 @@ class Columns:
         return row
 
     def describe(self) -> dict[str, Any]:
-        """Say what is in which columns, as plain data; bounds of distributions are in seconds."""
+        """Return the meaning of the columns as plain data; bounds of distributions are in seconds."""
         shown = self._view.distribution
         return {
             "charts": [
@@ -95,7 +92,7 @@ class Columns:
             and {
                 "title": shown.title,
                 "help": shown.metric.help,
-                "column": self._first[shown.metric.name],
+                "column": self._first[shown.metric],
                 "bounds": [float(f"{bound * shown.metric.scale:.12g}") for bound in shown.metric.bounds],
             },
             "tables": [self._table(table) for table in self._view.tables],
@@ -110,7 +107,7 @@ class Columns:
         yield from (table.metric for table in (*self._view.tables, REPLACED))
 
     def _line(self, line: Line) -> dict[str, Any]:
-        metric, first = line.metric, self._first[line.metric.name]
+        metric, first = line.metric, self._first[line.metric]
         labels = metric.values or ("",)
         return {
             "name": line.name,
@@ -124,7 +121,7 @@ class Columns:
         return {
             "title": table.title,
             "label": table.metric.label,
-            "column": self._first[table.metric.name],
+            "column": self._first[table.metric],
             "values": table.metric.values,
             "failures": table.failures,
         }

@@ -12,7 +12,7 @@ import click
 from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
 from stentor_chassis.logs.log import LogOptions
-from stentor_chassis.options.option import log_options, option, taken, wrong_value
+from stentor_chassis.options.option import build, log_options, option, wrong_value
 from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import Path
 from stentor_client.load import arrivals
@@ -111,8 +111,8 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
     Example: stentor-client load --target server:8080 --rate 5000 --duration 30s --max-p99 20ms
     """
     restore_sighup()
-    thresholds = taken(Thresholds, values)
-    log = taken(LogOptions, values, fd=2)
+    thresholds = build(Thresholds, values)
+    log = build(LogOptions, values, fd=2)
     options = _load_options(values)
     output = JsonOutput(json)
     draw = _drawer(report) if report else None

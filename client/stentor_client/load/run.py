@@ -53,8 +53,7 @@ class Run:
     @property
     def totals(self) -> list[int]:
         """All counts, of all workers together."""
-        rows = [self._counters.row(FIRST_WORKER + worker).tolist() for worker in range(self._options.workers)]
-        return self._counters.totals(rows)
+        return self._counters.read({worker: [FIRST_WORKER + worker] for worker in range(self._options.workers)})[0]
 
     async def run(self) -> None:
         """Run it to the end, or until a signal.

@@ -48,7 +48,7 @@ class Tally(Account):
         self.measured_until = sys.maxsize  # what is answered after this one is no throughput
         self._response_most = 0
         self._service_most = 0
-        self._fine_phases = {phase: SCHEMA.histogram(PHASES, row, phase) for phase in TIMED}
+        self._fine_phases = {phase: SCHEMA.observer(PHASES, row, phase) for phase in TIMED}
 
     def due(self, moment: int, now: int) -> None:
         """Count an arrival, and how late the generator came to it."""

@@ -1,7 +1,6 @@
 """A data process of `load`."""
 
 import asyncio
-import gc
 import time
 
 from stentor_chassis.control.worker import Worker, run
@@ -22,7 +21,6 @@ async def serve(worker: Worker) -> None:
     tally = Tally(worker.row)
     generator = Generator(options, worker.number, tally, worker.log)
     await generator.connect(options.share(worker.number), worker.stop)
-    gc.freeze()  # what is there now stays: a look at it again would be a send that comes late
     worker.ready()
     start_row, slot = worker.counters.row(CONTROL), SCHEMA.slot(START)
     while not (start := start_row[slot]) and not worker.stop.is_set():  # noqa: ASYNC110

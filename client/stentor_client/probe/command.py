@@ -9,7 +9,7 @@ from stentor_chassis.control.control import Control, ControlOptions, Service
 from stentor_chassis.control.listeners import Listeners
 from stentor_chassis.counters.shared_counters import GONE
 from stentor_chassis.logs.log import LogOptions
-from stentor_chassis.options.option import admin_options, log_options, option, taken
+from stentor_chassis.options.option import admin_options, build, log_options, option
 from stentor_chassis.options.quantities import Duration
 from stentor_client import NAME, __version__
 from stentor_client.metrics import EXCHANGES, LOST, SCHEMA, VIEW
@@ -51,12 +51,12 @@ def probe(*, rate: float | None, **values: Any) -> int:
     Dialer(dial)  # what cannot be used is said now
     if rate:
         values["interval_seconds"] = 1 / rate
-    options = taken(ProbeOptions, values, dial=dial)
+    options = build(ProbeOptions, values, dial=dial)
     control_options = ControlOptions(
         workers=1,
         # An exchange in flight may end, within what `docker stop` allows.
         drain_seconds=min(dial.connect_timeout_seconds + options.timeout_seconds, _LONGEST_DRAIN_SECONDS),
-        log=taken(LogOptions, values, fd=2),
+        log=build(LogOptions, values, fd=2),
         **values,
     )
     service = Service(

@@ -2,6 +2,8 @@
 
 import random
 
+from stentor_chassis.back_off import exponential_back_off
+
 FIRST_SECONDS = 0.1
 
 
@@ -13,5 +15,5 @@ def back_off_seconds(failures: int, most_seconds: float) -> float:
     """
     if not failures:
         return 0.0
-    longest = min(FIRST_SECONDS * 2.0 ** min(failures - 1, 10), most_seconds)
+    longest = exponential_back_off(failures, FIRST_SECONDS, most_seconds)
     return random.uniform(0, longest)  # noqa: S311 - spreads load, guards nothing

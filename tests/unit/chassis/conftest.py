@@ -17,14 +17,14 @@ NewCounters = Callable[[Schema, int], SharedCounters]
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes seconds in earnest takes fractions here."""
+    """Shortens pauses, and tries fewer times."""
     monkeypatch.setattr(supervisor_module, "BACKOFF_SECONDS", 0.005)
     monkeypatch.setattr(supervisor_module, "START_ATTEMPTS", 3)
 
 
 @pytest.fixture
 def team(new_counters: NewCounters, events: Events, tmp_path: Path, quick: None) -> NewTeam:
-    """Makes a team whose workers do what a script of shell says; to be called within the loop."""
+    """Makes a team of shell workers; call it within the loop."""
 
     def make(script: str = STAYS_ON, workers: int = 1) -> Team:
         counters = new_counters(SCHEMA, FIRST_WORKER + 2 * workers)
@@ -38,7 +38,7 @@ def team(new_counters: NewCounters, events: Events, tmp_path: Path, quick: None)
 def real_team(
     new_counters: NewCounters, events: Events, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> NewTeam:
-    """Makes a team of real workers, with a heart, that drain when told to; to be called within the loop."""
+    """Makes a team of real workers, with heartbeats; call it within the loop."""
     monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
 
     def make(workers: int = 1) -> Team:

@@ -21,7 +21,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(TESTS)}
 
 # A worker takes ten things, and then does what the test wants of it.
 PROLOGUE = """
-import asyncio, os, signal, time
+import asyncio, gc, os, signal, time
 from stentor_chassis.control.worker import run
 from unit.chassis.example import SCHEMA, TAKEN
 
@@ -36,18 +36,18 @@ STAYS = """
     await worker.stop.wait()
 """
 
-# Workers of shell start in no time. Their end of the lifeline is their standard input, for words in both directions;
-# FIRST and MENDED are files of the test's. They have no heart, and SIGTERM ends them at once.
+# Shell workers start quickly. Their end of the lifeline is their standard input, for messages in both directions;
+# FIRST and MENDED are files of the test. They have no heartbeat, and SIGTERM ends them at once.
 TOLD = """read told; number=${told#*'"worker": '}; number=${number%%,*}; """
 READY = "echo ready >&0; "
 DONE = "echo done >&0; "
-STAYS_ON = READY + "read more; "  # the next word is that it shall retire; it ends there, like one with nothing left
+STAYS_ON = READY + "read more; "  # until told to retire; then it exits, like one without connections
 LINGERS = READY + "while read more; do :; done; "
 FAILS = "exit 3; "
 WAITS = "while [ ! -e $MENDED ]; do sleep 0.01; done; "
-# The first one in its place stays until it is told to end; its successors do what follows.
+# The first worker of a number stays; its successors do what follows.
 FIRST_STAYS = "if [ ! -e $FIRST$number ]; then : > $FIRST$number; " + STAYS_ON + "exit; fi; "
-# The first ones stay; their successors fail until somebody has mended what is broken.
+# The first workers stay; their successors fail until the file MENDED exists.
 MENDABLE = FIRST_STAYS + "[ -e $MENDED ] || exit 3; " + STAYS_ON
 
 
@@ -67,7 +67,7 @@ def shell_command(files: Mapping[str, Path], script: str = STAYS_ON) -> list[str
 def assignment(
     counters: SharedCounters, worker: int = 0, row: int = FIRST_WORKER, log_fd: int = 2, **options: Any
 ) -> Assignment:
-    """Return what a worker is told."""
+    """Return an assignment."""
     return Assignment(
         service="an-example",
         version="1.2.3",
@@ -83,10 +83,10 @@ def assignment(
 
 
 class Team:
-    """A supervisor and its workers; when the block ends, none is left."""
+    """A supervisor and its workers, which are killed at the end of the block."""
 
     def __init__(self, start: list[str], counters: SharedCounters, events: Events, workers: int, mended: Path) -> None:
-        """Start `workers` of the command `start`; what is broken is mended by making the file `mended`."""
+        """Supervise `workers` processes of the command `start`; `mend` makes the file `mended`."""
         self.counters = counters
         self.events = events
         self._mended = mended
@@ -94,20 +94,20 @@ class Team:
             command=start,
             assign=lambda worker, row: assignment(counters, worker, row),
             counters=counters,
-            settle=_settle,
+            finalize=_settle,
             workers=workers,
             drain_seconds=5.0,
             log=events.logger,
         )
 
     async def __aenter__(self) -> Self:
-        """Begin without a worker: starting them is up to the test."""
+        """Start no worker: the test does."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End all."""
+        """Kill all."""
         self.supervisor.kill()
         await eventually(lambda: not self.supervisor.live_rows(), "all workers to be gone")
         if self.supervisor.ended.done():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_chassis.options.option import group
+from stentor_chassis.options.command_line import group
 from stentor_client.options import Rate, Sizes, dial_options, dialing, exchange_options
 from stentor_client.wire.dialer import DialOptions
 from unit.ending import RunCommand

@@ -110,8 +110,8 @@ def test_service(serve: Serve) -> None:
     started = serve("--drain-timeout", "250ms", "--admin-host", "::1", "--admin-port", "9", "--log-level", "debug")
     service, control = started.service, started.control
     assert (service.name, service.worker_module) == ("stentor-server", "stentor_server.worker")
-    assert (service.schema, service.settle, service.reloads) == (SCHEMA, settle, True)
-    assert service.hear is health_checks.count
+    assert (service.schema, service.finalize, service.reloads) == (SCHEMA, settle, True)
+    assert service.on_readiness_query is health_checks.count
     assert (control.workers, control.drain_seconds, control.admin_host, control.admin_port) == (2, 0.25, "::1", 9)
     assert (control.log.level, control.log.fd) == ("debug", 1)
     assert started.options.drain_timeout_seconds == 0.25

@@ -68,7 +68,7 @@ def test_gone_worker_leaves_balanced_totals(new_counters: Callable[[Schema, int]
         for slot, value in enumerate(values):
             counters.row(row)[slot] = value
     settle(counters.row(FIRST_WORKER))
-    counters.fold(FIRST_WORKER)
+    counters.absorb(FIRST_WORKER)
     totals = counters.totals([counters.row(row).tolist() for row in (GONE, FIRST_WORKER + 1)])
     assert open_connections(totals) == 1
     assert totals[SCHEMA.slot(ACCEPTED)] == 9

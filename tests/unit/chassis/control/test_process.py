@@ -1,4 +1,4 @@
-"""One worker process, seen from the control process."""
+"""Worker processes, seen from the control process."""
 
 import dataclasses
 import os
@@ -17,181 +17,139 @@ from unit.chassis.team import assignment
 
 NewCounters = Callable[[Schema, int], SharedCounters]
 Spawn = Callable[..., WorkerProcess]
-# The worker's end of the lifeline is its standard input, for words in both directions.
+# The worker's end of the lifeline is its standard input, for messages in both directions.
 READY = "read told; echo ready >&0; "
 ROW = 3
-
-
-def _ignore(_process: WorkerProcess) -> None:
-    pass
 
 
 @pytest.fixture
 def spawn(new_counters: NewCounters) -> Spawn:
     """Starts processes from lines of shell."""
 
-    def start(script: str, *, shell: str = "/bin/sh", **told: Callable[[WorkerProcess], None]) -> WorkerProcess:
-        nobody: dict[str, Any] = {"on_ready": _ignore, "on_exit": _ignore}
-        counters = new_counters(SCHEMA, ROW + 1)
-        return WorkerProcess([shell, "-c", script], assignment(counters, 2, ROW), **nobody | told)
+    def start(script: str, *, shell: str = "/bin/sh", **changes: Any) -> WorkerProcess:
+        functions: dict[str, Any] = {"on_ready": lambda _: None, "on_exit": lambda _: None}
+        told = assignment(new_counters(SCHEMA, ROW + 1), 2, ROW)
+        fields = {key: changes.pop(key) for key in list(changes) if key not in functions}
+        return WorkerProcess([shell, "-c", script], dataclasses.replace(told, **fields), **functions | changes)
 
     return start
 
 
 async def test_life(spawn: Spawn) -> None:
-    """It starts, is ready when it says so, drains when told to, and has exited; both are told once."""
-    readies: list[WorkerProcess] = []
-    ends: list[WorkerProcess] = []
-    process = spawn(READY + "read more", on_ready=readies.append, on_exit=ends.append)
+    """It starts, is ready when it says so, is told to stop, and has exited; then it has no descriptors left."""
+    calls: list[tuple[str, WorkerProcess]] = []
+    process = spawn(
+        READY + "read more",
+        on_ready=lambda ready: calls.append(("ready", ready)),
+        on_exit=lambda gone: calls.append(("exit", gone)),
+    )
+    pidfd, lifeline = process._pidfd, process._lifeline
     assert (process.state, process.number, process.row) == (State.STARTING, 2, ROW)
     assert await process.started
-    assert [process] == readies
     assert str(process.state) == "ready"
     process.terminate()
-    assert (process.state, process.stop_requested) == (State.DRAINING, True)
+    assert process.state == State.DRAINING
     assert await process.exited == -signal.SIGTERM  # a shell does not drain
-    assert (process.state, readies, ends) == (State.EXITED, [process], [process])
+    assert (process.state, process.exit_expected()) == (State.EXITED, True)
+    assert calls == [("ready", process), ("exit", process)]
+    assert lifeline.fileno() == -1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(pidfd)
 
 
 @pytest.mark.parametrize("code", [0, 4])
 async def test_retire(spawn: Spawn, code: int) -> None:
-    """It is told to retire by a word, and goes when it likes; how it goes says whether it did so in order."""
+    """A retired worker is expected to exit with 0, or in any way after it is told to stop."""
     process = spawn(READY + f'read word; [ "$word" = retire ] && read more; exit {code}')
     assert await process.started
     process.retire()
-    assert (str(process.state), process.stop_requested) == ("retired", False)
+    assert str(process.state) == "retired"
     process._lifeline.shutdown(socket.SHUT_WR)
     assert await process.exited == code
     assert process.exit_expected() == (code == 0)
+    other = spawn(READY + "read word; read more")
+    assert await other.started
+    other.retire()
+    other.terminate()
+    assert other.state == State.DRAINING
+    assert await other.exited == -signal.SIGTERM
+    assert other.exit_expected()
 
 
-async def test_retired_one_is_told_to_stop(spawn: Spawn) -> None:
-    """One that retired can still be told to stop, and is then to go however it goes."""
-    process = spawn(READY + "read word; read more")
-    assert await process.started
-    process.retire()
-    process.terminate()
-    assert process.state == State.DRAINING
-    assert await process.exited == -signal.SIGTERM
-    assert process.exit_expected()
-
-
-async def test_retire_one_that_just_went(spawn: Spawn) -> None:
-    """Telling one to retire that has gone, before this process noticed, is no error; it was not to go."""
+async def test_killed_from_outside(spawn: Spawn) -> None:
+    """One that a signal killed is replaced for that reason, even if it is asked to retire before its end is noticed."""
     process = spawn(READY + "read more")
     assert await process.started
     os.kill(process.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop stands still
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop must not run
     process.retire()
     assert await process.exited == -signal.SIGKILL
+    assert process.restart_reason() == RestartReason.SIGNAL
     assert not process.exit_expected()
 
 
-async def test_hears_its_assignment(spawn: Spawn) -> None:
-    """It is told its assignment as one line."""
-    process = spawn("""read told; case "$told" in '{"service": "an-example"'*'}') exit 7; esac""")
-    assert await process.exited == 7
+async def test_killed_for_a_reason(spawn: Spawn) -> None:
+    """One that was killed for a reason is replaced for that reason, and this was not expected."""
+    process = spawn(READY + "read more")
+    assert await process.started
+    process.terminate()
+    process.kill(RestartReason.HEARTBEAT)
+    assert await process.exited < 0
+    assert process.restart_reason() == RestartReason.HEARTBEAT
+    assert not process.exit_expected()
 
 
-async def test_inherits_descriptors(new_counters: NewCounters) -> None:
-    """It has the descriptors of its counters, its listeners and what its service shares, under the same numbers."""
-    counters = new_counters(SCHEMA, ROW + 1)
+async def test_exit_before_ready(spawn: Spawn) -> None:
+    """One that exits before it is ready has not started; requests to one that has exited do nothing."""
+    process = spawn("exit 3")
+    assert not await process.started
+    assert await process.exited == 3
+    assert process.restart_reason() == RestartReason.EXIT
+    process.retire()
+    process.terminate()
+    process.kill()
+    assert (process.state, process.exit_expected()) == (State.EXITED, False)
+
+
+async def test_last_messages(spawn: Spawn) -> None:
+    """Messages that arrive together are all read, also when the worker has exited; unknown ones are ignored."""
+    process = spawn("read told; printf 'hm\\nready\\ndone\\n' >&0")
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop must not run
+    assert await process.started
+    assert await process.exited == 0
+    assert (process.done, process.exit_expected()) == (True, True)
+
+
+async def test_assignment_and_descriptors(spawn: Spawn) -> None:
+    """It gets its assignment as one line, and inherits the descriptors in it under the same numbers."""
     theirs, ours = os.pipe(), os.pipe()
-    told = dataclasses.replace(assignment(counters, 2, ROW), listener_fds=[theirs[1]], inherited_fds=[ours[1]])
-    words = ((counters.fd, ""), (theirs[1], "listener"), (ours[1], "shared"))
-    script = "read told; " + "".join(f"printf '{word}' >> /proc/self/fd/{fd} || exit 8; " for fd, word in words)
-    process = WorkerProcess(["/bin/sh", "-c", script], told, on_ready=_ignore, on_exit=_ignore)
+    words = ((theirs[1], "listener"), (ours[1], "shared"))
+    script = """read told; case "$told" in '{"service": "an-example"'*'}') ;; *) exit 7; esac; """
+    script += "".join(f"printf '{word}' >> /proc/self/fd/{fd} || exit 8; " for fd, word in words)
+    process = spawn(
+        script + """counters=${told#*'"counters_fd": '}; [ -e /proc/self/fd/${counters%%,*} ] || exit 9""",
+        listener_fds=[theirs[1]],
+        inherited_fds=[ours[1]],
+    )
     assert await process.exited == 0
     assert (os.read(theirs[0], 64), os.read(ours[0], 64)) == (b"listener", b"shared")
     for fd in (*theirs, *ours):
         os.close(fd)
 
 
-async def test_exit_before_ready(spawn: Spawn) -> None:
-    """One that exits before it is ready has not started."""
-    readies: list[WorkerProcess] = []
-    process = spawn("exit 3", on_ready=readies.append)
-    assert not await process.started
-    assert readies == []
-    assert await process.exited == 3
-    assert not process.done
-    assert process.restart_reason() == RestartReason.EXIT
-
-
-async def test_done(spawn: Spawn) -> None:
-    """What it says last is heard even when it has exited meanwhile."""
-    process = spawn(READY + "echo done >&0")
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop stands still
-    assert await process.started
-    assert await process.exited == 0
-    assert process.done
-    assert process.exit_expected()
-
-
-async def test_killed_from_outside(spawn: Spawn) -> None:
-    """One that a signal killed is replaced for that reason."""
-    process = spawn(READY + "read more")
-    assert await process.started
-    os.kill(process.pid, signal.SIGKILL)
-    assert await process.exited == -signal.SIGKILL
-    assert process.restart_reason() == RestartReason.SIGNAL
-    assert not process.stop_requested
-    assert not process.exit_expected()
-
-
-async def test_killed_for_a_reason(spawn: Spawn) -> None:
-    """One that was killed for a reason is replaced for that reason."""
-    process = spawn(READY + "read more")
-    assert await process.started
-    process.kill(RestartReason.HEARTBEAT)
-    assert await process.exited == -signal.SIGKILL
-    assert process.restart_reason() == RestartReason.HEARTBEAT
-
-
-async def test_lifeline_ends_with_us(spawn: Spawn) -> None:
-    """The worker sees the end of its lifeline, and nothing of it is inherited by the next one."""
+async def test_lifeline_is_not_inherited(spawn: Spawn) -> None:
+    """The worker sees the end of its lifeline, because no other worker has inherited it."""
     first = spawn(READY + "read more; exit 9")
     assert await first.started
     second = spawn(READY + "read more")
     assert await second.started
-    first._lifeline.shutdown(1)
+    first._lifeline.shutdown(socket.SHUT_WR)
     assert await first.exited == 9
     second.kill()
     await second.exited
 
 
-async def test_late_words_are_no_error(spawn: Spawn) -> None:
-    """Telling one that has gone to retire or to stop, or killing it, does nothing."""
-    process = spawn("exit 0")
-    await process.exited
-    process.retire()
-    process.terminate()
-    process.kill()
-    assert process.state == State.EXITED
-    assert not process.retire_requested
-    assert not process.stop_requested
-
-
 async def test_cannot_be_started(spawn: Spawn) -> None:
-    """Where no process can be started, that is an error, and no descriptor stays open."""
+    """If the system cannot start a process, that is an error."""
     with pytest.raises(FileNotFoundError):
         spawn("exit 0", shell="/no/such/shell")
-
-
-async def test_leaves_nothing_open(spawn: Spawn) -> None:
-    """When it has gone, so have all descriptors that it took."""
-    process = spawn("exit 0")
-    pidfd, lifeline = process._pidfd, process._lifeline
-    await process.exited
-    assert lifeline.fileno() == -1
-    with pytest.raises(OSError):
-        os.fstat(pidfd)
-
-
-async def test_many_words_at_once(spawn: Spawn) -> None:
-    """Words that arrive together are all heard, and words that mean nothing are ignored."""
-    process = spawn("read told; printf 'hm\\nready\\ndone\\n' >&0; read more")
-    assert await process.started
-    assert process.done
-    process.kill()
-    await process.exited

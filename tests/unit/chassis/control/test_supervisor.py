@@ -1,4 +1,4 @@
-"""Keeping workers alive."""
+"""Starting and replacing workers."""
 
 import asyncio
 import os
@@ -14,24 +14,23 @@ from unit.chassis.team import DONE, FAILS, FIRST_STAYS, MENDABLE, READY, STAYS_O
 from unit.looping import Events, eventually
 
 
-async def _stand_still_until_gone(team: Team) -> int:
-    """Keep the loop from running until the worker has exited, as it happens when the machine is busy elsewhere."""
-    while not (pids := team.supervisor.pids()):  # noqa: ASYNC110 - looked at in each turn of the loop
+async def _block_until_exited(team: Team) -> int:
+    """Keep the loop from running until the worker has exited, as on a busy machine."""
+    while not (workers := team.supervisor.status()):  # noqa: ASYNC110 - looks at every turn of the loop
         await asyncio.sleep(0)
-    (pid,) = pids.values()
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - that is the point
+    pid = int(str(workers[0]["pid"]))
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop must not run
     return pid
 
 
 async def test_start(team: NewTeam, events: Events) -> None:
-    """All workers are started, each with a row of its own, and the start is over when all are ready."""
+    """All workers are started, each with its own row; the start returns when all are ready."""
     async with team(workers=2) as own:
         await own.supervisor.start()
         assert 2 == own.ready() == len(own.pids)
-        rows = own.supervisor.live_rows()
-        assert list(rows) == [0, 1]
-        assert len({row for own_rows in rows.values() for row in own_rows}) == 2
-        assert {"worker0": own.pids[0], "worker1": own.pids[1]} == own.supervisor.pids()
+        (first,), (second,) = own.supervisor.live_rows().values()
+        assert first != second
+        assert {"control": os.getpid(), "worker0": own.pids[0], "worker1": own.pids[1]} == own.supervisor.pids()
         status = [{"worker": number, "pid": own.pids[number], "state": "ready"} for number in range(2)]
         assert status == own.supervisor.status()
         for number in range(2):
@@ -40,10 +39,7 @@ async def test_start(team: NewTeam, events: Events) -> None:
 
 
 async def test_killed_worker_is_replaced(team: NewTeam, events: Events) -> None:
-    """A worker that a signal killed is replaced; its open connections are settled, its counts kept, its row free.
-
-    Lines of its log that were not written yet are lost with it, and counted.
-    """
+    """A killed worker is replaced; its accounts are closed, its counts kept, its lost log lines counted."""
     async with team() as own:
         await own.supervisor.start()
         before = own.pids
@@ -61,19 +57,8 @@ async def test_killed_worker_is_replaced(team: NewTeam, events: Events) -> None:
         assert events.find("worker.exited", pid=before[0], code=-signal.SIGKILL, log_level="error")
 
 
-async def test_worker_that_exits_is_replaced(real_team: NewTeam) -> None:
-    """A worker that exits by itself, its work not finished, is replaced, even if it does so orderly."""
-    async with real_team() as own:
-        await own.supervisor.start()
-        before = own.pids
-        os.kill(before[0], signal.SIGTERM)
-        await own.replaced(before)
-        assert own.restarts() == {RestartReason.EXIT: 1}
-        assert own.left(TAKEN) == 10
-
-
 async def test_hung_worker_is_replaced(real_team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that is stopped, and so does nothing, is killed and replaced; the one beside it is not."""
+    """A worker without a heartbeat is killed and replaced; others are not affected."""
     monkeypatch.setattr(supervisor_module, "CHECK_SECONDS", 0.02)
     monkeypatch.setattr(supervisor_module, "MISSED_BEATS", 30)
     async with real_team(workers=2) as own:
@@ -87,7 +72,7 @@ async def test_hung_worker_is_replaced(real_team: NewTeam, events: Events, monke
 
 
 async def test_finished_work(team: NewTeam, events: Events) -> None:
-    """When all workers have said that their work is finished, the service's end has come, and none is replaced."""
+    """When all workers have finished their work, the service ends, and none is replaced."""
     async with team(READY + WAITS + DONE, workers=2) as own:
         await own.supervisor.start()
         own.work()
@@ -99,7 +84,7 @@ async def test_finished_work(team: NewTeam, events: Events) -> None:
 
 
 async def test_work_finished_before_others_start(team: NewTeam, events: Events) -> None:
-    """A worker that has finished before another has even started does not end the service."""
+    """A worker that has finished before another has started does not end the service."""
     async with team("[ $number = 0 ] || { " + WAITS + "}; " + READY + DONE, workers=2) as own:
         starting = asyncio.create_task(own.supervisor.start())
         await eventually(lambda: events.find("worker.exited", worker=0), "the first worker to finish")
@@ -111,28 +96,28 @@ async def test_work_finished_before_others_start(team: NewTeam, events: Events) 
 
 
 async def test_work_finished_in_no_time(team: NewTeam) -> None:
-    """A worker that is ready, done and gone before this process looks has finished its work like any other."""
+    """A worker that is ready, finishes and exits at once has finished its work like any other."""
     async with team(READY + DONE) as own:
         starting = asyncio.create_task(own.supervisor.start())
-        await _stand_still_until_gone(own)
+        await _block_until_exited(own)
         await starting
         await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 3)
         assert (own.restarts(), own.ready()) == ({}, 0)
 
 
 async def test_worker_lost_in_no_time(team: NewTeam) -> None:
-    """A worker that is ready and gone before this process looks is replaced like any other."""
+    """A worker that is ready and exits at once is replaced like any other."""
     dies_once = FIRST_STAYS.replace("read more; ", FAILS) + STAYS_ON
     async with team(dies_once) as own:
         starting = asyncio.create_task(own.supervisor.start())
-        lost = await _stand_still_until_gone(own)
+        lost = await _block_until_exited(own)
         await starting
         await eventually(lambda: own.supervisor.live_rows() and own.pids not in ([], [lost]), "a successor", 3)
         assert own.ready() == 1
 
 
 async def test_worker_that_never_starts(team: NewTeam, events: Events) -> None:
-    """A worker that fails to start is tried a few times; then the start has failed."""
+    """After some attempts to start a worker, the start fails."""
     async with team(FAILS) as own:
         with pytest.raises(Failure, match="worker 0 did not start in 3 attempts") as failure:
             await own.supervisor.start()
@@ -142,14 +127,14 @@ async def test_worker_that_never_starts(team: NewTeam, events: Events) -> None:
 
 
 async def test_one_worker_that_never_starts(team: NewTeam) -> None:
-    """A start with one worker that will not start, while the others do, fails too, and is not tried for ever."""
+    """The start also fails if only one worker does not start."""
     async with team("[ $number = 0 ] || exit 3; " + STAYS_ON, workers=2) as own:
         with pytest.raises(Failure, match="worker 1 did not start"):
             await asyncio.wait_for(own.supervisor.start(), 5)
 
 
 async def test_worker_that_takes_too_long(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that is not ready in time is killed, and counts as one that failed to start."""
+    """A worker that is not ready in time is killed; this is a failed attempt."""
     monkeypatch.setattr(supervisor_module, "START_SECONDS", 0.05)
     monkeypatch.setattr(supervisor_module, "START_ATTEMPTS", 2)
     async with team("read more") as own:
@@ -159,7 +144,7 @@ async def test_worker_that_takes_too_long(team: NewTeam, events: Events, monkeyp
 
 
 async def test_replacement_that_never_starts(team: NewTeam) -> None:
-    """When a worker cannot be replaced, the service's end has come, as a failure."""
+    """If the only worker cannot be replaced, the service fails."""
     async with team(FIRST_STAYS + FAILS) as own:
         await own.supervisor.start()
         os.kill(own.pids[0], signal.SIGKILL)
@@ -169,7 +154,7 @@ async def test_replacement_that_never_starts(team: NewTeam) -> None:
 
 
 async def test_replacement_while_others_serve(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While another worker serves, replacing one that will not start is never given up."""
+    """While another worker serves, attempts to replace one never end."""
     monkeypatch.setattr(supervisor_module, "START_ATTEMPTS", 2)
     async with team(MENDABLE, workers=2) as own:
         await own.supervisor.start()
@@ -185,9 +170,9 @@ async def test_replacement_while_others_serve(team: NewTeam, events: Events, mon
 
 
 async def test_no_process_to_be_had(team: NewTeam, events: Events) -> None:
-    """Where no process can be started at all it is logged, tried again, and given up like any worker that fails."""
+    """If the system cannot start a process, that is logged, and is a failed attempt."""
     async with team() as own:
-        own.supervisor._command = ["/no/such/program"]
+        own.supervisor.command = ["/no/such/program"]
         with pytest.raises(Failure, match="worker 0 did not start"):
             await own.supervisor.start()
         failed = events.find("worker.failed", worker=0)

@@ -1,4 +1,4 @@
-"""Replacing workers, and ending them."""
+"""Reloading and draining."""
 
 import asyncio
 import signal
@@ -12,28 +12,23 @@ from unit.looping import Events, eventually
 
 
 async def test_reload(team: NewTeam, events: Events) -> None:
-    """A reload replaces every worker, and at no moment does a place have none that is ready."""
-
-    async def scenario() -> None:
-        async with team(workers=2) as own:
-            await own.supervisor.start()
-            before = own.pids
-            own.supervisor.reload()
-
-            def reloaded() -> bool:
-                assert 2 == own.ready() == len(own.pids)
-                return not set(own.pids) & set(before) and len(events.find("worker.exited")) == 2
-
-            await eventually(reloaded, "the workers to be replaced")
-            assert own.restarts() == {RestartReason.RELOAD: 2}
-            assert set(before) == {event["pid"] for event in events.find("worker.exited", log_level="info")}
-            assert [len(rows) for rows in own.supervisor.live_rows().values()] == [1, 1]
-
-    await scenario()
+    """A reload replaces every worker; at each turn of the event loop each number has exactly one ready worker."""
+    async with team(workers=2) as own:
+        await own.supervisor.start()
+        before = own.pids
+        own.supervisor.reload()
+        while own.restarts() != {RestartReason.RELOAD: 2}:
+            ready = [each["worker"] for each in own.supervisor.status() if each["state"] == "ready"]
+            assert (ready, own.ready()) == ([0, 1], 2)
+            await asyncio.sleep(0)
+        assert not set(own.pids) & set(before)
+        await eventually(lambda: len(events.find("worker.exited", log_level="info")) == 2, "the old workers to exit")
+        assert set(before) == {event["pid"] for event in events.find("worker.exited")}
+        assert [len(rows) for rows in own.supervisor.live_rows().values()] == [1, 1]
 
 
 async def test_reload_asked_for_again(team: NewTeam) -> None:
-    """Asked for while one is under way, a reload follows it, once however often it was asked for."""
+    """Requests during a reload lead to one more."""
     async with team() as own:
         await own.supervisor.start()
         for _ in range(5):
@@ -46,7 +41,7 @@ async def test_reload_asked_for_again(team: NewTeam) -> None:
 
 
 async def test_reload_that_fails(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reload whose worker will not start leaves the old one in place, and is tried until it succeeds."""
+    """If a successor does not start, the old worker keeps serving, and the reload goes on until it succeeds."""
     monkeypatch.setattr(supervisor_module, "START_ATTEMPTS", 2)
     async with team(MENDABLE) as own:
         await own.supervisor.start()
@@ -62,7 +57,7 @@ async def test_reload_that_fails(team: NewTeam, events: Events, monkeypatch: pyt
 
 
 async def test_drain(team: NewTeam, events: Events) -> None:
-    """A drain tells all workers to end, waits for them, and replaces none."""
+    """A drain stops all workers, waits for them, and replaces none."""
     async with team(workers=2) as own:
         await own.supervisor.start()
         before = own.pids
@@ -73,9 +68,9 @@ async def test_drain(team: NewTeam, events: Events) -> None:
         }
 
 
-async def test_drain_of_who_does_not_end(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that does not end in time is killed."""
-    monkeypatch.setattr(supervisor_module, "STOP_GRACE_SECONDS", -4.9)  # what is left of five seconds to drain
+async def test_drain_timeout(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that exceeds the drain timeout is killed."""
+    monkeypatch.setattr(supervisor_module, "STOP_GRACE_SECONDS", -4.9)  # of five seconds to drain, 0.1 s remains
     async with team("trap '' TERM; " + STAYS_ON) as own:
         await own.supervisor.start()
         await own.supervisor.drain()
@@ -84,7 +79,7 @@ async def test_drain_of_who_does_not_end(team: NewTeam, events: Events, monkeypa
 
 
 async def test_drain_during_a_reload(team: NewTeam) -> None:
-    """A drain ends a reload that is under way, with the workers of both generations and without a warning."""
+    """A drain ends a reload, and the workers of both generations."""
     second_waits = FIRST_STAYS + "[ $number = 0 ] || { " + WAITS + "}; " + STAYS_ON
     async with team(second_waits, workers=2) as own:
         await own.supervisor.start()
@@ -95,7 +90,7 @@ async def test_drain_during_a_reload(team: NewTeam) -> None:
 
 
 async def test_reload_during_a_drain(team: NewTeam, events: Events) -> None:
-    """A reload that is asked for while the service drains starts nobody, and counts none."""
+    """A reload during a drain starts no worker."""
     async with team("trap '' TERM; " + READY + WAITS) as own:
         await own.supervisor.start()
         draining = asyncio.create_task(own.supervisor.drain())

@@ -1,4 +1,4 @@
-"""Workers that a reload retired."""
+"""Retired workers."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ DEAF = "trap '' TERM; " + LINGERS
 
 
 async def _reload(team: Team) -> list[int]:
-    """Reload; return the process ids of the workers that retired with it, by number, when their successors serve."""
+    """Reload; return the process ids of the workers that retired, by number."""
     before = team.pids
     reloads = team.restarts().get(RestartReason.RELOAD, 0)
     team.supervisor.reload()
@@ -33,22 +33,25 @@ def _states(team: Team) -> dict[int, str]:
     return {int(str(each["pid"])): str(each["state"]) for each in team.supervisor.status()}
 
 
-async def test_retired_worker_stays(team: NewTeam, events: Events) -> None:
-    """A retired worker stays beside its successor, with a row that counts, and is not among those that are ready."""
+async def test_generations(team: NewTeam, events: Events) -> None:
+    """A retired worker keeps its row beside its successor; a further reload stops it first."""
     async with team(LINGERS, workers=2) as own:
         await own.supervisor.start()
-        before = await _reload(own)
-        assert dict.fromkeys(before, "retired") | dict.fromkeys(own.pids, "ready") == _states(own)
-        assert own.ready() == 2
-        assert [len(rows) for rows in own.supervisor.live_rows().values()] == [2, 2]
-        assert {"worker0": own.pids[0], "worker1": own.pids[1]} == own.supervisor.pids()
-        assert before == [event["pid"] for event in events.find("worker.retired", log_level="info")]
-        assert own.restarts() == {RestartReason.RELOAD: 2}
+        generations = [await _reload(own)]
         assert events.find("worker.exited") == []
+        assert [len(rows) for rows in own.supervisor.live_rows().values()] == [2, 2]
+        assert own.pids == [own.supervisor.pids()[name] for name in ("worker0", "worker1")]
+        generations += [await _reload(own) for _ in range(2)]
+        retired = [event["pid"] for event in events.find("worker.retired", log_level="info")]
+        assert retired == [pid for generation in generations for pid in generation]
+        exits = events.find("worker.exited", code=-signal.SIGTERM, log_level="info")
+        assert set(retired[:-2]) == {event["pid"] for event in exits}
+        assert dict.fromkeys(retired[-2:], "retired") | dict.fromkeys(own.pids, "ready") == _states(own)
+        assert (own.ready(), own.restarts()) == (2, {RestartReason.RELOAD: 6})
 
 
-async def test_retired_worker_goes_by_itself(team: NewTeam, events: Events) -> None:
-    """A retired worker that exits in order is no loss: it is not replaced, and its counts are kept."""
+async def test_retired_worker_that_exits(team: NewTeam, events: Events) -> None:
+    """A retired worker that exits with 0 is expected: it is not replaced, and its counts are kept."""
     async with team(READY + "read more; " + WAITS) as own:
         await own.supervisor.start()
         own.work()
@@ -56,27 +59,13 @@ async def test_retired_worker_goes_by_itself(team: NewTeam, events: Events) -> N
         after = own.pids
         own.mend()
         await eventually(lambda: events.find("worker.exited", pid=before[0], code=0, log_level="info"), "its end")
-        assert (after, 1) == (own.pids, own.ready())
+        assert (after, 1, 10) == (own.pids, own.ready(), own.left(TAKEN))
         assert own.restarts() == {RestartReason.RELOAD: 1}
-        assert own.left(TAKEN) == 10
-        assert [len(rows) for rows in own.supervisor.live_rows().values()] == [1]
-
-
-async def test_reload_makes_room(team: NewTeam, events: Events) -> None:
-    """A further reload ends who retired with the one before, in order, before it starts a third in their places."""
-    async with team(LINGERS, workers=2) as own:
-        await own.supervisor.start()
-        generations = [await _reload(own) for _ in range(4)]
-        eldest = [pid for generation in generations[:-1] for pid in generation]
-        exits = events.find("worker.exited", code=-signal.SIGTERM, log_level="info")
-        assert set(eldest) == {event["pid"] for event in exits}
-        assert dict.fromkeys(generations[-1], "retired") | dict.fromkeys(own.pids, "ready") == _states(own)
-        assert own.restarts() == {RestartReason.RELOAD: 8}
 
 
 async def test_retired_worker_that_does_not_end(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A retired worker that a further reload waits for in vain is killed; those of other places do not wait for it."""
-    monkeypatch.setattr(supervisor_module, "STOP_GRACE_SECONDS", -4.9)  # what is left of five seconds to drain
+    """A retired worker that does not stop for a further reload is killed; others stop at the same time."""
+    monkeypatch.setattr(supervisor_module, "STOP_GRACE_SECONDS", -4.9)  # of five seconds to drain, 0.1 s remains
     async with team(DEAF, workers=2) as own:
         await own.supervisor.start()
         first = await _reload(own)
@@ -89,7 +78,7 @@ async def test_retired_worker_that_does_not_end(team: NewTeam, events: Events, m
 
 
 async def test_retired_worker_that_is_lost(team: NewTeam, events: Events) -> None:
-    """A retired worker that is killed is an error and settled; it is not replaced, and counts as no restart."""
+    """A retired worker that is killed is an error; its accounts are closed, and it is not replaced."""
     async with team(LINGERS) as own:
         await own.supervisor.start()
         own.work()
@@ -105,7 +94,7 @@ async def test_retired_worker_that_is_lost(team: NewTeam, events: Events) -> Non
 
 
 async def test_successor_that_is_lost(team: NewTeam) -> None:
-    """A successor that dies is replaced as ever; who retired for it is left in peace."""
+    """A successor that dies is replaced; the retired worker is not affected."""
     async with team(LINGERS) as own:
         await own.supervisor.start()
         (retired,) = await _reload(own)
@@ -115,52 +104,16 @@ async def test_successor_that_is_lost(team: NewTeam) -> None:
         assert own.restarts() == {RestartReason.RELOAD: 1, RestartReason.SIGNAL: 1}
 
 
-async def test_retired_worker_that_hangs(real_team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A retired worker whose heart stands still is killed, and not replaced."""
-    monkeypatch.setattr(supervisor_module, "CHECK_SECONDS", 0.02)
-    monkeypatch.setattr(supervisor_module, "MISSED_BEATS", 30)
-    async with real_team() as own:
-        await own.supervisor.start()
-        (hung,) = await _reload(own)
-        after = own.pids
-        os.kill(hung, signal.SIGSTOP)
-        await eventually(lambda: events.find("worker.exited", pid=hung, log_level="error"), "its end")
-        assert {hung} == {event["pid"] for event in events.find("worker.hung")}
-        assert after == own.pids
-        assert own.restarts() == {RestartReason.RELOAD: 1}
-
-
-async def test_drain_with_retired_workers(team: NewTeam, events: Events) -> None:
-    """A drain ends those that retired together with their successors."""
-    async with team(LINGERS, workers=2) as own:
-        await own.supervisor.start()
-        every = {*await _reload(own), *own.pids}
-        await own.supervisor.drain()
-        assert (own.supervisor.live_rows(), own.ready()) == ({}, 0)
-        assert every == {event["pid"] for event in events.find("worker.exited", log_level="info")}
-        assert len(every) == 4
-
-
 async def test_drain_while_a_reload_makes_room(team: NewTeam, events: Events) -> None:
-    """A drain does not wait for a reload that waits for a retired worker, and starts nobody."""
+    """A drain ends a reload that waits for a retired worker; no worker is started."""
     async with team("trap '' TERM; " + READY + WAITS) as own:
         await own.supervisor.start()
         await _reload(own)
         own.supervisor.reload()
-        await eventually(lambda: "draining" in _states(own).values(), "the wait for who retired")
+        await eventually(lambda: "draining" in _states(own).values(), "the wait for the retired worker")
         draining = asyncio.create_task(own.supervisor.drain())
         await eventually(lambda: [*_states(own).values()] == ["draining"] * 2, "the drain of both")
         own.mend()
         await draining
         assert 2 == len(events.find("worker.started")) == len(events.find("worker.exited", log_level="info"))
         assert own.restarts() == {RestartReason.RELOAD: 1}
-
-
-async def test_kill_with_retired_workers(team: NewTeam, events: Events) -> None:
-    """Nobody outlives being killed, retired or not."""
-    async with team(DEAF) as own:
-        await own.supervisor.start()
-        every = {*await _reload(own), *own.pids}
-        own.supervisor.kill()
-        await eventually(lambda: not own.supervisor.live_rows(), "all to be gone")
-        assert every == {event["pid"] for event in events.find("worker.exited", code=-signal.SIGKILL)}

@@ -1,4 +1,4 @@
-"""Ending while starting."""
+"""Signals during the start."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ os.kill(real, signal.SIGTERM)
 
 @pytest.mark.parametrize(("shown", "code"), [(1, 128 + signal.SIGTERM), (2, -signal.SIGTERM)])
 def test_first_process_can_be_terminated(shown: int, code: int) -> None:
-    """Process 1 ends by its own hand, and any other as the kernel has it: neither lives on."""
+    """SIGTERM ends process 1 with an exit code, and any other process as usual."""
     command = [sys.executable, "-c", TERMINATED.format(shown=shown)]
     assert subprocess.run(command, timeout=30, check=False).returncode == code
 
@@ -41,7 +41,7 @@ os.kill(os.getpid(), signal.SIGHUP)
 )
 @pytest.mark.parametrize(("before", "code"), [("SIG_DFL", -signal.SIGHUP), ("SIG_IGN", 0)])
 def test_hangup_is_ignored(module: str, before: str, code: int) -> None:
-    """SIGHUP does not end what starts; it ends what is no service, unless it was started to ignore it."""
+    """SIGHUP does not end a process that starts; later it does, unless the parent process ignored it."""
     command = [sys.executable, "-c", HUNG_UP.format(before=before, module=module)]
     ended = subprocess.run(command, timeout=30, check=False, stdout=subprocess.PIPE)
     assert (ended.returncode, ended.stdout) == (code, b"on\n")
@@ -53,7 +53,7 @@ signal.signal(signal.SIGINT, signal.{before})
 
 class Interrupts:
     def find_spec(self, name, *_):
-        if name == "stentor_chassis.options.option":
+        if name == "stentor_chassis.options.command_line":
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupts())
@@ -69,7 +69,7 @@ os.kill(os.getpid(), signal.SIGINT)
     [("default_int_handler", INTERRUPTED, b""), ("SIG_IGN", 0, b"on\n")],
 )
 def test_interrupt_while_importing(module: str, before: str, code: int, said: bytes) -> None:
-    """Ctrl-C ends what is only being imported, without a word, unless it was started to ignore that."""
+    """Ctrl-C during imports ends the process without a message, unless the parent process ignored it."""
     command = [sys.executable, "-c", INTERRUPTED_EARLY.format(before=before, module=module)]
     ended = subprocess.run(command, timeout=30, check=False, capture_output=True)
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, said, b"")
@@ -77,6 +77,6 @@ def test_interrupt_while_importing(module: str, before: str, code: int, said: by
 
 @pytest.mark.parametrize("module", ["stentor_server.__main__", "stentor_client.__main__"])
 def test_interrupt_after_importing(module: str) -> None:
-    """Once everything is imported, Ctrl-C is an exception again, for those who have something to end."""
+    """After the imports, Ctrl-C raises an exception again."""
     program = f"import signal, {module}; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
     subprocess.run([sys.executable, "-c", program], timeout=30, check=True)

@@ -1,4 +1,4 @@
-"""The life of a data process."""
+"""Data processes."""
 
 import array
 import asyncio
@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, Assignment, Heart, Worker
+from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, Assignment, Worker, beat
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.metrics import HEARTBEAT, LOOP_LAG, Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
@@ -73,14 +73,8 @@ def start(new_counters: NewCounters, tmp_path: Path) -> Iterator[Callable[[str],
         child.process.communicate()
 
 
-def test_assignment_round_trip(new_counters: NewCounters) -> None:
-    """What the control process writes is what the worker reads."""
-    told = assignment(new_counters(SCHEMA, 3), 2, 1, text="é\n", deep={"a": [1, None]})
-    assert told == Assignment.read(json.dumps(dataclasses.asdict(told)))
-
-
 def test_serves_until_told_to_stop(start: Callable[[str], Child]) -> None:
-    """It says that it is ready, counts in its own row, and exits with 0 on SIGTERM, without a word in the log."""
+    """It reports that it is ready, counts in its own row, and exits with 0 on SIGTERM, without log lines."""
     child = start(STAYS)
     child.assign()
     assert child.lifeline.recv(64) == READY
@@ -90,13 +84,13 @@ def test_serves_until_told_to_stop(start: Callable[[str], Child]) -> None:
 
 
 def test_told_to_stop_on_its_way_out(start: Callable[[str], Child]) -> None:
-    """SIGTERM sent to the whole group comes twice, also when the interpreter is being taken down: it exits with 0."""
+    """A second SIGTERM, even while the interpreter shuts down, does not change exit code 0."""
     child = start("""
     class Late:
         def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM):
             kill(pid, number)
 
-    globals()["late"] = Late()  # lasts until the modules are cleared, when Python has put its own handlers away
+    globals()["late"] = Late()  # until modules are cleared, after Python has removed its handlers
     worker.ready()
     worker.done()
     """)
@@ -104,18 +98,9 @@ def test_told_to_stop_on_its_way_out(start: Callable[[str], Child]) -> None:
     assert child.ended() == (0, [])
 
 
-def test_heart_beats(start: Callable[[str], Child]) -> None:
-    """While it serves, its heart beats in its row."""
-    child = start(STAYS)
-    child.assign()
-    assert child.lifeline.recv(64) == READY
-    assert child.counters.row(ROW)[SCHEMA.slot(HEARTBEAT)] >= 1
-    _beats_on(child)
-
-
 def test_work_that_ends(start: Callable[[str], Child]) -> None:
-    """A worker whose work is finished says so, and exits with 0."""
-    child = start("\n    worker.ready()\n    worker.done()\n")
+    """A worker whose work is finished reports that, and exits with 0; it has frozen its heap when it was ready."""
+    child = start("\n    worker.ready()\n    assert gc.get_freeze_count()\n    worker.done()\n")
     child.assign()
     assert child.ended() == (0, [])
     assert child.lifeline.recv(64, socket.MSG_WAITALL) == READY + DONE
@@ -123,7 +108,7 @@ def test_work_that_ends(start: Callable[[str], Child]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_signals_of_a_terminal_are_ignored(start: Callable[[str], Child], number: int) -> None:
-    """What a terminal sends to the whole group is for the control process to answer."""
+    """Signals that a terminal sends to the whole process group are for the control process."""
     child = start("""
     worker.ready()
     await worker.stop.wait()
@@ -138,7 +123,7 @@ def test_signals_of_a_terminal_are_ignored(start: Callable[[str], Child], number
 
 
 def test_told_to_retire(start: Callable[[str], Child]) -> None:
-    """The word to retire sets the event of that name and no other, however it is cut up on the way."""
+    """The message to retire, in any segmentation, sets that event only; the end of the lifeline stops the worker."""
     child = start("""
     worker.ready()
     await worker.retire.wait()
@@ -147,7 +132,7 @@ def test_told_to_retire(start: Callable[[str], Child]) -> None:
     """)
     child.assign()
     assert child.lifeline.recv(64) == READY
-    for part in (b"ret", b"retire", b"re\nreti"):  # none of the lines so far is the word
+    for part in (b"ret", b"retire", b"re\nreti"):  # none of these lines is the message
         child.lifeline.sendall(part)
         until(lambda: _unread(child.lifeline) == 0, "the part to be read")
     _beats_on(child)
@@ -157,50 +142,23 @@ def test_told_to_retire(start: Callable[[str], Child]) -> None:
     child.lifeline.close()
     code, (event,) = child.ended()
     assert (code, event["event"]) == (0, "worker.orphaned")
-
-
-def test_retiring_means_nothing_to_some(start: Callable[[str], Child]) -> None:
-    """A worker whose service does not reload goes on after the word."""
-    child = start(STAYS)
-    child.assign()
-    assert child.lifeline.recv(64) == READY
-    child.lifeline.sendall(RETIRE)
-    until(lambda: _unread(child.lifeline) == 0, "the word to be read")
-    _beats_on(child)
-    child.process.terminate()
-    assert child.ended() == (0, [])
-
-
-def test_lifeline_that_ends(start: Callable[[str], Child]) -> None:
-    """When the control process is gone, the worker stops as if told to, and says why."""
-    child = start(STAYS)
-    child.assign()
-    assert child.lifeline.recv(64) == READY
-    child.lifeline.close()
-    code, (event,) = child.ended()
-    assert (code, event["event"]) == (0, "worker.orphaned")
     assert {"service": "an-example", "version": "1.2.3", "worker": 3}.items() <= event.items()
 
 
-def test_lifeline_that_ends_before_a_word(start: Callable[[str], Child]) -> None:
-    """When the control process is gone before it told the worker anything, the worker just exits."""
-    child = start(STAYS)
-    child.lifeline.close()
-    assert child.ended() == (0, [])
-
-
-def test_lifeline_that_ends_before_the_worker_is_ready(start: Callable[[str], Child]) -> None:
-    """When the control process is gone before the worker could say that it is ready, it stops all the same."""
-    child = start(STAYS)
-    child.assign()
-    child.lifeline.close()
-    code, events = child.ended()
+def test_control_process_is_gone_early(start: Callable[[str], Child]) -> None:
+    """If the lifeline ends before the assignment, or before the worker is ready, the worker exits with 0."""
+    early, late = start(STAYS), start(STAYS)
+    early.lifeline.close()
+    late.assign()
+    late.lifeline.close()
+    assert early.ended() == (0, [])
+    code, events = late.ended()
     assert code == 0
     assert {event["event"] for event in events} <= {"worker.orphaned"}
 
 
 def test_failure(start: Callable[[str], Child]) -> None:
-    """An exception is a bug: it is logged with its trace, and the exit code is 1."""
+    """An exception is a bug: it is logged with its traceback, and the exit code is 1."""
     child = start("\n    raise ValueError('broken')\n")
     child.assign()
     code, (event,) = child.ended()
@@ -209,7 +167,7 @@ def test_failure(start: Callable[[str], Child]) -> None:
 
 
 def test_failure_of_a_callback(start: Callable[[str], Child]) -> None:
-    """An exception in a callback is logged with its trace, and does not end the worker."""
+    """An exception in a callback is logged with its traceback, and does not end the worker."""
     child = start("""
     asyncio.get_running_loop().call_soon(lambda: 1 / 0)
     await asyncio.sleep(0)
@@ -224,64 +182,37 @@ def test_failure_of_a_callback(start: Callable[[str], Child]) -> None:
     assert event["exception"][0]["exc_type"] == "ZeroDivisionError"
 
 
-async def test_listeners_are_inherited(new_counters: NewCounters, events: Events) -> None:
-    """A worker finds the sockets it inherited, of whatever family, by their descriptors alone."""
-    counters = new_counters(SCHEMA, 2)
-    ours, theirs = socket.socketpair()
-    with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
-        told = dataclasses.asdict(assignment(counters)) | {"listener_fds": [os.dup(listener.fileno())]}
-        worker = Worker(Assignment.read(json.dumps(told)), counters, events.logger, asyncio.Event(), ours)
-        (inherited,) = worker.listeners
-        with inherited:
-            assert listener.getsockname() == inherited.getsockname()
-            assert inherited.family == socket.AF_INET
-
-
 async def test_what_it_works_with(new_counters: NewCounters, events: Events) -> None:
-    """A worker knows its options, its row and that row's number, and what else its service shares with it."""
+    """A worker has its options, its row, its listeners by their descriptors, and what its service shares with it."""
     counters = new_counters(SCHEMA, 4)
     ours, theirs = socket.socketpair()
-    with ours, theirs:
-        told = dataclasses.replace(assignment(counters, 0, 3, colour="red"), inherited_fds=[7, 8])
-        worker = Worker(told, counters, events.logger, asyncio.Event(), ours)
-        assert (worker.options, worker.row_number, worker.inherited) == ({"colour": "red"}, 3, [7, 8])
-        worker.row[SCHEMA.slot(TAKEN)] = 5
-        assert list(counters.column(SCHEMA.slot(TAKEN))) == [0, 0, 0, 5]
+    with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
+        changes = {"listener_fds": [os.dup(listener.fileno())], "inherited_fds": [7, 8]}
+        told = dataclasses.asdict(assignment(counters, 0, 3, colour="é\n")) | changes
+        worker = Worker(Assignment.read(json.dumps(told)), counters, events.logger, asyncio.Event(), ours)
+        with worker.listeners[0] as inherited:
+            assert (inherited.getsockname(), inherited.family) == (listener.getsockname(), socket.AF_INET)
+    assert (worker.options, worker.row_number, worker.inherited) == ({"colour": "é\n"}, 3, [7, 8])
+    worker.row[SCHEMA.slot(TAKEN)] = 5
+    assert list(counters.column(SCHEMA.slot(TAKEN))) == [0, 0, 0, 5]
 
 
-async def test_heart_measures_lag(new_counters: NewCounters) -> None:
-    """Every beat counts, and is an observation of how late the loop ran it."""
+async def test_heartbeat_measures_lag(new_counters: NewCounters) -> None:
+    """Each beat is an observation of how late the loop was; a delay is in the next beat, and only there."""
     row = new_counters(SCHEMA, 2).row(1)
-    began = time.perf_counter_ns()
-    heart = Heart(SCHEMA, row)
-    heart.beat()
-    await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 3, "three beats")
-    heart.stop()
-    took = time.perf_counter_ns() - began
-    *counts, total = row[SCHEMA.slots(LOOP_LAG)]
-    beats = row[SCHEMA.slot(HEARTBEAT)]
-    assert beats == sum(counts)
-    # Time is either waited for or late: what one beat was late the next is not again.
-    assert total <= took - (beats - 1.5) * BEAT_SECONDS * NANOSECONDS
-
-
-async def test_heart_sees_a_busy_loop(new_counters: NewCounters) -> None:
-    """A callback that keeps the loop busy past a beat shows as lag."""
-    row = new_counters(SCHEMA, 2).row(1)
-    heart = Heart(SCHEMA, row)
-    heart.beat()
-    running = asyncio.get_running_loop()
-    began = running.time()
-    while running.time() < began + 3 * BEAT_SECONDS:
+    slot, began = SCHEMA.slot(HEARTBEAT), time.perf_counter()
+    beat(SCHEMA, row)
+    while time.perf_counter() < began + 3 * BEAT_SECONDS:
         continue  # keeps the loop from running
-    await eventually(lambda: row[SCHEMA.slot(HEARTBEAT)] >= 2, "the beat that was late")
-    heart.stop()
-    lag = row[SCHEMA.slots(LOOP_LAG)][-1] / NANOSECONDS
-    assert BEAT_SECONDS < lag < running.time() - began + 1
+    await eventually(lambda: row[slot] >= 3, "the late beat, and one more")
+    took = time.perf_counter() - began
+    *counts, total = row[SCHEMA.slots(LOOP_LAG)]
+    assert row[slot] == sum(counts)
+    assert BEAT_SECONDS < total / NANOSECONDS <= took - (row[slot] - 1.5) * BEAT_SECONDS
 
 
 def _beats_on(child: Child) -> None:
-    """Wait for two more beats of its heart: whatever it was about to do is done by then."""
+    """Wait for two more heartbeats: pending work is done by then."""
     row, slot = child.counters.row(ROW), SCHEMA.slot(HEARTBEAT)
     before = row[slot]
     until(lambda: row[slot] >= before + 2, "two more beats")

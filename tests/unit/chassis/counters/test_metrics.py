@@ -2,87 +2,64 @@
 
 import pytest
 
-from stentor_chassis.counters.metrics import (
-    HEARTBEAT,
-    LOG_DROPPED,
-    LOOP_LAG,
-    RESTARTS,
-    WORKERS,
-    Counter,
-    Derived,
-    RestartReason,
-    Schema,
-)
-from unit.chassis.example import ENDED, OPEN, PHASES, SCHEMA, SPAN, TAKEN, TOLD, WORKER_OPEN
+from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOOP_LAG, RESTARTS, WORKERS, Counter, Schema
+from unit.chassis.example import ENDED, OPEN, PHASES, SCHEMA, SPAN, TOLD, WORKER_OPEN
 
 
-def test_slots_do_not_overlap() -> None:
-    """Every label value of every stored metric has slots of its own, and together they fill the row."""
+def test_slots() -> None:
+    """Each label value of each stored metric has its own slots, in the order of declaration, and no slot is unused."""
     taken: list[int] = []
     for metric in SCHEMA.stored:
-        for value in metric.values or ("",):
-            first = SCHEMA.slot(metric, value)
-            taken += range(first, first + metric.width)
-    assert list(range(SCHEMA.row_slots)) == sorted(taken)
-
-
-def test_slots_of_all_values_adjoin() -> None:
-    """The slice of a metric holds the slots of all its values, in the order of the values, and no others."""
+        adjacent = SCHEMA.slots(metric)
+        assert adjacent.start == SCHEMA.slot(metric, (*metric.values, "")[0])
+        taken += range(adjacent.start, adjacent.stop)
+    assert list(range(SCHEMA.row_slots)) == taken
     assert SCHEMA.slots(ENDED) == slice(SCHEMA.slot(ENDED, "worn"), SCHEMA.slot(ENDED, "lost") + 1)
-    assert SCHEMA.slots(TAKEN) == slice(SCHEMA.slot(TAKEN), SCHEMA.slot(TAKEN) + 1)
-    assert SCHEMA.slots(PHASES) == slice(SCHEMA.slot(PHASES, "first"), SCHEMA.slot(PHASES, "last") + PHASES.width)
 
 
-def test_order_is_the_declared_one() -> None:
-    """Slots lie in the order of declaration, on which services rely for what is read first."""
-    firsts = [SCHEMA.slot(metric, (*metric.values, "")[0]) for metric in SCHEMA.stored]
-    assert sorted(firsts) == firsts
+def test_schema_with_a_base() -> None:
+    """A schema that extends another has its metrics in the same slots, and leaves it as it is."""
+    extended, slots = Schema("extended", SCHEMA), SCHEMA.row_slots
+    more = extended.counter(name="more_total", help="More.")
+    assert [extended.slots(metric) for metric in SCHEMA.stored] == [SCHEMA.slots(metric) for metric in SCHEMA.stored]
+    assert (extended.slot(more), SCHEMA.row_slots) == (slots, slots)
+    assert extended.sums == SCHEMA.sums
 
 
-def test_every_service_has_the_same_basis() -> None:
-    """Workers, restarts, loop lag and dropped log lines are counted by every service."""
-    metrics = Schema("bare", []).metrics
-    assert metrics == (WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED)
-    assert tuple(RestartReason) == RESTARTS.values
-
-
-def test_derived_metrics_take_no_slots() -> None:
-    """What is computed at the scrape is stored nowhere."""
-    assert not any(isinstance(metric, Derived) for metric in SCHEMA.stored)
-    for derived in (OPEN, WORKER_OPEN):
-        with pytest.raises(KeyError):
-            SCHEMA.slot(derived)
-
-
-def test_internal_numbers_are_not_exported() -> None:
-    """What processes tell each other has a slot, and is not among the metrics."""
+def test_exported_metrics() -> None:
+    """Every service exports the common metrics after its own; internal values are not exported."""
+    common = [WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED]
+    assert Schema("bare").metrics == common
+    assert SCHEMA.metrics[-4:] == common
     for internal in (HEARTBEAT, TOLD):
         assert internal in SCHEMA.stored
         assert internal not in SCHEMA.metrics
-    assert SCHEMA.slot(HEARTBEAT) != SCHEMA.slot(TOLD)
+    assert SCHEMA.prefix == "an_example"
 
 
-def test_undeclared_is_an_error() -> None:
-    """A metric, or a label value, that was not declared has no slot."""
-    with pytest.raises(KeyError):
-        SCHEMA.slot(Counter(name="surprise_total", help="Not declared."))
+def test_no_slot() -> None:
+    """Derived metrics, and metrics or label values that are not declared, have no slot."""
+    for metric in (OPEN, WORKER_OPEN, Counter(name="surprise_total", help="Not declared."), ENDED):
+        with pytest.raises(KeyError):
+            SCHEMA.slot(metric)
     with pytest.raises(KeyError):
         SCHEMA.slot(ENDED, "surprise")
-    with pytest.raises(KeyError):
-        SCHEMA.slot(ENDED)
 
 
-def test_histogram_observes_into_its_slots() -> None:
-    """A histogram got from the schema counts in the slots of its metric and label value, and in no others."""
+@pytest.mark.parametrize(
+    ("name", "unit"), [("sent_bytes_total", "bytes"), ("age_seconds", "seconds"), ("bytes_lost", "")]
+)
+def test_unit(name: str, unit: str) -> None:
+    """The unit is what the name of a metric ends with."""
+    assert Counter(name=name, help="Some.").unit == unit
+
+
+def test_observer() -> None:
+    """An observer counts in the slots of its metric and label value, and in no others."""
     for metric, value in ((SPAN, ""), (PHASES, "first"), (PHASES, "last")):
         row = [0] * SCHEMA.row_slots
-        SCHEMA.histogram(metric, row, value).observe(1 << 40)
+        SCHEMA.observer(metric, row, value).observe(1 << 40)
         first = SCHEMA.slot(metric, value)
         own = row[first : first + metric.width]
         assert [0] * len(metric.bounds) + [1, 1 << 40] == own
         assert sum(row) == sum(own)
-
-
-def test_prefix() -> None:
-    """The names of a service's metrics begin with the service's, in Prometheus' alphabet."""
-    assert SCHEMA.prefix == "an_example"

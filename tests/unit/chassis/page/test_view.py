@@ -1,10 +1,8 @@
-"""What a live page shows, from declared metrics."""
-
-from typing import Any
+"""The contents of a live page."""
 
 import pytest
 
-from stentor_chassis.counters.metrics import LOOP_LAG, RESTARTS, Counter, RestartReason, Schema
+from stentor_chassis.counters.metrics import RESTARTS, Counter, RestartReason, Schema
 from stentor_chassis.page.view import Chart, Columns, Distribution, Line, Table, View
 from stentor_client.metrics import SCHEMA as CLIENT
 from stentor_client.metrics import VIEW as CLIENT_VIEW
@@ -22,77 +20,60 @@ VIEW = View(
 )
 
 
-def _totals() -> list[int]:
-    """Return slots that all have something of their own in them."""
-    return [100 + slot for slot in range(SCHEMA.row_slots)]
+TOTALS = [100 + slot for slot in range(SCHEMA.row_slots)]  # all different
 
 
-def test_columns_are_where_they_are_said_to_be() -> None:
-    """Each column that is described holds what the merged slots have of its metric."""
-    columns, totals = Columns(SCHEMA, VIEW), _totals()
-    row, told = columns.read(totals), columns.describe()
+def test_columns() -> None:
+    """Each described column has the merged slots of its metric; a metric shown twice has one column."""
+    columns = Columns(SCHEMA, VIEW)
+    row, told = columns.read(TOTALS), columns.describe()
     taken, worn, lost = (
-        totals[SCHEMA.slot(TAKEN)],
-        totals[SCHEMA.slot(ENDED, "worn")],
-        totals[SCHEMA.slot(ENDED, "lost")],
+        TOTALS[SCHEMA.slot(metric, value)] for metric, value in ((TAKEN, ""), (ENDED, "worn"), (ENDED, "lost"))
     )
-
-    def values(line: dict[str, Any]) -> list[int]:
-        return [row[column] for column in line["columns"]]
-
-    (things, newest) = (chart["lines"] for chart in told["charts"])
-    assert [values(line) for line in things] == [[taken], [worn, lost], [lost]]
-    assert [values(line) for line in newest] == [[taken - worn - lost], [totals[SCHEMA.slot(NEWEST)]]]
+    things, newest = (
+        [[row[column] for column in line["columns"]] for line in chart["lines"]] for chart in told["charts"]
+    )
+    assert things == [[taken], [worn, lost], [lost]]
+    assert newest == [[taken - worn - lost], [TOTALS[SCHEMA.slot(NEWEST)]]]
     first = told["distribution"]["column"]
-    assert [*row[first : first + 3]] == totals[SCHEMA.slot(SPAN) : SCHEMA.slot(SPAN) + 3]
+    assert [*row[first : first + SPAN.width]] == TOTALS[SCHEMA.slots(SPAN)]
     (table,) = told["tables"]
     assert [*row[table["column"] : table["column"] + 2]] == [worn, lost]
     replaced = told["replaced"]["column"]
-    assert [*row[replaced : replaced + len(RestartReason)]] == totals[SCHEMA.slots(RESTARTS)]
-
-
-def test_metric_that_is_shown_twice_is_kept_once() -> None:
-    """There are as many columns as there are different numbers to show."""
-    shown = len([TAKEN, OPEN, NEWEST]) + len(ENDED.values) + SPAN.width + len(RestartReason)
-    assert len(Columns(SCHEMA, VIEW).read(_totals())) == shown
+    assert [*row[replaced : replaced + len(RestartReason)]] == TOTALS[SCHEMA.slots(RESTARTS)]
+    assert len(row) == len([TAKEN, OPEN, NEWEST]) + len(ENDED.values) + SPAN.width + len(RestartReason)
 
 
 def test_description() -> None:
-    """It tells names, how to draw a line, its unit and scale, bounds in seconds, and what stands out."""
+    """The description has titles, names, kinds, units and scales, bounds in seconds, and what is highlighted."""
     told = Columns(SCHEMA, VIEW).describe()
-    (things, newest) = told["charts"]
-    assert things["title"] == "Things"
-    assert [(line["name"], line["rate"], line["unit"], line["scale"]) for line in things["lines"]] == [
+    assert [chart["title"] for chart in told["charts"]] == ["Things", "Newest"]
+    assert [
+        (line["name"], line["rate"], line["unit"], line["scale"]) for chart in told["charts"] for line in chart["lines"]
+    ] == [
         ("taken", True, "", 1),
         ("ended", True, "", 1),
         ("lost", True, "", 1),
+        ("open", False, "", 1),
+        ("newest", False, "seconds", 0.5),
     ]
-    assert [(line["rate"], line["scale"]) for line in newest["lines"]] == [(False, 1), (False, 0.5)]
-    assert told["distribution"]["bounds"] == [0.001, 2.0]
-    assert told["tables"][0]["values"] == ("worn", "lost")
-    assert told["tables"][0]["failures"] == ("lost",)
+    assert (told["distribution"]["title"], told["distribution"]["bounds"]) == ("Span", [0.001, 2.0])
+    assert told["tables"][0] | {"column": 0} == {
+        "title": "Things ended",
+        "label": "reason",
+        "column": 0,
+        "values": ("worn", "lost"),
+        "failures": ("lost",),
+    }
     assert told["replaced"]["label"] == "reason"
 
 
-@pytest.mark.parametrize(("name", "unit"), [("sent_bytes_total", "bytes"), ("held_bytes", "bytes"), ("bytes_lost", "")])
-def test_unit(name: str, unit: str) -> None:
-    """The unit of a line is the one that the name of its metric ends with."""
-    metric = Counter(name=name, help="Some.")
-    view = View(charts=(Chart("Some", (Line("some", metric),)),))
-    (chart,) = Columns(Schema("a-service", [metric]), view).describe()["charts"]
-    assert chart["lines"][0]["unit"] == unit
-
-
-def test_nothing_declared() -> None:
-    """A service that declares nothing shows which workers were replaced."""
+def test_empty_view() -> None:
+    """Every service shows which workers were replaced; a metric that is not in the schema cannot be shown."""
     columns = Columns(SCHEMA, View())
     told = columns.describe()
     assert (told["charts"], told["distribution"], told["tables"]) == ([], None, [])
-    assert [*columns.read(_totals())] == _totals()[SCHEMA.slots(RESTARTS)]
-
-
-def test_metric_of_another_service() -> None:
-    """What the schema does not have cannot be shown."""
+    assert [*columns.read(TOTALS)] == TOTALS[SCHEMA.slots(RESTARTS)]
     elsewhere = Counter(name="elsewhere_total", help="Elsewhere.")
     with pytest.raises(KeyError):
         Columns(SCHEMA, View(charts=(Chart("Elsewhere", (Line("elsewhere", elsewhere),)),)))
@@ -100,18 +81,11 @@ def test_metric_of_another_service() -> None:
 
 @pytest.mark.parametrize(("schema", "view"), [(SERVER, SERVER_VIEW), (CLIENT, CLIENT_VIEW)], ids=["server", "client"])
 def test_views_of_the_services(schema: Schema, view: View) -> None:
-    """Lines of a picture share a unit and a kind, and what fails is a value that the label can have."""
+    """The lines of a chart share a unit and a kind, and failures are values of the label."""
     told = Columns(schema, view).describe()
     for chart in told["charts"]:
         assert len({(line["unit"], line["rate"]) for line in chart["lines"]}) == 1
-        assert len(chart["lines"]) <= 3  # so many kinds of dashes there are
+        assert len(chart["lines"]) <= 3  # there are three dash patterns
     for table in told["tables"]:
         assert set(table["failures"]) <= set(table["values"])
     assert told["distribution"]["title"] in {"Event loop lag", "Response time"}
-
-
-def test_what_every_service_has_can_be_shown() -> None:
-    """The metrics of the chassis need no declaration by the service."""
-    assert (
-        Columns(SCHEMA, View(distribution=Distribution("Lag", LOOP_LAG))).describe()["distribution"]["title"] == "Lag"
-    )
