@@ -1,4 +1,4 @@
-"""A server inside the test, and callers of it."""
+"""A server inside the test, and clients of it."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -18,7 +19,6 @@ from stentor_server.metrics import (
     ACCEPTED,
     CLOSED,
     FAULTS,
-    OPEN,
     READ_PAUSES,
     RECEIVED,
     REJECTED,
@@ -32,7 +32,8 @@ from stentor_server.metrics import (
 )
 from stentor_server.options import ServerOptions
 from stentor_server.path.connection import Connection
-from stentor_server.server import BUFFER_BYTES, Server
+from stentor_server.path.lane import BUFFER_BYTES
+from stentor_server.server import Server
 from unit.looping import Events, eventually
 from unit.peer import Peer
 from unit.server.tls_peer import TlsPeer
@@ -86,8 +87,7 @@ class Serving:
         faults = Faults(self.options.fault, "seed") if self.options.fault else None
         self.server = Server(self.options, counters, self.row, events.logger, self._new_counts(), faults)
         if chunk != BUFFER_BYTES:
-            self.server.buffer = memoryview(bytearray(chunk))
-            self.server.buffers = self.server.tls_buffers = [self.server.buffer]
+            self.server.lane = replace(self.server.lane, buffer=memoryview(bytearray(chunk)))
 
     def _new_counts(self) -> AddressCounts | None:
         if not self.options.max_connections_per_address:
@@ -106,9 +106,9 @@ class Serving:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the callers, drain, and close the books."""
-        for caller in self._callers:
-            caller.connection.close()
+        """End the clients, drain, and close the books."""
+        for client in self._callers:
+            client.connection.close()
         await self.drain()
         for listener in (self._tcp, self._unix):
             with contextlib.suppress(OSError):
@@ -120,7 +120,7 @@ class Serving:
             assert self.accepted == len(closed)
             assert self.received == sum(event["received_bytes"] for event in closed)
             assert self.sent == sum(event["sent_bytes"] for event in closed)
-            assert self.server.poller._handlers == {}
+            assert self.server.lane.poller._handlers == {}
             assert self.counts is None or self.counts[LOOPBACK] == 0
             assert self.bugs == len(self.events.find("worker.exception")) - self._bugs_before
 
@@ -134,17 +134,17 @@ class Serving:
         """The file of its Unix socket."""
         return cast("str", self._unix.getsockname())
 
-    def knock(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
+    def connect_queued(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
         """Connect, over `tcp` or `unix`: the connection waits in the queue until the loop runs."""
         return self._keep(Peer(self._connected(path, receive_buffer, source)))
 
-    def knock_tls(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
+    def connect_tls_queued(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
         """Connect, for a handshake that the test begins."""
         return self._keep(TlsPeer(self._connected("tcp", receive_buffer), tls))
 
-    def _keep(self, caller: P) -> P:
-        self._callers.append(caller)
-        return caller
+    def _keep(self, client: P) -> P:
+        self._callers.append(client)
+        return client
 
     def _connected(self, path: str, receive_buffer: int, source: str = LOOPBACK) -> socket.socket:
         family, address = (socket.AF_INET, self.address) if path == "tcp" else (socket.AF_UNIX, self.path)
@@ -156,48 +156,53 @@ class Serving:
         connection.connect(address)
         return connection
 
-    async def call(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
+    async def connect(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
         """Connect, and wait until the server has taken or refused the connection."""
         before = self.accepted + self.rejected()
-        caller = self.knock(path, receive_buffer, source)
+        client = self.connect_queued(path, receive_buffer, source)
         await self.until(lambda: self.accepted + self.rejected() > before, "the connection to be taken or refused")
-        return caller
+        return client
 
-    async def call_tls(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
+    async def connect_tls(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
         """Connect, and do the handshake."""
-        caller = self.knock_tls(tls, receive_buffer)
-        await caller.shake()
-        return caller
+        client = self.connect_tls_queued(tls, receive_buffer)
+        await client.handshake()
+        return client
 
-    def connection(self, caller: Peer) -> Connection:
-        """Return the server's end of a caller's connection."""
-        name = caller.connection.getsockname() or ()
-        (found,) = (each for each in self.server.connections if each.client == name)
+    @property
+    def now(self) -> float:
+        """The clock of its time-outs."""
+        return self.server.lane.poller.now
+
+    def connection(self, client: Peer) -> Connection:
+        """Return the server's end of a client's connection."""
+        name = client.connection.getsockname() or ()
+        (found,) = (each for each in self.server.connections.values() if each.client == name)
         return found
 
-    async def stuff(self, caller: Peer, pattern: Iterator[bytes]) -> bytes:
-        """Send without reading until nothing moves any more; return what was sent, over TLS with `caller.rest`."""
+    async def fill(self, client: Peer, pattern: Iterator[bytes]) -> bytes:
+        """Send without reading until nothing moves any more; return what was sent, over TLS with `client.rest`."""
         sent = bytearray()
         pauses = self.pauses
         rest = b""
         while True:
             if not rest:
                 sent += (block := next(pattern))
-                rest = caller.push(block)
+                rest = client.encoded(block)
             try:
-                taken = caller.connection.send(rest)
+                taken = client.connection.send(rest)
             except BlockingIOError:
                 if self.pauses > pauses and self.at_rest():
                     break
                 await asyncio.sleep(0)
                 continue
             rest = rest[taken:]
-        if isinstance(caller, TlsPeer):
-            caller.rest = rest
+        if isinstance(client, TlsPeer):
+            client.rest = rest
             return bytes(sent)
         return bytes(sent[: len(sent) - len(rest)])
 
-    async def overtake(self, caller: Peer, pattern: Iterator[bytes]) -> bytes:
+    async def overfill(self, client: Peer, pattern: Iterator[bytes]) -> bytes:
         """Send without reading until the server reads no more, and two blocks besides; return what was sent."""
         sent = bytearray()
         pauses = self.pauses
@@ -205,13 +210,13 @@ class Serving:
         while more:
             more -= self.pauses > pauses
             sent += (block := next(pattern))
-            await caller.say(block)
+            await client.send(block)
             await asyncio.sleep(0)  # gives the server its turn
         return bytes(sent)
 
     def at_rest(self) -> bool:
         """Whether the server has nothing to do until somebody else does something."""
-        return not self.server.poller._epoll.poll(0)
+        return not self.server.lane.poller._epoll.poll(0)
 
     async def until(self, condition: Callable[[], Any], description: str) -> None:
         """Wait for a condition; the accounts must balance all the while."""
@@ -230,13 +235,9 @@ class Serving:
 
     def check(self) -> None:
         """Check that every byte and every connection is accounted for."""
-        assert self.received + self.injected(Fault.EXTRA) == self.sent + self.unsent + self.waiting
-        assert self.accepted == self.active + sum(self.row[SCHEMA.slots(CLOSED)])
-        assert self.active == len(self.server.connections)
-        assert self.row[SCHEMA.slot(OPEN)] == self.active + len(self.server.prefaces)
-        assert self.waiting == sum(each._kept for each in self.server.connections)
-        for each in self.server.connections:
-            assert each._kept <= len(each._waiting) <= BUFFER_BYTES + _OVERHEAD_BYTES
+        assert self.server.audit() == []
+        for each in self.server.connections.values():
+            assert each.pending_bytes <= len(each._pending) <= BUFFER_BYTES + _OVERHEAD_BYTES
 
     def closed(self, reason: CloseReason) -> int:
         """Return how many connections ended for this reason."""

@@ -216,11 +216,11 @@ def test_table_of_addresses(serve: Serve, monkeypatch: pytest.MonkeyPatch, most:
 @pytest.mark.parametrize(
     ("arguments", "flag", "message"),
     [
-        (["--tls-key", "key.pem"], "--tls-key", "it needs --tls-cert as well"),
-        (["--tls-client-ca", "ca.pem"], "--tls-client-ca", "it needs --tls-cert as well"),
-        (["--proxy-from", "::1"], "--proxy-from", "it needs --proxy-protocol as well"),
-        (["--proxy-protocol", "v2"], "--proxy-protocol", "it needs --proxy-from as well"),
-        (["--max-connections", "2001"], "--max-connections", "there can be 2000 at the most"),
+        (["--tls-key", "key.pem"], "--tls-key", "requires --tls-cert"),
+        (["--tls-client-ca", "ca.pem"], "--tls-client-ca", "requires --tls-cert"),
+        (["--proxy-from", "::1"], "--proxy-from", "requires --proxy-protocol"),
+        (["--proxy-protocol", "v2"], "--proxy-protocol", "requires --proxy-from"),
+        (["--max-connections", "2001"], "--max-connections", "the maximum is 2000"),
     ],
 )
 def test_dependent_options(fail: Callable[..., Ended], arguments: list[str], flag: str, message: str) -> None:
@@ -237,7 +237,7 @@ def test_no_room(fail: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(service_module, "room", lambda: -80)
     ended = fail()
     assert ended.code == USAGE
-    assert "there can be 0 at the most: in each worker the limit of file descriptors (ulimit -n)" in ended.line
+    assert "the maximum is 0: the file-descriptor limit (ulimit -n) minus 100, per worker" in ended.line
 
 
 @pytest.mark.parametrize("most", ["1", "2000"])

@@ -59,7 +59,7 @@ class Running:
         for each in (*self.worker.listeners, self.listener, self.lifeline, self._ours):
             each.close()
 
-    async def call(self) -> Peer:
+    async def connect(self) -> Peer:
         """Connect."""
         connection = socket.socket()
         connection.setblocking(False)
@@ -71,14 +71,14 @@ async def test_serves_until_told_to_stop(new_counters: NewCounters, events: Even
     """It says that it is ready when it serves its listeners, counts in its row, drains when told to, and returns."""
     counters = new_counters(SCHEMA, 3)
     async with Running(counters, events, []) as running:
-        caller = await running.call()
-        assert await caller.ask(b"served") == b"SERVED"
+        client = await running.connect()
+        assert await client.exchange(b"served") == b"SERVED"
         row = counters.row(2)
         await eventually(lambda: counters.totals([row.tolist()])[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
         assert row[SCHEMA.slot(ACCEPTED)] == 1
         running.stop.set()
-        assert await caller.hear_all() == b""
-        caller.connection.close()
+        assert await client.receive_all() == b""
+        client.connection.close()
         await running.serving
     assert events.find("connection.closed", reason="drain")
 
@@ -92,13 +92,13 @@ async def test_shares_counts_of_addresses(new_counters: NewCounters, events: Eve
     async with Running(counters, events, [fd], max_connections_per_address=2) as running:
         other.add(LOOPBACK)
         counters.row(3)[SCHEMA.slot(OPEN)] = 1
-        caller = await running.call()
-        assert await caller.ask(b"second") == b"SECOND"
+        client = await running.connect()
+        assert await client.exchange(b"second") == b"SECOND"
         assert other[LOOPBACK] == 2
-        third = await running.call()
-        assert await third.hear_all() == b""
+        third = await running.connect()
+        assert await third.receive_all() == b""
         assert counters.row(2)[SCHEMA.slot(REJECTED, RejectReason.PER_ADDRESS)] == 1
-        for each in (caller, third):
+        for each in (client, third):
             each.connection.close()
         await eventually(lambda: other[LOOPBACK] == 1, "its own to be counted no more")
     os.close(fd)

@@ -48,12 +48,12 @@ class Hired:
         self._open = [self.listener, ours, self.lifeline]
 
     async def start(self) -> "asyncio.Task[None]":
-        """Let it serve; return its work when it has said that it is ready."""
+        """Let it serve; return its work when it has payload that it is ready."""
         serving = asyncio.ensure_future(serve(self.worker))
         assert await asyncio.get_running_loop().sock_recv(self.lifeline, 64) == READY
         return serving
 
-    async def call(self) -> Peer:
+    async def connect(self) -> Peer:
         """Connect to the listener, whether the worker accepts or not."""
         connection = socket.socket()
         self._open.append(connection)
@@ -78,14 +78,14 @@ def hired(new_counters: Callable[[Schema, int], SharedCounters], events: Events)
 async def test_retires(hired: Hired, events: Events) -> None:
     """Told to retire it serves whom it has, leaves who comes to its successor, and returns when the last has gone."""
     serving = await hired.start()
-    caller = await hired.call()
-    assert await caller.ask(b"before") == b"BEFORE"
+    client = await hired.connect()
+    assert await client.exchange(b"before") == b"BEFORE"
     hired.worker.retire.set()
-    assert await caller.ask(b"after") == b"AFTER"
-    await hired.call()
-    assert await caller.ask(b"still") == b"STILL"
+    assert await client.exchange(b"after") == b"AFTER"
+    await hired.connect()
+    assert await client.exchange(b"still") == b"STILL"
     assert not serving.done()
-    caller.connection.close()
+    client.connection.close()
     await serving
     assert hired.row[SCHEMA.slot(ACCEPTED)] == 1
     assert [event["reason"] for event in events.find("connection.closed")] == ["eof"]
@@ -101,12 +101,12 @@ async def test_retires_with_nobody_connected(hired: Hired) -> None:
 async def test_told_to_stop_after_it_retired(hired: Hired, events: Events) -> None:
     """Told to stop after it retired, it drains."""
     serving = await hired.start()
-    caller = await hired.call()
+    client = await hired.connect()
     hired.worker.retire.set()
-    assert await caller.ask(b"after") == b"AFTER"
+    assert await client.exchange(b"after") == b"AFTER"
     hired.worker.stop.set()
-    assert await caller.hear_all() == b""
-    caller.connection.close()
+    assert await client.receive_all() == b""
+    client.connection.close()
     await serving
     assert events.find("connection.closed", reason="drain")
 

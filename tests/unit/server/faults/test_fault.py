@@ -42,7 +42,7 @@ def test_parsed(text: str, injection: Injection) -> None:
         ("corrupt=0_1", "is not a fault such as"),
         ("corrupt= 1", "is not a fault such as"),
         ("corrupt=\u0660.\u0665", "is not a fault such as"),
-        ("corrupt=0.5:1s", "only delay and drip take time"),
+        ("corrupt=0.5:1s", "only delay and drip have a duration"),
         ("delay=0.5:", "'' is not a duration"),
         ("delay=0.5:fast", "'fast' is not a duration"),
         ("delay=0.5:0s", "'0s' is not a duration"),
@@ -60,7 +60,7 @@ def test_wrong(text: str, why: str) -> None:
     ("texts", "why"),
     [
         (["stall=0.1", "stall=0.2"], "once"),
-        (["stall=0.7", "reset=0.2", "corrupt=0.2"], "1 at most, and not 1.1"),
+        (["stall=0.7", "reset=0.2", "corrupt=0.2"], "probabilities add up to 1.1"),
     ],
 )
 def test_wrong_together(texts: list[str], why: str) -> None:

@@ -116,15 +116,15 @@ async def test_batch(events: Events) -> None:
         assert len(door.arrived) == BATCH + 5
 
 
-async def test_take_all(events: Events) -> None:
+async def test_accept_queued(events: Events) -> None:
     """All that wait are taken in one go, but no more than asked for."""
     with _door(events) as door:
         door.knock(BATCH + 5)
-        door.acceptor.take_all(3)
+        door.acceptor.accept_queued(3)
         assert len(door.arrived) == 3
-        door.acceptor.take_all(BATCH + 2)
+        door.acceptor.accept_queued(BATCH + 2)
         assert len(door.arrived) == BATCH + 5
-        door.acceptor.take_all(10)
+        door.acceptor.accept_queued(10)
         assert len(door.arrived) == BATCH + 5
 
 
@@ -160,11 +160,11 @@ async def test_trouble_that_may_last(events: Events, monkeypatch: pytest.MonkeyP
         await eventually(lambda: len(door.arrived) == 3, "another, as before")
 
 
-async def test_take_all_of_callers_that_have_gone(events: Events) -> None:
+async def test_accept_queued_of_callers_that_have_gone(events: Events) -> None:
     """One that has gone counts among those that are taken, so that an error which stays is no endless loop."""
     with _door(events) as door:
         door.listener.troubles = [errno.EPERM] * 100
-        door.acceptor.take_all(10)
+        door.acceptor.accept_queued(10)
         assert door.listener.asked == 10
 
 
@@ -191,8 +191,8 @@ async def test_exhausted_at_the_end(events: Events) -> None:
         door.listener.troubles = [errno.EMFILE] * 3
         door.knock()
         door.poller.poll()
-        door.acceptor.take_all(10)
-        door.acceptor.take_all(10)
+        door.acceptor.accept_queued(10)
+        door.acceptor.accept_queued(10)
         assert len(events.find("listener.paused")) == 1
         door.acceptor.close()
         assert door.listener.fileno() == -1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stentor_server.server import BUFFER_BYTES
+from stentor_server.path.lane import BUFFER_BYTES
 from unit.looping import Loop
 from unit.server.serving import Serving, numbered
 
@@ -22,8 +22,8 @@ async def test_answers_in_upper_case(serving: NewServing, path: str, size: int) 
     """Whatever its size, a message comes back in upper case, and every byte of it is counted as sent."""
     message = (EVERY_BYTE * (size // 256 + 1))[:size]
     async with serving() as server:
-        caller = await server.call(path)
-        assert message.upper() == await caller.ask(message)
+        client = await server.connect(path)
+        assert message.upper() == await client.exchange(message)
         await server.until(lambda: server.sent == size, "all to be counted as sent")
         assert (size, 0, 0) == (server.received, server.unsent, server.waiting)
 
@@ -31,17 +31,17 @@ async def test_answers_in_upper_case(serving: NewServing, path: str, size: int) 
 async def test_echo(serving: NewServing) -> None:
     """An echoing server changes no byte."""
     async with serving(transform="echo") as server:
-        assert await (await server.call()).ask(EVERY_BYTE) == EVERY_BYTE
+        assert await (await server.connect()).exchange(EVERY_BYTE) == EVERY_BYTE
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_every_byte_by_itself(serving: NewServing, path: str) -> None:
     """Each byte value is answered when it comes alone, without waiting for more."""
     async with serving() as server:
-        caller = await server.call(path)
+        client = await server.connect(path)
         for value in range(256):
             byte = bytes([value])
-            assert byte.upper() == await caller.ask(byte)
+            assert byte.upper() == await client.exchange(byte)
 
 
 def test_any_segmentation(loop: Loop, serving: NewServing) -> None:
@@ -49,12 +49,12 @@ def test_any_segmentation(loop: Loop, serving: NewServing) -> None:
 
     async def scenario(segments: list[bytes], path: str) -> None:
         async with serving() as server:
-            caller = await server.call(path)
+            client = await server.connect(path)
             for segment in segments:
-                await caller.say(segment)
+                await client.send(segment)
                 await asyncio.sleep(0)  # gives the server its turn
-            caller.end_saying()
-            assert b"".join(segments).upper() == await caller.hear_all()
+            client.shut_down_writing()
+            assert b"".join(segments).upper() == await client.receive_all()
 
     @settings(max_examples=30)
     @given(st.lists(st.binary(min_size=1, max_size=5000), max_size=20), st.sampled_from(PATHS))
@@ -67,18 +67,20 @@ def test_any_segmentation(loop: Loop, serving: NewServing) -> None:
 async def test_many_peers_at_once(serving: NewServing) -> None:
     """Peers whose chunks are answered in turn from one buffer each get their own bytes, whatever their size."""
     async with serving() as server:
-        callers = [await server.call(PATHS[number % 2]) for number in range(20)]
+        clients = [await server.connect(PATHS[number % 2]) for number in range(20)]
         messages = [next(numbered(f"peer {number}", 1 + number * 40_000)) for number in range(20)]
-        heard = await asyncio.gather(*(caller.ask(message) for caller, message in zip(callers, messages, strict=True)))
-        assert [message.upper() for message in messages] == heard
+        reply = await asyncio.gather(
+            *(client.exchange(message) for client, message in zip(clients, messages, strict=True))
+        )
+        assert [message.upper() for message in messages] == reply
 
 
 async def test_partial_writes(serving: NewServing) -> None:
     """Where the kernel takes a few kilobytes at a time, every one of many peers still gets its own bytes, and all."""
     async with serving(send_buffer=1) as server:
-        callers = [await server.call(receive_buffer=1) for _ in range(20)]
+        clients = [await server.connect(receive_buffer=1) for _ in range(20)]
         messages = [next(numbered(f"peer {number}", 100_000 + number)) for number in range(20)]
-        asking = asyncio.gather(*(caller.ask(each) for caller, each in zip(callers, messages, strict=True)))
+        asking = asyncio.gather(*(client.exchange(each) for client, each in zip(clients, messages, strict=True)))
         await server.until(asking.done, "all to be answered")
         assert [message.upper() for message in messages] == await asking
         assert server.pauses >= 20  # else something was not partial
@@ -88,19 +90,19 @@ async def test_partial_writes(serving: NewServing) -> None:
 async def test_all_share_one_buffer(serving: NewServing) -> None:
     """Whatever peers do, there is one buffer, and its size is the most that is read in one go."""
     async with serving() as server:
-        before = server.server.buffer
-        slow, quick = await server.call(), await server.call("unix")
-        await server.stuff(slow, numbered("slow"))
-        assert await quick.ask(b"quick") == b"QUICK"
-        assert server.server.buffer is before is server.server.buffers[0]
+        before = server.server.lane.buffer
+        slow, quick = await server.connect(), await server.connect("unix")
+        await server.fill(slow, numbered("slow"))
+        assert await quick.exchange(b"quick") == b"QUICK"
+        assert server.server.lane.buffer is before is server.server.lane.buffers[0]
         assert len(before) == BUFFER_BYTES
 
 
 async def test_urgent_byte(serving: NewServing) -> None:
     """An urgent byte is not part of the stream; what is before and after it is answered."""
     async with serving() as server:
-        caller = await server.call()
-        assert await caller.ask(b"before") == b"BEFORE"
-        caller.connection.send(b"!", 1)  # MSG_OOB
-        assert await caller.ask(b"after") == b"AFTER"
+        client = await server.connect()
+        assert await client.exchange(b"before") == b"BEFORE"
+        client.connection.send(b"!", 1)  # MSG_OOB
+        assert await client.exchange(b"after") == b"AFTER"
         assert server.received == 11

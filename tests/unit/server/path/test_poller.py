@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from stentor_server.path import poller
-from stentor_server.path.poller import PEER_ENDED, READABLE, WRITABLE, Handler, Poller
+from stentor_server.path.poller import PEER_CLOSED, READABLE, WRITABLE, Handler, Poller
 from unit.looping import eventually
 
 
@@ -87,7 +87,7 @@ async def test_rewatch() -> None:
     """Who waits for other events is called for those, and for the former no more."""
     with _wires() as wires:
         ours, theirs = wires.pair()
-        reader = Reader(ours, lambda: wires.poller.rewatch(ours.fileno(), PEER_ENDED))
+        reader = Reader(ours, lambda: wires.poller.rewatch(ours.fileno(), PEER_CLOSED))
         wires.poller.watch(ours.fileno(), reader)
         wires.poller.rewatch(ours.fileno(), WRITABLE)
         theirs.send(b"unheard")
@@ -96,7 +96,7 @@ async def test_rewatch() -> None:
         assert reader.heard == [(WRITABLE, b"")]
         theirs.shutdown(socket.SHUT_WR)
         wires.poller.poll()
-        assert reader.heard == [(WRITABLE, b""), (PEER_ENDED, b"")]
+        assert reader.heard == [(WRITABLE, b""), (PEER_CLOSED, b"")]
 
 
 async def test_forget() -> None:
@@ -152,7 +152,7 @@ async def test_clock() -> None:
 
 async def test_more_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     """When more are ready than are handled in one go, the others follow, as long as that is quick."""
-    monkeypatch.setattr(poller, "MOST_EVENTS", 5)
+    monkeypatch.setattr(poller, "MAX_EVENTS", 5)
     monkeypatch.setattr(poller, "TURN_SECONDS", 60.0)
     with _wires() as wires:
         pairs = [wires.pair() for _ in range(20)]
@@ -167,14 +167,14 @@ async def test_more_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_slow_handlers_do_not_keep_the_loop() -> None:
     """However many are ready and however long each takes, the loop has its turn after one round, and all are called."""
     with _wires() as wires:
-        pairs = [wires.pair() for _ in range(3 * poller.MOST_EVENTS)]
+        pairs = [wires.pair() for _ in range(3 * poller.MAX_EVENTS)]
         slow = poller.TURN_SECONDS / 4
         readers = [Reader(ours, lambda: time.sleep(slow)) for ours, _ in pairs]
         for (ours, theirs), reader in zip(pairs, readers, strict=True):
             wires.poller.watch(ours.fileno(), reader)
             theirs.send(b"x")
         wires.poller.poll()
-        assert sum(map(len, (reader.heard for reader in readers))) == poller.MOST_EVENTS
+        assert sum(map(len, (reader.heard for reader in readers))) == poller.MAX_EVENTS
         await eventually(lambda: all(reader.heard for reader in readers), "all to be called")
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_server.path.proxy_header import LOCAL, V1_MOST_BYTES, V2_MOST_BYTES, V2_SIGNATURE, Header, parse
+from stentor_server.path.proxy_header import LOCAL, V1_MAX_BYTES, V2_MAX_BYTES, V2_SIGNATURE, Header, parse
 
 PAYLOAD = b"PROXY what follows\r\n\r\n\0\r\nQUIT\n"
 VERSIONS = ["v1", "v2", "any"]
@@ -142,10 +142,10 @@ def test_wrong_line(line: str) -> None:
 def test_line_too_long(ending: bytes) -> None:
     """A line that has not ended where it must have is refused."""
     start = b"PROXY UNKNOWN "
-    whole = start + b"x" * (V1_MOST_BYTES - len(start)) + ending
-    assert parse(whole[: V1_MOST_BYTES - 1], "v1") is None
+    whole = start + b"x" * (V1_MAX_BYTES - len(start)) + ending
+    assert parse(whole[: V1_MAX_BYTES - 1], "v1") is None
     with pytest.raises(ValueError, match="longer than 107 bytes"):
-        parse(whole[: max(V1_MOST_BYTES, len(whole))], "v1")
+        parse(whole[: max(V1_MAX_BYTES, len(whole))], "v1")
 
 
 @pytest.mark.parametrize("command", [0x00, 0x01, 0x10, 0x11, 0x22, 0x2F, 0x31, 0xFF])
@@ -165,7 +165,7 @@ def test_too_short_for_its_addresses(family: int, body: bytes) -> None:
 
 def test_binary_too_long() -> None:
     """A binary header that will be longer than anybody needs is refused before it has come."""
-    most = V2_MOST_BYTES - 16
+    most = V2_MAX_BYTES - 16
     assert parse(_v2(bytes(most))[:16], "v2") is None
     for length in (most + 1, 65535):
         with pytest.raises(ValueError, match=f"of {length + 16} bytes, longer than 4096"):
