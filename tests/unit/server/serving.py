@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from stentor_chassis.control.listeners import bind_tcp, bind_unix
+from stentor_chassis.counters.metrics import Metric
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_server.faults.fault import Fault, Faults
 from stentor_server.guard.addresses import AddressCounts
@@ -45,9 +46,14 @@ _OVERHEAD_BYTES = 4096  # of TLS, on a chunk or a handshake
 
 
 def options(**changes: Any) -> ServerOptions:
-    """Return options that end nothing by themselves, but for what is changed."""
+    """Return options without any time-out or limit, except for `changes`."""
     plain: dict[str, Any] = {"max_connections": 1000, "drain_timeout_seconds": 5.0}
     return ServerOptions(**(plain | changes))
+
+
+def _count(metric: Metric) -> Any:
+    """Return a property: the count of one metric so far."""
+    return property(lambda serving: serving.counters.totals([serving.row.tolist()])[SCHEMA.slot(metric)])
 
 
 class Serving:
@@ -55,6 +61,13 @@ class Serving:
 
     A Unix socket holds at the peer all that was handed to the kernel, so there what was sent can be counted exactly.
     """
+
+    accepted, received, sent, unsent = _count(ACCEPTED), _count(RECEIVED), _count(SENT), _count(UNSENT)
+    waiting, pauses = _count(WRITE_BUFFER), _count(READ_PAUSES)
+    address = property(lambda serving: serving._tcp.getsockname())
+    path = property(lambda serving: serving._unix.getsockname())
+    active = property(lambda serving: open_connections(serving.row))
+    now = property(lambda serving: serving.server.lane.poller.now)  # the clock of its time-outs
 
     def __init__(
         self,
@@ -68,14 +81,14 @@ class Serving:
     ) -> None:
         """Serve in the first worker's row of `counters`, with the Unix socket in `directory`.
 
-        The server reads `chunk` bytes in one go; the kernel takes `send_buffer` for a peer over TCP, or what it likes.
+        The server reads up to `chunk` bytes at once; the kernel queues `send_buffer` bytes for a peer over TCP.
         """
         self.counters = counters
         self.row = counters.row(FIRST_WORKER)
         self.events = events
         self.options = options(**changes)
         self.counts: AddressCounts | None = None
-        self._callers: list[Peer] = []
+        self._clients: list[Peer] = []
         self._drained = False
         self._closed_before = len(events.find("connection.closed"))
         self.bugs = 0  # that the test causes
@@ -83,7 +96,7 @@ class Serving:
         ((self._tcp,),) = bind_tcp([LOOPBACK], 0, 1, BACKLOG)
         self._unix = bind_unix(str(directory / "exchange"), BACKLOG)
         if send_buffer:
-            self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by what is accepted
+            self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by accepted sockets
         faults = Faults(self.options.fault, "seed") if self.options.fault else None
         self.server = Server(self.options, counters, self.row, events.logger, self._new_counts(), faults)
         if chunk != BUFFER_BYTES:
@@ -107,7 +120,7 @@ class Serving:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the clients, drain, and close the books."""
-        for client in self._callers:
+        for client in self._clients:
             client.connection.close()
         await self.drain()
         for listener in (self._tcp, self._unix):
@@ -124,16 +137,6 @@ class Serving:
             assert self.counts is None or self.counts[LOOPBACK] == 0
             assert self.bugs == len(self.events.find("worker.exception")) - self._bugs_before
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it listens."""
-        return cast("tuple[str, int]", self._tcp.getsockname())
-
-    @property
-    def path(self) -> str:
-        """The file of its Unix socket."""
-        return cast("str", self._unix.getsockname())
-
     def connect_queued(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
         """Connect, over `tcp` or `unix`: the connection waits in the queue until the loop runs."""
         return self._keep(Peer(self._connected(path, receive_buffer, source)))
@@ -143,24 +146,24 @@ class Serving:
         return self._keep(TlsPeer(self._connected("tcp", receive_buffer), tls))
 
     def _keep(self, client: P) -> P:
-        self._callers.append(client)
+        self._clients.append(client)
         return client
 
     def _connected(self, path: str, receive_buffer: int, source: str = LOOPBACK) -> socket.socket:
-        family, address = (socket.AF_INET, self.address) if path == "tcp" else (socket.AF_UNIX, self.path)
-        connection = socket.socket(family, socket.SOCK_STREAM)
+        listener = self._tcp if path == "tcp" else self._unix
+        connection = socket.socket(listener.family, socket.SOCK_STREAM)
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if path == "tcp":
             connection.bind((source, 0))
-        connection.connect(address)
+        connection.connect(listener.getsockname())
         return connection
 
     async def connect(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
-        """Connect, and wait until the server has taken or refused the connection."""
+        """Connect, and wait until the server has accepted or rejected the connection."""
         before = self.accepted + self.rejected()
         client = self.connect_queued(path, receive_buffer, source)
-        await self.until(lambda: self.accepted + self.rejected() > before, "the connection to be taken or refused")
+        await self.until(lambda: self.accepted + self.rejected() > before, "the connection to be accepted or rejected")
         return client
 
     async def connect_tls(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
@@ -169,11 +172,6 @@ class Serving:
         await client.handshake()
         return client
 
-    @property
-    def now(self) -> float:
-        """The clock of its time-outs."""
-        return self.server.lane.poller.now
-
     def connection(self, client: Peer) -> Connection:
         """Return the server's end of a client's connection."""
         name = client.connection.getsockname() or ()
@@ -181,7 +179,7 @@ class Serving:
         return found
 
     async def fill(self, client: Peer, pattern: Iterator[bytes]) -> bytes:
-        """Send without reading until nothing moves any more; return what was sent, over TLS with `client.rest`."""
+        """Send without reading until nothing moves any more; return what was sent, over TLS including `client.rest`."""
         sent = bytearray()
         pauses = self.pauses
         rest = b""
@@ -203,7 +201,7 @@ class Serving:
         return bytes(sent[: len(sent) - len(rest)])
 
     async def overfill(self, client: Peer, pattern: Iterator[bytes]) -> bytes:
-        """Send without reading until the server reads no more, and two blocks besides; return what was sent."""
+        """Send without reading until the server reads no more, and two blocks after that; return what was sent."""
         sent = bytearray()
         pauses = self.pauses
         more = 2
@@ -211,11 +209,11 @@ class Serving:
             more -= self.pauses > pauses
             sent += (block := next(pattern))
             await client.send(block)
-            await asyncio.sleep(0)  # gives the server its turn
+            await asyncio.sleep(0)  # lets the server run
         return bytes(sent)
 
     def at_rest(self) -> bool:
-        """Whether the server has nothing to do until somebody else does something."""
+        """Return whether the server has nothing to do until something arrives."""
         return not self.server.lane.poller._epoll.poll(0)
 
     async def until(self, condition: Callable[[], Any], description: str) -> None:
@@ -250,45 +248,6 @@ class Serving:
     def injected(self, fault: Fault) -> int:
         """Return how often a fault happened."""
         return self.row[SCHEMA.slot(FAULTS, fault)]
-
-    @property
-    def _totals(self) -> list[int]:
-        return self.counters.totals([self.row.tolist()])
-
-    @property
-    def active(self) -> int:
-        """How many connections are open."""
-        return open_connections(self.row)
-
-    @property
-    def accepted(self) -> int:
-        """How many connections were taken."""
-        return self.row[SCHEMA.slot(ACCEPTED)]
-
-    @property
-    def received(self) -> int:
-        """How many bytes were read."""
-        return self._totals[SCHEMA.slot(RECEIVED)]
-
-    @property
-    def sent(self) -> int:
-        """How many bytes were handed to the kernel."""
-        return self._totals[SCHEMA.slot(SENT)]
-
-    @property
-    def unsent(self) -> int:
-        """How many bytes were never answered."""
-        return self.row[SCHEMA.slot(UNSENT)]
-
-    @property
-    def waiting(self) -> int:
-        """How many bytes wait for their peers to read."""
-        return self.row[SCHEMA.slot(WRITE_BUFFER)]
-
-    @property
-    def pauses(self) -> int:
-        """How often reading paused."""
-        return self.row[SCHEMA.slot(READ_PAUSES)]
 
 
 def numbered(name: str, size: int = 1 << 14) -> Iterator[bytes]:

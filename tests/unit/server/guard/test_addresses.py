@@ -24,8 +24,12 @@ def fd() -> Iterator[int]:
     os.close(fd)
 
 
-def test_any_workers(fd: int) -> None:
-    """After any additions and removals by any workers, and replacements of those, every count is exact for all."""
+def test_any_workers() -> None:
+    """After any additions and removals by any workers, and replacements of those, every count is exact for all.
+
+    The table is so small that the places of most addresses overlap.
+    """
+    fd = AddressCounts.create(ROWS, 3)
 
     @settings(max_examples=60)
     @given(
@@ -52,6 +56,7 @@ def test_any_workers(fd: int) -> None:
                 assert [total[each] for each in HOSTS] == [worker[each] for each in HOSTS]
 
     law()
+    os.close(fd)
 
 
 class Plain(mmap.mmap):
@@ -120,22 +125,3 @@ def test_memory() -> None:
     assert os.fstat(fd).st_size > 100e6
     assert os.fstat(fd).st_blocks * 512 < 1e6
     os.close(fd)
-
-
-def test_crowded_places(fd: int) -> None:
-    """Addresses with overlapping places are told apart, also after some of them have gone."""
-    counts, other = AddressCounts(fd, ROWS, 0), AddressCounts(fd, ROWS, 1)
-    hosts = {f"10.1.{number // 256}.{number % 256}" for number in range(3000)}
-    places = counts._places
-    first = min(counts._digest(host) % places for host in hosts)
-    crowd = sorted(host for host in hosts if counts._digest(host) % places <= first + 8)
-    assert len(crowd) > 20
-    for host in crowd[:40]:
-        counts.add(host)
-    for host in crowd[:40:2]:
-        counts.remove(host)
-    other.add(crowd[0])
-    for host in crowd[:40:4]:
-        counts.add(host)
-    for number, host in enumerate(crowd[:40]):
-        assert other[host] == (number % 2 or number % 4 == 0) + (number == 0)

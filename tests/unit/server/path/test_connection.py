@@ -87,16 +87,6 @@ async def test_activity(serving: NewServing) -> None:
         assert connection.active_at == server.now
 
 
-async def test_urgent_byte(serving: NewServing) -> None:
-    """An urgent byte is not part of the stream; what is before and after it is answered."""
-    async with serving() as server:
-        client = await server.connect()
-        assert await client.exchange(b"before") == b"BEFORE"
-        client.connection.send(b"!", 1)  # MSG_OOB
-        assert await client.exchange(b"after") == b"AFTER"
-        assert server.received == 11
-
-
 @pytest.mark.parametrize("path", PATHS)
 async def test_slow_readers(serving: NewServing, path: str) -> None:
     """Nothing more is read from peers that do not read; others are served meanwhile, and nobody's bytes mix."""

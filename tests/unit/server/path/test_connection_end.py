@@ -51,20 +51,6 @@ async def test_reset_before_the_answer(serving: NewServing, events: Events, path
         assert events.find("connection.closed", reason="reset", received_bytes=server.received, sent_bytes=5)
 
 
-async def test_many_resets(serving: NewServing) -> None:
-    """A storm of resets, at any stage, leaves nothing behind and disturbs nobody."""
-    async with serving() as server:
-        other = await server.connect()
-        for number in range(100):
-            client = await server.connect(PATHS[number % 2])
-            if number % 3:
-                await client.send(b"x" * (number % 3) * 1000)
-            client.reset()
-        await server.until(lambda: server.accepted == 101 and server.active == 1, "all to be gone")
-        assert server.closed(CloseReason.RESET) + server.closed(CloseReason.EOF) == 100
-        assert await other.exchange(b"still here") == b"STILL HERE"
-
-
 @pytest.mark.parametrize("path", PATHS)
 async def test_finish(serving: NewServing, events: Events, path: str) -> None:
     """The server finishes with a FIN; what the peer sends after that is unsent; its own FIN ends the connection."""

@@ -36,16 +36,6 @@ async def test_end_of_the_client(
         assert events.find("connection.closed", reason="eof", received_bytes=10, sent_bytes=10)
 
 
-async def test_end_within_a_record(serving_tls: NewServing, authority: Authority) -> None:
-    """The content of a record that was never completed was never received."""
-    async with serving_tls() as server:
-        client = await server.connect_tls(authority.client())
-        client.connection.send(client.encoded(b"whole") + client.encoded(b"cut off")[:-1])
-        client.shut_down_writing()
-        assert await client.receive_all() == b"WHOLE"
-        assert (server.received, server.sent) == (5, 5)
-
-
 async def test_garbage(serving_tls: NewServing, authority: Authority, events: Events) -> None:
     """A record that was changed on its way is answered by an alert, and what came before it is still answered."""
     async with serving_tls() as server:
@@ -158,20 +148,6 @@ async def test_abort(serving_tls: NewServing, authority: Authority, version: ssl
         assert await client.receive_all() == b""
         assert client.got_close_notify
         assert not client.was_reset
-
-
-async def test_abort_with_pending_answers(serving_tls: NewServing, authority: Authority, events: Events) -> None:
-    """A slow reader that is given up is reset; what was pending is unsent, to the byte."""
-    async with serving_tls() as server:
-        client = await server.connect_tls(authority.client())
-        await server.fill(client, numbered("cut off"))
-        waiting = server.waiting
-        server.connection(client).abort(CloseReason.WRITE_TIMEOUT)
-        assert (server.closed(CloseReason.WRITE_TIMEOUT), server.unsent, server.waiting) == (1, waiting, 0)
-        assert events.find("connection.closed", reason="write_timeout", sent_bytes=server.sent)
-        while await client.receive_some():
-            pass
-        assert client.was_reset
 
 
 async def test_abort_with_a_full_socket(
