@@ -1,10 +1,12 @@
 """From the command line to listening sockets and workers."""
 
+import json
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from unit.ending import Ended, RunCommand
 from unit.server.authority import Authority
 
 ROOM = 1000
+LISTS = ("allow", "proxy_from", "fault")  # tuples, but for the way to the workers
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Started:
     addresses: list[str]
     workers_listeners: list[list[int]]
     options: ServerOptions
-    inherited: Sequence[int]
+    inherited: list[int]
     counters: SharedCounters
 
 
@@ -49,28 +52,19 @@ def serve(
     """Runs `serve` with the arguments up to where the control process would run."""
     started: list[Started] = []
 
-    class Control:
-        """Runs nothing."""
+    def control(
+        service: Service, options: ControlOptions, listeners: Listeners, config: dict[str, Any], inherited: list[int]
+    ) -> SimpleNamespace:
+        """Return a control process that runs nothing."""
+        owned = [listeners.of_worker(number) for number in range(options.workers)]
+        counters = new_counters(service.schema, FIRST_WORKER)
+        addresses = listeners.addresses
+        assert json.loads(json.dumps(config)) == {**config, **{each: [*config[each]] for each in LISTS}}
+        received = ServerOptions(**config)
+        started.append(Started(service, options, addresses, owned, received, inherited, counters))
+        return SimpleNamespace(counters=counters, run=lambda: 0)
 
-        def __init__(
-            self,
-            service: Service,
-            control: ControlOptions,
-            listeners: Listeners,
-            config: Mapping[str, Any],
-            inherited: Sequence[int],
-        ) -> None:
-            owned = [listeners.of_worker(number) for number in range(control.workers)]
-            options = ServerOptions(**config)
-            self.counters = new_counters(service.schema, FIRST_WORKER)
-            addresses = listeners.addresses
-            started.append(Started(service, control, addresses, owned, options, inherited, self.counters))
-
-        def run(self) -> int:
-            """Return at once."""
-            return 0
-
-    monkeypatch.setattr(service_module, "Control", Control)
+    monkeypatch.setattr(service_module, "Control", control)
     monkeypatch.setattr(service_module, "raise_descriptor_limit", lambda: None)
     monkeypatch.setattr(service_module, "room", lambda: ROOM)
 
@@ -103,6 +97,18 @@ def test_defaults(serve: Serve) -> None:
     (address,) = started.addresses
     assert address.startswith("127.0.0.1:")
     assert [len(own) for own in started.workers_listeners] == [1, 1]
+
+
+def test_defaults_of_a_worker() -> None:
+    """A worker without further options has no time-outs, networks, TLS or PROXY headers."""
+    plain = asdict(ServerOptions(max_connections=1, drain_timeout_seconds=1.0))
+    plain = {name: value for name, value in plain.items() if value}
+    assert plain == {
+        "transform": "upper",
+        "max_connections": 1,
+        "drain_timeout_seconds": 1.0,
+        "proxy_protocol": "off",
+    }
 
 
 def test_service(serve: Serve) -> None:

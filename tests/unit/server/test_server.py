@@ -12,7 +12,6 @@ from stentor_chassis.counters.shared_counters import FIRST_WORKER
 from stentor_server.guard.timeouts import Timeouts
 from stentor_server.metrics import ACCEPTED, OPEN, SCHEMA, SENT, UNSENT, WRITE_BUFFER, CloseReason, RejectReason
 from stentor_server.path.connection import Connection
-from stentor_server.server import Server
 from unit.looping import Events
 from unit.server.serving import Serving, numbered
 
@@ -139,22 +138,6 @@ async def test_bug(
         server.bugs = 1
         (bug,) = events.find("worker.exception", log_level="error")
         assert isinstance(bug["exc_info"], ZeroDivisionError)
-
-
-async def test_bug_in_a_sweep(serving: NewServing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong in a sweep, there is another."""
-
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError
-
-    async with serving(idle_timeout_seconds=BRIEF) as server:
-        await server.connect()
-        with monkeypatch.context() as patch:
-            patch.setattr(Timeouts, "enforce", fail)
-            patch.setattr(Server, "_on_bug", fail)
-            with pytest.raises(ZeroDivisionError):
-                server.server._sweep()
-        await server.until(lambda: server.closed(CloseReason.IDLE_TIMEOUT) == 1, "the next sweep")
 
 
 NO_ROOM = OSError(errno.ENOSPC, "No room")

@@ -133,19 +133,6 @@ async def test_retire(work: Work, events: Events) -> None:
     assert [event["reason"] for event in events.find("connection.closed")] == ["eof"]
 
 
-async def test_stop_after_retire(work: Work, events: Events) -> None:
-    """On `stop` after `retire` it drains."""
-    async with work() as working:
-        client = await working.connect()
-        working.worker.retire.set()
-        assert await client.exchange(b"after") == b"AFTER"
-        working.worker.stop.set()
-        assert await client.receive_all() == b""
-        client.connection.close()
-        await working.serving
-    assert events.find("connection.closed", reason="drain")
-
-
 async def test_failure_to_retire(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug while it retires ends the worker as a failure, and is not swallowed."""
 

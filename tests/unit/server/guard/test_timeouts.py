@@ -10,6 +10,7 @@ from unit.server.serving import options
 
 AGE = 1_000_000.0  # seconds: beyond any time-out
 IDLE, WRITE, HALF_CLOSE = "idle_timeout_seconds", "write_timeout_seconds", "half_close_timeout_seconds"
+CLOSED = {"pending": True, "peer_closed_at": 100.0}
 
 
 @dataclass
@@ -59,6 +60,10 @@ def _ends(connection: Fake, later: float, **limits: float) -> list[tuple[str, Cl
             ("abort", CloseReason.HALF_CLOSE_TIMEOUT),
         ),
         ({"active_at": 109.0}, {"max_age_seconds": 10.0}, 10.0, ("finish", CloseReason.MAX_AGE)),
+        # If several limits have passed at once, the reason is the one that says most.
+        (CLOSED, {HALF_CLOSE: 10.0, WRITE: 10.0, IDLE: 10.0}, 10.0, ("abort", CloseReason.HALF_CLOSE_TIMEOUT)),
+        (CLOSED, {HALF_CLOSE: 50.0, WRITE: 10.0, IDLE: 10.0}, 10.0, ("abort", CloseReason.WRITE_TIMEOUT)),
+        ({"pending": True}, {HALF_CLOSE: 5.0, IDLE: 10.0}, 10.0, ("abort", CloseReason.IDLE_TIMEOUT)),
         ({"handshaking": True}, {}, HANDSHAKE_SECONDS, ("abort the handshake took too long", CloseReason.TLS_ERROR)),
         ({"closing_since": 100.0}, {"max_age_seconds": 0.1}, LINGER_SECONDS, ("abort", CloseReason.DRAIN)),
         ({"closing_since": 100.0, "pending": True}, {WRITE: 10.0}, 10.0, ("abort", CloseReason.WRITE_TIMEOUT)),
@@ -83,22 +88,6 @@ def test_limit(state: dict[str, float], limits: dict[str, float], after: float, 
 def test_no_limit(state: dict[str, float], limits: dict[str, float]) -> None:
     """A limit of 0, or of something else, ends nothing."""
     assert _ends(Fake(**state), AGE, **limits) == []  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("peer_closed_at", "limits", "reason"),
-    [
-        (100.0, (5.0, 5.0, 5.0), CloseReason.HALF_CLOSE_TIMEOUT),
-        (100.0, (50.0, 5.0, 5.0), CloseReason.WRITE_TIMEOUT),
-        (0.0, (5.0, 5.0, 5.0), CloseReason.WRITE_TIMEOUT),
-        (0.0, (5.0, 50.0, 5.0), CloseReason.IDLE_TIMEOUT),
-    ],
-)
-def test_most_specific_reason(peer_closed_at: float, limits: tuple[float, ...], reason: CloseReason) -> None:
-    """If several limits have passed at once, the reason is the one that says most."""
-    connection = Fake(pending=True, peer_closed_at=peer_closed_at)
-    named = dict(zip((HALF_CLOSE, WRITE, IDLE), limits, strict=True))
-    assert _ends(connection, 10.0, **named) == [("abort", reason)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,18 +85,6 @@ async def door(events: Events, monkeypatch: pytest.MonkeyPatch) -> Any:
     door.close()
 
 
-@pytest.fixture
-def no_room(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Epoll has no room, until undone."""
-
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Poller, "watch", fail)
-        yield patch
-
-
 async def test_connections(door: Door) -> None:
     """Each connection is passed on once, with the address of its client; no more than a batch at once."""
     client = door.connect()
@@ -159,13 +146,18 @@ async def test_lasting_error(door: Door, events: Events, number: int) -> None:
     await eventually(lambda: len(door.accepted) == 3, "another, as before")
 
 
-async def test_no_room_after_a_pause(door: Door, events: Events, no_room: pytest.MonkeyPatch) -> None:
+async def test_no_room_after_a_pause(door: Door, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """If epoll has no room for the listener after a pause, it pauses again."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     door.listener.errors = [errno.ENOMEM]
     door.connect()
-    door.poller.poll()
-    await eventually(lambda: len(events.find("listener.paused")) == 3, "two failures to go on")
-    no_room.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(Poller, "watch", fail)
+        door.poller.poll()
+        await eventually(lambda: len(events.find("listener.paused")) == 3, "two failures to go on")
     await eventually(lambda: len(door.accepted) == 1, "it to be accepted at last")
 
 
