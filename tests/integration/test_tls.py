@@ -272,7 +272,7 @@ def test_unusable_files(tmp_path: Path, authority: Authority) -> None:
     cases = [
         ([missing, good], "missing.pem: No such file or directory"),
         ([good, str(tmp_path)], "Is a directory"),
-        ([str(garbage), good], "not whole, or not PEM"),
+        ([str(garbage), good], "incomplete, or not PEM"),
         ([good, other], "key values mismatch"),
         ([good, good, str(garbage)], "no certificates in"),
     ]
