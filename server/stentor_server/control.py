@@ -23,13 +23,13 @@ from stentor_server.path.tls import tls_context
 @click.command()
 @exchange_options
 @trust_options
-@option("--workers", type=Workers(), default="auto", help="Data processes; auto: one per usable processor.")
+@option("--workers", type=Workers(), default="auto", help="Worker processes; auto: one per usable processor.")
 @limit_options
 @fault_options
 @admin_options(8081)
 @log_options
 def serve(**values: Any) -> int:
-    """Serve until SIGTERM; SIGHUP replaces the workers one by one, and reads the TLS files anew.
+    """Serve until SIGTERM. SIGHUP reloads the TLS files and replaces the workers one by one.
 
     Example: stentor-server serve --port 8080 --workers 2
     """
@@ -39,7 +39,7 @@ def serve(**values: Any) -> int:
     log = build(LogOptions, values, fd=1)
     control_options = build(ControlOptions, values, drain_seconds=values["drain_timeout_seconds"], log=log)
     server_options = _server_options(values, workers)
-    tls_context(server_options)  # fails now, instead of in each worker
+    tls_context(server_options)  # fails here instead of in each worker
     service = Service(
         name=NAME,
         version=__version__,
@@ -52,26 +52,23 @@ def serve(**values: Any) -> int:
     )
     inherited = []
     if server_options.max_connections_per_address:
-        most = min(room(), server_options.max_connections)
-        inherited = [AddressCounts.create(FIRST_WORKER + 2 * workers, most)]
+        connections = min(room(), server_options.max_connections)
+        inherited = [AddressCounts.create(FIRST_WORKER + 2 * workers, connections)]
     per_worker = bind_tcp(hosts, port, workers, server_options.backlog)
     shared = [bind_unix(unix, server_options.backlog)] if unix else []
     with Listeners(per_worker, shared) as listeners:
         control = Control(service, control_options, listeners, asdict(server_options), inherited)
-        # It does not change while the server lives, whatever happens to workers.
+        # In the control row, because the limit outlives every worker.
         control.counters.row(CONTROL)[SCHEMA.slot(LIMIT)] = server_options.max_connections
         return control.run()
 
 
 def _server_options(values: dict[str, Any], workers: int) -> ServerOptions:
-    """Check what depends on each other."""
+    """Check the options that depend on one another."""
     most = workers * room()
     if not 1 <= (values["max_connections"] or 1) <= most:
-        raise wrong_value(
-            "max_connections",
-            f"there can be {max(0, most)} at the most: in each worker the limit of file descriptors (ulimit -n), less "
-            f"{SPARE_DESCRIPTORS}",
-        )
+        limit = f"the file-descriptor limit (ulimit -n) minus {SPARE_DESCRIPTORS}, per worker"
+        raise wrong_value("max_connections", f"the maximum is {max(0, most)}: {limit}")
     for dependent, needed in (
         ("tls_key", "tls_cert"),
         ("tls_client_ca", "tls_cert"),
@@ -79,15 +76,15 @@ def _server_options(values: dict[str, Any], workers: int) -> ServerOptions:
         ("fault", "allow_faults"),
     ):
         if values[dependent] and values[needed] in {None, False, "off"}:
-            raise wrong_value(dependent, f"it needs --{needed.replace('_', '-')} as well")
+            raise wrong_value(dependent, f"requires --{needed.replace('_', '-')}")
     if values["proxy_protocol"] != "off" and not values["proxy_from"]:
-        raise wrong_value("proxy_protocol", "it needs --proxy-from as well: the addresses of the proxies")
+        raise wrong_value("proxy_protocol", "requires --proxy-from: the addresses of the proxies")
     try:
         Faults(values["fault"])
     except ValueError as error:
         raise wrong_value("fault", str(error)) from error
     if values["fault"] and values["tls_cert"]:
-        raise wrong_value("fault", "faults are injected into plain connections only: leave --tls-cert out")
+        raise wrong_value("fault", "faults do not work with TLS: remove --tls-cert")
     del values["allow_faults"]
     values["max_connections"] = values["max_connections"] or most
     values["max_connections_per_address"] = values["max_connections_per_address"] or 0

@@ -10,7 +10,7 @@ from stentor_server.faults.fault import Fault
 
 
 class CloseReason(StrEnum):
-    """Why a connection ended."""
+    """Why a connection closed."""
 
     EOF = "eof"
     RESET = "reset"
@@ -25,7 +25,7 @@ class CloseReason(StrEnum):
 
 
 class RejectReason(StrEnum):
-    """Why a connection was not taken."""
+    """Why a connection was rejected."""
 
     MAX_CONNECTIONS = "max_connections"
     PER_ADDRESS = "per_address"
@@ -37,104 +37,102 @@ class RejectReason(StrEnum):
 
 
 def open_connections(row: Sequence[int]) -> int:
-    """Return how many connections are open by this row's account: derived, so that it always agrees."""
+    """Return how many connections are open; derived, so that it always agrees with the counters."""
     return row[ACCEPTED_SLOT] - sum(row[CLOSED_SLOTS])
 
 
-def settle(row: "memoryview[int]") -> None:
-    """Book what a worker that has gone left open: its connections are lost, and so is what it still held.
+def unanswered_bytes(row: Sequence[int]) -> int:
+    """Return how many bytes are neither sent nor unsent; each `extra` fault added one byte to what was received."""
+    received = row[SCHEMA.slot(RECEIVED)] + row[SCHEMA.slot(FAULTS, Fault.EXTRA)]
+    return received - row[SCHEMA.slot(SENT)] - row[SCHEMA.slot(UNSENT)]
 
-    Those that were open and not accepted yet, for they waited for their PROXY header, are both at once.
-    A chunk that it was answering as it went is in no count: it had not come to counting it.
+
+def settle(row: "memoryview[int]") -> None:
+    """Settle the row of a worker that died: its connections are lost, and its pending bytes unsent.
+
+    Connections that were waiting for their PROXY header become accepted and lost. The chunk that the worker was
+    answering is not counted.
     """
     row[ACCEPTED_SLOT] += max(0, row[SCHEMA.slot(OPEN)] - open_connections(row))
     row[SCHEMA.slot(OPEN)] = 0
     row[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] += open_connections(row)
-    # By subtraction: it may have gone between counting a byte as received and as sent, or as unsent.
-    added = row[SCHEMA.slot(FAULTS, Fault.EXTRA)]  # one byte each
-    row[SCHEMA.slot(UNSENT)] = row[SCHEMA.slot(RECEIVED)] + added - row[SCHEMA.slot(SENT)]
+    # By subtraction: it may have died after counting a byte as received and before counting it as sent.
+    row[SCHEMA.slot(UNSENT)] += unanswered_bytes(row)
     row[SCHEMA.slot(WRITE_BUFFER)] = 0
 
 
 SCHEMA = Schema("stentor-server")
 
-OPEN = SCHEMA.internal(name="open", help="Connections open now, for the limit that all workers share.")
+OPEN = SCHEMA.internal(name="open", help="Open connections, for the limit that all workers share.")
 # Rows are read in this order while workers write them. A connection is counted as accepted before it is counted as
-# closed, so closed is read before accepted: read the other way round, more could seem closed than were accepted.
+# closed, so closed must be read first: otherwise more could seem closed than were accepted.
 CLOSED = SCHEMA.counter(
-    name="connections_closed_total",
-    help="Connections that ended, by reason.",
-    label="reason",
-    values=tuple(CloseReason),
+    name="connections_closed_total", help="Closed connections, by reason.", label="reason", values=tuple(CloseReason)
 )
 ACCEPTED = SCHEMA.counter(
     name="connections_accepted_total",
-    help="Connections taken; always connections_active plus the sum of connections_closed_total.",
+    help="Accepted connections: always connections_active plus the sum of connections_closed_total.",
 )
-ACTIVE = SCHEMA.derived(name="connections_active", help="Connections open now.", compute=open_connections)
+ACTIVE = SCHEMA.derived(name="connections_active", help="Open connections.", compute=open_connections)
 WORKER_ACTIVE = SCHEMA.derived(
     name="worker_connections_active",
-    help="Connections open now, by worker.",
+    help="Open connections, by worker.",
     label="worker",
     compute=open_connections,
     per_worker=True,
 )
 LIMIT = SCHEMA.gauge(
-    name="connections_limit",
-    help="Connections that may be open at once, over all workers (--max-connections); more are rejected.",
+    name="connections_limit", help="Limit of open connections, across all workers (--max-connections)."
 )
 REJECTED = SCHEMA.counter(
     name="connections_rejected_total",
-    help="Connections not taken, by reason; they are not among the accepted.",
+    help="Rejected connections, by reason; not counted as accepted.",
     label="reason",
     values=tuple(RejectReason),
 )
-ANSWERED = SCHEMA.internal(
-    name="answered_bytes", help="Bytes that were read and handed to the kernel in one go: most are."
-)
+ANSWERED = SCHEMA.internal(name="answered_bytes", help="Bytes that were read and sent at once, as most are.")
 RECEIVED = SCHEMA.counter(name="received_bytes_total", help="Bytes read from peers.", plus=ANSWERED)
 SENT = SCHEMA.counter(
     name="sent_bytes_total",
-    help="Bytes handed to the kernel; what still waited when its connection was lost is not among them.",
+    help="Bytes handed to the kernel; excludes those still pending when their connection closed.",
     plus=ANSWERED,
 )
 UNSENT = SCHEMA.counter(
     name="unsent_bytes_total",
-    help="Bytes received and never answered: the connection was lost, or the server had ended its side, before that.",
+    help="Bytes received and never answered, because the connection closed or the server had closed its side.",
 )
 WRITE_BUFFER = SCHEMA.gauge(
     name="write_buffer_bytes",
-    help="Bytes of answers that wait to be sent: the peer does not read, or --fault holds them back.",
+    help="Bytes of answers waiting to be sent because the peer does not read, or because of --fault.",
 )
 READ_PAUSES = SCHEMA.counter(
-    name="read_pauses_total", help="Times reading from a peer paused because it does not read."
+    name="read_pauses_total", help="Times that reading from a peer paused because it did not read its answers."
 )
 DURATION = SCHEMA.histogram(
-    name="connection_duration_seconds",
-    help="How long connections lasted.",
-    bounds=AGE_BOUNDS,
+    name="connection_duration_seconds", help="How long connections were open.", bounds=AGE_BOUNDS
 )
 FAULTS = SCHEMA.counter(
     name="faults_injected_total",
-    help="What the server did wrong because --fault asks for it, by fault.",
+    help="Faults injected because of --fault, by fault.",
     label="fault",
     values=tuple(Fault),
 )
-# What health checks tell the control process, so that they can be taken off the counts above.
+# Reported by health checks to the control process, so that they can be subtracted from the counters above.
 HEALTH_CHECKS = SCHEMA.counter(
-    name="health_checks_total", help="Health checks that made their exchange: each is one connection among the above."
+    name="health_checks_total", help="Completed health checks; each is one of the connections counted above."
 )
 HEALTH_CHECK_RECEIVED = SCHEMA.counter(
-    name="health_check_received_bytes_total", help="Of received_bytes_total, what came from these health checks."
+    name="health_check_received_bytes_total", help="Part of received_bytes_total that came from these health checks."
 )
 HEALTH_CHECK_SENT = SCHEMA.counter(
-    name="health_check_sent_bytes_total", help="Of sent_bytes_total, what went to these health checks."
+    name="health_check_sent_bytes_total", help="Part of sent_bytes_total that went to these health checks."
 )
 HEALTH_CHECKS_UNFINISHED = SCHEMA.gauge(
     name="health_checks_unfinished",
-    help="Health checks that began and have not told of their exchange: under way, failed, or killed. Each may be one "
-    "connection, and 2 bytes each way, among the above.",
+    help="Health checks that started and have not reported their result: running, failed or killed. Each may be one "
+    "connection, with 2 bytes each way, among those counted above.",
 )
+
 ACCEPTED_SLOT = SCHEMA.slot(ACCEPTED)
 CLOSED_SLOTS = SCHEMA.slots(CLOSED)
 

@@ -1,4 +1,4 @@
-"""The server's part of one worker: its listeners, its connections, and their end."""
+"""The server's part of one worker: its listeners, its connections, and how they end."""
 
 import asyncio
 import socket
@@ -23,12 +23,16 @@ from stentor_server.metrics import (
     OPEN,
     REJECTED,
     SCHEMA,
+    WRITE_BUFFER,
     CloseReason,
     RejectReason,
+    open_connections,
+    unanswered_bytes,
 )
 from stentor_server.options import ServerOptions
 from stentor_server.path.acceptor import Acceptor
 from stentor_server.path.connection import Connection, reset_on_close
+from stentor_server.path.lane import Lane
 from stentor_server.path.poller import Handler, Poller
 from stentor_server.path.preface import Preface
 from stentor_server.path.tls import TlsConnection, tls_context
@@ -37,15 +41,12 @@ from stentor_server.path.transform import TRANSFORMS
 _CLOSED = {reason: SCHEMA.slot(CLOSED, reason) for reason in CloseReason}
 _OPEN = SCHEMA.slot(OPEN)
 
-BUFFER_BYTES = 256 * 1024
-# Two records, in one go. OpenSSL's buffers never shrink: what they once held, a connection keeps for its life.
-TLS_BUFFER_BYTES = 32 * 1024
 DRAIN_STEP_SECONDS = 0.02
 QUIET_SECONDS = 0.1  # a peer that sent nothing for this long is between exchanges
 
 
 class Server:
-    """Serves connections from bound sockets until told to drain; needs a running event loop."""
+    """Serves connections from bound sockets until it retires or drains; needs a running event loop."""
 
     def __init__(
         self,
@@ -56,21 +57,18 @@ class Server:
         addresses: AddressCounts | None = None,
         faults: Faults | None = None,
     ) -> None:
-        """Count in `row`, and read the other rows of `counters` for the limit that all workers share."""
-        self.options = options
-        self.row = row
-        self.log = log
-        self.table = TRANSFORMS[options.transform]
-        self.buffer = memoryview(bytearray(BUFFER_BYTES))
-        self.buffers = [self.buffer]  # as readv() takes it
-        self.tls_buffers = [self.buffer[:TLS_BUFFER_BYTES]]
-        self.poller = Poller(self._failed)
-        self.connections: set[Connection] = set()
-        self.prefaces: set[Preface] = set()
+        """Count in `row`; the other rows of `counters` are read for the limit that all workers share."""
+        self._options = options
+        self._row = row
+        self._log = log
+        self._poller = Poller(self._on_bug)
+        self.lane = Lane(row, self._poller, log, TRANSFORMS[options.transform], self._forget)
+        self.connections: dict[int, Connection] = {}  # by descriptor
+        self.prefaces: dict[int, Preface] = {}
         self._admission = Admission(options, counters.column(_OPEN), addresses)
-        tls = tls_context(options)
         self._faults = faults
         self._plain = partial(FaultyConnection, faults) if faults is not None else Connection
+        tls = tls_context(options)
         self._connection = partial(TlsConnection, tls) if tls is not None else self._plain
         self._proxies = Networks(options.proxy_from)
         self._timeouts = Timeouts(options)
@@ -80,161 +78,172 @@ class Server:
         self._sweeper: asyncio.TimerHandle | None = None
 
     def start(self, listeners: Sequence[socket.socket]) -> None:
-        """Accept from the sockets, which are bound and listen already."""
-        for listener in listeners:
-            self._acceptors.append(Acceptor(listener, self.poller, self._arrive, self.log))
+        """Accept connections from sockets that are already listening."""
+        self._acceptors = [Acceptor(each, self._poller, self._on_accept, self._log) for each in listeners]
         self._sweep()
 
     async def retire(self) -> None:
-        """Accept no more, and return when the last connection has ended by itself; `drain` may cut this short."""
+        """Stop accepting, and return when the last connection has ended on its own; `drain` can cut this short."""
         self._stop_accepting()
         while self.connections or self.prefaces:
             self._empty.clear()
             await self._empty.wait()
 
     async def drain(self) -> None:
-        """Accept no more, end every connection when it is between exchanges, and all of them by the deadline.
+        """Stop accepting, end each connection between two exchanges, and all of them by the deadline.
 
-        A byte stream has no end of a message to wait for, so quiet stands for it: a peer from which nothing came for a
-        moment, which has read its answers, and is not in the middle of a handshake, gets a FIN. Who never pauses gets
-        it shortly before the deadline, after the answer to all that was received until then. A proxy that has not begun
-        its header is as quiet as one between exchanges.
+        A byte stream does not show where a message ends, so the server waits for quiet: a peer that sent nothing for a
+        moment, has read its answers and is not in a handshake gets a FIN. A peer that never pauses gets it shortly
+        before the deadline, after the answers to everything received until then. A proxy that has not started its
+        header is quiet, too.
         """
         self._stop_accepting()
-        deadline = asyncio.get_running_loop().time() + self.options.drain_timeout_seconds
-        while (self.connections or self.prefaces) and (left := deadline - asyncio.get_running_loop().time()) > 0:
-            self.poller.poll()
-            for connection in list(self.connections):
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._options.drain_timeout_seconds
+        while (self.connections or self.prefaces) and (left := deadline - now()) > 0:
+            self._poller.poll()
+            for connection in [*self.connections.values()]:
                 self._drain_one(connection, hurry=left <= LINGER_SECONDS)
-            for preface in list(self.prefaces):
-                if not preface.begun and self.poller.now - preface.opened_at > QUIET_SECONDS:
-                    preface.reject("the server stops", RejectReason.DRAINING)
+            for preface in [*self.prefaces.values()]:
+                if not preface.started and self._poller.now - preface.opened_at > QUIET_SECONDS:
+                    preface.reject("the server is stopping", RejectReason.DRAINING)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
-        for preface in list(self.prefaces):
-            preface.reject("the server stops", RejectReason.DRAINING)
-        for connection in list(self.connections):
+        for preface in [*self.prefaces.values()]:
+            preface.reject("the server is stopping", RejectReason.DRAINING)
+        for connection in [*self.connections.values()]:
             connection.abort(CloseReason.DRAIN)
         if self._sweeper is not None:
             self._sweeper.cancel()
-        self.poller.close()
+        self._poller.close()
+
+    def audit(self) -> list[str]:
+        """Return which accounts of this worker do not balance, and by how much; empty if all are right."""
+        row = self._row
+        pending = row[SCHEMA.slot(WRITE_BUFFER)]
+        differences = {
+            "received = sent + unsent + pending": unanswered_bytes(row) - pending,
+            "pending": pending - sum(each.pending_bytes for each in self.connections.values()),
+            "accepted = active + closed": open_connections(row) - len(self.connections),
+            "open": row[_OPEN] - len(self.connections) - len(self.prefaces),
+        }
+        return [f"{account}: off by {difference}" for account, difference in differences.items() if difference]
 
     def _stop_accepting(self) -> None:
-        """Take the connections that wait in the queues, and none after them."""
+        """Accept the connections that are queued, and none after them."""
         for acceptor in self._acceptors:
-            acceptor.take_all(self.options.max_connections)
+            acceptor.accept_queued(self._options.max_connections)
             acceptor.close()
         self._acceptors.clear()
 
     def _drain_one(self, connection: Connection, *, hurry: bool) -> None:
-        now = self.poller.now
-        if connection.leaving_since:
+        now = self._poller.now
+        if connection.closing_since:
             self._timeouts.enforce(connection, now)
-        elif hurry or (not connection.engaged and now - connection.active_at > QUIET_SECONDS):
-            connection.leave(CloseReason.DRAIN)
+        elif hurry or (not connection.busy and now - connection.active_at > QUIET_SECONDS):
+            connection.finish(CloseReason.DRAIN)
 
-    def _arrive(self, fd: int, address: Address) -> None:
-        """Let a connection in, or refuse it, as early and as cheaply as can be."""
+    def _on_accept(self, fd: int, address: Address) -> None:
+        """Admit a connection or reject it, as early and as cheaply as possible."""
         refusal = self._admission.refusal(len(self.connections) + len(self.prefaces))
         if refusal is not None:
-            self.reject(fd, refusal, address)
+            self._reject(fd, refusal, address)
         elif self._faults is not None and self._faults.refuses():
-            self.row[SCHEMA.slot(FAULTS, Fault.REFUSE)] += 1
-            self.log.debug("fault.injected", fault=Fault.REFUSE, peer=printable(address))
+            self._row[SCHEMA.slot(FAULTS, Fault.REFUSE)] += 1
+            self._log.debug("fault.injected", fault=Fault.REFUSE, peer=printable(address))
             reset_on_close(fd)
-            self.reject(fd, RejectReason.FAULT, address)
-        elif not address or self.options.proxy_protocol == "off":
+            self._reject(fd, RejectReason.FAULT, address)
+        elif not address or self._options.proxy_protocol == "off":
             self._admit(fd, address)
-        elif address[0] in self._proxies:
-            self._await_header(fd, address)
+        elif address[0] not in self._proxies:
+            self._reject(fd, RejectReason.PROXY_PROTOCOL, address, error="not from a trusted proxy")
         else:
-            self.reject(fd, RejectReason.PROXY_PROTOCOL, address, error="not from a proxy that is trusted")
+            self._await_header(fd, address)
 
     def _await_header(self, fd: int, proxy: Address) -> None:
+        versions = self._options.proxy_protocol
         try:
-            preface = Preface(self, fd, proxy)
+            self.prefaces[fd] = Preface(self._poller, fd, proxy, versions, self._on_header, self._on_bad_header)
         except OSError as error:  # epoll has no room
-            self.reject(fd, RejectReason.SERVER_ERROR, proxy, error=str(error))
-            return
-        self.prefaces.add(preface)
-        self._count_open()
+            self._reject(fd, RejectReason.SERVER_ERROR, proxy, error=str(error.strerror))
+        else:
+            self._count_open()
 
-    def proxied(self, preface: Preface, fd: int, client: Address, proxy: Address) -> None:
-        """Let a connection in whose proxy has said whose it is."""
-        self.prefaces.discard(preface)
+    def _on_header(self, fd: int, client: Address, proxy: Address) -> None:
+        del self.prefaces[fd]
         self._admit(fd, client, proxy)
 
-    def _admit(self, fd: int, client: Address, proxy: Address = ()) -> None:
-        facts = {"proxy": printable(proxy)} if proxy else {}
-        try:
-            refusal = self._begin(fd, client, proxy)
-        except Exception as error:  # whatever went wrong, the descriptor must not be lost
-            if not isinstance(error, OSError):
-                self.log.exception("worker.exception", exc_info=error)
-            self.reject(fd, RejectReason.SERVER_ERROR, client, **facts, error=str(error))
-        else:
-            if refusal is not None:
-                self.reject(fd, refusal, client, **facts)
+    def _on_bad_header(self, fd: int, reason: RejectReason, proxy: Address, error: str) -> None:
+        del self.prefaces[fd]
+        self._reject(fd, reason, proxy, error=error)
 
-    def _begin(self, fd: int, client: Address, proxy: Address) -> RejectReason | None:
-        """Begin to serve, or return why not; where it raises, nothing has been counted."""
-        if not client:  # who may open the Unix socket's file: no address to judge, and no network to guard from
-            connection = self._plain(self, fd, client)
-            self.poller.watch(fd, connection)
-        else:
-            refusal = self._admission.refusal_of(client[0])
-            if refusal is not None:
-                return refusal
-            connection = self._connection(self, fd, client, proxy)
-            self._admission.enter(client[0])
-            try:
-                self.poller.watch(fd, connection)
-            except OSError:
-                self._admission.leave(client[0])
-                raise
-        self.connections.add(connection)
+    def _admit(self, fd: int, client: Address, proxy: Address = ()) -> None:
+        fields = {"proxy": printable(proxy)} if proxy else {}
+        try:
+            refusal = self._serve(fd, client, proxy)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the descriptor must not leak
+            if not isinstance(error, OSError):
+                self._log.error("worker.exception", exc_info=error)
+            refusal = RejectReason.SERVER_ERROR
+            fields["error"] = getattr(error, "strerror", None) or str(error)
+        if refusal is not None:
+            self._reject(fd, refusal, client, **fields)
+
+    def _serve(self, fd: int, client: Address, proxy: Address) -> RejectReason | None:
+        """Start to serve, or return why not; if this raises, nothing has been counted."""
+        refusal = self._admission.refusal_of(client)
+        if refusal is not None:
+            return refusal
+        make = self._connection if client else self._plain  # no network lies between a Unix socket and its client
+        connection = make(self.lane, fd, client, proxy)
+        self._admission.add(client)
+        try:
+            self._poller.watch(fd, connection)
+        except OSError:
+            self._admission.remove(client)
+            raise
+        self.connections[fd] = connection
         self._count_open()
-        self.row[ACCEPTED_SLOT] += 1
+        self._row[ACCEPTED_SLOT] += 1
         return None
 
-    def reject(self, fd: int, reason: RejectReason, peer: Address, **facts: str) -> None:
-        """Close, count and log a connection that was not taken."""
+    def _reject(self, fd: int, reason: RejectReason, peer: Address, **fields: str) -> None:
+        """Close, count and log a connection that is not served."""
         close(fd)
         self._count_open()
-        self.row[SCHEMA.slot(REJECTED, reason)] += 1
-        self.log.warning("connection.rejected", peer=printable(peer), reason=reason, **facts)
+        self._row[SCHEMA.slot(REJECTED, reason)] += 1
+        self._log.warning("connection.rejected", peer=printable(peer), reason=reason, **fields)
 
-    def forget(self, connection: Connection, reason: CloseReason, duration: int) -> None:
-        """Count a connection that ended after `duration` nanoseconds."""
-        self.connections.discard(connection)
-        if connection.client:
-            self._admission.leave(connection.client[0])
+    def _forget(self, fd: int, client: Address, reason: CloseReason, duration: int) -> None:
+        """Count a connection that closed after `duration` nanoseconds."""
+        del self.connections[fd]
+        self._admission.remove(client)
         self._count_open()
-        self.row[_CLOSED[reason]] += 1
+        self._row[_CLOSED[reason]] += 1
         self._durations.observe(duration)
 
     def _count_open(self) -> None:
-        self.row[_OPEN] = count = len(self.connections) + len(self.prefaces)
+        self._row[_OPEN] = count = len(self.connections) + len(self.prefaces)
         if not count:
             self._empty.set()
 
     def _sweep(self) -> None:
-        """Look at every connection: one timer per worker, none per connection."""
-        # First, so that nothing which goes wrong below can end all time-outs.
+        """Enforce the time-outs of every connection: one timer per worker, none per connection."""
+        # First, so that no error below can end the sweeps.
         self._sweeper = asyncio.get_running_loop().call_later(self._timeouts.sweep_seconds, self._sweep)
-        now = self.poller.now = time.monotonic()
-        for connection in list(self.connections):
+        now = self._poller.now = time.monotonic()
+        for connection in [*self.connections.values()]:
             try:
                 self._timeouts.enforce(connection, now)
-            except Exception as error:  # noqa: BLE001 - one connection's bug is not to stop the others
-                self._failed(connection, error)
-        for preface in list(self.prefaces):
+            except Exception as error:  # noqa: BLE001 - a bug in one connection must not stop the others
+                self._on_bug(connection, error)
+        for preface in [*self.prefaces.values()]:
             if now - preface.opened_at > HANDSHAKE_SECONDS:
-                preface.reject("its PROXY header did not come in time")
+                preface.reject("no complete PROXY header in time")
 
-    def _failed(self, handler: Handler, error: Exception) -> None:
-        """Log what a handler raised, a bug, and give up its connection alone."""
-        self.log.error("worker.exception", exc_info=error)
-        if isinstance(handler, Connection) and handler in self.connections:
+    def _on_bug(self, handler: Handler, error: Exception) -> None:
+        """Log what a handler raised, and close its connection."""
+        self._log.error("worker.exception", exc_info=error)
+        if isinstance(handler, Connection) and handler in self.connections.values():
             handler.abort(CloseReason.RESET)
-        elif isinstance(handler, Preface) and handler in self.prefaces:
-            handler.reject("an error within the server")
+        elif isinstance(handler, Preface) and handler in self.prefaces.values():
+            handler.reject("internal error")

@@ -1,4 +1,4 @@
-"""The server's data process."""
+"""The server's worker process."""
 
 import asyncio
 import contextlib
@@ -11,14 +11,14 @@ from stentor_server.metrics import OPEN, SCHEMA
 from stentor_server.options import ServerOptions
 from stentor_server.server import Server
 
-# What waits for a slow reader is allocated by itself from this size on, and its memory is given back to the system with
-# it; in the heap, what lies behind it would hold it. See mallopt(3).
+# Pending answers of this size get a mapping of their own, which returns to the system when they are sent. In the heap,
+# later allocations would keep it. See mallopt(3).
 _MMAP_THRESHOLD, _MMAP_BYTES = -3, 32 * 1024
 
 
 async def serve(worker: Worker) -> None:
-    """Serve the inherited listeners until told to stop, then drain; told to retire, stop when nobody is left."""
-    with contextlib.suppress(AttributeError):  # only the GNU C library has it
+    """Serve the inherited listeners, and drain on `stop`; on `retire`, return after the last connection ended."""
+    with contextlib.suppress(AttributeError):  # a function of the GNU C library
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _MMAP_BYTES)
     addresses = None
     if worker.inherited:
@@ -43,7 +43,7 @@ async def _retire(worker: Worker, server: Server) -> None:
         await worker.retire.wait()
         await server.retire()
     finally:
-        worker.stop.set()  # also when it failed: then `serve` fails
+        worker.stop.set()  # also after an error, which `serve` then raises
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def test_proxy_that_is_not_trusted(tmp_path: Path) -> None:
     with Server(*options) as server, HAProxy(tmp_path, server.target, "send-proxy-v2") as proxy:
         with proxy.connect() as connection:
             assert _end_of(connection) == b""
-        assert server.event("connection.rejected")["error"] == "not from a proxy that is trusted"
+        assert server.event("connection.rejected")["error"] == "not from a trusted proxy"
         assert server.metrics()["stentor_server_connections_accepted_total"] == 0
 
 

@@ -197,10 +197,10 @@ def test_announced() -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (("--fault", "corrupt=1"), "needs --allow-faults as well"),
+        (("--fault", "corrupt=1"), "requires --allow-faults"),
         (("--allow-faults", "--fault", "corrupt=2"), "at most 1"),
-        (("--allow-faults", "--fault", "stall=0.6", "--fault", "reset=0.6"), "add up to 1 at most, and not 1.2"),
-        (("--allow-faults", "--fault", "corrupt=1", "--tls-cert", __file__), "plain connections only"),
+        (("--allow-faults", "--fault", "stall=0.6", "--fault", "reset=0.6"), "add up to 1.2"),
+        (("--allow-faults", "--fault", "corrupt=1", "--tls-cert", __file__), "remove --tls-cert"),
     ],
 )
 def test_refused(options: tuple[str, ...], why: str) -> None:

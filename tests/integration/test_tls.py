@@ -244,7 +244,7 @@ def test_silence_before_the_first_byte(authority: Authority) -> None:
         closed = [(each["peer"], each["error"]) for each in server.closed("tls_error", 2)]
         assert closed == [("192.0.2.1:5", "the handshake took too long")] * 2
         rejected = server.rejected("proxy_protocol", 2)
-        assert {each["error"] for each in rejected} == {"its PROXY header did not come in time"}
+        assert {each["error"] for each in rejected} == {"no complete PROXY header in time"}
         server.quiet()
 
 
@@ -272,7 +272,7 @@ def test_unusable_files(tmp_path: Path, authority: Authority) -> None:
     cases = [
         ([missing, good], "missing.pem: No such file or directory"),
         ([good, str(tmp_path)], "Is a directory"),
-        ([str(garbage), good], "not whole, or not PEM"),
+        ([str(garbage), good], "incomplete, or not PEM"),
         ([good, other], "key values mismatch"),
         ([good, good, str(garbage)], "no certificates in"),
     ]

@@ -81,9 +81,7 @@ def run(command: click.Command, name: str) -> NoReturn:
     """Run a command line and exit; nothing else ends the process of a service."""
     fill_standard()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # of characters that the locale lacks
+        sys.stdout.reconfigure(errors="backslashreplace")  # of characters that the locale lacks
     try:
         code = command.main(prog_name=name, standalone_mode=False)
         if sys.stdout is not None:  # closed when the process started

@@ -1,1 +1,1 @@
-"""Faults that the server injects on request."""
+"""Faults that the server injects on purpose."""

@@ -1,4 +1,4 @@
-"""Faults that are asked for: which there are, how often, and whose turn it is."""
+"""The faults of --fault: which there are, how often each happens, and the draw."""
 
 import random
 import re
@@ -27,9 +27,9 @@ class Fault(StrEnum):
     REFUSE = "refuse"
 
 
-_SECONDS = {Fault.DELAY: 0.2, Fault.DRIP: 0.01}  # of those that take time, unless they are told how much
+_SECONDS = {Fault.DELAY: 0.2, Fault.DRIP: 0.01}  # default durations of the faults that have one
 _NAMES = frozenset(Fault)
-# float() takes more: `0_1` would be 1, which is always.
+# Stricter than float(), which reads `0_1` as 1.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 _WANTED = "is not a fault such as corrupt=0.01 or delay=0.1:200ms, with one of the names " + ", ".join(Fault)
 
@@ -40,15 +40,15 @@ class Injection:
 
     fault: Fault
     probability: float
-    seconds: float = 0.0  # how long an answer is held back, or each byte of it
+    seconds: float = 0.0  # how long an answer, or each of its bytes, is held
 
     @classmethod
     def parse(cls, text: str) -> "Injection":
-        """Read `NAME=PROBABILITY`, or `NAME=PROBABILITY:DURATION` where the fault takes time.
+        """Read `NAME=PROBABILITY`, or `NAME=PROBABILITY:DURATION` for a fault that has a duration.
 
         Raises:
-            ValueError: what is wrong with it.
-            click.BadParameter: that it is the duration.
+            ValueError: the name or the probability is wrong.
+            click.BadParameter: the duration is wrong.
 
         """
         name, _, value = text.partition("=")
@@ -59,17 +59,17 @@ class Injection:
         if not 0 < share <= 1:
             raise ValueError(f"{text!r}: a probability is above 0 and at most 1")
         if colon and fault not in _SECONDS:
-            raise ValueError(f"{text!r}: only {' and '.join(_SECONDS)} take time")
+            raise ValueError(f"{text!r}: only {' and '.join(_SECONDS)} have a duration")
         return cls(fault, share, Duration().convert(duration, None, None) if colon else _SECONDS.get(fault, 0.0))
 
 
 class InjectionType(Listed):
-    """The value of `--fault`; it stays text, for so it travels to the workers, and `/status` shows it."""
+    """The value of `--fault`: checked, but kept as text, as workers receive it and `/status` shows it."""
 
     name = "name=probability"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check it, or fail with what is wanted."""
+        """Check the value."""
         try:
             Injection.parse(value)
         except ValueError as error:
@@ -80,27 +80,27 @@ class InjectionType(Listed):
 
 
 class Faults:
-    """Draws, for each answer and each connection, what is to go wrong with it."""
+    """Draws the fault, if any, of each answer and each connection."""
 
     def __init__(self, injections: Iterable[str], seed: str | None = None) -> None:
-        """Take them as `--fault` gives them; with a seed every run draws the same.
+        """Parse the values of `--fault`; with a seed every run draws the same faults.
 
         Raises:
-            ValueError: where one fault is asked for twice, or all together happen more often than always.
+            ValueError: a fault is given twice, or the probabilities add up to more than 1.
 
         """
         parsed = [Injection.parse(text) for text in injections]
         if len({each.fault for each in parsed}) < len(parsed):
-            raise ValueError("each fault can be asked for once")
+            raise ValueError("give each fault at most once")
         self._refuse = sum(each.probability for each in parsed if each.fault is Fault.REFUSE)
         self._of_answers = [each for each in parsed if each.fault is not Fault.REFUSE]
         whole = sum(each.probability for each in self._of_answers)
         if round(whole, 9) > 1:
-            raise ValueError(f"an answer has one fault, so their probabilities add up to 1 at most, and not {whole:g}")
-        self.random = random.Random(seed)  # noqa: S311 - it decides about mishaps, not about secrets
+            raise ValueError(f"an answer has at most one fault, but the probabilities add up to {whole:g}")
+        self.random = random.Random(seed)  # noqa: S311 - not used for secrets
 
     def of_answer(self) -> Injection | None:
-        """Return what goes wrong with the next answer, if anything does."""
+        """Draw the fault of the next answer, if any."""
         drawn = self.random.random()
         for injection in self._of_answers:
             drawn -= injection.probability
@@ -109,5 +109,5 @@ class Faults:
         return None
 
     def refuses(self) -> bool:
-        """Return whether the next connection is refused."""
+        """Draw whether the next connection is refused."""
         return self._refuse > 0 and self.random.random() < self._refuse

@@ -1,54 +1,51 @@
-"""A connection that does wrong, on purpose, what the others do right."""
+"""A connection that gives wrong answers on purpose."""
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
 
 from stentor_chassis.address import Address, printable
 from stentor_server.faults.fault import Fault, Faults, Injection
 from stentor_server.metrics import FAULTS, SCHEMA, CloseReason
 from stentor_server.path.connection import Connection, reset_on_close
-from stentor_server.path.poller import PEER_ENDED, WRITABLE
+from stentor_server.path.lane import Lane
+from stentor_server.path.poller import PEER_CLOSED, WRITABLE
 from stentor_server.path.transform import translate
-
-if TYPE_CHECKING:
-    from stentor_server.server import Server
 
 
 class FaultyConnection(Connection):
-    """Serves like any other, until a fault is drawn for an answer: to what was read in one go.
+    """Serves like any other connection, except for the answers that a fault is drawn for.
 
-    The account stays exact: what a fault keeps back was received and is unsent, and each `extra` is one byte sent that
-    was not received. The order of the bytes stays as well: while an answer is held back, nothing more is read.
+    An answer is what was read at once. The counters stay exact: what a fault withholds was received and is unsent, and
+    each `extra` is one byte sent that was not received. Bytes stay in order: nothing is read while an answer is held.
     """
 
     __slots__ = ("_faults", "_timer")
 
-    def __init__(self, faults: Faults, server: "Server", fd: int, client: Address, proxy: Address = ()) -> None:
-        """Do wrong what `faults` says."""
-        super().__init__(server, fd, client, proxy)
+    def __init__(self, faults: Faults, lane: Lane, fd: int, client: Address, proxy: Address = ()) -> None:
+        """Draw from `faults`."""
+        super().__init__(lane, fd, client, proxy)
         self._faults = faults
-        self._timer: asyncio.TimerHandle | None = None  # while an answer is held back
+        self._timer: asyncio.TimerHandle | None = None  # while an answer is held
 
     def ready(self, events: int) -> None:
-        """Answer one chunk, or do to it what is drawn."""
+        """Answer one chunk, or inject the fault that is drawn for it."""
         if self._slow:
-            self._ready_slowly(events)
+            self._ready_slow(events)
             return
-        server = self._server
-        nbytes = self._receive(server.buffers)
+        lane = self._lane
+        nbytes = self._receive(lane.buffers)
         if not nbytes:
             return
         self.active_at = self._poller.now
         self._count_received(nbytes)
-        chunk = server.buffer[:nbytes]
-        translate(chunk, server.table, inplace=True)
+        chunk = lane.buffer[:nbytes]
+        translate(chunk, lane.table, inplace=True)
         injection = self._faults.of_answer()
         if injection is None:
             self._answer(chunk)
             return
         self._row[SCHEMA.slot(FAULTS, injection.fault)] += 1
-        server.log.debug("fault.injected", fault=injection.fault, peer=printable(self.client))
+        lane.log.debug("fault.injected", fault=injection.fault, peer=printable(self.client))
         self._inject(injection, bytearray(chunk))
 
     def _inject(self, injection: Injection, answer: bytearray) -> None:
@@ -62,57 +59,57 @@ class FaultyConnection(Connection):
                 answer[draw(len(answer))] ^= 1 << draw(8)
                 self._answer(answer)
             case Fault.EXTRA:
-                self._unsent -= 1  # of this connection more is sent than was received
+                self._unsent -= 1  # more is sent on this connection than was received
                 self._answer(answer + b"!")
             case Fault.TRUNCATE:
                 half = len(answer) // 2
-                self._lose(len(answer) - half)
+                self._count_unsent(len(answer) - half)
                 if self._answer(answer[:half]):
-                    self.leave(CloseReason.FAULT)
+                    self.finish(CloseReason.FAULT)
             case Fault.EARLY_FIN:
-                self._lose(len(answer))
-                self.leave(CloseReason.FAULT)
+                self._count_unsent(len(answer))
+                self.finish(CloseReason.FAULT)
             case Fault.RESET:
-                self._lose(len(answer))
+                self._count_unsent(len(answer))
                 reset_on_close(self.fd)
                 self.close(CloseReason.FAULT)
             case Fault.STALL:
-                self._lose(len(answer))
-                self._slow = True  # from here on what comes is read, for there is an end behind it, and dropped
+                self._count_unsent(len(answer))
+                self._slow = True  # from now on data is read and discarded, so that the peer's FIN is seen
                 self._reason = CloseReason.FAULT
 
     def _answer(self, answer: memoryview | bytearray) -> bool:
-        """Send it; return whether the connection is still there."""
+        """Send it; return whether the socket is still open."""
         return self._send(memoryview(answer), len(answer))
 
     def _hold(self, answer: bytearray, seconds: float, piece: int | None = None) -> None:
-        """Let an answer wait as if the peer did not read; every so many seconds a piece of it goes, or all."""
-        self._fall_behind(memoryview(answer), len(answer))
-        self._poller.rewatch(self.fd, 0 if self.ended_at else PEER_ENDED)
-        self._go_on_later(seconds, piece)
+        """Delay an answer as if the peer did not read; then release it, or `piece` bytes of it every so often."""
+        self._pause_reading(memoryview(answer), len(answer))
+        self._poller.rewatch(self.fd, 0 if self.peer_closed_at else PEER_CLOSED)
+        self._release_later(seconds, piece)
 
-    def _go_on_later(self, seconds: float, piece: int | None) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._go_on, seconds, piece)
+    def _release_later(self, seconds: float, piece: int | None) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._release, seconds, piece)
 
-    def _go_on(self, seconds: float, piece: int | None) -> None:
+    def _release(self, seconds: float, piece: int | None) -> None:
         self._timer = None
-        self._poller.now = time.monotonic()  # a timer's call, which the poller knows nothing of
+        self._poller.now = time.monotonic()  # a timer runs outside the poller, which sets the clock
         if piece is None:
-            self._poller.rewatch(self.fd, WRITABLE if self.ended_at else WRITABLE | PEER_ENDED)
+            self._poller.rewatch(self.fd, WRITABLE if self.peer_closed_at else WRITABLE | PEER_CLOSED)
         else:
             self._flush(piece)
-            if self.waiting:
-                self._go_on_later(seconds, piece)
+            if self.pending:
+                self._release_later(seconds, piece)
 
-    def _ready_slowly(self, events: int) -> None:
-        if self._timer is not None and not events & ~PEER_ENDED:
-            self.ended_at = self._poller.now
+    def _ready_slow(self, events: int) -> None:
+        if self._timer is not None and not events & ~PEER_CLOSED:
+            self.peer_closed_at = self._poller.now
             self._poller.rewatch(self.fd, 0)
         else:
-            super()._ready_slowly(events)
+            super()._ready_slow(events)
 
     def close(self, reason: CloseReason, error: str = "") -> None:
-        """Close the socket and the account, and hold nothing back any more."""
+        """Close as `Connection` does, and drop an answer that is held."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

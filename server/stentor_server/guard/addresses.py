@@ -1,4 +1,4 @@
-"""How many connections each address has open, over all workers."""
+"""How many connections each client address has open, across all workers."""
 
 import mmap
 import os
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 _KEY_BYTES = 16
-_WINDOW = 64  # places where the entry of an address can stand: at a quarter full, far more than ever needed
+_WINDOW = 64  # places for the entry of an address: far more than needed in a table that is a quarter full
 _SLOT_BYTES = 8
 
 
 class AddressCounts:
-    """A table for each worker, in memory that all share: one writes, all read, so nobody waits for a lock.
+    """A table for each worker in shared memory: one process writes it, all read it, and there is no lock.
 
-    An entry is an address, hashed, and a count. The hash says where the entry can stand: in one of `_WINDOW` places
-    from there on. It is keyed, so that nobody can choose addresses which crowd each other.
+    An entry is a hashed address and a count. Its place is one of the `_WINDOW` that start where the hash says. The
+    hash is keyed, so that nobody can choose addresses that collide.
     """
 
     def __init__(self, fd: int, rows: int, row: int, open_by_row: Sequence[int] = ()) -> None:
-        """Attach to what `create` made; `row` is this worker's, and is cleared of what another may have left.
+        """Attach to a descriptor of `create`; `row` is this worker's, and is cleared of a predecessor's entries.
 
-        Where `open_by_row` says that nothing is open, the row is what a killed worker left: it counts no more.
+        A row without open connections in `open_by_row` is left over from a killed worker, and ignored.
         """
         size = os.fstat(fd).st_size
         shared = mmap.mmap(fd, size)
@@ -35,14 +35,14 @@ class AddressCounts:
         self._counts = [each[width:] for each in slots]
         self._row = row
         self._open_by_row = open_by_row
-        self._own: dict[int, int] = {}  # where this worker's entries stand, by hash
+        self._own: dict[int, int] = {}  # places of this worker's entries, by hash
 
     @staticmethod
     def create(rows: int, connections: int) -> int:
-        """Return a descriptor of room for `connections` open in each of `rows` workers."""
+        """Return a descriptor of shared memory for `connections` in each of `rows` workers."""
         fd = os.memfd_create("stentor-addresses")
         row_bytes = 2 * (4 * connections + _WINDOW) * _SLOT_BYTES
-        pages = 1 + rows * -(-row_bytes // mmap.PAGESIZE)  # the key's, and whole ones for each row
+        pages = 1 + rows * -(-row_bytes // mmap.PAGESIZE)  # one for the key, and whole pages for each row
         os.truncate(fd, pages * mmap.PAGESIZE)
         os.write(fd, os.urandom(_KEY_BYTES))
         return fd
@@ -61,7 +61,7 @@ class AddressCounts:
         return total
 
     def add(self, host: str) -> None:
-        """Count one more."""
+        """Count a connection."""
         digest = self._digest(host)
         place = self._own.get(digest)
         if place is None:
@@ -73,7 +73,7 @@ class AddressCounts:
         self._counts[self._row][place] += 1
 
     def remove(self, host: str) -> None:
-        """Count one less."""
+        """Stop counting one."""
         digest = self._digest(host)
         place = self._own[digest]
         self._counts[self._row][place] -= 1
@@ -83,7 +83,7 @@ class AddressCounts:
 
     def _digest(self, host: str) -> int:
         digest = blake2b(host.encode(), digest_size=_SLOT_BYTES, key=self._key).digest()
-        return int.from_bytes(digest, "little") >> 1 or 1  # positive: 0 is an empty place
+        return int.from_bytes(digest, "little") >> 1 or 1  # positive; 0 marks an empty place
 
     def _window(self, digest: int) -> slice:
         start = digest % self._places
@@ -92,6 +92,6 @@ class AddressCounts:
 
 def _clear(shared: mmap.mmap, start: int, size: int) -> None:
     try:
-        shared.madvise(mmap.MADV_REMOVE, start, size)  # gives the memory back; to look what is set would take it
-    except OSError:  # not all systems can
+        shared.madvise(mmap.MADV_REMOVE, start, size)  # frees the memory, which reading would allocate
+    except OSError:  # not supported everywhere
         shared[start : start + size] = bytes(size)

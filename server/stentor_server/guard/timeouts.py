@@ -1,21 +1,39 @@
-"""When a connection has lasted, waited or rested too long."""
+"""When a connection has been open, pending or idle for too long."""
+
+from typing import Protocol
 
 from stentor_server.metrics import CloseReason
 from stentor_server.options import ServerOptions
-from stentor_server.path.connection import Connection
 
 HANDSHAKE_SECONDS = 10.0  # for a PROXY header, and for a TLS handshake
-LINGER_SECONDS = 0.25  # how long a peer has to end its side after the server ended its own
+LINGER_SECONDS = 0.25  # how long a peer has to send its FIN after the server's
 _SHORTEST_SWEEP_SECONDS = 0.02
 _LONGEST_SWEEP_SECONDS = 1.0
-_SWEEPS = 8  # in the shortest time-out, which is so kept to an eighth
+_SWEEPS = 8  # per shortest time-out, which is therefore accurate to an eighth
+
+
+class Timed(Protocol):
+    """A connection as time-outs see it; each attribute is explained there."""
+
+    opened_at: float
+    active_at: float
+    peer_closed_at: float
+    closing_since: float
+
+    @property
+    def pending(self) -> bool: ...  # noqa: D102
+    @property
+    def handshaking(self) -> bool: ...  # noqa: D102
+    def check_progress(self) -> None: ...  # noqa: D102
+    def finish(self, reason: CloseReason, /) -> None: ...  # noqa: D102
+    def abort(self, reason: CloseReason, error: str = "", /) -> None: ...  # noqa: D102
 
 
 class Timeouts:
-    """Judges connections; one look at each now and then, no timer for any."""
+    """Checks connections in sweeps, without a timer for each."""
 
     def __init__(self, options: ServerOptions) -> None:
-        """Take the limits; a time-out of 0 is none."""
+        """Read the limits; 0 disables one."""
         self._idle = options.idle_timeout_seconds or float("inf")
         self._write = options.write_timeout_seconds or float("inf")
         self._half_close = options.half_close_timeout_seconds or float("inf")
@@ -23,11 +41,11 @@ class Timeouts:
         shortest = min(self._idle, self._write, self._half_close, self._max_age, HANDSHAKE_SECONDS)
         self.sweep_seconds = max(_SHORTEST_SWEEP_SECONDS, min(shortest / _SWEEPS, _LONGEST_SWEEP_SECONDS))
 
-    def enforce(self, connection: Connection, now: float) -> None:
-        """End the connection if one of its times has run out."""
-        if connection.waiting:
-            connection.look()
-            if connection.ended_at and now - connection.ended_at > self._half_close:
+    def enforce(self, connection: Timed, now: float) -> None:
+        """End the connection if one of its time-outs has expired."""
+        if connection.pending:
+            connection.check_progress()
+            if connection.peer_closed_at and now - connection.peer_closed_at > self._half_close:
                 connection.abort(CloseReason.HALF_CLOSE_TIMEOUT)
                 return
             if now - connection.active_at > self._write:
@@ -37,8 +55,8 @@ class Timeouts:
             connection.abort(CloseReason.IDLE_TIMEOUT)
         elif connection.handshaking and now - connection.opened_at > HANDSHAKE_SECONDS:
             connection.abort(CloseReason.TLS_ERROR, "the handshake took too long")
-        elif connection.leaving_since:
-            if now - connection.leaving_since > LINGER_SECONDS and not connection.waiting:
+        elif connection.closing_since:
+            if now - connection.closing_since > LINGER_SECONDS and not connection.pending:
                 connection.abort(CloseReason.DRAIN)
         elif now - connection.opened_at > self._max_age:
-            connection.leave(CloseReason.MAX_AGE)
+            connection.finish(CloseReason.MAX_AGE)

@@ -1,4 +1,4 @@
-"""Takes connections out of one listening socket's queue."""
+"""Accepts connections from one listening socket."""
 
 import asyncio
 import errno
@@ -10,11 +10,11 @@ from stentor_chassis.address import Address
 from stentor_chassis.logs.log import Logger
 from stentor_server.path.poller import Poller
 
-BATCH = 64  # taken in one go, so that a storm of callers does not starve who is connected
+BATCH = 64  # accepted at once, so that a storm of new connections does not starve those that are open
 PAUSE_SECONDS = 0.2
-# What accept(2) says of the one caller that it took out of the queue. Anything else, such as to be out of descriptors,
-# may be true of the next call as well, and to try again at once would be to spin.
-_CALLER_GONE = {
+# Errors of accept(2) that concern only the connection it removed from the queue. Any other, such as running out of
+# descriptors, may persist, and an immediate retry would spin.
+_CONNECTION_LOST = {
     errno.ECONNABORTED,
     errno.EHOSTDOWN,
     errno.EHOSTUNREACH,
@@ -26,72 +26,71 @@ _CALLER_GONE = {
     errno.EPERM,
     errno.EPROTO,
 }
-
-Arrive = Callable[[int, Address], None]
+OnAccept = Callable[[int, Address], None]
 
 
 class Acceptor:
-    """Hands over every connection of one listener."""
+    """Passes on every connection of one listener."""
 
-    def __init__(self, listener: socket.socket, poller: Poller, arrive: Arrive, log: Logger) -> None:
-        """`arrive(fd, address)` takes over each, a descriptor that does not block."""
+    def __init__(self, listener: socket.socket, poller: Poller, on_accept: OnAccept, log: Logger) -> None:
+        """Pass each connection to `on_accept(fd, address)`, which takes over the non-blocking descriptor."""
         self._listener = listener
         self._local = listener.family == socket.AF_UNIX
         self._poller = poller
-        self._arrive = arrive
+        self._on_accept = on_accept
         self._log = log
-        self._resume: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         listener.setblocking(False)
         poller.watch(listener.fileno(), self)
 
     def ready(self, _events: int) -> None:
-        """Take some connections."""
+        """Accept a batch."""
         for _ in range(BATCH):
-            if not self._take():
+            if not self._accept():
                 return
 
-    def take_all(self, most: int) -> None:
-        """Take what waits, `most` at the most."""
-        while most and self._take():
-            most -= 1
+    def accept_queued(self, limit: int) -> None:
+        """Accept what is queued, at most `limit` connections."""
+        while limit and self._accept():
+            limit -= 1
 
-    def _take(self) -> bool:
-        """Take one connection; return whether there may be more."""
+    def _accept(self) -> bool:
+        """Accept one connection; return whether there may be more."""
         try:
-            # accept() without the object that it makes around the descriptor, which takes longer than the system call.
+            # socket.accept() also creates an object around the descriptor, which costs more than the system call.
             fd, address = self._listener._accept()  # type: ignore[attr-defined] # noqa: SLF001
         except BlockingIOError:
             return False
         except OSError as error:
-            if error.errno in _CALLER_GONE:
+            if error.errno in _CONNECTION_LOST:
                 return True
             self._pause(error)
             return False
         set_blocking(fd, False)
-        self._arrive(fd, () if self._local else address)
+        self._on_accept(fd, () if self._local else address)
         return True
 
     def _pause(self, error: OSError) -> None:
-        if self._resume is not None:  # a drain looks into the queue during a pause as well
+        if self._timer is not None:  # a drain also accepts during a pause
             return
         self._poller.forget(self._listener.fileno())
-        self._rest(error)
+        self._resume_later(error)
 
-    def _rest(self, error: OSError) -> None:
+    def _resume_later(self, error: OSError) -> None:
         self._log.error("listener.paused", message=error.strerror, timeout_seconds=PAUSE_SECONDS)
-        self._resume = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._go_on)
+        self._timer = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._resume)
 
-    def _go_on(self) -> None:
-        self._resume = None
+    def _resume(self) -> None:
+        self._timer = None
         try:
             self._poller.watch(self._listener.fileno(), self)
         except OSError as error:  # epoll has no room either
-            self._rest(error)
+            self._resume_later(error)
 
     def close(self) -> None:
-        """Take no more; the socket itself belongs to the control process."""
-        if self._resume is not None:
-            self._resume.cancel()
+        """Stop accepting; the control process keeps its own copy of the socket."""
+        if self._timer is not None:
+            self._timer.cancel()
         else:
             self._poller.forget(self._listener.fileno())
         self._listener.close()

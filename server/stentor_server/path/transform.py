@@ -1,8 +1,8 @@
-"""What the server does to the bytes: each becomes another, by a table of 256, so the length stays."""
+"""The transforms: each byte becomes another by a table of 256, so the length does not change."""
 
 from stringzilla import translate
 
-__all__ = ["TRANSFORMS", "translate"]  # translate(chunk, table, inplace=True): at memory speed, from the first byte on
+__all__ = ["TRANSFORMS", "translate"]  # translate(chunk, table, inplace=True) runs at memory speed
 
-# bytes.upper() changes a to z only, whatever the bytes mean.
+# bytes.upper() changes only a to z, in any encoding.
 TRANSFORMS = {"upper": bytes(range(256)).upper(), "echo": bytes(range(256))}

@@ -1,6 +1,7 @@
 """Fixtures of the server's unit tests."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +39,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def tls(authority: Authority) -> dict[str, Any]:
     """Options of a server with a certificate."""
     return {"tls_cert": authority.cert, "tls_key": authority.key}
+
+
+@pytest.fixture
+def serving_tls(serving: Callable[..., Serving], tls: dict[str, Any]) -> Callable[..., Serving]:
+    """Makes servers with a certificate."""
+    return partial(serving, **tls)

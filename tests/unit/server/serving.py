@@ -1,4 +1,4 @@
-"""A server inside the test, and callers of it."""
+"""A server inside the test, and clients of it."""
 
 import asyncio
 import contextlib
@@ -6,11 +6,13 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from stentor_chassis.control.listeners import bind_tcp, bind_unix
+from stentor_chassis.counters.metrics import Metric
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_server.faults.fault import Fault, Faults
 from stentor_server.guard.addresses import AddressCounts
@@ -18,7 +20,6 @@ from stentor_server.metrics import (
     ACCEPTED,
     CLOSED,
     FAULTS,
-    OPEN,
     READ_PAUSES,
     RECEIVED,
     REJECTED,
@@ -32,7 +33,8 @@ from stentor_server.metrics import (
 )
 from stentor_server.options import ServerOptions
 from stentor_server.path.connection import Connection
-from stentor_server.server import BUFFER_BYTES, Server
+from stentor_server.path.lane import BUFFER_BYTES
+from stentor_server.server import Server
 from unit.looping import Events, eventually
 from unit.peer import Peer
 from unit.server.tls_peer import TlsPeer
@@ -44,9 +46,14 @@ _OVERHEAD_BYTES = 4096  # of TLS, on a chunk or a handshake
 
 
 def options(**changes: Any) -> ServerOptions:
-    """Return options that end nothing by themselves, but for what is changed."""
+    """Return options without any time-out or limit, except for `changes`."""
     plain: dict[str, Any] = {"max_connections": 1000, "drain_timeout_seconds": 5.0}
     return ServerOptions(**(plain | changes))
+
+
+def _count(metric: Metric) -> Any:
+    """Return a property: the count of one metric so far."""
+    return property(lambda serving: serving.counters.totals([serving.row.tolist()])[SCHEMA.slot(metric)])
 
 
 class Serving:
@@ -54,6 +61,13 @@ class Serving:
 
     A Unix socket holds at the peer all that was handed to the kernel, so there what was sent can be counted exactly.
     """
+
+    accepted, received, sent, unsent = _count(ACCEPTED), _count(RECEIVED), _count(SENT), _count(UNSENT)
+    waiting, pauses = _count(WRITE_BUFFER), _count(READ_PAUSES)
+    address = property(lambda serving: serving._tcp.getsockname())
+    path = property(lambda serving: serving._unix.getsockname())
+    active = property(lambda serving: open_connections(serving.row))
+    now = property(lambda serving: serving.server.lane.poller.now)  # the clock of its time-outs
 
     def __init__(
         self,
@@ -67,14 +81,14 @@ class Serving:
     ) -> None:
         """Serve in the first worker's row of `counters`, with the Unix socket in `directory`.
 
-        The server reads `chunk` bytes in one go; the kernel takes `send_buffer` for a peer over TCP, or what it likes.
+        The server reads up to `chunk` bytes at once; the kernel queues `send_buffer` bytes for a peer over TCP.
         """
         self.counters = counters
         self.row = counters.row(FIRST_WORKER)
         self.events = events
         self.options = options(**changes)
         self.counts: AddressCounts | None = None
-        self._callers: list[Peer] = []
+        self._clients: list[Peer] = []
         self._drained = False
         self._closed_before = len(events.find("connection.closed"))
         self.bugs = 0  # that the test causes
@@ -82,12 +96,11 @@ class Serving:
         ((self._tcp,),) = bind_tcp([LOOPBACK], 0, 1, BACKLOG)
         self._unix = bind_unix(str(directory / "exchange"), BACKLOG)
         if send_buffer:
-            self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by what is accepted
+            self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by accepted sockets
         faults = Faults(self.options.fault, "seed") if self.options.fault else None
         self.server = Server(self.options, counters, self.row, events.logger, self._new_counts(), faults)
         if chunk != BUFFER_BYTES:
-            self.server.buffer = memoryview(bytearray(chunk))
-            self.server.buffers = self.server.tls_buffers = [self.server.buffer]
+            self.server.lane = replace(self.server.lane, buffer=memoryview(bytearray(chunk)))
 
     def _new_counts(self) -> AddressCounts | None:
         if not self.options.max_connections_per_address:
@@ -106,9 +119,9 @@ class Serving:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the callers, drain, and close the books."""
-        for caller in self._callers:
-            caller.connection.close()
+        """End the clients, drain, and close the books."""
+        for client in self._clients:
+            client.connection.close()
         await self.drain()
         for listener in (self._tcp, self._unix):
             with contextlib.suppress(OSError):
@@ -120,98 +133,88 @@ class Serving:
             assert self.accepted == len(closed)
             assert self.received == sum(event["received_bytes"] for event in closed)
             assert self.sent == sum(event["sent_bytes"] for event in closed)
-            assert self.server.poller._handlers == {}
+            assert self.server.lane.poller._handlers == {}
             assert self.counts is None or self.counts[LOOPBACK] == 0
             assert self.bugs == len(self.events.find("worker.exception")) - self._bugs_before
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it listens."""
-        return cast("tuple[str, int]", self._tcp.getsockname())
-
-    @property
-    def path(self) -> str:
-        """The file of its Unix socket."""
-        return cast("str", self._unix.getsockname())
-
-    def knock(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
+    def connect_queued(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
         """Connect, over `tcp` or `unix`: the connection waits in the queue until the loop runs."""
         return self._keep(Peer(self._connected(path, receive_buffer, source)))
 
-    def knock_tls(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
+    def connect_tls_queued(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
         """Connect, for a handshake that the test begins."""
         return self._keep(TlsPeer(self._connected("tcp", receive_buffer), tls))
 
-    def _keep(self, caller: P) -> P:
-        self._callers.append(caller)
-        return caller
+    def _keep(self, client: P) -> P:
+        self._clients.append(client)
+        return client
 
     def _connected(self, path: str, receive_buffer: int, source: str = LOOPBACK) -> socket.socket:
-        family, address = (socket.AF_INET, self.address) if path == "tcp" else (socket.AF_UNIX, self.path)
-        connection = socket.socket(family, socket.SOCK_STREAM)
+        listener = self._tcp if path == "tcp" else self._unix
+        connection = socket.socket(listener.family, socket.SOCK_STREAM)
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if path == "tcp":
             connection.bind((source, 0))
-        connection.connect(address)
+        connection.connect(listener.getsockname())
         return connection
 
-    async def call(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
-        """Connect, and wait until the server has taken or refused the connection."""
+    async def connect(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
+        """Connect, and wait until the server has accepted or rejected the connection."""
         before = self.accepted + self.rejected()
-        caller = self.knock(path, receive_buffer, source)
-        await self.until(lambda: self.accepted + self.rejected() > before, "the connection to be taken or refused")
-        return caller
+        client = self.connect_queued(path, receive_buffer, source)
+        await self.until(lambda: self.accepted + self.rejected() > before, "the connection to be accepted or rejected")
+        return client
 
-    async def call_tls(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
+    async def connect_tls(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
         """Connect, and do the handshake."""
-        caller = self.knock_tls(tls, receive_buffer)
-        await caller.shake()
-        return caller
+        client = self.connect_tls_queued(tls, receive_buffer)
+        await client.handshake()
+        return client
 
-    def connection(self, caller: Peer) -> Connection:
-        """Return the server's end of a caller's connection."""
-        name = caller.connection.getsockname() or ()
-        (found,) = (each for each in self.server.connections if each.client == name)
+    def connection(self, client: Peer) -> Connection:
+        """Return the server's end of a client's connection."""
+        name = client.connection.getsockname() or ()
+        (found,) = (each for each in self.server.connections.values() if each.client == name)
         return found
 
-    async def stuff(self, caller: Peer, pattern: Iterator[bytes]) -> bytes:
-        """Send without reading until nothing moves any more; return what was sent, over TLS with `caller.rest`."""
+    async def fill(self, client: Peer, pattern: Iterator[bytes]) -> bytes:
+        """Send without reading until nothing moves any more; return what was sent, over TLS including `client.rest`."""
         sent = bytearray()
         pauses = self.pauses
         rest = b""
         while True:
             if not rest:
                 sent += (block := next(pattern))
-                rest = caller.push(block)
+                rest = client.encoded(block)
             try:
-                taken = caller.connection.send(rest)
+                taken = client.connection.send(rest)
             except BlockingIOError:
                 if self.pauses > pauses and self.at_rest():
                     break
                 await asyncio.sleep(0)
                 continue
             rest = rest[taken:]
-        if isinstance(caller, TlsPeer):
-            caller.rest = rest
+        if isinstance(client, TlsPeer):
+            client.rest = rest
             return bytes(sent)
         return bytes(sent[: len(sent) - len(rest)])
 
-    async def overtake(self, caller: Peer, pattern: Iterator[bytes]) -> bytes:
-        """Send without reading until the server reads no more, and two blocks besides; return what was sent."""
+    async def overfill(self, client: Peer, pattern: Iterator[bytes]) -> bytes:
+        """Send without reading until the server reads no more, and two blocks after that; return what was sent."""
         sent = bytearray()
         pauses = self.pauses
         more = 2
         while more:
             more -= self.pauses > pauses
             sent += (block := next(pattern))
-            await caller.say(block)
-            await asyncio.sleep(0)  # gives the server its turn
+            await client.send(block)
+            await asyncio.sleep(0)  # lets the server run
         return bytes(sent)
 
     def at_rest(self) -> bool:
-        """Whether the server has nothing to do until somebody else does something."""
-        return not self.server.poller._epoll.poll(0)
+        """Return whether the server has nothing to do until something arrives."""
+        return not self.server.lane.poller._epoll.poll(0)
 
     async def until(self, condition: Callable[[], Any], description: str) -> None:
         """Wait for a condition; the accounts must balance all the while."""
@@ -230,13 +233,9 @@ class Serving:
 
     def check(self) -> None:
         """Check that every byte and every connection is accounted for."""
-        assert self.received + self.injected(Fault.EXTRA) == self.sent + self.unsent + self.waiting
-        assert self.accepted == self.active + sum(self.row[SCHEMA.slots(CLOSED)])
-        assert self.active == len(self.server.connections)
-        assert self.row[SCHEMA.slot(OPEN)] == self.active + len(self.server.prefaces)
-        assert self.waiting == sum(each._kept for each in self.server.connections)
-        for each in self.server.connections:
-            assert each._kept <= len(each._waiting) <= BUFFER_BYTES + _OVERHEAD_BYTES
+        assert self.server.audit() == []
+        for each in self.server.connections.values():
+            assert each.pending_bytes <= len(each._pending) <= BUFFER_BYTES + _OVERHEAD_BYTES
 
     def closed(self, reason: CloseReason) -> int:
         """Return how many connections ended for this reason."""
@@ -249,45 +248,6 @@ class Serving:
     def injected(self, fault: Fault) -> int:
         """Return how often a fault happened."""
         return self.row[SCHEMA.slot(FAULTS, fault)]
-
-    @property
-    def _totals(self) -> list[int]:
-        return self.counters.totals([self.row.tolist()])
-
-    @property
-    def active(self) -> int:
-        """How many connections are open."""
-        return open_connections(self.row)
-
-    @property
-    def accepted(self) -> int:
-        """How many connections were taken."""
-        return self.row[SCHEMA.slot(ACCEPTED)]
-
-    @property
-    def received(self) -> int:
-        """How many bytes were read."""
-        return self._totals[SCHEMA.slot(RECEIVED)]
-
-    @property
-    def sent(self) -> int:
-        """How many bytes were handed to the kernel."""
-        return self._totals[SCHEMA.slot(SENT)]
-
-    @property
-    def unsent(self) -> int:
-        """How many bytes were never answered."""
-        return self.row[SCHEMA.slot(UNSENT)]
-
-    @property
-    def waiting(self) -> int:
-        """How many bytes wait for their peers to read."""
-        return self.row[SCHEMA.slot(WRITE_BUFFER)]
-
-    @property
-    def pauses(self) -> int:
-        """How often reading paused."""
-        return self.row[SCHEMA.slot(READ_PAUSES)]
 
 
 def numbered(name: str, size: int = 1 << 14) -> Iterator[bytes]:

@@ -1,10 +1,12 @@
 """From the command line to listening sockets and workers."""
 
+import json
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from unit.ending import Ended, RunCommand
 from unit.server.authority import Authority
 
 ROOM = 1000
+LISTS = ("allow", "proxy_from", "fault")  # tuples, but for the way to the workers
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Started:
     addresses: list[str]
     workers_listeners: list[list[int]]
     options: ServerOptions
-    inherited: Sequence[int]
+    inherited: list[int]
     counters: SharedCounters
 
 
@@ -49,28 +52,19 @@ def serve(
     """Runs `serve` with the arguments up to where the control process would run."""
     started: list[Started] = []
 
-    class Control:
-        """Runs nothing."""
+    def control(
+        service: Service, options: ControlOptions, listeners: Listeners, config: dict[str, Any], inherited: list[int]
+    ) -> SimpleNamespace:
+        """Return a control process that runs nothing."""
+        owned = [listeners.of_worker(number) for number in range(options.workers)]
+        counters = new_counters(service.schema, FIRST_WORKER)
+        addresses = listeners.addresses
+        assert json.loads(json.dumps(config)) == {**config, **{each: [*config[each]] for each in LISTS}}
+        received = ServerOptions(**config)
+        started.append(Started(service, options, addresses, owned, received, inherited, counters))
+        return SimpleNamespace(counters=counters, run=lambda: 0)
 
-        def __init__(
-            self,
-            service: Service,
-            control: ControlOptions,
-            listeners: Listeners,
-            config: Mapping[str, Any],
-            inherited: Sequence[int],
-        ) -> None:
-            owned = [listeners.of_worker(number) for number in range(control.workers)]
-            options = ServerOptions(**config)
-            self.counters = new_counters(service.schema, FIRST_WORKER)
-            addresses = listeners.addresses
-            started.append(Started(service, control, addresses, owned, options, inherited, self.counters))
-
-        def run(self) -> int:
-            """Return at once."""
-            return 0
-
-    monkeypatch.setattr(service_module, "Control", Control)
+    monkeypatch.setattr(service_module, "Control", control)
     monkeypatch.setattr(service_module, "raise_descriptor_limit", lambda: None)
     monkeypatch.setattr(service_module, "room", lambda: ROOM)
 
@@ -89,7 +83,7 @@ def fail(serve: Serve, run_command: RunCommand) -> Callable[..., Ended]:
 
 
 def test_defaults(serve: Serve) -> None:
-    """Without options it serves plainly on loopback, as many as there is room for, with the time-outs of the help."""
+    """Without options it serves plainly on loopback, with the limits and time-outs of the help."""
     started = serve()
     assert started.options == ServerOptions(
         backlog=4096,
@@ -105,8 +99,20 @@ def test_defaults(serve: Serve) -> None:
     assert [len(own) for own in started.workers_listeners] == [1, 1]
 
 
+def test_defaults_of_a_worker() -> None:
+    """A worker without further options has no time-outs, networks, TLS or PROXY headers."""
+    plain = asdict(ServerOptions(max_connections=1, drain_timeout_seconds=1.0))
+    plain = {name: value for name, value in plain.items() if value}
+    assert plain == {
+        "transform": "upper",
+        "max_connections": 1,
+        "drain_timeout_seconds": 1.0,
+        "proxy_protocol": "off",
+    }
+
+
 def test_service(serve: Serve) -> None:
-    """The control process is told which service it runs, and how."""
+    """The control process knows which service it runs, and how."""
     started = serve("--drain-timeout", "250ms", "--admin-host", "::1", "--admin-port", "9", "--log-level", "debug")
     service, control = started.service, started.control
     assert (service.name, service.worker_module) == ("stentor-server", "stentor_server.worker")
@@ -118,7 +124,7 @@ def test_service(serve: Serve) -> None:
 
 
 def test_every_option(serve: Serve, authority: Authority) -> None:
-    """Every option arrives at the workers, in base units."""
+    """Every option arrives at the workers, in base units; the limit of connections is exported."""
     arguments = {
         "--transform": "echo",
         "--backlog": "9",
@@ -130,12 +136,13 @@ def test_every_option(serve: Serve, authority: Authority) -> None:
         "--max-age": "1h",
         "--proxy-protocol": "any",
         "--proxy-from": "::1",
-        "--tls-cert": authority.cert,
-        "--tls-key": authority.key,
+        "--tls-cert": authority.both,
         "--tls-client-ca": authority.ca,
     }
     words = [word for pair in arguments.items() for word in pair]
     started = serve(*words, "--allow", "10.0.0.0/8", "--allow", "192.0.2.1", "--proxy-from", "127.0.0.0/8")
+    (fd,) = started.inherited
+    os.close(fd)
     assert started.options == ServerOptions(
         transform="echo",
         backlog=9,
@@ -149,28 +156,26 @@ def test_every_option(serve: Serve, authority: Authority) -> None:
         drain_timeout_seconds=8.0,
         proxy_protocol="any",
         proxy_from=("::1/128", "127.0.0.0/8"),
-        tls_cert=authority.cert,
-        tls_key=authority.key,
+        tls_cert=authority.both,
+        tls_key=authority.both,  # its default is the certificate's file
         tls_client_ca=authority.ca,
     )
+    row = started.counters.row(CONTROL).tolist()  # outlives the workers
+    assert {slot: value for slot, value in enumerate(row) if value} == {SCHEMA.slot(LIMIT): 7}
 
 
-@pytest.mark.parametrize(("arguments", "limit"), [([], 2 * ROOM), (["--max-connections", "7"], 7)])
-def test_limit_is_exported(serve: Serve, arguments: list[str], limit: int) -> None:
-    """How many connections may be open is in the row of the control process, which outlives its workers."""
-    row = serve(*arguments).counters.row(CONTROL).tolist()
-    assert {slot: value for slot, value in enumerate(row) if value} == {SCHEMA.slot(LIMIT): limit}
+def test_listeners(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each worker listens on every address of every host, and all on the Unix socket; then all are closed."""
+    backlogs: list[int] = []
+    listen = socket.socket.listen
 
+    def note(listener: socket.socket, backlog: int) -> None:
+        backlogs.append(backlog)
+        listen(listener, backlog)
 
-def test_key_in_the_certificates_file(serve: Serve, authority: Authority) -> None:
-    """Where no key is given, it is taken from the file of the certificate."""
-    assert serve("--tls-cert", authority.both).options.tls_key == authority.both
-
-
-def test_listeners(serve: Serve, tmp_path: Path) -> None:
-    """Every address of every host is listened on, for each worker, and the Unix socket for all; then all are closed."""
+    monkeypatch.setattr(socket.socket, "listen", note)
     path = str(tmp_path / "exchange")
-    started = serve("--host", "127.0.0.1, 127.0.0.2", "--unix", path)
+    started = serve("--host", "127.0.0.1, 127.0.0.2", "--unix", path, "--backlog", "9")
     ports = {address.rpartition(":")[2] for address in started.addresses[:2]}
     assert [address.rpartition(":")[0] for address in started.addresses[:2]] == ["127.0.0.1", "127.0.0.2"]
     assert len(ports) == 1
@@ -178,25 +183,12 @@ def test_listeners(serve: Serve, tmp_path: Path) -> None:
     first, second = started.workers_listeners
     assert (len(first), first[2], len({*first, *second})) == (3, second[2], 5)
     assert not os.path.exists(path)
+    assert backlogs == [9] * 5
 
 
-def test_backlog(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As many may wait as was asked for, on every listener."""
-    asked: list[int] = []
-    listen = socket.socket.listen
-
-    def note(listener: socket.socket, backlog: int) -> None:
-        asked.append(backlog)
-        listen(listener, backlog)
-
-    monkeypatch.setattr(socket.socket, "listen", note)
-    serve("--backlog", "9", "--unix", str(tmp_path / "exchange"))
-    assert asked == [9, 9, 9]
-
-
-@pytest.mark.parametrize("most", [5, 5000])
-def test_table_of_addresses(serve: Serve, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    """With a limit per address workers share a table: a row for each and its successor, with room for what there is."""
+@pytest.mark.parametrize("limits", [["--max-connections", "5"], []])
+def test_table_of_addresses(serve: Serve, monkeypatch: pytest.MonkeyPatch, limits: list[str]) -> None:
+    """With a limit per address, workers share a table: a row for each and its successor, of sufficient size."""
     made: list[tuple[int, int]] = []
     create = AddressCounts.create
 
@@ -205,10 +197,8 @@ def test_table_of_addresses(serve: Serve, monkeypatch: pytest.MonkeyPatch, most:
         return create(rows, connections)
 
     monkeypatch.setattr(AddressCounts, "create", note)
-    limits = ["--max-connections", str(most)] if most < ROOM else []
-    started = serve("--max-connections-per-address", "3", *limits)
-    assert made == [(2 + 2 * 2, min(most, ROOM))]
-    (fd,) = started.inherited
+    (fd,) = serve("--max-connections-per-address", "3", *limits).inherited
+    assert made == [(2 + 2 * 2, 5 if limits else ROOM)]
     assert not os.get_inheritable(fd)
     os.close(fd)
 
@@ -216,15 +206,18 @@ def test_table_of_addresses(serve: Serve, monkeypatch: pytest.MonkeyPatch, most:
 @pytest.mark.parametrize(
     ("arguments", "flag", "message"),
     [
-        (["--tls-key", "key.pem"], "--tls-key", "it needs --tls-cert as well"),
-        (["--tls-client-ca", "ca.pem"], "--tls-client-ca", "it needs --tls-cert as well"),
-        (["--proxy-from", "::1"], "--proxy-from", "it needs --proxy-protocol as well"),
-        (["--proxy-protocol", "v2"], "--proxy-protocol", "it needs --proxy-from as well"),
-        (["--max-connections", "2001"], "--max-connections", "there can be 2000 at the most"),
+        (["--tls-key", "key.pem"], "--tls-key", "requires --tls-cert"),
+        (["--tls-client-ca", "ca.pem"], "--tls-client-ca", "requires --tls-cert"),
+        (["--proxy-from", "::1"], "--proxy-from", "requires --proxy-protocol"),
+        (["--proxy-protocol", "v2"], "--proxy-protocol", "requires --proxy-from"),
+        (["--fault", "stall=1"], "--fault", "requires --allow-faults"),
+        (["--allow-faults", "--fault", "stall=1", "--fault", "reset=1"], "--fault", "add up to 2"),
+        (["--allow-faults", "--fault", "stall=1", "--tls-cert", "cert.pem"], "--fault", "remove --tls-cert"),
+        (["--max-connections", "2001"], "--max-connections", "the maximum is 2000"),
     ],
 )
 def test_dependent_options(fail: Callable[..., Ended], arguments: list[str], flag: str, message: str) -> None:
-    """An option that needs another, or that the machine has no room for, is one line that names it and its variable."""
+    """Options that do not fit together, or the machine, are one line that names the option and its variable."""
     ended = fail(*arguments)
     assert ended.code == USAGE
     variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
@@ -232,21 +225,19 @@ def test_dependent_options(fail: Callable[..., Ended], arguments: list[str], fla
         assert named in ended.line
 
 
-def test_no_room(fail: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there are too few descriptors for a single connection, that is one line too."""
-    monkeypatch.setattr(service_module, "room", lambda: -80)
+def test_descriptor_limit(serve: Serve, fail: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of descriptors is raised before the maximum is calculated, which may be too low for any connection."""
+    room = [-80]
+    monkeypatch.setattr(service_module, "room", lambda: room[-1])
     ended = fail()
     assert ended.code == USAGE
-    assert "there can be 0 at the most: in each worker the limit of file descriptors (ulimit -n)" in ended.line
+    assert "the maximum is 0: the file-descriptor limit (ulimit -n) minus 100, per worker" in ended.line
+    monkeypatch.setattr(service_module, "raise_descriptor_limit", lambda: room.append(50))
+    assert serve().options.max_connections == 100
+    assert serve("--max-connections", "100").options.max_connections == 100
 
 
-@pytest.mark.parametrize("most", ["1", "2000"])
-def test_room_to_its_limit(serve: Serve, most: str) -> None:
-    """As many as there is room for may be asked for."""
-    assert serve("--max-connections", most).options.max_connections == int(most)
-
-
-def test_files_are_read_first(fail: Callable[..., Ended], authority: Authority, tmp_path: Path) -> None:
+def test_tls_files_are_read_first(fail: Callable[..., Ended], authority: Authority, tmp_path: Path) -> None:
     """A TLS file that cannot be used ends the start with one line, before anything is bound."""
     gone = str(tmp_path / "gone.pem")
     ended = fail("--tls-cert", authority.cert, "--tls-key", gone, "--host", "no.such.host.invalid")
@@ -258,11 +249,3 @@ def test_host_that_does_not_resolve(fail: Callable[..., Ended]) -> None:
     ended = fail("--host", "127.0.0.1,a..b")
     assert ended.code == COULD_NOT_START
     assert "'a..b'" in ended.line
-
-
-def test_descriptors_are_raised_first(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The room is judged after the limit of descriptors was raised."""
-    room = [1]
-    monkeypatch.setattr(service_module, "raise_descriptor_limit", lambda: room.append(50))
-    monkeypatch.setattr(service_module, "room", lambda: room[-1])
-    assert serve().options.max_connections == 100

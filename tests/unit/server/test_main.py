@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from processes import Server, run
+from processes import Server
 from stentor_chassis.failure import COULD_NOT_START, USAGE
 from stentor_server.__main__ import cli
 from unit.ending import RunCommand, commands, identify
@@ -45,24 +45,12 @@ def test_help_names_every_option(run_command: RunCommand, command: click.Command
     ("flag", "value"),
     [
         ("--port", "65536"),
-        ("--port", "http"),
-        ("--workers", "0"),
         ("--workers", "many"),
-        ("--max-connections", "0"),
-        ("--backlog", "0"),
         ("--transform", "lower"),
-        ("--max-connections-per-address", "0"),
         ("--allow", "10.0.0.1/8"),
         ("--proxy-protocol", "v3"),
-        ("--proxy-from", "everybody"),
         ("--write-timeout", "soon"),
-        ("--half-close-timeout", "-1s"),
-        ("--max-age", "1d1h"),
-        ("--idle-timeout", "10"),
         ("--drain-timeout", "0"),
-        ("--admin-port", "-1"),
-        ("--log-level", "loud"),
-        ("--log-format", "xml"),
     ],
 )
 def test_wrong_value(
@@ -82,23 +70,6 @@ def test_wrong_value(
         assert flag in ended.line
         assert variable in ended.line
         assert value in ended.line
-
-
-def test_more_connections_than_descriptors() -> None:
-    """A limit of connections that the descriptors do not suffice for is wrong, and the most there can be is told."""
-    ended = run("stentor-server", "serve", "--port", "0", "--admin-port", "0", "--max-connections", "999999999")
-    assert (ended.returncode, ended.stdout) == (USAGE, b"")
-    assert ended.stderr.count(b"\n") == 1
-    for named in (b"--max-connections", b"STENTOR_MAX_CONNECTIONS"):
-        assert named in ended.stderr
-
-
-def test_port_in_use(run_command: RunCommand, server: Server) -> None:
-    """A port that is taken ends with 3 and one line that names it."""
-    port = str(server.address[1])
-    ended = run_command(cli, "serve", "--port", port, "--admin-port", "0")
-    assert ended.code == COULD_NOT_START
-    assert port in ended.line
 
 
 def test_health(run_command: RunCommand) -> None:
@@ -136,45 +107,7 @@ def test_health_of_port_0_over_the_unix_socket(run_command: RunCommand, tmp_path
         assert (well.code, well.out, well.err) == (0, "", "")
 
 
-def test_options_reach_the_workers(tmp_path: Path) -> None:
-    """What the command line says is what the workers are told, in base units."""
-    path = str(tmp_path / "exchange")
-    arguments = {
-        "--workers": "1",
-        "--transform": "echo",
-        "--max-connections": "7",
-        "--max-connections-per-address": "2",
-    }
-    durations = {"--idle-timeout": "3m", "--drain-timeout": "250ms", "--unix": path, "--allow": "127.0.0.0/8"}
-    with Server(*(word for pair in (arguments | durations).items() for word in pair)) as server:
-        assert server.ask(b"echo") == b"echo"
-        status = server.status()
-        assert {
-            "workers": 1,
-            "transform": "echo",
-            "max_connections": 7,
-            "max_connections_per_address": 2,
-            "allow": ["127.0.0.0/8"],
-            "idle_timeout_seconds": 180.0,
-            "drain_timeout_seconds": 0.25,
-        }.items() <= status["config"].items()
-        assert f"unix:{path}" in status["addresses"]
-        held = [server.connect() for _ in range(2)]
-        with server.connect() as third:
-            assert third.recv(1) == b""  # refused
-        for each in held:
-            each.close()
-        assert server.stop() == 0
-
-
-def test_default_limit_of_connections(few_descriptors: int, server: Server) -> None:
-    """Unless told, the server takes as many connections as the hard limit of descriptors has room for."""
+def test_descriptor_limit(few_descriptors: int, server: Server) -> None:
+    """The server raises its limit of descriptors, and by default serves as many connections as that allows."""
     assert few_descriptors - SPARE_DESCRIPTORS == server.status()["config"]["max_connections"]
     assert (few_descriptors,) * 2 == resource.prlimit(server.worker_pids()[0], resource.RLIMIT_NOFILE)
-
-
-def test_descriptors_suffice_for_the_limit(few_descriptors: int) -> None:
-    """The limit of connections is reached before the one of descriptors, where it is given as well."""
-    with Server("--workers", "1", "--max-connections", "1000") as server:
-        soft, _ = resource.prlimit(server.worker_pids()[0], resource.RLIMIT_NOFILE)
-        assert soft > 1000

@@ -1,4 +1,4 @@
-"""The end of a server."""
+"""The end of a server: drained or retired."""
 
 import asyncio
 import socket
@@ -15,220 +15,215 @@ from unit.peer import Peer
 from unit.server.serving import Serving, numbered
 
 NewServing = Callable[..., Serving]
-BRIEF = 0.1  # seconds that a time-out is set to
 
 
-async def test_drain_without_connections(serving: NewServing) -> None:
-    """Without connections a drain is over at once."""
+async def test_quiet_connections(serving: NewServing) -> None:
+    """A peer between exchanges gets an orderly end long before the deadline, and may close its own side."""
     async with serving(drain_timeout_seconds=60.0) as server:
-        await asyncio.wait_for(server.drain(), 1)
-
-
-async def test_drain_ends_quiet_connections(serving: NewServing) -> None:
-    """A peer between exchanges gets an orderly end soon, long before the deadline, and may end its own side."""
-    async with serving(drain_timeout_seconds=60.0) as server:
-        quiet = [await server.call(path) for path in ("tcp", "unix")]
-        assert await quiet[0].ask(b"before") == b"BEFORE"
+        quiet = [await server.connect(path) for path in ("tcp", "unix")]
+        assert await quiet[0].exchange(b"before") == b"BEFORE"
         drain = asyncio.create_task(server.drain())
-        assert [await each.hear_all() for each in quiet] == [b"", b""]
+        assert [await each.receive_all() for each in quiet] == [b"", b""]
         assert not any(each.was_reset for each in quiet)
         for each in quiet:
             each.connection.close()
-        await asyncio.wait_for(drain, 5)
+        await asyncio.wait_for(drain, 20)
         assert server.closed(CloseReason.DRAIN) == 2
 
 
-async def test_drain_does_not_wait_for_the_peers_end(serving: NewServing) -> None:
-    """A peer that does not end its side is cut off a moment after the server ended its own."""
+async def test_peer_that_does_not_close(serving: NewServing) -> None:
+    """A peer that does not close its side is cut off a moment after the server closed its own, without a sweep."""
     async with serving(drain_timeout_seconds=60.0) as server:
-        await server.call()
+        await server.connect()
         assert server.server._sweeper is not None
-        server.server._sweeper.cancel()  # it is not left to chance when somebody looks
+        server.server._sweeper.cancel()
         began = time.monotonic()
-        await asyncio.wait_for(server.drain(), 10)
+        await asyncio.wait_for(server.drain(), 20)
         assert time.monotonic() - began >= LINGER_SECONDS
         assert server.closed(CloseReason.DRAIN) == 1
 
 
-async def test_bytes_after_the_servers_end_are_unsent(serving: NewServing) -> None:
-    """What a peer says after the server has ended its side is received and never answered."""
-    async with serving(drain_timeout_seconds=60.0) as server:
-        caller = await server.call()
-        assert await caller.ask(b"before") == b"BEFORE"
-        drain = asyncio.create_task(server.drain())
-        assert await caller.hear_all() == b""
-        await caller.say(b"after")
-        await server.until(lambda: server.received == 11, "the rest to be read")
-        assert (server.sent, server.unsent) == (6, 5)
-        caller.end_saying()
-        await drain
+async def test_peer_that_never_pauses(serving: NewServing) -> None:
+    """A peer that never pauses is answered until shortly before the deadline, and then gets an orderly end."""
 
-
-async def test_drain_ends_who_never_pauses(serving: NewServing) -> None:
-    """A peer that never pauses is answered till shortly before the deadline, and gets an orderly end then."""
-
-    async def talk(caller: Peer) -> tuple[int, float]:
+    async def talk(client: Peer) -> tuple[int, float]:
         answered = 0
-        while await caller.ask(b"chat") == b"CHAT":
+        while await client.exchange(b"chat") == b"CHAT":
             answered += 1
         return answered, time.monotonic()
 
     async with serving(drain_timeout_seconds=0.8) as server:
-        caller = await server.call()
-        talking = asyncio.create_task(talk(caller))
+        client = await server.connect()
+        talking = asyncio.create_task(talk(client))
         await server.until(lambda: server.sent > 40, "the talk to be under way")
         began = time.monotonic()
         drain = asyncio.create_task(server.drain())
         answered, ended = await talking
-        assert not caller.was_reset
+        assert not client.was_reset
         assert ended - began > 0.8 - LINGER_SECONDS - QUIET_SECONDS
         assert server.sent == 4 * answered
-        caller.connection.close()
+        client.connection.close()
         await drain
         assert server.closed(CloseReason.DRAIN) == 1
 
 
-async def test_drain_waits_for_a_slow_reader(serving: NewServing) -> None:
-    """A slow reader that reads on during the drain gets all its answers, then an orderly end."""
+async def test_quiet_is_measured_from_the_last_byte(serving: NewServing) -> None:
+    """A connection that has just exchanged gets its moment of quiet before its end."""
     async with serving(drain_timeout_seconds=60.0) as server:
-        slow = await server.call("unix")
-        said = await server.stuff(slow, numbered("slow"))
-        (connection,) = server.server.connections
+        client = await server.connect()
+        connection = server.connection(client)
+        connection.active_at -= 100
+        assert await client.exchange(b"busy") == b"BUSY"
+        active_at = connection.active_at
         drain = asyncio.create_task(server.drain())
-        await server.until(lambda: server.server.poller.now - connection.active_at > 2 * QUIET_SECONDS, "some quiet")
-        assert said.upper() == await slow.hear_all()
+        assert await client.receive_all() == b""
+        assert connection.closing_since - active_at > QUIET_SECONDS
+        client.connection.close()
+        await drain
+
+
+async def test_slow_reader(serving: NewServing) -> None:
+    """A slow reader that reads on during the drain gets all its answers, and then an orderly end."""
+    async with serving(drain_timeout_seconds=60.0) as server:
+        slow = await server.connect("unix")
+        payload = await server.fill(slow, numbered("slow"))
+        connection = server.connection(slow)
+        drain = asyncio.create_task(server.drain())
+        await server.until(lambda: server.now - connection.active_at > 2 * QUIET_SECONDS, "some quiet")
+        assert payload.upper() == await slow.receive_all()
         slow.connection.close()
         await drain
         assert (server.unsent, server.closed(CloseReason.DRAIN)) == (0, 1)
 
 
-async def test_drain_cuts_off_who_does_not_read(serving: NewServing) -> None:
-    """At the deadline who has not read is cut off, and what the kernel had not taken is unsent, to the byte."""
-    async with serving(drain_timeout_seconds=BRIEF) as server:
-        deaf = await server.call("unix")
-        said = await server.stuff(deaf, numbered("deaf"))
-        await asyncio.wait_for(server.drain(), 5)
+async def test_deadline(serving: NewServing) -> None:
+    """At the deadline a peer that does not read is cut off; then nothing of the server is left to run."""
+    async with serving(drain_timeout_seconds=0.1) as server:
+        await server.fill(await server.connect("unix"), numbered("deaf"))
+        await asyncio.wait_for(server.drain(), 20)
         assert server.closed(CloseReason.DRAIN) == 1
         assert 0 == server.waiting < server.unsent
-        heard = await deaf.hear_all()
-        assert server.sent == len(heard)
-        assert said[: len(heard)].upper() == heard
-
-
-async def test_drain_listens_no_more(serving: NewServing) -> None:
-    """Once the server drains, new callers are refused by the kernel."""
-    async with serving(drain_timeout_seconds=60.0) as server:
-        caller = await server.call()
-        address = caller.connection.getpeername()
-        drain = asyncio.create_task(server.drain())
-        await caller.hear_all()
-        with socket.socket() as late:
-            late.setblocking(False)
-            with pytest.raises(ConnectionRefusedError):
-                await asyncio.get_running_loop().sock_connect(late, address)
-        caller.connection.close()
-        await drain
+        assert server.server._sweeper is not None
+        assert server.server._sweeper.cancelled()
 
 
 @pytest.mark.parametrize("path", ["tcp", "unix"])
-async def test_drain_takes_who_waits(serving: NewServing, path: str) -> None:
-    """Connections that wait in the queue when the drain begins are taken and served: their peers think they are in."""
+async def test_queued_connections(serving: NewServing, tmp_path: Path, path: str) -> None:
+    """Connections that are queued when the drain begins are served: their clients are connected."""
     async with serving(drain_timeout_seconds=60.0) as server:
-        waiting = [server.knock(path) for _ in range(20)]
-        for each in waiting:
-            each.connection.send(b"waited")
+        queued = [server.connect_queued(path) for _ in range(20)]
+        for each in queued:
+            each.connection.send(b"queued")
         await server.drain()  # begins at once: the loop does not run before it
-        assert [await each.hear_all() for each in waiting] == [b"WAITED"] * 20
+        assert [await each.receive_all() for each in queued] == [b"QUEUED"] * 20
         assert (server.accepted, server.rejected()) == (20, 0)
+        assert (tmp_path / "exchange").is_socket()  # a successor listens there, too
 
 
-async def test_drain_leaves_the_socket_file(serving: NewServing, tmp_path: Path) -> None:
-    """The file of a Unix socket is not one worker's to remove: its successor listens there too."""
-    async with serving() as server:
-        await server.drain()
-        assert (tmp_path / "exchange").is_socket()
-
-
-async def test_drain_refuses_above_the_limit(serving: NewServing) -> None:
-    """Of those that wait in the queue as many are taken as the limit allows; the others are refused, not forgotten."""
+async def test_queued_connections_above_the_limit(serving: NewServing) -> None:
+    """Of the queued connections, those above the limit are rejected, not forgotten."""
     async with serving(max_connections=3, drain_timeout_seconds=60.0) as server:
-        waiting = [server.knock() for _ in range(3)] + [server.knock("unix") for _ in range(2)]
+        queued = [server.connect_queued() for _ in range(3)] + [server.connect_queued("unix") for _ in range(2)]
         drain = asyncio.create_task(server.drain())
-        for each in waiting:
-            assert await each.hear_all() == b""
+        for each in queued:
+            assert await each.receive_all() == b""
             each.connection.close()
         await drain
         assert (server.accepted, server.rejected(RejectReason.MAX_CONNECTIONS)) == (3, 2)
 
 
-async def test_drain_knows_who_was_busy(serving: NewServing) -> None:
-    """One that exchanged just before the drain has its moment of quiet before its end."""
+async def test_reason_of_a_connection_that_was_ending(serving: NewServing) -> None:
+    """A connection that was already ending keeps its reason."""
     async with serving(drain_timeout_seconds=60.0) as server:
-        caller = await server.call()
-        connection = server.connection(caller)
-        connection.active_at -= 100
-        assert await caller.ask(b"busy") == b"BUSY"
-        active_at = connection.active_at
-        drain = asyncio.create_task(server.drain())
-        assert await caller.hear_all() == b""
-        assert connection.leaving_since - active_at > QUIET_SECONDS
-        caller.connection.close()
-        await drain
-
-
-async def test_drain_of_one_that_left(serving: NewServing) -> None:
-    """One whose time was over already ends as that, during a drain as well."""
-    async with serving(drain_timeout_seconds=60.0) as server:
-        server.connection(await server.call()).leave(CloseReason.MAX_AGE)
+        server.connection(await server.connect()).finish(CloseReason.MAX_AGE)
         await server.drain()
         assert (server.closed(CloseReason.MAX_AGE), server.closed(CloseReason.DRAIN)) == (1, 0)
 
 
-async def test_drain_waits_for_prefaces(serving: NewServing) -> None:
-    """A connection whose PROXY header has begun is served when it comes; where it does not, it is refused at last."""
+async def test_proxy_headers(serving: NewServing) -> None:
+    """A connection whose PROXY header has started is served if it completes; otherwise it is rejected at last."""
     async with serving(proxy_protocol="v1", proxy_from=("127.0.0.0/8",), drain_timeout_seconds=0.5) as server:
-        early, late = server.knock(), server.knock()
+        early, late = server.connect_queued(), server.connect_queued()
         for each in (early, late):
-            await each.say(b"PROXY ")
-        await server.until(lambda: sum(each.begun for each in server.server.prefaces) == 2, "both to have begun")
-        for preface in server.server.prefaces:
+            await each.send(b"PROXY ")
+        prefaces = server.server.prefaces.values()
+        await server.until(lambda: [each.started for each in prefaces] == [True, True], "both to have started")
+        for preface in prefaces:
             preface.opened_at -= 2 * QUIET_SECONDS
         drain = asyncio.create_task(server.drain())
         await server.until(lambda: not server.server._acceptors, "the drain to begin")
-        await early.say(b"UNKNOWN\r\nlast words")
-        assert await early.hear(10) == b"LAST WORDS"
+        await early.send(b"UNKNOWN\r\nlast words")
+        assert await early.receive(10) == b"LAST WORDS"
         early.connection.close()
         await drain
-        assert await late.hear_all() == b""
+        assert await late.receive_all() == b""
         assert (server.accepted, server.sent) == (1, 10)
         assert 1 == server.rejected(RejectReason.DRAINING) == server.rejected()
-        assert server.events.find("connection.rejected", reason="draining", error="the server stops")
+        assert server.events.find("connection.rejected", reason="draining", error="the server is stopping")
 
 
-async def test_drain_does_not_wait_for_a_silent_proxy(serving: NewServing) -> None:
-    """A connection without a byte of a PROXY header has its moment, as every quiet one, and no more."""
+async def test_silent_proxy(serving: NewServing) -> None:
+    """A connection without a byte of its PROXY header gets its moment of quiet, and no more."""
     async with serving(proxy_protocol="v1", proxy_from=("127.0.0.0/8",), drain_timeout_seconds=60.0) as server:
-        silent = server.knock()
-        server.server.poller.now -= 100  # nothing has happened for a while
+        silent = server.connect_queued()
+        server.server.lane.poller.now -= 100  # nothing has happened for a while
         began = time.monotonic()
-        await asyncio.wait_for(server.drain(), 10)
+        await asyncio.wait_for(server.drain(), 20)
         assert time.monotonic() - began > QUIET_SECONDS
-        assert await silent.hear_all() == b""
+        assert await silent.receive_all() == b""
         assert 1 == server.rejected(RejectReason.DRAINING) == server.rejected()
 
 
-async def test_drain_leaves_nothing_to_do(serving: NewServing) -> None:
-    """After a drain no timer of the server runs, and its epoll is closed."""
-    async with serving() as server:
-        await server.drain()
-        assert server.server._sweeper is not None
-        assert server.server._sweeper.cancelled()
-        assert server.server.poller._epoll.closed
+async def test_retire(serving: NewServing) -> None:
+    """A retired server accepts no more, and serves its connections, however quiet, until the last has ended."""
+    async with serving(drain_timeout_seconds=60.0) as server:
+        quiet, busy, queued = await server.connect(), await server.connect("unix"), server.connect_queued()
+        address = quiet.connection.getpeername()
+        retiring = asyncio.create_task(server.server.retire())
+        assert await queued.exchange(b"queued") == b"QUEUED"
+        with socket.socket() as late, pytest.raises(ConnectionRefusedError):
+            late.connect(address)
+        began = time.monotonic()
+        while time.monotonic() < began + QUIET_SECONDS + LINGER_SECONDS:  # in which a drain would have ended it
+            assert await busy.exchange(b"busy") == b"BUSY"
+        assert await quiet.exchange(b"after") == b"AFTER"
+        for each in (quiet, queued):
+            each.connection.close()
+        await server.until(lambda: server.active == 1, "the others to end")
+        assert await busy.exchange(b"busy") == b"BUSY"
+        assert not retiring.done()
+        busy.connection.close()
+        await asyncio.wait_for(retiring, 20)
+        assert (server.closed(CloseReason.EOF), server.rejected()) == (3, 0)
 
 
-async def test_drain_without_time(serving: NewServing) -> None:
-    """With no time to drain, connections are cut at once, for that reason."""
-    async with serving(drain_timeout_seconds=0.0) as server:
-        await server.call()
-        await server.drain()
-        assert server.closed(CloseReason.DRAIN) == 1
+async def test_retire_without_connections(serving: NewServing) -> None:
+    """Without connections a server has retired at once."""
+    async with serving(drain_timeout_seconds=60.0) as server:
+        await asyncio.wait_for(server.server.retire(), 20)
+
+
+async def test_time_outs_of_a_retired_server(serving: NewServing) -> None:
+    """Time-outs apply to a retired server, too."""
+    async with serving(idle_timeout_seconds=0.1) as server:
+        await server.connect()
+        await asyncio.wait_for(server.server.retire(), 20)
+        assert server.closed(CloseReason.IDLE_TIMEOUT) == 1
+
+
+@pytest.mark.parametrize("turns", [0, 1, 5])
+async def test_drain_of_a_retiring_server(serving: NewServing, turns: int) -> None:
+    """A server that retires can be drained at any moment, from the first on."""
+    async with serving(drain_timeout_seconds=60.0) as server:
+        quiet, queued = await server.connect(), server.connect_queued()
+        retiring = asyncio.create_task(server.server.retire())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        retiring.cancel()
+        drain = asyncio.create_task(server.drain())
+        assert await queued.exchange(b"queued") == b"QUEUED"
+        for each in (quiet, queued):
+            assert await each.receive_all() == b""
+            each.connection.close()
+        await drain
+        assert (server.accepted, server.rejected(), server.closed(CloseReason.DRAIN)) == (2, 0, 2)

@@ -1,4 +1,4 @@
-"""The server's data process, without the process."""
+"""The server's worker, without its process."""
 
 import asyncio
 import json
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Self
 
+import pytest
+
 from stentor_chassis.control.listeners import bind_tcp
 from stentor_chassis.control.worker import READY, Assignment, Worker
 from stentor_chassis.counters.metrics import Schema
@@ -15,90 +17,131 @@ from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_chassis.logs.log import LogOptions
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import ACCEPTED, OPEN, REJECTED, SCHEMA, SENT, RejectReason
+from stentor_server.server import Server
 from stentor_server.worker import serve
 from unit.looping import Events, eventually
 from unit.peer import Peer
 from unit.server.serving import BACKLOG, LOOPBACK, options
 
-NewCounters = Callable[[Schema, int], SharedCounters]
+ROW, ROWS = 2, 4
+Work = Callable[..., "Working"]
 
 
-class Running:
-    """The work of a worker, on a listener and a row of the test's."""
+class Working:
+    """A worker with one listener, which stays open here, and this end of its lifeline."""
 
-    def __init__(self, counters: SharedCounters, events: Events, inherited: list[int], **changes: Any) -> None:
-        """Begin, within the loop."""
-        self.stop = asyncio.Event()
+    def __init__(
+        self, counters: SharedCounters, events: Events, inherited: tuple[int, ...] = (), **changes: Any
+    ) -> None:
+        """Bind the listener."""
+        self.row = counters.row(ROW)
+        self.counters = counters
         ((self.listener,),) = bind_tcp([LOOPBACK], 0, 1, BACKLOG)
-        self._ours, self.lifeline = socket.socketpair()
+        ours, self.lifeline = socket.socketpair()
         self.lifeline.setblocking(False)
         assignment = Assignment(
             service="stentor-server",
             version="0",
             worker=1,
-            row=2,
-            rows=counters.rows,
+            row=ROW,
+            rows=ROWS,
             counters_fd=counters.fd,
             listener_fds=[os.dup(self.listener.fileno())],
-            inherited_fds=inherited,
+            inherited_fds=list(inherited),
             log=LogOptions(level="info", format="json", fd=1),
             options=json.loads(json.dumps(asdict(options(**changes)))),
         )
-        self.worker = Worker(assignment, counters, events.logger, self.stop, self._ours)
-        self.serving = asyncio.ensure_future(serve(self.worker))
+        self.worker = Worker(assignment, counters, events.logger, asyncio.Event(), ours)
+        self._open = [self.listener, ours, self.lifeline]
 
     async def __aenter__(self) -> Self:
-        """Wait until it says that it is ready."""
+        """Serve, and wait until it is ready."""
+        self.serving = asyncio.ensure_future(serve(self.worker))
         assert await asyncio.get_running_loop().sock_recv(self.lifeline, 64) == READY
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Tell it to stop, and wait for that."""
-        self.stop.set()
-        await self.serving
-        for each in (*self.worker.listeners, self.listener, self.lifeline, self._ours):
+        """Close the clients, and wait for the worker to return."""
+        for each in self._open[3:]:
+            each.close()
+        self.worker.stop.set()
+        await asyncio.wait([self.serving])
+        for each in (*self._open, *self.worker.listeners):
             each.close()
 
-    async def call(self) -> Peer:
-        """Connect."""
+    async def connect(self) -> Peer:
+        """Connect to the listener, whether the worker accepts or not."""
         connection = socket.socket()
+        self._open.append(connection)
         connection.setblocking(False)
         await asyncio.get_running_loop().sock_connect(connection, self.listener.getsockname())
         return Peer(connection)
 
 
-async def test_serves_until_told_to_stop(new_counters: NewCounters, events: Events) -> None:
-    """It says that it is ready when it serves its listeners, counts in its row, drains when told to, and returns."""
-    counters = new_counters(SCHEMA, 3)
-    async with Running(counters, events, []) as running:
-        caller = await running.call()
-        assert await caller.ask(b"served") == b"SERVED"
-        row = counters.row(2)
-        await eventually(lambda: counters.totals([row.tolist()])[SCHEMA.slot(SENT)] == 6, "the bytes to be counted")
-        assert row[SCHEMA.slot(ACCEPTED)] == 1
-        running.stop.set()
-        assert await caller.hear_all() == b""
-        caller.connection.close()
-        await running.serving
+@pytest.fixture
+def work(new_counters: Callable[[Schema, int], SharedCounters], events: Events) -> Work:
+    """Makes workers, each of which serves in its block."""
+    return lambda *inherited, **changes: Working(new_counters(SCHEMA, ROWS), events, inherited, **changes)
+
+
+async def test_stop(work: Work, events: Events) -> None:
+    """It serves its listeners, counts in its row, drains on `stop`, and returns."""
+    async with work() as working:
+        client = await working.connect()
+        assert await client.exchange(b"served") == b"SERVED"
+        sent = SCHEMA.slot(SENT)
+        await eventually(lambda: working.counters.totals([working.row.tolist()])[sent] == 6, "the bytes to be counted")
+        assert working.row[SCHEMA.slot(ACCEPTED)] == 1
+        working.worker.stop.set()
+        assert await client.receive_all() == b""
+        client.connection.close()
+        await working.serving
     assert events.find("connection.closed", reason="drain")
 
 
-async def test_shares_counts_of_addresses(new_counters: NewCounters, events: Events) -> None:
-    """With a limit per address it counts in its own row of the table that it inherits, and reads the others'."""
-    counters = new_counters(SCHEMA, 4)
-    fd = AddressCounts.create(4, 10)
-    successor, other = AddressCounts(fd, 4, 2), AddressCounts(fd, 4, 3)
-    successor.add(LOOPBACK)  # left over by its predecessor
-    async with Running(counters, events, [fd], max_connections_per_address=2) as running:
+async def test_limit_per_address(work: Work) -> None:
+    """It counts addresses in its own row of the inherited table, and reads the other rows."""
+    fd = AddressCounts.create(ROWS, 10)
+    predecessor, other = AddressCounts(fd, ROWS, ROW), AddressCounts(fd, ROWS, 3)
+    predecessor.add(LOOPBACK)
+    async with work(fd, max_connections_per_address=2) as working:
         other.add(LOOPBACK)
-        counters.row(3)[SCHEMA.slot(OPEN)] = 1
-        caller = await running.call()
-        assert await caller.ask(b"second") == b"SECOND"
+        working.counters.row(3)[SCHEMA.slot(OPEN)] = 1
+        client = await working.connect()
+        assert await client.exchange(b"second") == b"SECOND"
         assert other[LOOPBACK] == 2
-        third = await running.call()
-        assert await third.hear_all() == b""
-        assert counters.row(2)[SCHEMA.slot(REJECTED, RejectReason.PER_ADDRESS)] == 1
-        for each in (caller, third):
-            each.connection.close()
+        assert await (await working.connect()).receive_all() == b""
+        assert working.row[SCHEMA.slot(REJECTED, RejectReason.PER_ADDRESS)] == 1
+        client.connection.close()
         await eventually(lambda: other[LOOPBACK] == 1, "its own to be counted no more")
     os.close(fd)
+
+
+async def test_retire(work: Work, events: Events) -> None:
+    """On `retire` it keeps its connections, leaves new ones to its successor, and returns when the last has ended."""
+    async with work() as working:
+        client = await working.connect()
+        assert await client.exchange(b"before") == b"BEFORE"
+        working.worker.retire.set()
+        assert await client.exchange(b"after") == b"AFTER"
+        await working.connect()
+        assert await client.exchange(b"still") == b"STILL"
+        assert not working.serving.done()
+        client.connection.close()
+        await working.serving
+        assert working.row[SCHEMA.slot(ACCEPTED)] == 1
+    assert [event["reason"] for event in events.find("connection.closed")] == ["eof"]
+
+
+async def test_failure_to_retire(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug while it retires ends the worker as a failure, and is not swallowed."""
+
+    async def broken(_: Server) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(Server, "retire", broken)
+    async with work() as working:
+        working.worker.retire.set()
+        with pytest.raises(ValueError, match="broken"):
+            await working.serving
+        await working.worker.stop.wait()

@@ -12,83 +12,94 @@ _PART_BYTES = 1 << 16
 
 
 class TlsPeer(Peer):
-    """A client whose every step is the test's: TLS happens in memory, and what it wants to send is sent on demand."""
+    """A client that the test drives step by step: TLS works in memory, and each step sends what it produced."""
 
     def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
-        """Take a connected socket over; nothing is said yet."""
+        """Use a connected socket, on which the handshake has not begun."""
         super().__init__(connection)
-        self._arriving, self._departing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self._arriving, self._departing, server_hostname=HOST)
-        self.got_close_notify = False  # whether the server has said that it ended, not just its socket
-        self.ended = False
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=HOST)
+        self._decrypted = bytearray()  # and not yet received by the test
+        self._ended = False
+        self.got_close_notify = False  # whether the server closed TLS, and not just its socket
         self.rest = b""  # encrypted, and still to be sent
 
-    async def shake(self, cut: int = _PART_BYTES) -> None:
-        """Do the handshake, in segments of `cut` bytes at the most; raise `SSLError` where it fails."""
+    async def start_handshake(self, limit: int = _PART_BYTES) -> None:
+        """Send the first message of the handshake, or the beginning of it, and no more."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._tls.do_handshake()
+        await super().send(self._outgoing.read(limit))
+
+    async def handshake(self, cut: int = _PART_BYTES) -> None:
+        """Do the handshake, in segments of at most `cut` bytes; raise `SSLError` if it fails."""
         while True:
             try:
-                self.tls.do_handshake()
+                self._tls.do_handshake()
             except ssl.SSLWantReadError:
-                await self.flush(cut)
-                if not await self._take():
+                await self._flush(cut)
+                if not await self.read_socket():
                     raise ConnectionError("it ended during the handshake") from None
                 continue
-            except ssl.SSLError:
-                await self.flush(cut)
-                raise
-            await self.flush(cut)
+            finally:
+                await self._flush(cut)
             return
 
-    async def flush(self, cut: int = _PART_BYTES) -> None:
-        """Send what TLS wants to, in segments."""
-        data = self._departing.read()
+    async def _flush(self, cut: int) -> None:
+        """Send what TLS produced, in segments."""
+        data = self._outgoing.read()
         for start in range(0, len(data), cut):
-            await super().say(data[start : start + cut])
-            await asyncio.sleep(0)  # gives the server its turn
+            await super().send(data[start : start + cut])
+            await asyncio.sleep(0)  # lets the server run
 
-    async def say(self, data: bytes, cut: int = _PART_BYTES) -> None:
+    async def send(self, data: bytes, cut: int = _PART_BYTES) -> None:
         """Encrypt and send, in segments."""
         for start in range(0, len(data), _PART_BYTES):
-            self.tls.write(data[start : start + _PART_BYTES])
-            await self.flush(cut)
+            self._tls.write(data[start : start + _PART_BYTES])
+            await self._flush(cut)
 
-    async def hear(self, nbytes: int) -> bytes:
-        """Read as many bytes, or fewer where the other side ends first; raise `SSLError` for an alert."""
-        heard = bytearray()
-        while len(heard) < nbytes and not self.ended:
+    async def receive(self, nbytes: int) -> bytes:
+        """Read `nbytes`, or fewer if the other side ends first; raise `SSLError` for an alert."""
+        self._decrypt(nbytes)
+        while len(self._decrypted) < nbytes and not self._ended and await self.read_socket():
+            self._decrypt(nbytes)
+        reply = bytes(self._decrypted[:nbytes])
+        del self._decrypted[:nbytes]
+        return reply
+
+    def _decrypt(self, nbytes: int) -> None:
+        """Decrypt what has arrived, until there are so many bytes."""
+        while not self._ended and len(self._decrypted) < nbytes:
             try:
-                part = self.tls.read(min(nbytes - len(heard), _PART_BYTES))
+                part = self._tls.read(_PART_BYTES)
             except ssl.SSLWantReadError:
-                self.ended = not await self._take()
-                continue
+                return
             except ssl.SSLZeroReturnError:
                 part = b""
-            if not part:
-                self.got_close_notify = self.ended = True
-            heard += part
-        return bytes(heard)
+            self.got_close_notify = self._ended = not part
+            self._decrypted += part
 
     def close_notify(self) -> bytes:
-        """Return what says that this side has ended, for `Peer.say` to send."""
-        with contextlib.suppress(ssl.SSLWantReadError):  # for the other side's
-            self.tls.unwrap()
-        return self._departing.read()
+        """Return the record that closes this side of TLS, for `Peer.send`."""
+        self._decrypt(1 << 62)  # unwrap() fails if there is unread data, and loses it
+        with contextlib.suppress(ssl.SSLWantReadError):  # for the server's close_notify
+            self._tls.unwrap()
+        return self._outgoing.read()
 
     async def send_close_notify(self) -> None:
-        """End this side of TLS, and leave the socket as it is."""
-        await super().say(self.close_notify())
+        """Close this side of TLS, and leave the socket open."""
+        await super().send(self.close_notify())
 
-    def push(self, data: bytes) -> bytes:
+    def encoded(self, data: bytes) -> bytes:
         """Encrypt, and return what is to be sent."""
-        self.tls.write(data)
-        return self._departing.read()
+        self._tls.write(data)
+        return self._outgoing.read()
 
-    async def say_rest(self) -> None:
-        """Send the rest of what `Serving.stuff` began."""
-        await super().say(self.rest)
+    async def send_rest(self) -> None:
+        """Send the rest of what `Serving.fill` began."""
+        await super().send(self.rest)
 
-    async def _take(self) -> bool:
-        """Read something of the socket; return whether there was anything."""
-        part = await super().hear_some()
-        self._arriving.write(part)
+    async def read_socket(self) -> bool:
+        """Read from the socket; return whether there was anything."""
+        part = await super().receive_some()
+        self._incoming.write(part)
         return bool(part)

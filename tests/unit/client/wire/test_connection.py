@@ -39,8 +39,8 @@ class Pair:
 
     async def upper(self) -> None:
         """Be a server at the other end, until the client ends."""
-        while data := await self.peer.hear(1):
-            await self.peer.say(data.upper())
+        while data := await self.peer.receive(1):
+            await self.peer.send(data.upper())
 
 
 @asynccontextmanager
@@ -65,11 +65,11 @@ async def test_good_reply() -> None:
     async with _connected() as pair:
         began = time.perf_counter_ns()
         await pair.send(b"hello")
-        assert await pair.peer.hear(5) == b"hello"
+        assert await pair.peer.receive(5) == b"hello"
         assert pair.connection.first_byte_at == 0
-        await pair.peer.say(b"HE")
+        await pair.peer.send(b"HE")
         await eventually(lambda: pair.connection.first_byte_at, "the first byte")
-        await pair.peer.say(b"LLO")
+        await pair.peer.send(b"LLO")
         assert await pair.connection.verdict() == OK
         times = [began, pair.connection.first_byte_at, pair.connection.answered_at, time.perf_counter_ns()]
         assert sorted(times) == times
@@ -83,9 +83,9 @@ async def test_writes_while_it_reads() -> None:
 
     async def upper(peer: Peer, size: int) -> None:
         while size:
-            data = await peer.hear(min(size, 1 << 16))
+            data = await peer.receive(min(size, 1 << 16))
             size -= len(data)
-            await peer.say(data.upper())
+            await peer.send(data.upper())
 
     message = bytes(range(256)) * (1 << 14)
     async with _connected() as pair:
@@ -112,10 +112,10 @@ async def test_backpressure() -> None:
         assert not flooding.done()
         taken = pair.account.sent_bytes
         assert 0 < taken < 64 * len(chunk)
-        assert 64 * len(chunk) == len(await pair.peer.hear(64 * len(chunk)))
+        assert 64 * len(chunk) == len(await pair.peer.receive(64 * len(chunk)))
         await flooding
         await eventually(lambda: transport.get_write_buffer_size() == 0, "all to be taken")
-        await pair.peer.say(b"C")
+        await pair.peer.send(b"C")
         await eventually(lambda: pair.account.received_bytes, "the reply")
         assert 64 * len(chunk) == pair.account.sent_bytes
 
@@ -125,7 +125,7 @@ async def test_abandoned_bytes_are_not_sent() -> None:
     async with _connected() as pair:
         await pair.send(b"c" * (1 << 20))
         await pair.connection.abandon(Outcome.TIMEOUT)
-        assert pair.account.sent_bytes == len(await pair.peer.hear_all()) < 1 << 20
+        assert pair.account.sent_bytes == len(await pair.peer.receive_all()) < 1 << 20
 
 
 async def test_bytes_that_went_unseen_are_sent() -> None:
@@ -135,9 +135,9 @@ async def test_bytes_that_went_unseen_are_sent() -> None:
         waiting = pair.connection._transport.get_write_buffer_size
         before, heard = waiting(), 0
         while waiting() == before:
-            heard += len(await pair.peer.hear(4096))
+            heard += len(await pair.peer.receive(4096))
         await pair.connection.abandon(Outcome.TIMEOUT)
-        assert pair.account.sent_bytes == heard + len(await pair.peer.hear_all())
+        assert pair.account.sent_bytes == heard + len(await pair.peer.receive_all())
 
 
 async def test_waiting_to_send_ends_with_the_connection() -> None:
@@ -157,7 +157,7 @@ async def test_verdicts_in_order() -> None:
     async with _connected() as pair:
         for message in (b"first", b"second", b"third"):
             await pair.send(message)
-        await pair.peer.say(b"FIRSTsECONDTHIRD")
+        await pair.peer.send(b"FIRSTsECONDTHIRD")
         assert [OK, Verdict(Outcome.MISMATCH, 0, b"SECOND", b"sECOND"), OK] == [
             await pair.connection.verdict() for _ in range(3)
         ]
@@ -168,9 +168,9 @@ async def test_peer_ends(reply: bytes, outcome: Outcome) -> None:
     """When the peer ends before the reply is complete the verdict says how far it came; later ones say the end."""
     async with _connected() as pair:
         await pair.send(b"hello")
-        await pair.peer.hear(5)
-        await pair.peer.say(reply)
-        pair.peer.end_saying()
+        await pair.peer.receive(5)
+        await pair.peer.send(reply)
+        pair.peer.shut_down_writing()
         assert Verdict(outcome, len(reply), b"HELLO"[len(reply) :]) == await pair.connection.verdict()
         assert Outcome.EOF is await pair.connection.end() is pair.connection.lost_by
         assert Verdict(Outcome.EOF, 0) == await pair.connection.verdict()
@@ -188,7 +188,7 @@ async def test_reset() -> None:
 async def test_sending_on_a_lost_connection() -> None:
     """Sending where the peer has ended raises nothing: the verdict tells."""
     async with _connected() as pair:
-        pair.peer.end_saying()
+        pair.peer.shut_down_writing()
         assert Outcome.EOF is await pair.connection.end()
         await pair.send(b"late")
         assert Verdict(Outcome.EOF, 0) == await pair.connection.verdict()
@@ -212,7 +212,7 @@ async def test_close() -> None:
     async with _connected() as pair:
         await pair.send(b"last")
         await pair.connection.close()
-        assert await pair.peer.hear_all() == b"last"
+        assert await pair.peer.receive_all() == b"last"
         assert not pair.peer.was_reset
         assert pair.connection.lost_by is None
         assert pair.count(ACTIVE) == 0
@@ -224,10 +224,10 @@ async def test_half_close() -> None:
         await pair.send(b"hello")
         pair.connection.end_sending()
         assert pair.connection.ended_sending
-        assert await pair.peer.hear_all() == b"hello"
-        await pair.peer.say(b"HELLO")
+        assert await pair.peer.receive_all() == b"hello"
+        await pair.peer.send(b"HELLO")
         assert await pair.connection.verdict() == OK
-        pair.peer.end_saying()
+        pair.peer.shut_down_writing()
         assert Outcome.EOF is await pair.connection.end()
 
 
@@ -241,14 +241,14 @@ async def test_message_in_parts() -> None:
         await pair.send(b"")
         pair.connection.end_sending()
         await serving
-        pair.peer.end_saying()
+        pair.peer.shut_down_writing()
         assert await pair.connection.verdict() == OK
 
 
 async def test_unasked_bytes() -> None:
     """Bytes that come before anything was asked are known at once."""
     async with _connected() as pair:
-        await pair.peer.say(b"HI")
+        await pair.peer.send(b"HI")
         await pair.connection.news()
         assert Verdict(Outcome.EXTRA, 0, b"", b"HI") == pair.connection.verifier.failed
 
@@ -257,7 +257,7 @@ async def test_flood() -> None:
     """A peer that sends without end is cut off, and known by what it sent."""
     async with _connected() as pair:
         with pytest.raises(ConnectionError):
-            await pair.peer.say(b"A" * (1 << 26))
+            await pair.peer.send(b"A" * (1 << 26))
         assert pair.connection.lost_by is Outcome.EXTRA
         assert Verdict(Outcome.EXTRA, 0, b"", b"A" * EXCERPT_BYTES) == await pair.connection.verdict()
         assert pair.account.received_bytes <= MOST_SURPLUS_BYTES + RECEIVE_BYTES
@@ -268,8 +268,8 @@ async def test_shows_every_byte() -> None:
     seen = bytearray()
     async with _connected(seen.extend) as pair:
         await pair.send(b"hello")
-        await pair.peer.say(b"HE")
-        await pair.peer.say(b"??O!")
+        await pair.peer.send(b"HE")
+        await pair.peer.send(b"??O!")
         await pair.connection.verdict()
         assert seen == b"HE??O!"
 

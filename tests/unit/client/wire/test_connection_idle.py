@@ -54,8 +54,8 @@ async def _connected() -> AsyncIterator[tuple[Connection, Peer]]:
 
 async def _exchange(connection: Connection, peer: Peer) -> None:
     await connection.send(b"a", [(b"A", 0, 1)])
-    assert await peer.hear(1) == b"a"
-    await peer.say(b"A")
+    assert await peer.receive(1) == b"a"
+    await peer.send(b"A")
     assert await connection.verdict() == Verdict(Outcome.OK)
 
 
@@ -65,7 +65,7 @@ async def test_ended_while_idle(clock: Clock) -> None:
         clock.go_on(50)
         await _exchange(connection, peer)
         clock.go_on(40)
-        peer.end_saying()
+        peer.shut_down_writing()
         await connection.end()
         clock.go_on(500)
         await connection.abandon(Outcome.EOF)
@@ -76,7 +76,7 @@ async def test_never_used(clock: Clock) -> None:
     """Before the first byte it counts from when the connection was made."""
     async with _connected() as (connection, peer):
         clock.go_on(31)
-        peer.end_saying()
+        peer.shut_down_writing()
         await connection.end()
         assert connection.idle == 31 * NANOSECONDS
 
@@ -109,7 +109,7 @@ async def test_reply_that_came_to_a_halt(clock: Clock) -> None:
     async with _connected() as (connection, peer):
         await connection.send(b"bb", [(b"BB", 0, 2)])
         clock.go_on(60)
-        await peer.say(b"B")
+        await peer.send(b"B")
         await eventually(lambda: connection.first_byte_at, "the part of the reply")
         clock.go_on(5)
         await connection.abandon(Outcome.TIMEOUT)

@@ -1,4 +1,4 @@
-"""A connection that does wrong on purpose."""
+"""A connection that gives wrong answers on purpose."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,202 +12,169 @@ from unit.server.serving import Serving, numbered
 
 NewServing = Callable[..., Serving]
 PATHS = ["tcp", "unix"]
-SAID = b"sixteen letters!"
+MESSAGE = b"sixteen letters!"
 MUCH = bytes(1 << 20)
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
-    ("fault", "heard"),
+    ("fault", "answer", "reason"),
     [
-        (Fault.TRUNCATE, b"SIXTEEN "),
-        (Fault.EXTRA, b"SIXTEEN LETTERS!!"),
-        (Fault.EARLY_FIN, b""),
+        (Fault.TRUNCATE, b"SIXTEEN ", CloseReason.FAULT),
+        (Fault.EXTRA, b"SIXTEEN LETTERS!!", CloseReason.EOF),
+        (Fault.EARLY_FIN, b"", CloseReason.FAULT),
     ],
 )
-async def test_answer(serving: NewServing, path: str, fault: Fault, heard: bytes) -> None:
+async def test_wrong_length(serving: NewServing, fault: Fault, answer: bytes, reason: CloseReason) -> None:
     """The answer is wrong in just this way, and the connection ends in order."""
     async with serving(fault=(f"{fault}=1",)) as server:
-        caller = await server.call(path)
-        await caller.say(SAID)
+        client = await server.connect()
+        await client.send(MESSAGE)
         await server.until(lambda: server.injected(fault), "the fault")
-        caller.end_saying()
-        assert await caller.hear_all() == heard
-        assert not caller.was_reset
+        client.shut_down_writing()
+        assert await client.receive_all() == answer
+        assert not client.was_reset
         await server.until(lambda: not server.active, "the end")
-        assert (server.sent, server.received) == (len(heard), len(SAID))
-        assert server.closed(CloseReason.EOF if fault is Fault.EXTRA else CloseReason.FAULT) == 1
+        assert (server.sent, server.received, server.closed(reason)) == (len(answer), len(MESSAGE), 1)
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_corrupt(serving: NewServing, path: str) -> None:
-    """One bit of one byte is another."""
+async def test_corrupt(serving: NewServing) -> None:
+    """One bit of one byte is flipped."""
     async with serving(fault=("corrupt=1",)) as server:
-        caller = await server.call(path)
+        client = await server.connect()
         for _ in range(100):
-            heard = await caller.ask(SAID)
-            wrong = [(ours, theirs) for ours, theirs in zip(SAID.upper(), heard, strict=True) if ours != theirs]
-            assert [(ours ^ theirs).bit_count() for ours, theirs in wrong] == [1]
+            answer = await client.exchange(MESSAGE)
+            wrong = [ours ^ theirs for ours, theirs in zip(MESSAGE.upper(), answer, strict=True) if ours != theirs]
+            assert [each.bit_count() for each in wrong] == [1]
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_reset(serving: NewServing, path: str) -> None:
-    """The connection is gone at once; over TCP its peer gets a reset."""
+    """The connection closes at once; over TCP its peer gets a reset."""
     async with serving(fault=("reset=1",)) as server:
-        caller = await server.call(path)
-        await caller.say(SAID)
-        assert await caller.hear_all() == b""
-        assert caller.was_reset == (path == "tcp")
-        assert (server.unsent, server.closed(CloseReason.FAULT)) == (len(SAID), 1)
+        client = await server.connect(path)
+        await client.send(MESSAGE)
+        assert await client.receive_all() == b""
+        assert client.was_reset == (path == "tcp")
+        assert (server.unsent, server.closed(CloseReason.FAULT)) == (len(MESSAGE), 1)
 
 
 async def test_refuse(serving: NewServing, events: Events) -> None:
-    """The connection is reset before it is one, and that is an event like any other fault."""
+    """The connection is reset before it is served, and logged like any other fault."""
     async with serving(fault=("refuse=1",)) as server:
-        caller = await server.call()
-        assert await caller.hear_all() == b""
-        assert caller.was_reset
+        client = await server.connect()
+        assert await client.receive_all() == b""
+        assert client.was_reset
         assert (server.rejected(RejectReason.FAULT), server.injected(Fault.REFUSE), server.accepted) == (1, 1, 0)
     assert [event["fault"] for event in events.find("fault.injected")] == ["refuse"]
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_stall(serving: NewServing, path: str) -> None:
-    """Nothing comes; what is said after it is read and dropped, and so the peer's end is seen, however much it says."""
+async def test_stall(serving: NewServing) -> None:
+    """No answer arrives; later data is discarded, however much, so that the peer's FIN is seen."""
     async with serving(fault=("stall=1",)) as server:
-        caller = await server.call(path)
-        await caller.say(SAID)
-        await server.until(lambda: server.unsent == len(SAID), "the fault")
-        await caller.say(MUCH)
-        await server.until(lambda: server.unsent == len(SAID) + len(MUCH), "the rest to be dropped")
+        client = await server.connect()
+        await client.send(MESSAGE)
+        await server.until(lambda: server.unsent == len(MESSAGE), "the fault")
+        await client.send(MUCH)
+        await server.until(lambda: server.unsent == len(MESSAGE) + len(MUCH), "the rest to be discarded")
         assert server.at_rest()
         assert (server.sent, server.active) == (0, 1)
-        caller.end_saying()
+        client.shut_down_writing()
         await server.until(lambda: not server.active, "the end")
-        assert await caller.hear_all() == b""
+        assert await client.receive_all() == b""
         assert server.closed(CloseReason.FAULT) == 1
 
 
-async def test_stalled_and_timed_out(serving: NewServing) -> None:
-    """A peer that never gives up is closed by the idle time-out; the reason stays what began it."""
-    async with serving(fault=("stall=1",), idle_timeout_seconds=0.05) as server:
-        caller = await server.call()
-        await caller.say(SAID)
-        await server.until(lambda: server.closed(CloseReason.FAULT) == 1, "the time-out")
-
-
-async def test_stalled_and_drained(serving: NewServing, events: Events) -> None:
-    """A stop does not wait for what will never be answered, and the fault is still what ended it."""
-    async with serving(fault=("stall=1",), drain_timeout_seconds=60.0) as server:
-        caller = await server.call()
-        await caller.say(SAID)
-        await server.until(lambda: server.unsent == len(SAID), "the fault")
-        await server.drain()
-    (closed,) = events.find("connection.closed")
-    assert closed["reason"] == "fault"
+@pytest.mark.parametrize("end", ["time-out", "drain"])
+async def test_end_of_a_stalled_connection(serving: NewServing, end: str) -> None:
+    """The idle time-out and a drain end it, and the reason is the fault."""
+    async with serving(fault=("stall=1",), idle_timeout_seconds=0.05 if end == "time-out" else 0) as server:
+        client = await server.connect()
+        await client.send(MESSAGE)
+        await server.until(lambda: server.unsent == len(MESSAGE), "the fault")
+        if end == "drain":
+            await server.drain()
+        await server.until(lambda: server.closed(CloseReason.FAULT) == 1, "the end")
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("fault", ["delay=1:40ms", "drip=1:2ms"])
-async def test_held_back(serving: NewServing, events: Events, path: str, fault: str) -> None:
-    """An answer waits, is on the account as what waits, and comes; also to a peer that has ended its side."""
+async def test_held(serving: NewServing, events: Events, path: str, fault: str) -> None:
+    """An answer that is held counts as pending, and arrives; also at a peer that has closed its side."""
     async with serving(fault=(fault,)) as server:
-        caller = await server.call(path)
-        assert await caller.ask(SAID) == SAID.upper()
-        await caller.say(SAID)
-        await server.until(lambda: server.received == 2 * len(SAID), "the second message to be read")
+        client = await server.connect(path)
+        assert await client.exchange(MESSAGE) == MESSAGE.upper()
+        await client.send(MESSAGE)
+        await server.until(lambda: server.received == 2 * len(MESSAGE), "the second message to be read")
         assert server.waiting > 0
-        caller.end_saying()
+        client.shut_down_writing()
         await server.until(lambda: not server.active, "the end")
-        assert await caller.hear_all() == SAID.upper()
-        assert (server.sent, server.pauses) == (2 * len(SAID), 2)
+        assert await client.receive_all() == MESSAGE.upper()
+        assert (server.sent, server.pauses) == (2 * len(MESSAGE), 2)
         assert server.closed(CloseReason.EOF) == 1
     assert events.find("fault.injected")
 
 
-async def test_held_back_and_reset(serving: NewServing) -> None:
-    """A peer that is gone is noticed while its answer is held back, and nothing comes after it."""
-    async with serving(fault=("delay=1:10m",)) as server:
-        caller = await server.call()
-        await caller.say(SAID)
-        await server.until(lambda: server.waiting == len(SAID), "the answer to be held back")
-        caller.reset()
-        await server.until(lambda: server.closed(CloseReason.RESET) == 1, "the reset to be seen")
-        assert server.unsent == len(SAID)
+@pytest.mark.parametrize("reason", [CloseReason.RESET, CloseReason.WRITE_TIMEOUT])
+async def test_end_of_a_held_answer(serving: NewServing, reason: CloseReason) -> None:
+    """A reset is noticed while an answer is held, and the write time-out applies to it."""
+    async with serving(
+        fault=("delay=1:10m",), write_timeout_seconds=0 if reason == CloseReason.RESET else 0.1
+    ) as server:
+        client = await server.connect()
+        await client.send(MESSAGE)
+        await server.until(lambda: server.waiting == len(MESSAGE) or not server.active, "the answer to be held")
+        if reason == CloseReason.RESET:
+            client.reset()
+        await server.until(lambda: server.closed(reason) == 1, "the end")
+        assert server.unsent == len(MESSAGE)
 
 
-async def test_held_back_for_too_long(serving: NewServing) -> None:
-    """The write time-out ends a connection whose answer is held back for longer."""
-    async with serving(fault=("delay=1:10m",), write_timeout_seconds=0.05) as server:
-        caller = await server.call()
-        await caller.say(SAID)
-        await server.until(lambda: server.closed(CloseReason.WRITE_TIMEOUT) == 1, "the time-out")
-
-
-async def test_held_back_one_after_the_other(serving: NewServing) -> None:
-    """A peer ends its side once, however many answers are held back after that: its time-out begins there."""
+async def test_held_one_after_the_other(serving: NewServing) -> None:
+    """The time of the peer's FIN is when it was first seen, however many answers are held after that."""
     seen: set[float] = set()
+    async with serving(fault=("delay=1:5ms",), chunk=len(MESSAGE)) as server:
+        client = await server.connect()
+        await client.send(MESSAGE * 4)
+        client.shut_down_writing()
+        await server.until(lambda: server.received > 0, "the first piece to be read")
+        connection = server.connection(client)
 
-    async def scenario() -> None:
-        async with serving(fault=("delay=1:5ms",), chunk=len(SAID)) as server:
-            caller = await server.call()
-            await caller.say(SAID * 4)
-            caller.end_saying()
-            await server.until(lambda: server.received > 0, "the first piece to be read")
+        def ended() -> bool:
+            seen.add(connection.peer_closed_at)
+            return not server.active
 
-            def ended() -> bool:
-                seen.update(each.ended_at for each in server.server.connections if each.ended_at)
-                return not server.active
-
-            await server.until(ended, "the end")
-            assert await caller.hear_all() == SAID.upper() * 4
-
-    await scenario()
-    assert len(seen) == 1
+        await server.until(ended, "the end")
+        assert await client.receive_all() == MESSAGE.upper() * 4
+    assert len(seen - {0.0}) == 1
 
 
-async def test_drips_are_movement(serving: NewServing) -> None:
-    """Each byte that drips is movement at the time when it drips, and not when something was last heard."""
+async def test_drips_are_activity(serving: NewServing) -> None:
+    """Each byte that drips is activity at the time when it drips."""
     async with serving(fault=("drip=1:5ms",)) as server:
-        caller = await server.call()
-        await caller.say(SAID)
-        await server.until(lambda: server.received == len(SAID), "the message to be read")
-        connection = server.connection(caller)
-        heard_at = connection.active_at
-        await server.until(lambda: server.sent == len(SAID), "the last byte")
-        assert connection.active_at - heard_at >= (len(SAID) - 1) * 0.004  # a timer may be early
+        client = await server.connect()
+        await client.send(MESSAGE)
+        await server.until(lambda: server.received == len(MESSAGE), "the message to be read")
+        connection = server.connection(client)
+        received_at = connection.active_at
+        await server.until(lambda: server.sent == len(MESSAGE), "the last byte")
+        assert connection.active_at - received_at >= (len(MESSAGE) - 1) * 0.004  # a timer may be early
 
 
-@pytest.mark.parametrize(
-    ("fault", "right"), [("corrupt=1", False), ("extra=1", False), ("truncate=1", False), ("delay=1:1ms", True)]
-)
-async def test_slow_reader(serving: NewServing, fault: str, *, right: bool) -> None:
-    """An answer that the kernel does not take at once waits with its fault."""
+@pytest.mark.parametrize("fault", ["corrupt=1", "extra=1", "truncate=1", "delay=1:1ms", "reset=0.000001"])
+async def test_slow_reader(serving: NewServing, fault: str) -> None:
+    """An answer that the kernel does not accept at once is pending with its fault, and without one it is right."""
     async with serving(fault=(fault,), send_buffer=4096) as server:
-        caller = await server.call(receive_buffer=4096)
-        said = next(numbered("stuffed")) * 100
-        saying = asyncio.ensure_future(caller.say(said))
-        await server.until(lambda: server.waiting > 0, "something to wait")
-        hearing = asyncio.ensure_future(caller.hear_all())
-        await server.until(lambda: hearing.done() or server.received == len(said), "all to be read, or the end")
-        if not hearing.done():
-            await saying
-            caller.end_saying()
-        heard = await hearing
-        saying.cancel()
+        client = await server.connect(receive_buffer=4096)
+        payload = next(numbered("slow")) * 100
+        sending = asyncio.ensure_future(client.send(payload))
+        await server.until(lambda: server.waiting > 0, "something to be pending")
+        receiving = asyncio.ensure_future(client.receive_all())
+        await server.until(lambda: receiving.done() or server.received == len(payload), "all to be read, or the end")
+        if not receiving.done():
+            await sending
+            client.shut_down_writing()
+        reply = await receiving
+        sending.cancel()
         await server.until(lambda: not server.active, "the end")
-        assert server.sent >= len(heard) > 0
-        assert (heard == said.upper()) == right
-
-
-@pytest.mark.parametrize("path", PATHS)
-async def test_answers_that_are_left_alone(serving: NewServing, path: str) -> None:
-    """What no fault is drawn for is right, from the first byte to the peer's end."""
-    async with serving(fault=("reset=0.000001",)) as server:
-        caller = await server.call(path)
-        data = next(numbered("right")) * 50
-        assert await caller.ask(data) == data.upper()
-        caller.end_saying()
-        assert await caller.hear_all() == b""
-        await server.until(lambda: not server.active, "the end")
-        assert server.closed(CloseReason.EOF) == 1
+        assert server.sent >= len(reply) > 0
+        assert (reply == payload.upper()) == fault.startswith(("delay", "reset"))

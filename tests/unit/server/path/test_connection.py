@@ -1,4 +1,4 @@
-"""The way of a byte through one connection."""
+"""The path of a byte through one connection."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stentor_server.server import BUFFER_BYTES
-from unit.looping import Loop
+from stentor_server.metrics import CloseReason
+from stentor_server.path.connection import Connection
+from stentor_server.path.lane import BUFFER_BYTES
+from unit.looping import Events, Loop
+from unit.peer import Peer
 from unit.server.serving import Serving, numbered
 
 NewServing = Callable[..., Serving]
@@ -17,44 +20,35 @@ EVERY_BYTE = bytes(range(256))
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("size", [1, 64, 1024, BUFFER_BYTES - 1, BUFFER_BYTES, BUFFER_BYTES + 1, 3_000_000])
-async def test_answers_in_upper_case(serving: NewServing, path: str, size: int) -> None:
-    """Whatever its size, a message comes back in upper case, and every byte of it is counted as sent."""
+@pytest.mark.parametrize("size", [1, 1024, BUFFER_BYTES, BUFFER_BYTES + 1, 3_000_000])
+async def test_exchange(serving: NewServing, path: str, size: int) -> None:
+    """A message of any size comes back in upper case, and every byte of it is counted as sent."""
     message = (EVERY_BYTE * (size // 256 + 1))[:size]
     async with serving() as server:
-        caller = await server.call(path)
-        assert message.upper() == await caller.ask(message)
+        client = await server.connect(path)
+        assert message.upper() == await client.exchange(message)
         await server.until(lambda: server.sent == size, "all to be counted as sent")
         assert (size, 0, 0) == (server.received, server.unsent, server.waiting)
 
 
 async def test_echo(serving: NewServing) -> None:
-    """An echoing server changes no byte."""
+    """With the other transform no byte changes."""
     async with serving(transform="echo") as server:
-        assert await (await server.call()).ask(EVERY_BYTE) == EVERY_BYTE
-
-
-@pytest.mark.parametrize("path", PATHS)
-async def test_every_byte_by_itself(serving: NewServing, path: str) -> None:
-    """Each byte value is answered when it comes alone, without waiting for more."""
-    async with serving() as server:
-        caller = await server.call(path)
-        for value in range(256):
-            byte = bytes([value])
-            assert byte.upper() == await caller.ask(byte)
+        assert await (await server.connect()).exchange(EVERY_BYTE) == EVERY_BYTE
 
 
 def test_any_segmentation(loop: Loop, serving: NewServing) -> None:
-    """However the bytes are cut, the answer is their upper case."""
+    """However the bytes are cut, the answer is their upper case, and then the server closes, too."""
 
     async def scenario(segments: list[bytes], path: str) -> None:
         async with serving() as server:
-            caller = await server.call(path)
+            client = await server.connect(path)
             for segment in segments:
-                await caller.say(segment)
-                await asyncio.sleep(0)  # gives the server its turn
-            caller.end_saying()
-            assert b"".join(segments).upper() == await caller.hear_all()
+                await client.send(segment)
+                await asyncio.sleep(0)  # lets the server run
+            client.shut_down_writing()
+            assert b"".join(segments).upper() == await client.receive_all()
+            assert not client.was_reset
 
     @settings(max_examples=30)
     @given(st.lists(st.binary(min_size=1, max_size=5000), max_size=20), st.sampled_from(PATHS))
@@ -64,43 +58,140 @@ def test_any_segmentation(loop: Loop, serving: NewServing) -> None:
     law()
 
 
-async def test_many_peers_at_once(serving: NewServing) -> None:
-    """Peers whose chunks are answered in turn from one buffer each get their own bytes, whatever their size."""
-    async with serving() as server:
-        callers = [await server.call(PATHS[number % 2]) for number in range(20)]
-        messages = [next(numbered(f"peer {number}", 1 + number * 40_000)) for number in range(20)]
-        heard = await asyncio.gather(*(caller.ask(message) for caller, message in zip(callers, messages, strict=True)))
-        assert [message.upper() for message in messages] == heard
-
-
 async def test_partial_writes(serving: NewServing) -> None:
-    """Where the kernel takes a few kilobytes at a time, every one of many peers still gets its own bytes, and all."""
+    """If the kernel accepts a few kilobytes at a time, each of many peers still gets exactly its own bytes."""
     async with serving(send_buffer=1) as server:
-        callers = [await server.call(receive_buffer=1) for _ in range(20)]
+        clients = [await server.connect(receive_buffer=1) for _ in range(20)]
         messages = [next(numbered(f"peer {number}", 100_000 + number)) for number in range(20)]
-        asking = asyncio.gather(*(caller.ask(each) for caller, each in zip(callers, messages, strict=True)))
-        await server.until(asking.done, "all to be answered")
-        assert [message.upper() for message in messages] == await asking
-        assert server.pauses >= 20  # else something was not partial
+        exchanges = asyncio.gather(*(each.exchange(text) for each, text in zip(clients, messages, strict=True)))
+        await server.until(exchanges.done, "all to be answered")
+        assert [message.upper() for message in messages] == await exchanges
+        assert server.pauses >= 20  # else nothing was partial
         assert (server.sent, server.unsent) == (sum(map(len, messages)), 0)
 
 
-async def test_all_share_one_buffer(serving: NewServing) -> None:
-    """Whatever peers do, there is one buffer, and its size is the most that is read in one go."""
-    async with serving() as server:
-        before = server.server.buffer
-        slow, quick = await server.call(), await server.call("unix")
-        await server.stuff(slow, numbered("slow"))
-        assert await quick.ask(b"quick") == b"QUICK"
-        assert server.server.buffer is before is server.server.buffers[0]
-        assert len(before) == BUFFER_BYTES
+async def test_activity(serving: NewServing) -> None:
+    """A chunk that is answered sets when a byte last moved, and so does one that the kernel accepts later."""
+    async with serving(send_buffer=1) as server:
+        client = await server.connect(receive_buffer=1)
+        connection = server.connection(client)
+        connection.active_at = 0.0
+        await client.exchange(b"byte")
+        assert connection.active_at == server.now
+        message = b"x" * 50_000  # one chunk
+        await client.send(message)
+        await server.until(lambda: server.received == 4 + len(message), "all to be read")
+        connection.active_at = 0.0
+        await client.receive(len(message))
+        await server.until(lambda: not connection.pending, "all to be sent")
+        assert connection.active_at == server.now
 
 
-async def test_urgent_byte(serving: NewServing) -> None:
-    """An urgent byte is not part of the stream; what is before and after it is answered."""
+@pytest.mark.parametrize("path", PATHS)
+async def test_slow_readers(serving: NewServing, path: str) -> None:
+    """Nothing more is read from peers that do not read; others are served meanwhile, and nobody's bytes mix."""
     async with serving() as server:
-        caller = await server.call()
-        assert await caller.ask(b"before") == b"BEFORE"
-        caller.connection.send(b"!", 1)  # MSG_OOB
-        assert await caller.ask(b"after") == b"AFTER"
-        assert server.received == 11
+        slow = [await server.connect(path) for _ in range(2)]
+        payloads = [await server.fill(each, numbered(f"slow {n}")) for n, each in enumerate(slow)]
+        waiting = server.waiting
+        assert 0 < waiting <= 2 * BUFFER_BYTES
+        assert server.received < sum(map(len, payloads))
+        quick = await server.connect(path)
+        for number in range(50):
+            message = b"quick %d" % number * 999
+            assert message.upper() == await quick.exchange(message)
+        assert (server.waiting, server.pauses) == (waiting, 2)
+        replies = [await client.receive(len(payload)) for client, payload in zip(slow, payloads, strict=True)]
+        assert [payload.upper() for payload in payloads] == replies
+        for each in slow:
+            assert await each.exchange(b"goes on") == b"GOES ON"
+        await server.until(server.at_rest, "the worker to rest")
+        assert server.unsent == 0
+
+
+async def test_slow_reader_bit_by_bit(serving: NewServing) -> None:
+    """Pending answers are sent as the kernel accepts them, and counted to the byte."""
+    async with serving(send_buffer=1) as server:
+        client = await server.connect(receive_buffer=1)
+        payload = await server.fill(client, numbered("slow"))
+        whole, reply, seen = server.waiting, b"", set()
+        connection = server.connection(client)
+        while server.pauses == 1 and server.waiting:
+            reply += await client.receive(500)
+            server.check()
+            seen.add(server.waiting)
+        assert len(seen & set(range(1, whole))) > 3
+        assert connection.peer_closed_at == 0  # reading on does not look like a FIN
+        assert payload.upper() == reply + await client.receive(len(payload) - len(reply))
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_progress_of_a_slow_reader(serving: NewServing, path: str) -> None:
+    """What a slow reader has read counts before the kernel accepts more for it; a check alone does not."""
+    async with serving() as server:
+        client = await server.connect(path)
+        await server.fill(client, numbered("slow"))
+        connection = server.connection(client)
+        connection.check_progress()
+        connection.active_at = 0.0
+        connection.check_progress()
+        assert connection.active_at == 0
+        while not connection.active_at:
+            assert client.connection.recv(2048)  # without the loop, so that nothing else sees it
+            connection.check_progress()
+        assert connection.active_at == server.now
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_reset_of_a_slow_reader(serving: NewServing, events: Events, *, closed: bool) -> None:
+    """What was pending for a peer that resets is unsent, and so the log says; also if it had closed its side before."""
+    async with serving() as server:
+        if closed:
+            client, _, _ = await _close_while_pending(server, "tcp")
+        else:
+            client = await server.connect()
+            await server.fill(client, numbered("gone"))
+        waiting = server.waiting
+        client.reset()
+        await server.until(lambda: server.closed(CloseReason.RESET) == 1, "the loss to be counted")
+        assert (server.unsent, server.waiting) == (waiting, 0)
+        (event,) = events.find("connection.closed")
+        assert event["received_bytes"] - event["sent_bytes"] == waiting
+
+
+async def _close_while_pending(server: Serving, path: str) -> tuple[Peer, Connection, bytes]:
+    client = await server.connect(path, receive_buffer=1)
+    # What the kernel holds back for a peer over TCP would delay its FIN.
+    payload = await (server.fill if path == "unix" else server.overfill)(client, numbered("late"))
+    connection = server.connection(client)
+    assert connection.peer_closed_at == 0
+    client.shut_down_writing()
+    await server.until(lambda: connection.peer_closed_at, "its FIN to be seen")
+    assert connection.pending
+    assert server.received < len(payload)  # so it is seen before it is read
+    return client, connection, payload
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_half_close_of_a_slow_reader(serving: NewServing, path: str) -> None:
+    """Its FIN is seen while its answers are pending, and it still gets all of them, whatever is unread, then ours."""
+    async with serving() as server:
+        client, _, payload = await _close_while_pending(server, path)
+        assert payload.upper() == await client.receive_all()
+        assert not client.was_reset
+        await server.until(lambda: server.closed(CloseReason.EOF) == 1, "the end to be counted")
+        assert server.unsent == 0
+
+
+async def test_half_close_is_seen_once(serving: NewServing) -> None:
+    """However many chunks the peer left unread, its FIN wakes the worker once, and its time does not change."""
+    async with serving(send_buffer=1, chunk=1000) as server:
+        client, connection, payload = await _close_while_pending(server, "tcp")
+        await server.until(server.at_rest, "the worker to rest")
+        closed_at, pauses, reply = connection.peer_closed_at, server.pauses, b""
+        while server.pauses == pauses:  # until the next chunk is pending
+            reply += await client.receive(100)
+            server.check()
+        await server.until(server.at_rest, "the worker to rest again")
+        assert closed_at == connection.peer_closed_at
+        assert payload.upper() == reply + await client.receive_all()

@@ -1,16 +1,15 @@
-"""Which sockets are ready."""
+"""Waiting for sockets."""
 
 import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from stentor_server.path import poller
-from stentor_server.path.poller import PEER_ENDED, READABLE, WRITABLE, Handler, Poller
+from stentor_server.path import poller as poller_module
+from stentor_server.path.poller import PEER_CLOSED, READABLE, WRITABLE, Handler, Poller
 from unit.looping import eventually
 
 
@@ -19,13 +18,13 @@ class Reader:
 
     def __init__(self, connection: socket.socket, then: Callable[[], None] = lambda: None) -> None:
         """Read from `connection`, and `then` do something else."""
-        self.heard: list[tuple[int, bytes]] = []
+        self.calls: list[tuple[int, bytes]] = []
         self._connection = connection
         self._then = then
 
     def ready(self, events: int, /) -> None:
         """Read."""
-        self.heard.append((events, self._connection.recv(64) if events & READABLE else b""))
+        self.calls.append((events, self._connection.recv(64) if events & READABLE else b""))
         self._then()
 
 
@@ -33,7 +32,7 @@ class Wires:
     """A poller, and pairs of sockets."""
 
     def __init__(self) -> None:
-        """Begin without a pair."""
+        """Begin without a pair; needs a running loop."""
         self.errors: list[tuple[Handler, Exception]] = []
         self.poller = Poller(lambda handler, error: self.errors.append((handler, error)))
         self.sockets: list[socket.socket] = []
@@ -46,149 +45,129 @@ class Wires:
         self.sockets += ends
         return ends
 
-
-@contextmanager
-def _wires() -> Iterator[Wires]:
-    wires = Wires()
-    try:
-        yield wires
-    finally:
-        wires.poller.close()
-        for each in wires.sockets:
-            each.close()
-
-
-async def test_calls_who_is_ready() -> None:
-    """Whoever has something to read is called with it, each its own, and nobody else is."""
-    with _wires() as wires:
-        pairs = [wires.pair() for _ in range(3)]
-        readers = [Reader(ours) for ours, _ in pairs]
+    def readers(self, count: int, *then: Callable[[], None]) -> tuple[list[Reader], list[socket.socket]]:
+        """Return so many watched readers, each of which does one of `then` as well, and the ends to write to."""
+        pairs = [self.pair() for _ in range(count)]
+        readers = [Reader(ours, *then[number : number + 1]) for number, (ours, _) in enumerate(pairs)]
         for (ours, _), reader in zip(pairs, readers, strict=True):
-            wires.poller.watch(ours.fileno(), reader)
-        pairs[0][1].send(b"first")
-        pairs[2][1].send(b"third")
-        await eventually(lambda: readers[0].heard and readers[2].heard, "both to be called")
-        assert [reader.heard for reader in readers] == [[(READABLE, b"first")], [], [(READABLE, b"third")]]
-        assert wires.errors == []
+            self.poller.watch(ours.fileno(), reader)
+        return readers, [theirs for _, theirs in pairs]
 
 
-async def test_calls_again() -> None:
-    """Who has not read all is called again."""
-    with _wires() as wires:
-        ours, theirs = wires.pair()
-        reader = Reader(ours)
-        wires.poller.watch(ours.fileno(), reader)
-        theirs.send(b"x" * 100)
-        await eventually(lambda: len(reader.heard) == 2, "the second call")
-        assert [len(data) for _, data in reader.heard] == [64, 36]
+@pytest.fixture
+async def wires() -> AsyncIterator[Wires]:
+    """A poller without sockets."""
+    wires = Wires()
+    yield wires
+    wires.poller.close()
+    for each in wires.sockets:
+        each.close()
 
 
-async def test_rewatch() -> None:
-    """Who waits for other events is called for those, and for the former no more."""
-    with _wires() as wires:
-        ours, theirs = wires.pair()
-        reader = Reader(ours, lambda: wires.poller.rewatch(ours.fileno(), PEER_ENDED))
-        wires.poller.watch(ours.fileno(), reader)
-        wires.poller.rewatch(ours.fileno(), WRITABLE)
-        theirs.send(b"unheard")
-        await eventually(lambda: reader.heard, "the call")
-        wires.poller.poll()
-        assert reader.heard == [(WRITABLE, b"")]
-        theirs.shutdown(socket.SHUT_WR)
-        wires.poller.poll()
-        assert reader.heard == [(WRITABLE, b""), (PEER_ENDED, b"")]
+async def test_ready_handlers_are_called(wires: Wires) -> None:
+    """Each handler that has something to read is called, again if it has not read all, and no other is."""
+    readers, ends = wires.readers(3)
+    ends[0].send(b"first")
+    ends[2].send(b"x" * 100)
+    await eventually(lambda: readers[0].calls and len(readers[2].calls) == 2, "the calls")
+    assert [reader.calls for reader in readers] == [
+        [(READABLE, b"first")],
+        [],
+        [(READABLE, b"x" * 64), (READABLE, b"x" * 36)],
+    ]
+    assert wires.errors == []
 
 
-async def test_forget() -> None:
-    """Who is forgotten is called no more, and its number can be another's."""
-    with _wires() as wires:
-        (first, theirs), (second, others) = wires.pair(), wires.pair()
-        forgotten, reader = Reader(first), Reader(first)
-        fd = first.fileno()
-        wires.poller.watch(fd, forgotten)
-        wires.poller.forget(fd)
-        theirs.send(b"unheard")
-        wires.poller.poll()
-        assert forgotten.heard == []
-        os.dup2(second.fileno(), fd)
-        wires.poller.watch(fd, reader)
-        others.send(b"heard")
-        wires.poller.poll()
-        assert (forgotten.heard, reader.heard) == ([], [(READABLE, b"heard")])
+async def test_rewatch(wires: Wires) -> None:
+    """A handler that waits for other events is called for those only."""
+    ours, theirs = wires.pair()
+    reader = Reader(ours, lambda: wires.poller.rewatch(ours.fileno(), PEER_CLOSED))
+    wires.poller.watch(ours.fileno(), reader)
+    wires.poller.rewatch(ours.fileno(), WRITABLE)
+    theirs.send(b"unread")
+    await eventually(lambda: reader.calls, "the call")
+    wires.poller.poll()
+    assert reader.calls == [(WRITABLE, b"")]
+    theirs.shutdown(socket.SHUT_WR)
+    wires.poller.poll()
+    assert reader.calls == [(WRITABLE, b""), (PEER_CLOSED, b"")]
 
 
-async def test_error_is_one_handlers() -> None:
-    """What one handler raises is reported with it, and the others are called all the same."""
-    with _wires() as wires:
-
-        def fail() -> None:
-            raise LookupError
-
-        pairs = [wires.pair() for _ in range(3)]
-        readers = [Reader(ours, fail if number == 1 else lambda: None) for number, (ours, _) in enumerate(pairs)]
-        for (ours, theirs), reader in zip(pairs, readers, strict=True):
-            wires.poller.watch(ours.fileno(), reader)
-            theirs.send(b"to all")
-        wires.poller.poll()
-        assert [len(reader.heard) for reader in readers] == [1, 1, 1]
-        ((handler, error),) = wires.errors
-        assert handler is readers[1]
-        assert isinstance(error, LookupError)
+async def test_forget(wires: Wires) -> None:
+    """A handler that is forgotten is called no more, and its descriptor can be another's."""
+    (first, theirs), (second, others) = wires.pair(), wires.pair()
+    forgotten, reader = Reader(first), Reader(first)
+    fd = first.fileno()
+    wires.poller.watch(fd, forgotten)
+    wires.poller.forget(fd)
+    theirs.send(b"unread")
+    wires.poller.poll()
+    assert forgotten.calls == []
+    os.dup2(second.fileno(), fd)
+    wires.poller.watch(fd, reader)
+    others.send(b"read")
+    wires.poller.poll()
+    assert (forgotten.calls, reader.calls) == ([], [(READABLE, b"read")])
 
 
-async def test_clock() -> None:
-    """The clock is set whenever something is handled, and stands still meanwhile."""
-    with _wires() as wires:
-        assert wires.poller.now <= time.monotonic()
-        ours, theirs = wires.pair()
-        seen: list[float] = []
-        wires.poller.watch(ours.fileno(), Reader(ours, lambda: seen.append(wires.poller.now)))
-        theirs.send(b"tick")
-        began = time.monotonic()
-        wires.poller.poll()
-        assert seen == [wires.poller.now]
-        assert began <= wires.poller.now <= time.monotonic()
+async def test_error_of_one_handler(wires: Wires) -> None:
+    """What a handler raises is reported with it, and the others are called all the same."""
+
+    def fail() -> None:
+        raise LookupError
+
+    readers, ends = wires.readers(3, lambda: None, fail)
+    for each in ends:
+        each.send(b"to all")
+    wires.poller.poll()
+    assert [len(reader.calls) for reader in readers] == [1, 1, 1]
+    ((handler, error),) = wires.errors
+    assert handler is readers[1]
+    assert isinstance(error, LookupError)
 
 
-async def test_more_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When more are ready than are handled in one go, the others follow, as long as that is quick."""
-    monkeypatch.setattr(poller, "MOST_EVENTS", 5)
-    monkeypatch.setattr(poller, "TURN_SECONDS", 60.0)
-    with _wires() as wires:
-        pairs = [wires.pair() for _ in range(20)]
-        readers = [Reader(ours) for ours, _ in pairs]
-        for (ours, theirs), reader in zip(pairs, readers, strict=True):
-            wires.poller.watch(ours.fileno(), reader)
-            theirs.send(b"x")
-        wires.poller.poll()
-        assert all(reader.heard for reader in readers)
+async def test_clock(wires: Wires) -> None:
+    """The clock is set when events are polled, and stands still while they are handled."""
+    seen: list[float] = []
+    _, (end,) = wires.readers(1, lambda: seen.append(wires.poller.now))
+    end.send(b"tick")
+    began = time.monotonic()
+    wires.poller.poll()
+    assert seen == [wires.poller.now]
+    assert began <= wires.poller.now <= time.monotonic()
 
 
-async def test_slow_handlers_do_not_keep_the_loop() -> None:
-    """However many are ready and however long each takes, the loop has its turn after one round, and all are called."""
-    with _wires() as wires:
-        pairs = [wires.pair() for _ in range(3 * poller.MOST_EVENTS)]
-        slow = poller.TURN_SECONDS / 4
-        readers = [Reader(ours, lambda: time.sleep(slow)) for ours, _ in pairs]
-        for (ours, theirs), reader in zip(pairs, readers, strict=True):
-            wires.poller.watch(ours.fileno(), reader)
-            theirs.send(b"x")
-        wires.poller.poll()
-        assert sum(map(len, (reader.heard for reader in readers))) == poller.MOST_EVENTS
-        await eventually(lambda: all(reader.heard for reader in readers), "all to be called")
+async def test_more_than_a_batch(wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If more are ready than are handled at once, the others follow, as long as that is quick."""
+    monkeypatch.setattr(poller_module, "MAX_EVENTS", 5)
+    monkeypatch.setattr(poller_module, "TURN_SECONDS", 60.0)
+    readers, ends = wires.readers(20)
+    for each in ends:
+        each.send(b"x")
+    wires.poller.poll()
+    assert all(reader.calls for reader in readers)
 
 
-async def test_close() -> None:
+async def test_slow_handlers(wires: Wires) -> None:
+    """However many are ready and however slow they are, the loop runs after one batch, and all are called."""
+    count = 3 * poller_module.MAX_EVENTS
+    readers, ends = wires.readers(count, *[lambda: time.sleep(poller_module.TURN_SECONDS / 4)] * count)
+    for each in ends:
+        each.send(b"x")
+    wires.poller.poll()
+    assert sum(len(reader.calls) for reader in readers) == poller_module.MAX_EVENTS
+    await eventually(lambda: all(reader.calls for reader in readers), "all to be called")
+
+
+async def test_close(wires: Wires) -> None:
     """Closed, it calls nobody, and the loop does not wait for it."""
-    with _wires() as wires:
-        other = Wires()
-        ours, theirs = wires.pair()
-        reader = Reader(ours)
-        other.poller.watch(ours.fileno(), reader)
-        epoll = other.poller._epoll.fileno()
-        other.poller.close()
-        theirs.send(b"unheard")
-        for _ in range(3):
-            await asyncio.sleep(0)
-        assert reader.heard == []
-        assert not asyncio.get_running_loop().remove_reader(epoll)
+    other = Wires()
+    (reader,), (end,) = other.readers(1)
+    epoll = other.poller._epoll.fileno()
+    other.poller.close()
+    end.send(b"unread")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert reader.calls == []
+    assert not asyncio.get_running_loop().remove_reader(epoll)
+    wires.sockets += other.sockets

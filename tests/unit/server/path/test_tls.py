@@ -1,255 +1,242 @@
-"""TLS, from the first byte of the handshake on."""
+"""TLS, from the first byte of the handshake to a client that does not read."""
 
-import asyncio
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_server.metrics import CloseReason
+from stentor_server.path import connection as connection_module
+from stentor_server.path.poller import READABLE
+from stentor_server.path.tls import tls_context
 from unit.looping import Events, Loop
 from unit.server.authority import Authority
-from unit.server.serving import Serving, numbered
-from unit.server.tls_peer import TlsPeer
+from unit.server.serving import Serving, numbered, options
 
 NewServing = Callable[..., Serving]
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+SMALL = {"chunk": 5000, "send_buffer": 1}  # so that much is pending, and much more has yet to be read
 
 
-@pytest.fixture
-def mutual(authority: Authority, tls: dict[str, Any]) -> dict[str, Any]:
-    """Options of a server that wants a certificate as well."""
-    return tls | {"tls_client_ca": authority.ca}
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("size", [1, 16 * 1024 + 1, 3_000_000])
-async def test_answers_in_upper_case(
-    serving: NewServing, tls: dict[str, Any], authority: Authority, version: ssl.TLSVersion, size: int
+@pytest.mark.parametrize(("version", "name"), [(VERSIONS[0], "TLSv1.2"), (VERSIONS[1], "TLSv1.3")])
+@pytest.mark.parametrize("size", [1, 3_000_000])
+async def test_exchange(
+    serving_tls: NewServing, authority: Authority, events: Events, version: ssl.TLSVersion, name: str, size: int
 ) -> None:
-    """Whatever its size, a message comes back in upper case, and every byte of it is counted, and no other."""
+    """A message of any size is answered in upper case; its bytes alone are counted; the log has the version."""
     message = (bytes(range(256)) * (size // 256 + 1))[:size]
-    async with serving(**tls) as server:
-        caller = await server.call_tls(authority.client(version))
-        assert message.upper() == await caller.ask(message)
+    async with serving_tls() as server:
+        client = await server.connect_tls(authority.client(version))
+        assert message.upper() == await client.exchange(message)
         assert (size, size, 0, 0) == (server.received, server.sent, server.unsent, server.waiting)
         assert server.at_rest()
-
-
-@pytest.mark.parametrize(("version", "shown"), [(VERSIONS[0], "TLSv1.2"), (VERSIONS[1], "TLSv1.3")])
-async def test_log_names_the_version(
-    serving: NewServing, tls: dict[str, Any], authority: Authority, events: Events, version: Any, shown: str
-) -> None:
-    """The log says which version was spoken, and counts what was in it."""
-    async with serving(**tls) as server:
-        caller = await server.call_tls(authority.client(version))
-        await caller.ask(b"hello")
-        await caller.send_close_notify()
+        await client.send_close_notify()
         await server.until(lambda: server.closed(CloseReason.EOF) == 1, "the end")
-        (closed,) = events.find("connection.closed", tls=shown, received_bytes=5, sent_bytes=5)
+        (closed,) = events.find("connection.closed", tls=name, received_bytes=size, sent_bytes=size)
         assert not {"error", "proxy"} & set(closed)
 
 
-async def test_older_versions(serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
-    """Nothing older is spoken."""
-    async with serving(**tls) as server:
-        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
-            context = authority.client(ssl.TLSVersion.TLSv1_1)
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        with pytest.raises(ssl.SSLError):
-            await server.call_tls(context)
-        await server.until(lambda: server.closed(CloseReason.TLS_ERROR) == 1, "the error")
-
-
-def test_any_segmentation(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
-    """However handshake and records are cut, the answer is the upper case of what is in them."""
+def test_any_segmentation(loop: Loop, serving_tls: NewServing, authority: Authority) -> None:
+    """However handshake and records are cut, the answer is the upper case of the payload."""
 
     async def scenario(messages: list[bytes], cut: int, version: ssl.TLSVersion) -> None:
-        async with serving(**tls) as server:
-            caller = server.knock_tls(authority.client(version))
-            await caller.shake(cut)
+        async with serving_tls() as server:
+            client = server.connect_tls_queued(authority.client(version))
+            await client.handshake(cut)
             for message in messages:
-                await caller.say(message, cut)
-            await caller.send_close_notify()
-            assert b"".join(messages).upper() == await caller.hear_all()
-            assert caller.got_close_notify
+                await client.send(message, cut)
+            await client.send_close_notify()
+            assert b"".join(messages).upper() == await client.receive_all()
+            assert client.got_close_notify
 
     @settings(max_examples=20)
-    @given(st.lists(st.binary(min_size=1, max_size=3000), max_size=4), st.integers(20, 2000), st.sampled_from(VERSIONS))
+    @given(st.lists(st.binary(min_size=1, max_size=3000), max_size=4), st.integers(5, 2000), st.sampled_from(VERSIONS))
     def law(messages: list[bytes], cut: int, version: ssl.TLSVersion) -> None:
         loop.run(scenario(messages, cut, version))
 
     law()
 
 
-async def test_byte_by_byte(serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
-    """A handshake and a record may come byte by byte."""
-    async with serving(**tls) as server:
-        caller = server.knock_tls(authority.client())
-        await caller.shake(1)
-        await caller.say(b"slowly", 1)
-        assert await caller.hear(6) == b"SLOWLY"
-
-
-async def test_many_records_at_once(serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
-    """Records that arrive together are all answered, in order."""
-    async with serving(**tls) as server:
-        caller = await server.call_tls(authority.client())
-        words = [b"word %d, " % number for number in range(500)]
-        caller.connection.send(b"".join(caller.push(word) for word in words))
-        whole = b"".join(words)
-        assert whole.upper() == await caller.hear(len(whole))
-
-
-async def test_many_peers_at_once(serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
-    """Peers that are answered in turn each get their own bytes, with TLS and, on the Unix socket, without."""
-    async with serving(**tls) as server:
-        callers = [await server.call_tls(authority.client()) for _ in range(5)]
-        everybody = [*callers, await server.call("unix")]
-        messages = [next(numbered(f"peer {number}", 200_000 + number)) for number in range(6)]
-        heard = await asyncio.gather(*(each.ask(text) for each, text in zip(everybody, messages, strict=True)))
-        assert [message.upper() for message in messages] == heard
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_client_certificate(
-    serving: NewServing, mutual: dict[str, Any], authority: Authority, version: ssl.TLSVersion
-) -> None:
-    """A client with a certificate of the authorities is served."""
-    async with serving(**mutual) as server:
-        caller = await server.call_tls(authority.client(version, "good"))
-        assert await caller.ask(b"known") == b"KNOWN"
-
-
-async def _shake_and_hear(caller: TlsPeer) -> None:
-    await caller.shake()
-    await caller.hear(1)  # in TLS 1.3 the client takes the handshake for done before the server has judged
-
-
-@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
-    ("certificate", "error"),
+    ("certificate", "version", "error"),
     [
-        ("", "peer did not return a certificate"),
-        ("foreign", "certificate verify failed"),
-        ("expired", "certificate verify failed"),
+        ("", VERSIONS[0], "peer did not return a certificate"),
+        ("", VERSIONS[1], "peer did not return a certificate"),
+        ("foreign", VERSIONS[1], "certificate verify failed"),
+        ("expired", VERSIONS[1], "certificate verify failed"),
     ],
 )
-async def test_wrong_client_certificate(
-    serving: NewServing,
-    mutual: dict[str, Any],
+async def test_client_certificate(
+    serving_tls: NewServing,
     authority: Authority,
     events: Events,
-    version: ssl.TLSVersion,
     certificate: str,
+    version: ssl.TLSVersion,
     error: str,
 ) -> None:
-    """A client without one of these gets an alert and no answer; the log says why; others are served."""
-    async with serving(**mutual) as server:
-        caller = server.knock_tls(authority.client(version, certificate))
-        with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
-            await _shake_and_hear(caller)
+    """A client without a good certificate gets an alert and no answer; the log says why; others are served."""
+    async with serving_tls(tls_client_ca=authority.ca) as server:
+        client = server.connect_tls_queued(authority.client(version, certificate))
+        with pytest.raises(ssl.SSLError, match=r"(?i)alert"):  # noqa: PT012
+            await client.handshake()
+            await client.receive(1)  # in TLS 1.3 the client is done before the server has judged
         await server.until(lambda: server.closed(CloseReason.TLS_ERROR) == 1, "the error")
         (closed,) = events.find("connection.closed", reason="tls_error", received_bytes=0)
         assert closed["error"] == error
         assert "tls" not in closed
-        other = await server.call_tls(authority.client(version, "good"))
-        assert await other.ask(b"known") == b"KNOWN"
+        other = await server.connect_tls(authority.client(version, "good"))
+        assert await other.exchange(b"known") == b"KNOWN"
 
 
-@pytest.mark.parametrize(
-    ("said", "error"),
-    [
-        (b"GET / HTTP/1.1\r\nHost: here\r\n\r\n", "http request"),
-        (b"hello, is anybody there?", ""),
-        (bytes(100), ""),
-        (b"\x16\x03\x01\xff\xff" + bytes(100), ""),
-    ],
-)
-async def test_something_else(
-    serving: NewServing, tls: dict[str, Any], events: Events, said: bytes, error: str
-) -> None:
-    """What is no handshake is closed as soon as that is plain, counted, and logged in one line without a trace."""
-    async with serving(**tls) as server:
-        caller = await server.call()
-        await caller.say(said)
-        assert b"HELLO" not in await caller.hear_all()
+@pytest.mark.parametrize(("payload", "error"), [(b"GET / HTTP/1.1\r\n\r\n", "http request"), (bytes(100), "")])
+async def test_no_tls(serving_tls: NewServing, events: Events, payload: bytes, error: str) -> None:
+    """What is no handshake is closed as soon as that is clear, counted, and logged in plain words."""
+    async with serving_tls() as server:
+        client = await server.connect()
+        await client.send(payload)
+        await client.receive_all()
         assert (server.closed(CloseReason.TLS_ERROR), server.received) == (1, 0)
         (closed,) = events.find("connection.closed")
         assert closed["error"]
         assert error in closed["error"]
 
 
+@pytest.mark.parametrize(
+    ("sent_bytes", "reason", "error"),
+    [
+        (0, CloseReason.EOF, ""),  # as port checks do
+        (100, CloseReason.TLS_ERROR, "the client closed the connection during the handshake"),
+    ],
+)
 async def test_end_during_the_handshake(
-    serving: NewServing, tls: dict[str, Any], authority: Authority, events: Events
+    serving_tls: NewServing, authority: Authority, events: Events, sent_bytes: int, reason: CloseReason, error: str
 ) -> None:
-    """One that ends in the middle of the handshake is an error of TLS, and the log says so."""
-    async with serving(**tls) as server:
-        caller = server.knock_tls(authority.client())
-        with pytest.raises(ssl.SSLWantReadError):
-            caller.tls.do_handshake()
-        caller.connection.send(caller._departing.read()[:100])
-        caller.end_saying()
-        assert await caller.hear_some() == b""
-        assert server.closed(CloseReason.TLS_ERROR) == 1
-        assert events.find("connection.closed", reason="tls_error", error="it ended during the handshake")
+    """A client that closes during the handshake is a TLS error, but not if it never began."""
+    async with serving_tls() as server:
+        client = server.connect_tls_queued(authority.client())
+        await client.start_handshake(sent_bytes)
+        client.shut_down_writing()
+        assert await client.receive_some() == b""
+        assert server.closed(reason) == 1
+        (closed,) = events.find("connection.closed")
+        assert (closed.get("error", ""), closed.get("tls")) == (error, None)
 
 
-async def test_end_without_a_byte(serving: NewServing, tls: dict[str, Any], events: Events) -> None:
-    """One that connects and ends, as checks of ports do, is no error."""
-    async with serving(**tls) as server:
-        caller = await server.call()
-        caller.end_saying()
-        assert await caller.hear_all() == b""
-        assert server.closed(CloseReason.EOF) == 1
-        assert not {"tls", "error"} & set(events.find("connection.closed")[0])
-
-
-@pytest.mark.parametrize("begun", [False, True])
-async def test_handshake(serving: NewServing, tls: dict[str, Any], authority: Authority, *, begun: bool) -> None:
-    """Until it is done, the handshake is under way; every part of it that comes is activity."""
-
-    async def scenario() -> None:
-        async with serving(**tls) as server:
-            caller = server.knock_tls(authority.client())
-            await server.until(lambda: server.active == 1, "it to be taken")
-            connection = server.connection(caller)
-            connection.active_at = 0.0
-            if begun:
-                with pytest.raises(ssl.SSLWantReadError):
-                    caller.tls.do_handshake()
-                await caller.flush()
-                await caller._take()
-                assert connection.active_at == server.server.poller.now
-                connection.active_at = 0.0
-            assert (connection.handshaking, connection.engaged) == (True, begun)
-            await caller.shake()
-            await server.until(lambda: not connection.handshaking, "the end of the handshake")
-            assert connection.active_at == server.server.poller.now
-            assert not connection.engaged
-
-
-async def test_part_of_a_record(serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
-    """A part of a record is activity, before there is anything in it to answer."""
-    async with serving(**tls) as server:
-        caller = await server.call_tls(authority.client())
-        await caller.ask(b"hello")
-        connection = server.connection(caller)
+async def test_handshake(serving_tls: NewServing, authority: Authority) -> None:
+    """A handshake keeps the connection busy once it has started; every part of it, and of a record, is activity."""
+    async with serving_tls() as server:
+        client = server.connect_tls_queued(authority.client())
+        await server.until(lambda: server.active == 1, "the connection to be accepted")
+        connection = server.connection(client)
+        assert (connection.handshaking, connection.busy) == (True, False)
         connection.active_at = 0.0
-        record = caller.push(b"a part")
-        caller.connection.send(record[:10])
-        await server.until(lambda: connection.active_at, "it to be read")
-        assert server.received == 5
-        caller.connection.send(record[10:])
-        assert await caller.hear(6) == b"A PART"
+        await client.start_handshake()
+        await client.read_socket()
+        assert (connection.handshaking, connection.busy) == (True, True)
+        assert connection.active_at == server.now
+        await client.handshake()
+        await server.until(lambda: not connection.handshaking, "the end of the handshake")
+        assert not connection.busy
+        connection.active_at = 0.0
+        record = client.encoded(b"a part")
+        client.connection.send(record[:10])
+        await server.until(lambda: connection.active_at, "part of a record to be read")
+        assert server.received == 0
+        client.connection.send(record[10:])
+        assert await client.receive(6) == b"A PART"
 
 
-async def test_plain_connections_have_no_handshake(serving: NewServing, tls: dict[str, Any]) -> None:
-    """On the Unix socket there is no TLS and no handshake."""
-    async with serving(**tls) as server:
-        local = await server.call("unix")
+async def test_unix_socket(serving_tls: NewServing) -> None:
+    """There is no TLS on the Unix socket, and no handshake."""
+    async with serving_tls() as server:
+        local = await server.connect("unix")
         assert not server.connection(local).handshaking
-        assert await local.ask(b"plain") == b"PLAIN"
+        assert await local.exchange(b"plain") == b"PLAIN"
+
+
+async def test_overhead_is_sent_first(serving_tls: NewServing, authority: Authority) -> None:
+    """Bytes never count as sent before they can have left: the overhead of TLS counts as sent first."""
+    async with serving_tls(send_buffer=1) as server:
+        client = await server.connect_tls(authority.client(), receive_buffer=1)
+        payload = await server.overfill(client, numbered("slow"))
+        connection = server.connection(client)
+        reply, seen = b"", set()
+        while len(reply) < len(payload):
+            reply += await client.receive(min(500, len(payload) - len(reply)))
+            seen.add((server.waiting, min(len(connection._pending), connection.pending_bytes)))
+        assert all(waiting == pending for waiting, pending in seen)
+        assert len(seen) > 2
+        assert payload.upper() == reply
+
+
+@pytest.mark.parametrize("close_notify", [True, False])
+async def test_end_of_a_slow_reader(serving_tls: NewServing, authority: Authority, *, close_notify: bool) -> None:
+    """Its FIN is seen before all of its data is read, and still the whole reply arrives first."""
+    async with serving_tls(**SMALL) as server:
+        client = await server.connect_tls(authority.client(), receive_buffer=1)
+        payload = await server.overfill(client, numbered("late"))
+        assert server.received < len(payload) - 10_000
+        if close_notify:
+            await client.send_close_notify()
+        client.shut_down_writing()
+        connection = server.connection(client)
+        await server.until(lambda: connection.peer_closed_at, "its end to be seen")
+        assert payload.upper() == await client.receive(len(payload))
+        assert await client.receive_all() == b""
+        assert client.got_close_notify
+        assert not client.was_reset
+        assert (server.closed(CloseReason.EOF), server.unsent) == (1, 0)
+
+
+async def test_close_notify_of_a_slow_reader(serving_tls: NewServing, authority: Authority) -> None:
+    """A client that sends close_notify and keeps its socket open gets all its answers, then the server's."""
+    async with serving_tls(send_buffer=1) as server:
+        client = await server.connect_tls(authority.client(), receive_buffer=1)
+        payload = next(numbered("at once", 25_000))
+        client.connection.send(client.encoded(payload) + client.close_notify())
+        connection = server.connection(client)
+        await server.until(lambda: connection.peer_closed_at, "its close_notify to be read")
+        assert connection.pending
+        await server.until(server.at_rest, "the worker to rest")
+        assert payload.upper() == await client.receive_all()
+        assert client.got_close_notify
+        assert (server.closed(CloseReason.EOF), server.sent) == (1, len(payload))
+
+
+async def test_full_socket(serving_tls: NewServing, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the kernel accepts nothing at all, everything is pending, and sent as soon as it accepts something."""
+
+    def accept_nothing(_fd: int, _data: memoryview) -> int:
+        raise BlockingIOError
+
+    async with serving_tls() as server:
+        client = await server.connect_tls(authority.client())
+        await client.exchange(b"hello")
+        connection: Any = server.connection(client)
+        with monkeypatch.context() as patch:
+            patch.setattr(connection_module, "write", accept_nothing)
+            client.connection.send(client.encoded(b"all of it"))
+            connection.ready(READABLE)
+        assert (server.received, server.sent, server.waiting) == (14, 5, 9)
+        assert await client.receive(9) == b"ALL OF IT"
+        assert (server.sent, server.waiting) == (14, 0)
+        assert await client.exchange(b"goes on") == b"GOES ON"
+
+
+def test_context(authority: Authority, tmp_path: Path) -> None:
+    """The context reads the files each time, so a reload picks up new ones; clients need a certificate if asked to."""
+    assert tls_context(options()) is None
+    files = {"tls_cert": authority.cert, "tls_key": authority.key}
+    context, mutual = tls_context(options(**files)), tls_context(options(**files, tls_client_ca=authority.ca))
+    assert context is not None
+    assert mutual is not None
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert (context.verify_mode, mutual.verify_mode) == (ssl.CERT_NONE, ssl.CERT_REQUIRED)
+    with pytest.raises(Failure, match="cannot read") as failure:
+        tls_context(options(**files, tls_client_ca=str(tmp_path / "gone.pem")))
+    assert failure.value.code == COULD_NOT_START
