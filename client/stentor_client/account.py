@@ -57,11 +57,12 @@ class Account:
         self.row[_ACTIVE] -= 1
         self._age.observe(age)
 
-    def cut(self, outcome: Outcome, age: int) -> None:
-        """Count a connection that was made, and lost before it could be used."""
+    def unused(self, age: int, lost_by: Outcome | None) -> None:
+        """Count a connection that ended before it could be used, and was lost if there is an outcome."""
         self.opened()
         self.closed(age)
-        self.lost(outcome)
+        if lost_by is not None:
+            self.lost(lost_by)
 
     def lost(self, outcome: Outcome, idle: int = 0) -> None:
         """Count a connection that ended before this side wanted it; nothing had moved on it for `idle`, if known."""

@@ -1,6 +1,7 @@
 """How an exchange can end: a closed set, used in metrics, logs and exit codes."""
 
 import errno
+import os
 import socket
 import ssl
 from collections.abc import Iterable
@@ -90,6 +91,22 @@ def of_lost_connection(error: Exception | None) -> Outcome:
     if isinstance(error, TimeoutError):  # the kernel gave up: keep-alives or retransmissions went unanswered
         return Outcome.TIMEOUT
     return Outcome.RESET
+
+
+def reason_of(error: Exception) -> str:
+    """Return what went wrong, in words for people."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"the server's certificate is not trusted: {error.verify_message}"
+        case ssl.SSLError():
+            return (error.reason or str(error)).lower().replace("_", " ")
+        case UnicodeError():
+            return "not a valid host name"
+        case socket.gaierror():
+            return error.strerror or str(error)
+        case OSError(errno=int(number)):
+            return os.strerror(number)
+    return str(error) or "the peer closed the connection during the handshake"  # the event loop's error is empty
 
 
 def worst_exit_code(outcomes: Iterable[Outcome]) -> int:

@@ -23,6 +23,8 @@ class Connection(asyncio.BufferedProtocol):
 
     # What arrives is verified before the next arrives, so one buffer does for all.
     _buffer = memoryview(bytearray(RECEIVE_BYTES))
+    number = 0  # for logs, as is `local`
+    local = ""
 
     def __init__(self, account: Account, on_reply: Callable[[memoryview], object] | None = None) -> None:
         """Count in `account`, and show `on_reply` all that arrives; it must not keep what it is shown."""

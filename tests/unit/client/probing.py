@@ -4,10 +4,10 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from stentor_chassis.counters.shared_counters import SharedCounters
-from stentor_client.metrics import EXCHANGES, LOST, SCHEMA
+from stentor_client.metrics import ACTIVE, EXCHANGES, LOST, SCHEMA
 from stentor_client.probe.options import ProbeOptions
 from stentor_client.probe.run import Probe
 from stentor_client.verify.outcomes import Outcome
@@ -35,7 +35,7 @@ class Probing:
         dial: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> None:
-        """Probe quickly and without end, but for what is changed of that, or of how to dial."""
+        """Probe quickly and without end, except for these changes to the options, and those to how to dial."""
         options = ProbeOptions(
             dial=DialOptions(target=target, connect_timeout_seconds=5.0, **(dial or {})),
             interval_seconds=0.002,
@@ -52,6 +52,12 @@ class Probing:
         before = [0] * SCHEMA.row_slots
         before[SCHEMA.slot(EXCHANGES, Outcome.OK)] = first
         self.probe = Probe(replace(options, **changes), self.row, events.logger, self.stop, before)
+
+    async def run(self) -> Self:
+        """Probe to the end."""
+        await self.probe.run()
+        assert self[ACTIVE] == 0
+        return self
 
     def exchanges(self) -> dict[str, int]:
         """Return how many exchanges ended, by outcome, without the outcomes that did not occur."""
