@@ -41,13 +41,6 @@ def _verdicts(windows: Iterable[ReplyPart], segments: Iterable[bytes]) -> list[V
     return [verdict for segment in segments for verdict in verifier.feed(segment)] + verifier.end(Outcome.EOF)
 
 
-@given(places, sizes)
-def test_size(place: tuple[int, int], size: int) -> None:
-    """A message is exactly as large as was asked for, and so is its reply."""
-    message, windows = SOURCE.build(*place, size)
-    assert size == len(message) == len(_whole(windows))
-
-
 @given(places, sizes, expectations)
 def test_reply(place: tuple[int, int], size: int, expect: Expect) -> None:
     """The parts of the reply put together are what a right server makes of the message."""
@@ -88,30 +81,6 @@ def test_any_wrong_byte(place: tuple[int, int], size: int, draw: st.DataObject) 
         assert (right, wrong[offset]) == (verdict.expected[0], verdict.actual[0])
 
 
-@pytest.mark.parametrize("size", [1, 26, 27, 28, COPIED_BYTES, COPIED_BYTES + 1])
-def test_every_wrong_byte(size: int) -> None:
-    """Not one byte of a reply can be wrong unseen."""
-    message, windows = SOURCE.build(3, 5, size)
-    found = []
-    for offset in range(size):
-        wrong = bytearray(message.upper())
-        wrong[offset] ^= 0x20
-        found += [verdict.offset for verdict in _verdicts(windows, [bytes(wrong)])]
-    assert found == [*range(size)]
-
-
-@given(places, sizes, st.data())
-def test_cut_reply(place: tuple[int, int], size: int, draw: st.DataObject) -> None:
-    """A reply that ends too early is short by what is missing, in any segments."""
-    message, windows = SOURCE.build(*place, size)
-    reply = message.upper()
-    length = draw.draw(st.integers(0, size - 1), label="length")
-    for segments in (_cut(reply[:length], draw), [reply[:length]]):
-        (verdict,) = _verdicts(windows, segments)
-        assert (Outcome.SHORT if length else Outcome.EOF, length) == (verdict.outcome, verdict.offset)
-        assert reply[length : length + 1] == verdict.expected[:1]
-
-
 @given(places, sizes)
 def test_echo_cannot_pass(place: tuple[int, int], size: int) -> None:
     """Every message holds a letter that upper-casing changes, so that a plain echo is never taken for the answer."""
@@ -125,24 +94,6 @@ def test_header_survives_upper_case(place: tuple[int, int], size: int) -> None:
     header = _message(*place, size)[:HEADER_BYTES]
     assert header == header.upper()
     assert (0xC0FFEE, *place) == tuple(int(part, 16) for part in header.split(b".")[:3])
-
-
-@given(places, places, st.integers(HEADER_BYTES + 1, LARGEST))
-def test_unique(place: tuple[int, int], other: tuple[int, int], size: int) -> None:
-    """Messages of a run differ, and so do their replies, however alike their size."""
-    same = place == other
-    assert same == (_message(*place, size) == _message(*other, size))
-    assert same == (_message(*place, size).upper() == _message(*other, size).upper())
-
-
-@given(places, st.integers(HEADER_BYTES + 1, LARGEST))
-def test_runs_differ(place: tuple[int, int], size: int) -> None:
-    """A reply to another run cannot pass."""
-    first, second = (MessageSource(LARGEST, bytes.upper, run=run).build(*place, size) for run in (1, 2))
-    (verdict,) = _verdicts(first[1], [second[0].upper()])
-    assert Verdict(Outcome.MISMATCH, 7, b"1", b"2") == Verdict(
-        verdict.outcome, verdict.offset, verdict.expected[:1], verdict.actual[:1]
-    )
 
 
 @given(places, st.integers(HEADER_BYTES + 256, LARGEST))

@@ -140,29 +140,6 @@ async def test_bytes_that_went_unseen_are_sent() -> None:
         assert pair.account.sent_bytes == heard + len(await pair.peer.hear_all())
 
 
-async def test_waiting_to_send_ends_with_the_connection() -> None:
-    """Who waits to send more is let go when the connection is lost, and the verdict tells."""
-    async with _connected() as pair:
-        await pair.send(b"c" * (1 << 20))
-        sending = asyncio.create_task(pair.send(b"more"))
-        await asyncio.sleep(0)
-        assert not sending.done()
-        pair.peer.connection.close()
-        await sending
-        assert Outcome.RESET is (await pair.connection.verdict()).outcome
-
-
-async def test_verdicts_in_order() -> None:
-    """Messages that were sent one after the other get their verdicts in that order."""
-    async with _connected() as pair:
-        for message in (b"first", b"second", b"third"):
-            await pair.send(message)
-        await pair.peer.say(b"FIRSTsECONDTHIRD")
-        assert [OK, Verdict(Outcome.MISMATCH, 0, b"SECOND", b"sECOND"), OK] == [
-            await pair.connection.verdict() for _ in range(3)
-        ]
-
-
 @pytest.mark.parametrize(("reply", "outcome"), [(b"", Outcome.EOF), (b"HE", Outcome.SHORT)])
 async def test_peer_ends(reply: bytes, outcome: Outcome) -> None:
     """When the peer ends before the reply is complete the verdict says how far it came; later ones say the end."""
@@ -231,20 +208,6 @@ async def test_half_close() -> None:
         assert Outcome.EOF is await pair.connection.end()
 
 
-async def test_message_in_parts() -> None:
-    """A message sent in parts gets one verdict, after its last part, even if that is empty."""
-    async with _connected() as pair:
-        serving = asyncio.create_task(pair.upper())
-        for part in (b"one", b"message"):
-            await pair.send(part, more=True)
-        await eventually(lambda: pair.account.received_bytes == 10, "all that was sent to be answered")
-        await pair.send(b"")
-        pair.connection.end_sending()
-        await serving
-        pair.peer.end_saying()
-        assert await pair.connection.verdict() == OK
-
-
 async def test_unasked_bytes() -> None:
     """Bytes that come before anything was asked are known at once."""
     async with _connected() as pair:
@@ -275,13 +238,3 @@ async def test_retransmits(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
         assert pair.count(RETRANSMITS) == 5
         await (pair.connection.close() if end == "close" else pair.connection.abandon(Outcome.TIMEOUT))
         assert (pair.count(RETRANSMITS), pair.count(RTT)) == (9, 100)
-
-
-async def test_age() -> None:
-    """How old a connection was is told when it has ended."""
-    began = time.perf_counter_ns()
-    async with _connected() as pair:
-        made = time.perf_counter_ns()
-        await eventually(lambda: time.perf_counter_ns() > made + 20_000_000, "some time to pass")
-    age = pair.account.row[SCHEMA.slots(AGE).stop - 1]
-    assert 20_000_000 <= age <= time.perf_counter_ns() - began
