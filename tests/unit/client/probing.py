@@ -23,6 +23,21 @@ def honest(connection: socket.socket) -> None:
         connection.sendall(data.upper())
 
 
+def probe_options(target: str, dial: Mapping[str, Any] | None = None, **changes: Any) -> ProbeOptions:
+    """Return the options of a quick probe without end, with these changes."""
+    options = ProbeOptions(
+        dial=DialOptions(target=target, connect_timeout_seconds=5.0, **(dial or {})),
+        interval_seconds=0.002,
+        connection="persistent",
+        resolve="first",
+        sizes=SIZES,
+        count=0,
+        timeout_seconds=5.0,
+        expect="upper",
+    )
+    return replace(options, **changes)
+
+
 class Probing:
     """A probe of a target, what it counts, and what it logs."""
 
@@ -36,22 +51,12 @@ class Probing:
         **changes: Any,
     ) -> None:
         """Probe quickly and without end, except for these changes to the options, and those to how to dial."""
-        options = ProbeOptions(
-            dial=DialOptions(target=target, connect_timeout_seconds=5.0, **(dial or {})),
-            interval_seconds=0.002,
-            connection="persistent",
-            resolve="first",
-            sizes=SIZES,
-            count=0,
-            timeout_seconds=5.0,
-            expect="upper",
-        )
         self.row = counters.row(1)
         self.events = events
         self.stop = asyncio.Event()
         before = [0] * SCHEMA.row_slots
         before[SCHEMA.slot(EXCHANGES, Outcome.OK)] = first
-        self.probe = Probe(replace(options, **changes), self.row, events.logger, self.stop, before)
+        self.probe = Probe(probe_options(target, dial, **changes), self.row, events.logger, self.stop, before)
 
     async def run(self) -> Self:
         """Probe to the end."""

@@ -141,25 +141,23 @@ def test_surplus_that_comes_later(sent: list[bytes], surplus: bytes, draw: st.Da
     assert verifier.failed is None
 
 
-def test_surplus_in_a_stream() -> None:
-    """In a message that goes on, bytes beyond what was sent so far are too many, at their offset."""
+def test_failure_is_known_before_the_end() -> None:
+    """A wrong byte, or one beyond what was sent so far, is known while the reply goes on; excerpts are short."""
     verifier = Verifier()
     _expect(verifier, b"ab", more=True)
     assert verifier.feed(b"AB") == []
     assert verifier.failed is None
     verifier.feed(b"C")
     assert Verdict(Outcome.EXTRA, 2, b"", b"C") == verifier.failed
-
-
-def test_failure_is_known_before_the_end() -> None:
-    """A wrong byte is known while the reply goes on."""
     verifier = Verifier()
-    _expect(verifier, b"abcdef")
-    assert verifier.feed(b"AXC") == []
-    assert Verdict(Outcome.MISMATCH, 1, b"BC", b"XC") == verifier.failed
-    (verdict,) = verifier.feed(b"DEF")
-    assert Outcome.MISMATCH is verdict.outcome
+    _expect(verifier, b"a" * 100)
+    assert verifier.outstanding
+    assert verifier.parts == 1
+    assert verifier.feed(b"A" * 50 + b"-" * 49) == []
+    assert Verdict(Outcome.MISMATCH, 50, b"A" * EXCERPT_BYTES, b"-" * EXCERPT_BYTES) == verifier.failed
+    assert [verifier.failed] == verifier.feed(b"-")
     assert verifier.failed is None
+    assert not verifier.outstanding
 
 
 @pytest.mark.parametrize("more", [False, True])

@@ -44,7 +44,7 @@ class Pair:
 
 
 @asynccontextmanager
-async def _connected(on_reply: Callable[[memoryview], object] | None = None) -> AsyncIterator[Pair]:
+async def connected(on_reply: Callable[[memoryview], object] | None = None) -> AsyncIterator[Pair]:
     """Yield a connected pair; in the end the connection is closed, and its account too."""
     ours, theirs = socket.socketpair()
     with theirs:
@@ -62,7 +62,7 @@ async def _connected(on_reply: Callable[[memoryview], object] | None = None) -> 
 
 async def test_good_reply() -> None:
     """A good reply is a good verdict, its bytes are counted, and its times lie in order."""
-    async with _connected() as pair:
+    async with connected() as pair:
         began = time.perf_counter_ns()
         await pair.send(b"hello")
         assert await pair.peer.hear(5) == b"hello"
@@ -88,7 +88,7 @@ async def test_writes_while_it_reads() -> None:
             await peer.say(data.upper())
 
     message = bytes(range(256)) * (1 << 14)
-    async with _connected() as pair:
+    async with connected() as pair:
         serving = asyncio.create_task(upper(pair.peer, len(message)))
         await pair.send(message)
         assert await pair.connection.verdict() == OK
@@ -98,7 +98,7 @@ async def test_writes_while_it_reads() -> None:
 
 async def test_backpressure() -> None:
     """To a peer that does not read no more is sent than it has room for, and what it has not taken is not counted."""
-    async with _connected() as pair:
+    async with connected() as pair:
         chunk = b"c" * (1 << 16)
 
         async def flood() -> None:
@@ -122,7 +122,7 @@ async def test_backpressure() -> None:
 
 async def test_abandoned_bytes_are_not_sent() -> None:
     """Of a connection that is given up, sent is what the kernel took, to the byte."""
-    async with _connected() as pair:
+    async with connected() as pair:
         await pair.send(b"c" * (1 << 20))
         await pair.connection.abandon(Outcome.TIMEOUT)
         assert pair.account.sent_bytes == len(await pair.peer.hear_all()) < 1 << 20
@@ -130,7 +130,7 @@ async def test_abandoned_bytes_are_not_sent() -> None:
 
 async def test_bytes_that_went_unseen_are_sent() -> None:
     """What the kernel took without anything else happening counts as sent too when the connection is given up."""
-    async with _connected() as pair:
+    async with connected() as pair:
         await pair.send(b"c" * (1 << 20))
         waiting = pair.connection._transport.get_write_buffer_size
         before, heard = waiting(), 0
@@ -143,7 +143,7 @@ async def test_bytes_that_went_unseen_are_sent() -> None:
 @pytest.mark.parametrize(("reply", "outcome"), [(b"", Outcome.EOF), (b"HE", Outcome.SHORT)])
 async def test_peer_ends(reply: bytes, outcome: Outcome) -> None:
     """When the peer ends before the reply is complete the verdict says how far it came; later ones say the end."""
-    async with _connected() as pair:
+    async with connected() as pair:
         await pair.send(b"hello")
         await pair.peer.hear(5)
         await pair.peer.say(reply)
@@ -155,7 +155,7 @@ async def test_peer_ends(reply: bytes, outcome: Outcome) -> None:
 
 async def test_reset() -> None:
     """When the peer resets, the reply that was due has that outcome."""
-    async with _connected() as pair:
+    async with connected() as pair:
         await pair.send(b"unread")
         pair.peer.connection.close()  # with bytes unread, which a Unix socket answers with a reset
         assert Verdict(Outcome.RESET, 0, b"UNREAD") == await pair.connection.verdict()
@@ -164,7 +164,7 @@ async def test_reset() -> None:
 
 async def test_sending_on_a_lost_connection() -> None:
     """Sending where the peer has ended raises nothing: the verdict tells."""
-    async with _connected() as pair:
+    async with connected() as pair:
         pair.peer.end_saying()
         assert Outcome.EOF is await pair.connection.end()
         await pair.send(b"late")
@@ -175,7 +175,7 @@ async def test_sending_on_a_lost_connection() -> None:
 
 async def test_abandon() -> None:
     """Who gives a connection up says why, and that is the verdict on what was due; the first reason stays."""
-    async with _connected() as pair:
+    async with connected() as pair:
         await pair.send(b"hello")
         await pair.connection.abandon(Outcome.TIMEOUT)
         assert Verdict(Outcome.TIMEOUT, 0, b"HELLO") == await pair.connection.verdict()
@@ -186,7 +186,7 @@ async def test_abandon() -> None:
 
 async def test_close() -> None:
     """Closing ends the connection in order, after what was sent, and is no loss."""
-    async with _connected() as pair:
+    async with connected() as pair:
         await pair.send(b"last")
         await pair.connection.close()
         assert await pair.peer.hear_all() == b"last"
@@ -197,7 +197,7 @@ async def test_close() -> None:
 
 async def test_half_close() -> None:
     """After the end of our side the reply is still read and verified."""
-    async with _connected() as pair:
+    async with connected() as pair:
         await pair.send(b"hello")
         pair.connection.end_sending()
         assert pair.connection.ended_sending
@@ -210,7 +210,7 @@ async def test_half_close() -> None:
 
 async def test_unasked_bytes() -> None:
     """Bytes that come before anything was asked are known at once."""
-    async with _connected() as pair:
+    async with connected() as pair:
         await pair.peer.say(b"HI")
         await pair.connection.news()
         assert Verdict(Outcome.EXTRA, 0, b"", b"HI") == pair.connection.verifier.failed
@@ -219,7 +219,7 @@ async def test_unasked_bytes() -> None:
 async def test_shows_every_byte() -> None:
     """Whoever wants to see the replies sees every byte, right or wrong, in order."""
     seen = bytearray()
-    async with _connected(seen.extend) as pair:
+    async with connected(seen.extend) as pair:
         await pair.send(b"hello")
         await pair.peer.say(b"HE")
         await pair.peer.say(b"??O!")
@@ -232,7 +232,7 @@ async def test_retransmits(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
     """The kernel tells of all segments it sent again so far; each is counted once, those up to the end included."""
     told = iter([2, 5, 9])
     monkeypatch.setattr(TcpInfo, "of", lambda _stream: TcpInfo(100, next(told)))
-    async with _connected() as pair:
+    async with connected() as pair:
         pair.connection.look_at_kernel()
         pair.connection.look_at_kernel()
         assert pair.count(RETRANSMITS) == 5
