@@ -13,7 +13,7 @@ from stentor_client.wire.lookup import Found, look_up
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 async def test_found(host: str) -> None:
-    """A name has the addresses that the system knows, and an address itself."""
+    """A name has the addresses that the system knows, and an address is its own."""
     assert await look_up(host, 80) == socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
 
 
