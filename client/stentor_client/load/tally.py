@@ -92,6 +92,6 @@ class Tally(Account):
             self.row[SCHEMA.slot(MEASURED, outcome)] += 1
 
     def dialed(self, durations: Mapping[Phase, int]) -> None:
-        """Count the phases of making a connection."""
+        """Count the phases of the way to a connection."""
         for phase, duration in durations.items():
             self._fine_phases[phase].observe(duration)

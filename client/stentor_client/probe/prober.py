@@ -149,7 +149,7 @@ class Prober:
                 verdict = await connection.verdict()
                 connection.look_at_kernel()
                 if fresh and verdict.outcome is Outcome.OK:
-                    verdict = await _finish(connection)
+                    verdict = await connection.finish()
         except TimeoutError:
             verdict = next(iter(connection.verifier.end(Outcome.TIMEOUT)), Verdict(Outcome.TIMEOUT))
         if verdict.outcome is not Outcome.OK:
@@ -177,21 +177,13 @@ class Prober:
             return
         try:
             async with asyncio.timeout(min(CLOSE_SECONDS, self._options.timeout_seconds)):
-                verdict = await _finish(kept)
+                verdict = await kept.finish()
         except TimeoutError:  # every reply was right; a peer may be slow to close
             verdict = GOOD
         if verdict.outcome is Outcome.EXTRA:  # no exchange fails: the last one has been counted as good
             await self._abandon(kept, verdict.outcome, verdict)
         else:
             await kept.close()
-
-
-async def _finish(connection: Connection) -> Verdict:
-    """End our side and read to the end, so that surplus bytes are noticed; TLS has no half-close."""
-    connection.end_sending()
-    if connection.ended_sending or connection.lost_by is not None:
-        return await connection.orderly_end()
-    return connection.verifier.failed or GOOD
 
 
 def log_failure(log: Logger, facts: dict[str, Any], verdict: Verdict, phase: Phase, detail: str = "") -> None:

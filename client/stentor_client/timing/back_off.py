@@ -5,13 +5,13 @@ import random
 FIRST_SECONDS = 0.1
 
 
-def back_off_seconds(failures: int, max_seconds: float) -> float:
-    """Return a random time that grows with the failures in a row, so that many clients do not reconnect at once.
+def back_off_seconds(failures: int, most_seconds: float) -> float:
+    """Return a random time that grows with the failures in a row, so that many clients do not return at once.
 
-    It is up to 0.1 s after the first failure, up to twice as long after each further one, and at most `max_seconds`; 0
-    without a failure.
+    It is below 0.1 s after the first failure, below twice as much after each further one, and never above
+    `most_seconds`; 0 where nothing failed.
     """
     if not failures:
         return 0.0
-    longest = min(FIRST_SECONDS * 2.0 ** min(failures - 1, 10), max_seconds)
+    longest = min(FIRST_SECONDS * 2.0 ** min(failures - 1, 10), most_seconds)
     return random.uniform(0, longest)  # noqa: S311 - spreads load, guards nothing

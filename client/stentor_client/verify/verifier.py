@@ -57,9 +57,7 @@ class Verifier:
 
     def __init__(self) -> None:
         """Expect nothing yet."""
-        self._due: deque[tuple[bytes, int, int, bool]] = (
-            deque()
-        )  # parts of replies, and whether one ends its message
+        self._due: deque[tuple[bytes, int, int, bool]] = deque()  # parts of replies, and whether one ends its message
         self._part_at = 0  # how far the first part is answered
         self._offset = 0  # how far the first message is answered
         self._ended_at = 0  # the length of the reply that was completed last
