@@ -14,7 +14,6 @@ from stentor_client.wire.tcp_info import TcpInfo
 WRITE_HIGH_BYTES = 256 * 1024
 WRITE_LOW_BYTES = 64 * 1024
 RECEIVE_BYTES = 256 * 1024
-GOODBYE_SECONDS = 1.0  # to wait for the peer's end after a good exchange
 
 
 class Connection(asyncio.BufferedProtocol):
