@@ -30,7 +30,6 @@ from stentor_client.metrics import (
     UP,
 )
 from stentor_client.probe import prober as prober_module
-from stentor_client.timing import back_off
 from stentor_client.verify.outcomes import Outcome, Phase
 from stentor_client.wire import connection as connection_module
 from unit.client.probing import SIZES, NewProbing, Probing, honest
@@ -207,13 +206,20 @@ async def test_lost_after_idle(probing: NewProbing, monkeypatch: pytest.MonkeyPa
 
 
 async def test_target_that_starts(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While nobody listens each exchange is refused and the target is down; when it starts, it is up."""
-    monkeypatch.setattr(back_off, "FIRST_SECONDS", 0.001)
+    """While nobody listens each exchange is refused, the target is down and the back-off grows; then it is up."""
+    failures: list[int] = []
+
+    def back_off_seconds(failed: int, _most_seconds: float) -> float:
+        failures.append(failed)
+        return 0.001
+
+    monkeypatch.setattr(prober_module, "back_off_seconds", back_off_seconds)
     host, port = refusing()
     own = probing(f"{host}:{port}")
     running = asyncio.create_task(own.run())
     await eventually(lambda: own.exchanges().get("refused", 0) > 2, "some refusals")
     assert [own[metric] for metric in (OPENED, UP)] == [0, 0]
+    assert failures[:3] == [1, 2, 3]
     assert {f"{host}:{port}: Connection refused"} == {each["detail"] for each in own.events.find("exchange.failed")}
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

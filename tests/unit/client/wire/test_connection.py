@@ -24,7 +24,7 @@ class Pair:
     """A connection of the client, and the other end of it."""
 
     def __init__(self, connection: Connection, peer: Peer, account: Account) -> None:
-        """Hold the three."""
+        """Keep the three."""
         self.connection = connection
         self.peer = peer
         self.account = account
@@ -97,7 +97,7 @@ async def test_writes_while_it_reads() -> None:
 
 
 async def test_backpressure() -> None:
-    """To a peer that does not read no more is sent than it has room for, and what it has not taken is not counted."""
+    """A peer that does not read is sent no more than it has room for; what the kernel has not accepted is not counted."""
     async with connected() as pair:
         chunk = b"c" * (1 << 16)
 
@@ -121,15 +121,15 @@ async def test_backpressure() -> None:
 
 
 async def test_abandoned_bytes_are_not_sent() -> None:
-    """Of a connection that is given up, sent is what the kernel took, to the byte."""
+    """After abandoning a connection, exactly what the kernel accepted counts as sent."""
     async with connected() as pair:
         await pair.send(b"c" * (1 << 20))
         await pair.connection.abandon(Outcome.TIMEOUT)
         assert pair.account.sent_bytes == len(await pair.peer.hear_all()) < 1 << 20
 
 
-async def test_bytes_that_went_unseen_are_sent() -> None:
-    """What the kernel took without anything else happening counts as sent too when the connection is given up."""
+async def test_bytes_since_the_last_event_are_sent() -> None:
+    """What the kernel accepted since the last event counts as sent too when the connection is abandoned."""
     async with connected() as pair:
         await pair.send(b"c" * (1 << 20))
         waiting = pair.connection._transport.get_write_buffer_size
@@ -142,7 +142,7 @@ async def test_bytes_that_went_unseen_are_sent() -> None:
 
 @pytest.mark.parametrize(("reply", "outcome"), [(b"", Outcome.EOF), (b"HE", Outcome.SHORT)])
 async def test_peer_ends(reply: bytes, outcome: Outcome) -> None:
-    """When the peer ends before the reply is complete the verdict says how far it came; later ones say the end."""
+    """If the peer ends before the reply is complete, the verdict has the offset, and later ones the end."""
     async with connected() as pair:
         await pair.send(b"hello")
         await pair.peer.hear(5)
@@ -154,16 +154,21 @@ async def test_peer_ends(reply: bytes, outcome: Outcome) -> None:
 
 
 async def test_reset() -> None:
-    """When the peer resets, the reply that was due has that outcome."""
+    """If the peer resets, outstanding replies have that outcome, and a wait to send more ends."""
     async with connected() as pair:
-        await pair.send(b"unread")
+        await pair.send(b"c" * (1 << 20))
+        sending = asyncio.create_task(pair.send(b"more"))
+        await asyncio.sleep(0)
+        assert not sending.done()
         pair.peer.connection.close()  # with bytes unread, which a Unix socket answers with a reset
-        assert Verdict(Outcome.RESET, 0, b"UNREAD") == await pair.connection.verdict()
+        await sending
+        verdict = await pair.connection.verdict()
+        assert (verdict.outcome, verdict.offset) == (Outcome.RESET, 0)
         assert Outcome.RESET is await pair.connection.end()
 
 
 async def test_sending_on_a_lost_connection() -> None:
-    """Sending where the peer has ended raises nothing: the verdict tells."""
+    """Sending after the peer has ended raises nothing; the verdict says so."""
     async with connected() as pair:
         pair.peer.end_saying()
         assert Outcome.EOF is await pair.connection.end()
@@ -174,7 +179,7 @@ async def test_sending_on_a_lost_connection() -> None:
 
 
 async def test_abandon() -> None:
-    """Who gives a connection up says why, and that is the verdict on what was due; the first reason stays."""
+    """The reason for abandoning a connection is the verdict on outstanding replies; the first reason stays."""
     async with connected() as pair:
         await pair.send(b"hello")
         await pair.connection.abandon(Outcome.TIMEOUT)
@@ -196,7 +201,7 @@ async def test_close() -> None:
 
 
 async def test_half_close() -> None:
-    """After the end of our side the reply is still read and verified."""
+    """After a half-close the reply is still read and verified."""
     async with connected() as pair:
         await pair.send(b"hello")
         pair.connection.end_sending()
@@ -208,16 +213,16 @@ async def test_half_close() -> None:
         assert Outcome.EOF is await pair.connection.end()
 
 
-async def test_unasked_bytes() -> None:
-    """Bytes that come before anything was asked are known at once."""
+async def test_surplus() -> None:
+    """Bytes that arrive before anything was sent are noticed at once."""
     async with connected() as pair:
         await pair.peer.say(b"HI")
         await pair.connection.news()
         assert Verdict(Outcome.EXTRA, 0, b"", b"HI") == pair.connection.verifier.failed
 
 
-async def test_shows_every_byte() -> None:
-    """Whoever wants to see the replies sees every byte, right or wrong, in order."""
+async def test_callback() -> None:
+    """The callback gets every byte, right or wrong, in order."""
     seen = bytearray()
     async with connected(seen.extend) as pair:
         await pair.send(b"hello")
@@ -229,9 +234,9 @@ async def test_shows_every_byte() -> None:
 
 @pytest.mark.parametrize("end", ["close", "abandon"])
 async def test_retransmits(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
-    """The kernel tells of all segments it sent again so far; each is counted once, those up to the end included."""
-    told = iter([2, 5, 9])
-    monkeypatch.setattr(TcpInfo, "of", lambda _stream: TcpInfo(100, next(told)))
+    """The kernel reports all retransmits so far; each is counted once, including those up to the end."""
+    reported = iter([2, 5, 9])
+    monkeypatch.setattr(TcpInfo, "of", lambda _stream: TcpInfo(100, next(reported)))
     async with connected() as pair:
         pair.connection.look_at_kernel()
         pair.connection.look_at_kernel()
