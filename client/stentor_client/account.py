@@ -38,7 +38,7 @@ class Account:
     """Counts connections, bytes and exchanges; durations are in nanoseconds."""
 
     def __init__(self, row: Slots | None = None) -> None:
-        """Count in `row`, or for a command that exports nothing in a row of its own."""
+        """Count in `row`; without one, for a command that exports nothing."""
         self.row = [0] * SCHEMA.row_slots if row is None else row
         self._response_time = SCHEMA.observer(RESPONSE_TIME, self.row)
         self._service_time = SCHEMA.observer(SERVICE_TIME, self.row)
@@ -57,14 +57,15 @@ class Account:
         self.row[_ACTIVE] -= 1
         self._age.observe(age)
 
-    def cut(self, outcome: Outcome, age: int) -> None:
-        """Count a connection that was made, and lost before it could be used."""
+    def unused(self, age: int, lost_by: Outcome | None) -> None:
+        """Count a connection that ended before it could be used, and was lost if there is an outcome."""
         self.opened()
         self.closed(age)
-        self.lost(outcome)
+        if lost_by is not None:
+            self.lost(lost_by)
 
     def lost(self, outcome: Outcome, idle: int = 0) -> None:
-        """Count a connection that ended before this side wanted it; nothing had moved on it for `idle`, if known."""
+        """Count a connection that the peer or the network ended after being `idle` for so long."""
         self.row[SCHEMA.slot(LOST, outcome)] += 1
         if idle >= _LONG_IDLE:
             self.row[SCHEMA.slot(LOST_IDLE)] += 1
@@ -82,12 +83,12 @@ class Account:
         self._phases[phase].observe(duration)
 
     def dialed(self, durations: Mapping[Phase, int]) -> None:
-        """Count the phases of the way to a connection."""
+        """Count the phases of making a connection."""
         for phase, duration in durations.items():
             self._phases[phase].observe(duration)
 
     def kernel(self, rtt_microseconds: int, retransmits: int) -> None:
-        """Count what the kernel says of a connection."""
+        """Count the kernel's statistics of a connection."""
         self.row[SCHEMA.slot(RTT)] = rtt_microseconds
         self.row[SCHEMA.slot(RETRANSMITS)] += retransmits
 
@@ -96,7 +97,7 @@ class Account:
         self.row[SCHEMA.slot(LATE)] += sends
 
     def exchange(self, outcome: Outcome, *, up: bool | None = None) -> None:
-        """Count an exchange that has ended; the target is `up` where that is not for this one alone to say."""
+        """Count an exchange that has ended; the target is `up`, or else if this exchange was ok."""
         self.row[SCHEMA.slot(EXCHANGES, outcome)] += 1
         self.row[SCHEMA.slot(UP)] = int(outcome is Outcome.OK if up is None else up)
         if outcome is Outcome.OK:

@@ -1,4 +1,4 @@
-"""The options that the client's commands have in common."""
+"""The options that the client's commands share."""
 
 from typing import Any
 
@@ -15,52 +15,66 @@ LARGEST_BYTES = 64 << 20
 _SLOWEST, _FASTEST = 0.001, 1_000_000
 
 
-# Where to connect to, and how.
+# How to connect.
 dial_options = options(
-    option("--target", type=TargetType(), default="127.0.0.1:8080", help="Where to: HOST:PORT or unix:PATH."),
+    option("--target", type=TargetType(), default="127.0.0.1:8080", help="The server: HOST:PORT or unix:PATH."),
     option(
         "--connect-timeout",
         "connect_timeout_seconds",
         type=Duration(),
         default="5s",
-        help="How long connecting may take, TLS included.",
+        help="Give up connecting, TLS included, after this long.",
     ),
-    option("--tls", is_flag=True, help="Speak TLS."),
-    option("--tls-ca", type=Path(), metavar="FILE", help="Trust the authorities in this file (PEM), not the system's."),
-    option("--tls-cert", type=Path(), metavar="FILE", help="Show the server this certificate (PEM)."),
+    option("--tls", is_flag=True, help="Use TLS."),
+    option(
+        "--tls-ca",
+        type=Path(),
+        metavar="FILE",
+        help="Trust the authorities in this file (PEM) instead of the system's.",
+    ),
+    option("--tls-cert", type=Path(), metavar="FILE", help="Client certificate (PEM)."),
     option(
         "--tls-key",
         type=Path(),
         metavar="FILE",
-        help="Its private key; where it is not given, it is in the same file.",
+        help="Private key (PEM); defaults to the file given by --tls-cert.",
     ),
     option(
         "--tls-server-name",
         type=Text(),
         metavar="NAME",
-        help="The name that the certificate must have; else the host.",
+        help="Name to verify in the server's certificate; defaults to the target's host.",
     ),
     option(
         "--proxy-protocol",
         type=click.Choice(VERSIONS),
-        help="Announce this connection's two ends first, as a proxy would.",
+        help="Send a PROXY header with this connection's addresses first, as a proxy would.",
     ),
 )
 
-# What the replies must be, and when.
+# What to expect of the replies.
 exchange_options = options(
     option(
-        "--timeout", "timeout_seconds", type=Duration(), default="5s", help="How long a reply may take, or stand still."
+        "--timeout",
+        "timeout_seconds",
+        type=Duration(),
+        default="5s",
+        help="How long to wait for a reply, or for progress in it.",
     ),
-    option("--expect", type=click.Choice(["upper", "echo"]), default="upper", help="What the replies must be."),
+    option(
+        "--expect",
+        type=click.Choice(["upper", "echo"]),
+        default="upper",
+        help="The reply to expect: upper case, or the same bytes.",
+    ),
 )
 
 
 def dialing(values: dict[str, Any]) -> DialOptions:
-    """Return what `dial_options` declared, and remove it from a command's options.
+    """Remove the values of `dial_options` from a command's options, and return them.
 
     Raises:
-        click.BadParameter: an option that only TLS needs is given without --tls.
+        click.BadParameter: if an option that needs --tls is given without it.
 
     """
     dial = build(DialOptions, values, target=str(values.pop("target")))
@@ -73,12 +87,12 @@ def dialing(values: dict[str, Any]) -> DialOptions:
 
 
 class Sizes(click.ParamType[list[int]]):
-    """A list of sizes with commas between them."""
+    """A comma-separated list of sizes."""
 
     name = "sizes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Parse, or fail with what is wanted."""
+        """Parse, or fail with what is accepted."""
         if isinstance(value, list):
             return value
         sizes = [Size().convert(part.strip(), param, ctx) for part in value.split(",")]
@@ -93,7 +107,7 @@ class Rate(click.ParamType[float]):
     name = "rate"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse, or fail with what is wanted."""
+        """Parse, or fail with what is accepted."""
         try:
             rate = float(value)
         except ValueError:

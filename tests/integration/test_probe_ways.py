@@ -53,7 +53,7 @@ def test_mutual_tls(authority: Authority, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "detail"),
     [
-        (None, "the server's certificate is not to be trusted: IP address mismatch"),
+        (None, "the server's certificate is not trusted: IP address mismatch"),
         ("localhost", None),
     ],
 )

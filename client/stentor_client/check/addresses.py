@@ -5,7 +5,7 @@ import asyncio
 from stentor_client.check.check import Check, Finding, Status
 from stentor_client.check.subject import Subject, failure_of
 from stentor_client.output import wording
-from stentor_client.wire.dialer import Endpoint
+from stentor_client.wire.dial_record import Endpoint
 
 SIZE_BYTES = 64
 

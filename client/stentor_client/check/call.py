@@ -11,7 +11,7 @@ from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.verify.verifier import ReplyPart, Verdict
 from stentor_client.wire.connection import Connection
-from stentor_client.wire.dialer import DialRecord
+from stentor_client.wire.dial_record import DialRecord
 from stentor_client.wire.stall_watcher import StallWatcher
 
 PIECE_BYTES = 64 * 1024  # large messages are handed over in pieces, so that it is seen whether anything moves

@@ -10,7 +10,8 @@ from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome
 from stentor_client.verify.verifier import EXPECTATIONS
 from stentor_client.wire.connection import Connection
-from stentor_client.wire.dialer import Dialer, DialOptions, DialRecord, Endpoint
+from stentor_client.wire.dial_record import Endpoint
+from stentor_client.wire.dialer import Dialer, DialOptions
 
 LEAST_BYTES = 64  # every check may send messages of this size
 _ROOM_BYTES = 1024
@@ -49,7 +50,7 @@ class Subject:
 
     async def endpoints(self) -> list[Endpoint]:
         """Return every address of the target, each once; raise `ExchangeError` where it has none, or not in time."""
-        return list(dict.fromkeys(await self._dialer.resolve_in_time(DialRecord(self._dialer.target))))
+        return list(dict.fromkeys((await self._dialer.resolve()).endpoints))
 
     @contextlib.asynccontextmanager
     async def call(self, endpoint: Endpoint | None = None) -> AsyncIterator[Call]:

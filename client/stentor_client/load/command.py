@@ -1,6 +1,5 @@
 """`load`: how fast, and how fast for whom."""
 
-import asyncio
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -8,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+import uvloop
 
 from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
@@ -157,7 +157,7 @@ def _carry_out(options: LoadOptions, log: LogOptions) -> tuple[Summary, Run]:
     started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with Progress(options) as progress:
         run = Run(options, progress.log_options(log), progress.watch if progress.shown else None)
-        asyncio.run(run.run())
+        uvloop.run(run.run())
     return Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices), run
 
 

@@ -42,7 +42,7 @@ class Generator:
         self._tally = tally
         self._log = log
         self._arrivals: Arrivals | None = None
-        self._dialer = Dialer(options.dial, tally.cut)
+        self._dialer = Dialer(options.dial, tally.unused)
         self._messages = MessageSource(max(options.sizes), EXPECTATIONS[options.expect])
         self._sizes = options.sizes
         self._first_number = worker * _FLOWS

@@ -1,4 +1,4 @@
-"""`probe`: a service that exchanges for as long as it lives."""
+"""`probe`: the client as a service."""
 
 from dataclasses import asdict
 from typing import Any
@@ -14,7 +14,7 @@ from stentor_chassis.options.quantities import Duration
 from stentor_client import NAME, __version__
 from stentor_client.metrics import EXCHANGES, LOST, SCHEMA, VIEW
 from stentor_client.options import Rate, Sizes, dial_options, dialing, exchange_options
-from stentor_client.probe.options import CONNECTIONS, RESOLVES, ProbeOptions
+from stentor_client.probe.options import CONNECTION_MODES, RESOLVE_MODES, ProbeOptions
 from stentor_client.verify.outcomes import Outcome, worst_exit_code
 from stentor_client.wire.dialer import Dialer
 
@@ -25,36 +25,38 @@ _LONGEST_DRAIN_SECONDS = 8.0
 @dial_options
 @exchange_options
 @option("--interval", "interval_seconds", type=Duration(), default="1s", help="Time from one exchange to the next.")
-@option("--rate", type=Rate(), help="Exchanges per second, in place of --interval.", show_default=False)
-@option("--sizes", type=Sizes(), default="64,1KiB,64KiB", help="Message sizes, taken in turn.")
+@option("--rate", type=Rate(), help="Exchanges per second; overrides --interval.", show_default=False)
+@option("--sizes", type=Sizes(), default="64,1KiB,64KiB", help="Message sizes, used in turn.")
 @option(
     "--connection",
-    type=click.Choice(CONNECTIONS),
+    type=click.Choice(CONNECTION_MODES),
     default="persistent",
-    help="Keep one connection, open one for each exchange, or take turns.",
+    help="Keep one connection, open one per exchange, or alternate.",
 )
 @option(
     "--resolve",
-    type=click.Choice(RESOLVES),
+    type=click.Choice(RESOLVE_MODES),
     default="first",
-    help="Probe the first address that takes the connection, or each address by itself.",
+    help="Probe the first address that answers, or each address separately.",
 )
-@option("--count", type=click.IntRange(0), default=0, help="Stop after this many exchanges with each; 0: never.")
+@option(
+    "--count", type=click.IntRange(0), default=0, help="Stop after this many exchanges with each address (0 disables)."
+)
 @admin_options(8082)
 @log_options
 def probe(*, rate: float | None, **values: Any) -> int:
-    """Exchange verified messages continuously; exit with the worst outcome when --count is reached.
+    """Exchange verified messages continuously; when --count is reached, exit with the code of the worst outcome.
 
     Example: stentor-client probe --target server:8080 --interval 250ms
     """
     dial = dialing(values)
-    Dialer(dial)  # what cannot be used is said now
+    Dialer(dial)  # fails now if a file cannot be used
     if rate:
         values["interval_seconds"] = 1 / rate
     options = build(ProbeOptions, values, dial=dial)
     control_options = ControlOptions(
         workers=1,
-        # An exchange in flight may end, within what `docker stop` allows.
+        # Long enough for an exchange in flight, within the time that `docker stop` allows.
         drain_seconds=min(dial.connect_timeout_seconds + options.timeout_seconds, _LONGEST_DRAIN_SECONDS),
         log=build(LogOptions, values, fd=2),
         **values,
@@ -73,6 +75,6 @@ def probe(*, rate: float | None, **values: Any) -> int:
         return code
     counts = control.counters.row(GONE)
     ended = [outcome for outcome in Outcome if counts[SCHEMA.slot(EXCHANGES, outcome)]]
-    if counts[SCHEMA.slot(LOST, Outcome.EXTRA)]:  # these bytes may come while no exchange is under way
+    if counts[SCHEMA.slot(LOST, Outcome.EXTRA)]:  # surplus bytes can arrive while no exchange is under way
         ended.append(Outcome.EXTRA)
     return worst_exit_code(ended)

@@ -1,4 +1,4 @@
-"""What the command line says to a probe."""
+"""The options of a probe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,33 +6,33 @@ from typing import Any
 
 from stentor_client.wire.dialer import DialOptions
 
-CONNECTIONS = ("persistent", "fresh", "mixed")
-RESOLVES = ("first", "all")
+CONNECTION_MODES = ("persistent", "fresh", "mixed")
+RESOLVE_MODES = ("first", "all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeOptions:
-    """Plain data, for it travels as JSON."""
+    """Plain data, because the worker receives it as JSON."""
 
     dial: DialOptions
     interval_seconds: float
-    connection: str  # one of CONNECTIONS
-    resolve: str  # one of RESOLVES
+    connection: str  # one of CONNECTION_MODES
+    resolve: str  # one of RESOLVE_MODES
     sizes: list[int]
-    count: int  # of each address; 0: until told to stop
+    count: int  # for each address; 0: until told to stop
     timeout_seconds: float
     expect: str
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> "ProbeOptions":
-        """Make them of what `asdict` made of them."""
+        """Rebuild the options from the result of `asdict`."""
         return cls(**{**fields, "dial": DialOptions(**fields["dial"])})
 
     def fresh(self, sequence: int) -> bool:
-        """Whether this exchange has a connection of its own."""
+        """Whether this exchange opens its own connection."""
         return self.connection == "fresh" or (self.connection == "mixed" and sequence % 2 == 1)
 
     def size(self, sequence: int) -> int:
-        """Return how many bytes this exchange sends; where connections take turns, both have their turn with each."""
+        """Return how many bytes this exchange sends; in `mixed` mode both kinds of connection get every size."""
         turn = sequence // 2 if self.connection == "mixed" else sequence
         return self.sizes[turn % len(self.sizes)]

@@ -1,10 +1,10 @@
 """`reconcile`: the counts of both sides against each other."""
 
-import asyncio
 import sys
 from typing import Any
 
 import click
+import uvloop
 
 from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.options.option import option, wrong_value
@@ -77,7 +77,7 @@ def reconcile(**options: Any) -> int:
         prometheus=options["prometheus"],
         queries=(*dict.fromkeys(options["server_query"] + options["client_query"]),),
     )
-    report = Report(asyncio.run(Reconciler(sources, options["timeout"]).run(during)), during)
+    report = Report(uvloop.run(Reconciler(sources, options["timeout"]).run(during)), during)
     try:
         json.write(report.data())
     finally:  # a full disk does not cost the table

@@ -9,8 +9,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from stentor_chassis.failure import Failure
-from stentor_client.verify.outcomes import NOT_REACHED
-from stentor_client.wire.dialer import plain
+from stentor_client.verify.outcomes import NOT_REACHED, reason_of
 from stentor_client.wire.lookup import look_up
 
 _TIMEOUT_SECONDS = 5.0
@@ -118,7 +117,7 @@ def _reason(error: Exception) -> str:
         case aiohttp.InvalidURL():
             reason = "it is no host name"
         case ssl.SSLError() | UnicodeError() | OSError(errno=int()):
-            reason = plain(cause)
+            reason = reason_of(cause)
         case OSError():  # each of its addresses failed in a way of its own
             reason = "none of its addresses can be reached"
         case _:

@@ -1,1 +1,1 @@
-"""When to do things: schedules, timers and back-off."""
+"""Schedules, timers and back-off."""

@@ -6,19 +6,19 @@ LATE_NANOSECONDS = 1_000_000  # a send that begins this long after it was due is
 
 
 class Schedule:
-    """Evenly spaced moments, each computed from the start, so that they cannot drift."""
+    """Evenly spaced moments, each computed from the start so that they cannot drift."""
 
     def __init__(self, interval_seconds: float, start: int) -> None:
-        """Be due first at `start`, in nanoseconds of the clock that the caller reads."""
+        """Begin at `start`, in nanoseconds of the caller's clock."""
         self._interval = interval_seconds * NANOSECONDS
         self._start = start
         self._next = 0
 
     def next(self, now: int) -> tuple[int, int]:
-        """Return the next moment and how many before it were left out because they have gone by altogether.
+        """Return the next moment, and how many before it are skipped.
 
-        A moment that has gone by is left out when the one after it is due as well: a probe that was held up goes on
-        with the present, and does not make up for the past in a burst.
+        A past moment is skipped if the one after it is due as well: a probe that was held up continues with the present
+        instead of catching up in a burst.
         """
         latest = int((now - self._start) // self._interval)
         skipped = max(0, latest - self._next)

@@ -1,4 +1,4 @@
-"""A timer of the kernel's, which is to the microsecond where those of the event loop have a grain of a millisecond.
+"""A kernel timer, precise to the microsecond; the timers of the event loop are precise to the millisecond.
 
 See timerfd_create(2). The clock is that of `time.perf_counter_ns`, which on Linux is CLOCK_MONOTONIC.
 """
@@ -38,13 +38,13 @@ else:
 
 
 class Timer:
-    """Wakes at one moment at a time; needs a running event loop, and to be closed."""
+    """Expires at one moment at a time; needs a running event loop, and must be closed."""
 
     def __init__(self, callback: Callable[[], object] | None = None) -> None:
         """Call `callback` at each moment that `set` sets; without one, wait with `until`.
 
         Raises:
-            OSError: where the process has no file descriptor left.
+            OSError: if the process has no file descriptor left.
 
         """
         self._callback = callback
@@ -54,20 +54,20 @@ class Timer:
         self._loop.add_reader(self._fd, self._expired)
 
     def set(self, due: int) -> None:
-        """Expire once at `due`, in nanoseconds of `perf_counter_ns`, and not at what was set before.
+        """Expire once at `due`, in nanoseconds of `perf_counter_ns`, instead of at the moment set before.
 
-        What has gone by expires as soon as the loop comes to it.
+        A past moment expires in the next turn of the event loop.
         """
         _arm(self._fd, max(due, 1))  # 0 would disarm it
 
     async def until(self, due: int) -> None:
-        """Wait until `due`; who is cancelled may wait again. One can wait at a time."""
+        """Wait until `due`; one caller at a time. After a cancelled wait, the next one is not affected."""
         self._waiter = self._loop.create_future()
         self.set(due)
         await self._waiter
 
     def close(self) -> None:
-        """Expire no more."""
+        """Stop the timer."""
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
@@ -75,8 +75,8 @@ class Timer:
 
     def _expired(self) -> None:
         try:
-            os.read(self._fd, 8)  # how often it has expired
-        except BlockingIOError:  # it was set anew before the loop came to it
+            os.read(self._fd, 8)  # the number of expirations
+        except BlockingIOError:  # it was set again in the meantime
             return
         if self._callback is not None:
             self._callback()

@@ -14,10 +14,11 @@ from stentor_client.account import Account
 from stentor_client.metrics import RETRANSMITS, RTT, SCHEMA
 from stentor_client.trace.agreement import Agreement
 from stentor_client.verify.explanation import explain
-from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.verify.outcomes import Outcome, Phase
 from stentor_client.verify.verifier import GOOD, ReplyPart, Verdict
 from stentor_client.wire.connection import Connection
-from stentor_client.wire.dialer import Dialer, DialOptions, DialRecord
+from stentor_client.wire.dial_record import DialError, DialRecord
+from stentor_client.wire.dialer import Dialer, DialOptions
 from stentor_client.wire.stall_watcher import StallWatcher
 
 SEND = "send"  # the only part of an exchange that is no phase of the metrics: it takes as long as the kernel's copy
@@ -67,7 +68,11 @@ class Trace:
     @property
     def between(self) -> int:
         """How much of that lies between the parts: what the client itself did."""
-        return self.total - sum(part.ended - part.begun for part in self.parts)
+        covered, until = 0, self.begun
+        for part in sorted(self.parts, key=lambda part: part.begun):  # attempts to connect can overlap
+            covered += max(0, part.ended - max(part.begun, until))
+            until = max(until, part.ended)
+        return self.total - covered
 
     def facts(self) -> dict[str, Any]:
         """Return all of it as JSON has it, times in seconds from the beginning."""
@@ -122,13 +127,13 @@ class Tracer:
 
     async def _trace(self, message: bytes, reply: Sequence[ReplyPart]) -> Trace:
         target = self._dialer.target
-        record, account = DialRecord(target), Account()
+        account = Account()
         trace = Trace(str(target), target.host, len(message), datetime.now(UTC), time.perf_counter_ns())
         connection: _Traced | None = None
         try:
-            connection, _ = await self._dialer.dial(lambda: _Traced(account), record=record)
-        except ExchangeError as error:
-            trace.outcome, trace.detail = error.outcome, error.detail
+            connection, record = await self._dialer.dial(lambda: _Traced(account))
+        except DialError as error:
+            trace.outcome, trace.detail, record = error.outcome, error.detail, error.record
         _note_dialing(trace, record)
         if connection is not None:
             await self._exchange(trace, connection, account, message, reply)
@@ -201,7 +206,7 @@ def _note_dialing(trace: Trace, record: DialRecord) -> None:
             trace.parts.append(part)
     trace.addresses = [str(endpoint) for endpoint in record.endpoints]
     trace.local, trace.remote = record.local, str(record.endpoint or "")
-    trace.proxy_header = record.announced
+    trace.proxy_header = record.proxy_header
 
 
 def _note_connection(trace: Trace, connection: _Traced, account: Account) -> None:

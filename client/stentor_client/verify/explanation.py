@@ -1,4 +1,4 @@
-"""What became of a reply, in words."""
+"""Explains in words what is wrong with a reply."""
 
 from stentor_chassis.logs.log import excerpt
 from stentor_client.output.wording import duration, size
@@ -7,7 +7,7 @@ from stentor_client.verify.verifier import Verdict
 
 
 def explain(verdict: Verdict, timeout: float) -> str:
-    """Say what is wrong with a reply, which was given up where nothing moved for `timeout` seconds."""
+    """Say what is wrong with a reply; `timeout` is in seconds, and limits how long it may stall."""
     at = f"at byte {verdict.offset} of the reply"
     expected, actual = excerpt(verdict.expected), excerpt(verdict.actual)
     still = f"no progress for {duration(timeout)}"

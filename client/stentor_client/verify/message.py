@@ -4,22 +4,21 @@ import secrets
 
 from stentor_client.verify.verifier import Expect, ReplyPart
 
-COPIED_BYTES = 4096  # up to here the reply to expect is put together: one comparison is then cheaper than two
+COPIED_BYTES = 4096  # up to this size the expected reply is one copy: one comparison is cheaper than two
 _SEQUENCE = 1 << 32
 
 
 class MessageSource:
     """Builds the messages of one run, and the replies to them.
 
-    A message begins with a header of run, connection and sequence number, in characters that upper-casing leaves
-    alone: a reply that is stale, or belongs to another connection, cannot pass. The body begins with a lower-case
-    letter, so that a plain echo cannot pass either, and runs through every byte value from there. A message too small
-    for the header keeps its end, which is the sequence number, and the letter; under 10 bytes that is no longer
-    unique over a long run.
+    A message begins with a header of run, connection and sequence number, in characters that upper-casing does not
+    change: a stale reply, or one of another connection, cannot pass. The body starts with a lower-case letter, so that
+    a plain echo cannot pass either, and continues through every byte value. A message too small for the header keeps
+    the header's end (the sequence number) and the letter; below 10 bytes that is not unique over a long run.
     """
 
     def __init__(self, largest: int, expect: Expect, run: int | None = None) -> None:
-        """Build messages of up to `largest` bytes; `run` is drawn at random unless given."""
+        """Build messages of up to `largest` bytes; `run` is random unless given."""
         self.run = secrets.randbits(32) if run is None else run
         self._prefix = b"%08X." % self.run
         self._bytes = bytes(range(256)) * (largest // 256 + 2)
@@ -27,7 +26,7 @@ class MessageSource:
         self._reply = expect(self._bytes)
 
     def build(self, connection: int, sequence: int, size: int) -> tuple[bytes, tuple[ReplyPart, ...]]:
-        """Return the message of `size` bytes, and its reply in parts that are not copied where that is long."""
+        """Return a message of `size` bytes, and the parts of its reply; long parts are not copied."""
         header = b"%b%08X.%08X." % (self._prefix, connection % _SEQUENCE, sequence % _SEQUENCE)
         if size <= len(header):
             header = header[len(header) + 1 - size :]

@@ -1,30 +1,31 @@
 """How an exchange can end: a closed set, used in metrics, logs and exit codes."""
 
 import errno
+import os
 import socket
 import ssl
 from collections.abc import Iterable
 from enum import StrEnum
 
-NOT_REACHED = 3  # no connection, or where counts are read, nothing to read
+NOT_REACHED = 3  # no connection; for reconcile, counts that cannot be read
 CONNECTION_LOST = 4
 WRONG_REPLY = 5
-CHECK_FAILED = 6  # every reply was right, and yet a threshold was missed, a check failed or counts disagree
+CHECK_FAILED = 6  # every reply was right, but a threshold was not met, a check failed or counts disagree
 
 
 class Phase(StrEnum):
-    """A part of an exchange, in the order in which they come."""
+    """A part of an exchange, in chronological order."""
 
     RESOLVE = "resolve"
     CONNECT = "connect"
     TLS = "tls"
     FIRST_BYTE = "first_byte"  # from the send to the first byte of the reply
-    REPLY = "reply"  # from there to its last
+    REPLY = "reply"  # from there to its last byte
     CLOSE = "close"
 
 
 class Outcome(StrEnum):
-    """The end of one exchange."""
+    """How one exchange ended."""
 
     OK = "ok"
     DNS = "dns"
@@ -36,7 +37,7 @@ class Outcome(StrEnum):
     RESET = "reset"
     EOF = "eof"  # the peer ended the connection before any byte of the reply
     SHORT = "short"  # the peer ended its side after a part of the reply
-    EXTRA = "extra"  # bytes that nobody asked for
+    EXTRA = "extra"  # surplus bytes
     MISMATCH = "mismatch"  # a wrong byte
 
     @property
@@ -56,10 +57,10 @@ _EXIT_CODES = {
 
 
 class ExchangeError(Exception):
-    """An exchange that did not come to a reply."""
+    """An exchange that failed before its reply."""
 
     def __init__(self, outcome: Outcome, phase: Phase, detail: str) -> None:
-        """`detail` is for people: which address, which error."""
+        """`detail` is for people: the address and the error."""
         super().__init__(f"{outcome}: {detail}")
         self.outcome = outcome
         self.phase = phase
@@ -67,12 +68,12 @@ class ExchangeError(Exception):
 
 
 def of_connect_error(error: OSError | UnicodeError, phase: Phase) -> Outcome:
-    """Return what a failure on the way to a connection means."""
+    """Return the outcome of a failure to connect."""
     if isinstance(error, socket.gaierror | UnicodeError):
         return Outcome.DNS
     if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:
         return Outcome.CONNECT_TIMEOUT
-    if phase is Phase.TLS:  # also where the peer hung up in the middle of the handshake
+    if phase is Phase.TLS:  # also if the peer closes in the middle of the handshake
         return Outcome.TLS
     if isinstance(error, ConnectionRefusedError):
         return Outcome.REFUSED
@@ -82,16 +83,32 @@ def of_connect_error(error: OSError | UnicodeError, phase: Phase) -> Outcome:
 
 
 def of_lost_connection(error: Exception | None) -> Outcome:
-    """Return what the loss of an open connection means; `None` is the peer's orderly end."""
+    """Return the outcome of losing an open connection; `None` is an orderly close by the peer."""
     if error is None:
         return Outcome.EOF
-    if isinstance(error, ssl.SSLError):  # with TLS 1.3 a certificate is refused after the handshake
+    if isinstance(error, ssl.SSLError):  # with TLS 1.3 the server refuses a certificate after the handshake
         return Outcome.TLS
     if isinstance(error, TimeoutError):  # the kernel gave up: keep-alives or retransmissions went unanswered
         return Outcome.TIMEOUT
     return Outcome.RESET
 
 
+def reason_of(error: Exception) -> str:
+    """Return what went wrong, in words for people."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"the server's certificate is not trusted: {error.verify_message}"
+        case ssl.SSLError():
+            return (error.reason or str(error)).lower().replace("_", " ")
+        case UnicodeError():
+            return "not a valid host name"
+        case socket.gaierror():
+            return error.strerror or str(error)
+        case OSError(errno=int(number)):
+            return os.strerror(number)
+    return str(error) or "the peer closed the connection during the handshake"  # the event loop's error is empty
+
+
 def worst_exit_code(outcomes: Iterable[Outcome]) -> int:
-    """Return the exit code of a run with these outcomes: the worst of them."""
+    """Return the exit code of the worst of these outcomes."""
     return max((outcome.exit_code for outcome in outcomes), default=0)

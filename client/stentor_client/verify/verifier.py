@@ -1,4 +1,4 @@
-"""Holds replies against what was sent; does no I/O."""
+"""Compares replies with what was sent; does no I/O."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from stentor_client.verify.outcomes import Outcome, Phase
 EXCERPT_BYTES = 16
 
 Expect = Callable[[bytes], bytes]
-ReplyPart = tuple[bytes, int, int]  # these bytes, from here, up to there: what need not be copied to be compared
+ReplyPart = tuple[bytes, int, int]  # bytes, start and stop, so that nothing is copied for the comparison
 
 # The client's own idea of the reply: verifying with the server's code could not catch the server being wrong.
 EXPECTATIONS: dict[str, Expect] = {"upper": bytes.upper, "echo": bytes}
@@ -21,8 +21,8 @@ EXPECTATIONS: dict[str, Expect] = {"upper": bytes.upper, "echo": bytes}
 class Verdict:
     """The one outcome of one message.
 
-    `offset` is that of the first wrong, missing or surplus byte of the reply, `expected` and `actual` what should have
-    come there and what came, cut to `EXCERPT_BYTES`. All are empty for a good reply.
+    `offset` is that of the first wrong, missing or surplus byte of the reply. `expected` and `actual` are excerpts from
+    there on, of at most `EXCERPT_BYTES`. All are empty for a good reply.
     """
 
     outcome: Outcome
@@ -32,11 +32,11 @@ class Verdict:
 
     @property
     def phase(self) -> Phase:
-        """When it fell, in the exchange."""
+        """The phase of the exchange that ended with this."""
         if self.offset is None:
             return Phase.CLOSE
-        came = self.offset > 0 or self.outcome in {Outcome.EXTRA, Outcome.MISMATCH}
-        return Phase.REPLY if came else Phase.FIRST_BYTE
+        begun = self.offset > 0 or self.outcome in {Outcome.EXTRA, Outcome.MISMATCH}
+        return Phase.REPLY if begun else Phase.FIRST_BYTE
 
 
 GOOD = Verdict(Outcome.OK)
@@ -44,7 +44,7 @@ _ONE_GOOD = [GOOD]
 
 
 def explained(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as the log has it."""
+    """Return the fields of a verdict for the log."""
     return {
         "offset": verdict.offset,
         "expected": excerpt(verdict.expected),
@@ -53,7 +53,7 @@ def explained(verdict: Verdict) -> dict[str, Any]:
 
 
 class Verifier:
-    """Told what must come and fed with what arrived, in any segmentation, it yields one verdict per message."""
+    """Given the expected replies and what arrived, in any segmentation, returns one verdict per message."""
 
     def __init__(self) -> None:
         """Expect nothing yet."""
@@ -67,32 +67,32 @@ class Verifier:
 
     @property
     def outstanding(self) -> bool:
-        """Whether any reply, or part of one, is still to come."""
+        """Whether any reply, or part of one, is outstanding."""
         return bool(self._due)
 
     @property
     def parts(self) -> int:
-        """How many parts of replies are still to come."""
+        """How many parts of replies are outstanding."""
         return len(self._due)
 
     @property
     def failed(self) -> Verdict | None:
-        """What is wrong already with a reply that has not ended, or with bytes that belong to none."""
+        """What is known to be wrong with a reply that has not ended, or the surplus bytes that belong to none."""
         return self._wrong or self._surplus
 
     def expect(self, parts: Sequence[ReplyPart], *, more: bool = False) -> None:
-        """Expect a reply in these parts, which with `more` goes on in those of the next call."""
+        """Expect a reply in these parts; with `more`, the next call continues it."""
         last = len(parts) - 1
         for number, (reply, start, stop) in enumerate(parts):
             self._due.append((reply, start, stop, number == last and not more))
         if self._surplus is not None and self._offset == 0:
-            # What came before anybody asked spoils the exchange that follows, from its first byte on.
+            # Bytes that arrived before this message was sent make its reply wrong from the first byte on.
             self._wrong, self._surplus = self._wrong or replace(self._surplus, offset=0), None
 
     def feed(self, data: bytes | memoryview) -> list[Verdict]:
-        """Take bytes that arrived; return the verdicts of the messages whose replies they complete.
+        """Verify bytes that arrived; return the verdicts on the messages whose replies they complete.
 
-        What is returned is not to be changed.
+        The caller must not change the returned list.
         """
         due, nbytes = self._due, len(data)
         if len(due) == 1 and not self._offset:  # one whole reply is the usual case, and this the hot path of a load
@@ -126,7 +126,7 @@ class Verifier:
         return verdicts
 
     def end(self, outcome: Outcome) -> list[Verdict]:
-        """Return the verdicts of all messages that will get no (more) reply, because of `outcome`."""
+        """Return the verdicts on all messages whose replies are incomplete, because of `outcome`."""
         verdicts: list[Verdict] = []
         self._complete_empty(verdicts)
         while self._due:
@@ -142,7 +142,7 @@ class Verifier:
         return verdicts
 
     def _complete_empty(self, verdicts: list[Verdict]) -> None:
-        """End parts without bytes, whose replies are complete as soon as it is their turn."""
+        """End empty parts, which are complete as soon as they are next."""
         while self._due and self._due[0][1] == self._due[0][2]:
             self._end_part(verdicts)
 
@@ -161,7 +161,7 @@ class Verifier:
     def _note_surplus(self, surplus: bytes, verdicts: list[Verdict]) -> None:
         extra = Verdict(Outcome.EXTRA, self._offset or self._ended_at, b"", surplus)
         if verdicts:
-            # It came in one piece with a reply, so it is this reply that has too much.
+            # It arrived together with a reply, so it belongs to that reply.
             if verdicts[-1].outcome is Outcome.OK:
                 verdicts[-1] = extra
         elif self._surplus is None:

@@ -1,6 +1,7 @@
 """One connection of the client: writes while it reads, and feeds the verifier."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
@@ -23,13 +24,15 @@ class Connection(asyncio.BufferedProtocol):
     A peer that sends without end is cut off, with the outcome `extra`: only so much is read that belongs to no reply.
     """
 
-    # What arrives is verified before the next arrives, so one buffer does for all.
+    # What arrives is verified before anything else arrives, so all connections share one buffer.
     _buffer = memoryview(bytearray(RECEIVE_BYTES))
+    number = 0  # for logs, as is `local`
+    local = ""
 
     def __init__(self, account: Account, on_reply: Callable[[memoryview], object] | None = None) -> None:
-        """Count in `account`, and show `on_reply` all that arrives; it must not keep what it is shown."""
+        """Count in `account`; `on_reply` is called with all that arrives, in a buffer that it must not keep."""
         self.verifier = Verifier()
-        self.lost_by: Outcome | None = None  # set once the peer, or the network, has ended the connection
+        self.lost_by: Outcome | None = None  # set when the peer, or the network, ends the connection
         self.first_byte_at = 0  # perf_counter_ns of the first byte since the last send
         self.answered_at = 0  # perf_counter_ns of the arrival of the last byte of the last reply
         self.ended_sending = False
@@ -43,27 +46,27 @@ class Connection(asyncio.BufferedProtocol):
         self._written = 0
         self._handed_over = 0
         self._opened_at = 0
-        self._moved_at = 0  # when a byte came last, or else when the connection was made
-        self._asked_at = 0  # when the first message since then was written, if there was one
+        self._moved_at = 0  # arrival of the last byte, or when the connection was made
+        self._asked_at = 0  # when the first message since then was written; 0 if none was
         self._lost_at = 0
         self._retransmits = 0
         self._closing = False
         self._closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvloop and asyncio give a Transport
-        """Begin."""
+        """Start to count."""
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
         self._opened_at = self._moved_at = perf_counter_ns()
         self._account.opened()
 
     async def send(self, data: bytes, reply: Sequence[ReplyPart], *, more: bool = False) -> None:
-        """Send a message, or with `more` a part of one, as soon as the peer is not too far behind."""
+        """Send a message, or with `more` a part of one, after waiting for the peer to read if it is too far behind."""
         await self._writable.wait()
         self.write(data, reply, more=more)
 
     def write(self, data: bytes, reply: Sequence[ReplyPart], *, more: bool = False) -> None:
-        """Send at once, however far the peer is behind; where the connection is lost, the verdict tells."""
+        """Send at once, however far the peer is behind; if the connection is lost, the verdict says so."""
         if self.lost_by is not None:
             return
         self.verifier.expect(reply, more=more)
@@ -73,18 +76,18 @@ class Connection(asyncio.BufferedProtocol):
         if not self._asked_at:
             self._asked_at = perf_counter_ns()
         self._transport.write(data)
-        if not self._transport.is_closing():  # else the write failed, and nothing of it went
+        if not self._transport.is_closing():  # if it is, the write failed, and nothing was sent
             self._written += len(data)
             self.count_sent()
 
     def end_sending(self) -> None:
-        """Tell the peer that nothing more will come, and go on reading; TLS has no such end."""
+        """Half-close: send FIN, and continue to read; TLS has no half-close."""
         if self.lost_by is None and not self._transport.is_closing() and self._transport.can_write_eof():
             self._transport.write_eof()
             self.ended_sending = True
 
     async def verdict(self) -> Verdict:
-        """Return the next verdict; the outcome that ended the connection where it ends without one."""
+        """Return the next verdict; if the connection ends without one, the outcome that ended it."""
         while not self._verdicts:
             if self.lost_by is not None:
                 return self.verifier.failed or Verdict(self.lost_by, 0)
@@ -92,16 +95,23 @@ class Connection(asyncio.BufferedProtocol):
         return self._verdicts.pop(0)
 
     async def end(self) -> Outcome:
-        """Wait until the peer, or the network, ends the connection; return how."""
+        """Wait until the peer, or the network, ends the connection; return the outcome."""
         while self.lost_by is None:
             await self.news()
         return self.lost_by
 
     async def orderly_end(self) -> Verdict:
-        """Wait until the peer ends its side; return what is wrong with that, such as a byte that comes before."""
-        while self.lost_by is None and self.verifier.failed is None:  # who sends on and on never ends
+        """Wait until the peer ends its side; return what is wrong, such as surplus bytes before the end."""
+        while self.lost_by is None and self.verifier.failed is None:  # a peer that sends without end never closes
             await self.news()
         return self.verifier.failed or (GOOD if self.lost_by is Outcome.EOF else Verdict(self.lost_by or Outcome.EOF))
+
+    async def finish(self) -> Verdict:
+        """End our side and read to the end of the peer's; return what is wrong with that. TLS cannot end one side."""
+        self.end_sending()
+        if self.ended_sending or self.lost_by is not None:
+            return await self.orderly_end()
+        return self.verifier.failed or GOOD
 
     async def news(self) -> None:
         """Wait until something arrives or the connection ends."""
@@ -110,22 +120,24 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def idle(self) -> int:
-        """How long nothing had moved, in nanoseconds, when the connection was lost.
+        """How long the connection had been idle when it was lost, in nanoseconds.
 
-        A message without a byte in reply has moved nothing: who forgot the connection while it was idle shows it by not
-        answering. The wait for that reply does not count.
+        A firewall that dropped an idle connection shows it by not answering the next message. So a message without any
+        reply does not end the idle time, and the wait for that reply does not count.
         """
         return (self._asked_at or self._lost_at) - self._moved_at
 
-    async def close(self) -> None:
-        """Close, and wait until it is; after TLS the peer has a moment to end it as well."""
+    async def close(self, patience_seconds: float | None = None) -> None:
+        """Close, and wait until it is, if need be not longer than this; after TLS the peer has to end it as well."""
         self.look_at_kernel()
         self._closing = True
         self._transport.close()
-        await self._closed.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
+                await self._closed.wait()
 
     async def wait_closed(self) -> None:
-        """Wait until the connection is closed, by whomever."""
+        """Wait until the connection is closed, by either side."""
         await self._closed.wait()
 
     async def abandon(self, outcome: Outcome) -> None:
@@ -139,11 +151,11 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def look_at_kernel(self) -> None:
-        """Note the round trip time that the kernel reckons with, and count the segments it sent again since."""
+        """Count retransmits since the last call, and note the kernel's estimate of the round trip time."""
         if self._transport.is_closing():
             return
-        theirs = self._transport.get_extra_info("socket")
-        stream = socket.socket(theirs.family, theirs.type, theirs.proto, theirs.fileno())
+        shared = self._transport.get_extra_info("socket")
+        stream = socket.socket(shared.family, shared.type, shared.proto, shared.fileno())
         try:
             info = TcpInfo.of(stream)
         finally:
@@ -153,18 +165,18 @@ class Connection(asyncio.BufferedProtocol):
             self._retransmits = info.retransmits
 
     def count_sent(self) -> None:
-        """Count what the kernel has taken since."""
+        """Count as sent what the kernel has accepted since the last call."""
         self._count_sent_but(self._transport.get_write_buffer_size())
 
     def _count_sent_but(self, waiting: int) -> None:
-        """Count as sent all that was written but so many bytes."""
+        """Count as sent all that was written, except `waiting` bytes."""
         handed_over = self._written - waiting
-        if handed_over > self._handed_over:  # encrypted, what waits can be more than was written
+        if handed_over > self._handed_over:  # encrypted bytes that wait can be more than was written
             self._account.sent(handed_over - self._handed_over)
             self._handed_over = handed_over
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        """Say where to put what arrives."""
+        """Return the buffer for what arrives."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -191,24 +203,24 @@ class Connection(asyncio.BufferedProtocol):
         self._verdicts += verdicts
 
     def eof_received(self) -> bool:
-        """Take the end of the peer's side: no reply will come any more."""
+        """Note the end of the peer's side: no further reply will arrive."""
         self._end(Outcome.EOF)
         return False
 
     def pause_writing(self) -> None:
-        """Let `send` wait."""
+        """Make `send` wait."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """Let `send` go on."""
+        """Let `send` continue."""
         self.count_sent()
         self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Close the account."""
+        """Count the end."""
         if exc is None:
             self.count_sent()
-        if not self._closing:  # under TLS a FIN that nothing announced comes here only
+        if not self._closing:  # with TLS, a FIN without close_notify is reported only here
             self._end(of_lost_connection(exc))
         self._account.closed(perf_counter_ns() - self._opened_at)
         self._closed.set()

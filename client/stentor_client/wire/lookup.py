@@ -1,4 +1,4 @@
-"""Addresses of names, looked up so that whoever cannot wait any longer need not."""
+"""Looks up the addresses of names, in a way that can be cancelled."""
 
 import asyncio
 import contextlib
@@ -13,21 +13,21 @@ Found = Sequence[tuple[int, int, int, str, Any]]  # as getaddrinfo(3) returns it
 async def look_up(host: str, port: int) -> Found:
     """Return the addresses that TCP can connect to.
 
-    A thread asks, and is a daemon: a name server that is silent cannot be called off, and the end of the event loop
-    would wait for its own.
+    It runs in a daemon thread: a lookup cannot be interrupted, and the event loop waits for threads of its own pool
+    before it closes.
 
     Raises:
-        OSError: there are none, or nobody knows.
-        UnicodeError: it is no host name.
+        OSError: if the name has none, or the lookup fails.
+        UnicodeError: if it is not a valid host name.
 
     """
-    with contextlib.suppress(socket.gaierror):  # an address needs nobody to be asked
+    with contextlib.suppress(socket.gaierror):  # an address needs no lookup
         return _ask(host, port, socket.AI_NUMERICHOST)
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Found] = loop.create_future()
 
-    def settle(found: "Found | Exception") -> None:
-        if answer.done():  # nobody waits any more
+    def settle(found: Found | Exception) -> None:
+        if answer.done():  # cancelled
             return
         if isinstance(found, Exception):
             answer.set_exception(found)

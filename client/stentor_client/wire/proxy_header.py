@@ -1,4 +1,4 @@
-"""The PROXY protocol's header, as a proxy in front of the server would send it.
+"""The PROXY header that a proxy in front of the server would send; not worth a dependency at this size.
 
 https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
 """
@@ -15,7 +15,7 @@ _UNSPECIFIED = 0x00
 
 
 def proxy_header(version: str, connection: socket.socket) -> bytes:
-    """Return the header that announces this connection's own two ends; a Unix socket's are unknown to the protocol."""
+    """Return the header with this connection's own two addresses; for a Unix socket, the one for unknown addresses."""
     family = connection.family
     if family not in _FAMILIES:
         if version == "v1":

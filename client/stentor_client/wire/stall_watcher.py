@@ -1,4 +1,4 @@
-"""Gives a connection up on which nothing moves."""
+"""Abandons a connection that makes no progress."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,15 +8,15 @@ from stentor_client.account import Account
 from stentor_client.verify.outcomes import Outcome
 from stentor_client.wire.connection import Connection
 
-LOOKS_PER_TIMEOUT = 4
+SAMPLES_PER_TIMEOUT = 4
 
 T = TypeVar("T")
 
 
 class StallWatcher:
-    """Looks now and then whether bytes move, in either direction: what is slow is not given up, what stands still is.
+    """Samples whether bytes move, in either direction: a slow connection is kept, a stalled one is abandoned.
 
-    Counted in several looks: one that comes late, because the terminal or the machine was busy, proves nothing.
+    It takes several samples in a row: one that is late, because the terminal or the machine was busy, proves nothing.
     """
 
     def __init__(
@@ -26,14 +26,14 @@ class StallWatcher:
         timeout_seconds: float,
         due: Callable[[], object] = lambda: True,
     ) -> None:
-        """`account` is that of this connection alone; while nothing is `due` no time-out runs."""
+        """`account` counts for this connection only; the time-out does not run while nothing is `due`."""
         self._connection = connection
         self._account = account
         self._timeout = timeout_seconds
         self._due = due
 
     async def during(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the work, and end it by giving the connection up when nothing moves for the whole time-out."""
+        """Do the work; abandoning the connection ends it if nothing moves for the whole time-out."""
         watching = asyncio.create_task(self.watch())
         try:
             return await work
@@ -41,16 +41,16 @@ class StallWatcher:
             watching.cancel()
 
     async def watch(self) -> None:
-        """Return when the connection was given up, with the outcome `timeout`."""
-        still, before = 0, self._moved()
-        while still < LOOKS_PER_TIMEOUT:
-            await asyncio.sleep(self._timeout / LOOKS_PER_TIMEOUT)
+        """Return when the connection has been abandoned, with the outcome `timeout`."""
+        stalled, before = 0, self._moved()
+        while stalled < SAMPLES_PER_TIMEOUT:
+            await asyncio.sleep(self._timeout / SAMPLES_PER_TIMEOUT)
             moved = self._moved()
-            still = still + 1 if moved == before and self._due() else 0
+            stalled = stalled + 1 if moved == before and self._due() else 0
             before = moved
         await self._connection.abandon(Outcome.TIMEOUT)
 
     def _moved(self) -> int:
-        if self._connection.lost_by is None:  # of what waits for a connection that is lost, nothing is sent any more
-            self._connection.count_sent()  # else a large message would be counted when all of it has gone
+        if self._connection.lost_by is None:  # a lost connection sends nothing more
+            self._connection.count_sent()  # the transport reports a large message only when all of it is sent
         return self._account.sent_bytes + self._account.received_bytes

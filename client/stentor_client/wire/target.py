@@ -18,7 +18,7 @@ class Target:
     path: str = ""
 
     def __str__(self) -> str:
-        """Return it as it was written."""
+        """Return it in the form that `parse` accepts."""
         if self.path:
             return f"unix:{self.path}"
         return printable((self.host, self.port))
@@ -40,7 +40,7 @@ class TargetType(click.ParamType[Target]):
     name = "host:port"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Target:
-        """Parse, or fail with what is wanted."""
+        """Parse, or fail with the forms that a target can have."""
         if isinstance(value, Target):
             return value
         try:

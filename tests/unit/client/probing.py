@@ -4,10 +4,10 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from stentor_chassis.counters.shared_counters import SharedCounters
-from stentor_client.metrics import EXCHANGES, LOST, SCHEMA
+from stentor_client.metrics import ACTIVE, EXCHANGES, LOST, SCHEMA
 from stentor_client.probe.options import ProbeOptions
 from stentor_client.probe.run import Probe
 from stentor_client.verify.outcomes import Outcome
@@ -23,6 +23,21 @@ def honest(connection: socket.socket) -> None:
         connection.sendall(data.upper())
 
 
+def probe_options(target: str, dial: Mapping[str, Any] | None = None, **changes: Any) -> ProbeOptions:
+    """Return the options of a quick probe without end, with these changes."""
+    options = ProbeOptions(
+        dial=DialOptions(target=target, connect_timeout_seconds=5.0, **(dial or {})),
+        interval_seconds=0.002,
+        connection="persistent",
+        resolve="first",
+        sizes=SIZES,
+        count=0,
+        timeout_seconds=5.0,
+        expect="upper",
+    )
+    return replace(options, **changes)
+
+
 class Probing:
     """A probe of a target, what it counts, and what it logs."""
 
@@ -35,23 +50,19 @@ class Probing:
         dial: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> None:
-        """Probe quickly and without end, but for what is changed of that, or of how to dial."""
-        options = ProbeOptions(
-            dial=DialOptions(target=target, connect_timeout_seconds=5.0, **(dial or {})),
-            interval_seconds=0.002,
-            connection="persistent",
-            resolve="first",
-            sizes=SIZES,
-            count=0,
-            timeout_seconds=5.0,
-            expect="upper",
-        )
+        """Probe quickly and without end, except for these changes to the options, and those to how to dial."""
         self.row = counters.row(1)
         self.events = events
         self.stop = asyncio.Event()
         before = [0] * SCHEMA.row_slots
         before[SCHEMA.slot(EXCHANGES, Outcome.OK)] = first
-        self.probe = Probe(replace(options, **changes), self.row, events.logger, self.stop, before)
+        self.probe = Probe(probe_options(target, dial, **changes), self.row, events.logger, self.stop, before)
+
+    async def run(self) -> Self:
+        """Probe to the end."""
+        await self.probe.run()
+        assert self[ACTIVE] == 0
+        return self
 
     def exchanges(self) -> dict[str, int]:
         """Return how many exchanges ended, by outcome, without the outcomes that did not occur."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from lying import LyingServer
 from processes import BIN, ENVIRONMENT
 from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE
 from stentor_client.__main__ import cli
+from unit.client.probing import honest
 from unit.client.reconcile.endpoints import admin, answering, pair
 from unit.ending import RunCommand
 
@@ -21,12 +21,6 @@ Command = tuple[str, ...]
 Start = Callable[[str], Command]
 COMMANDS = ("check", "trace", "load", "reconcile")
 NOT_TOUCHED = "what was there before"
-
-
-def honest(connection: socket.socket) -> None:
-    """Answer in upper case until the client ends."""
-    for data in iter(lambda: connection.recv(65536), b""):
-        connection.sendall(data.upper())
 
 
 @pytest.fixture

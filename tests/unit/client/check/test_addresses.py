@@ -1,7 +1,5 @@
 """Whether every address of the name leads there."""
 
-import socket
-
 import pytest
 
 from lying import LyingServer, echo
@@ -10,21 +8,13 @@ from stentor_client.check.addresses import Addresses
 from stentor_client.check.check import Result, Status
 from stentor_client.check.subject import Subject
 from stentor_client.verify.outcomes import Outcome, Phase
-from stentor_client.wire.dialer import Dialer, Endpoint
 from unit.client.check.checking import closed_port, honest, subject
+from unit.client.wire.naming import resolve_to
 
 
 async def of(monkeypatch: pytest.MonkeyPatch, *targets: str) -> Result:
     """Return the result for a name with the addresses of these targets."""
-    found = []
-    for target in targets:
-        host, _, port = target.rpartition(":")
-        found.append(Endpoint(socket.AF_INET, (host, int(port))))
-
-    async def resolve(*_: object) -> list[Endpoint]:
-        return found
-
-    monkeypatch.setattr(Dialer, "resolve", resolve)
+    resolve_to(monkeypatch, *targets)
     return await run(subject("somewhere:80"))
 
 

@@ -1,6 +1,7 @@
 """An event loop in a thread of its own."""
 
 import asyncio
+import signal
 import threading
 
 import pytest
@@ -67,3 +68,20 @@ def test_what_is_left_is_called_off() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert cancelled.is_set()
+
+
+def test_interrupt_that_another_thread_receives() -> None:
+    """Ctrl-C ends the wait at once, even if its signal does not interrupt a system call of the main thread.
+
+    Another thread can receive it, or it can arrive just before the main thread begins to wait.
+    """
+
+    async def interrupt() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        await asyncio.sleep(20)
+        ended.append("the work")
+
+    ended: list[str] = []
+    with BackgroundLoop() as loop, pytest.raises(KeyboardInterrupt):
+        loop.do(interrupt())
+    assert ended == []

@@ -1,51 +1,34 @@
 """`probe` on the command line."""
 
 import json
-import socket
 
 import pytest
 
-from lying import Behaviour, LyingServer, flip
+from lying import LyingServer, flip
 from processes import run
 from stentor_client.__main__ import cli
+from unit.client.wire.naming import refusing
 from unit.ending import RunCommand
 
-
-def honest(connection: socket.socket) -> None:
-    """Answer in upper case until the client ends."""
-    for data in iter(lambda: connection.recv(65536), b""):
-        connection.sendall(data.upper())
+QUICK = ("--count", "2", "--rate", "100", "--sizes", "64", "--admin-port", "0", "--log-format", "json")
 
 
-def _refusing() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"
-
-
-@pytest.mark.parametrize(("behaviour", "code"), [(honest, 0), (None, 3), (flip, 5)], ids=["well", "refused", "wrong"])
-def test_probe_that_ends(behaviour: Behaviour | None, code: int) -> None:
-    """A probe ends when its count is reached, with the code of its worst outcome, and writes nothing but its log."""
-    with LyingServer(behaviour or honest) as server:
-        target = server.target if behaviour else _refusing()
-        ended = run("stentor-client", "probe", "--target", target, *_quick("2"))
-    assert (code, b"") == (ended.returncode, ended.stdout)
-    assert b'"exchanges":2' in ended.stderr
-
-
-def _quick(count: str) -> list[str]:
-    return ["--count", count, "--rate", "100", "--sizes", "64", "--admin-port", "0", "--log-format", "json"]
-
-
-@pytest.mark.parametrize("connection", ["persistent", "fresh", "mixed"])
-def test_options_reach_the_probe(connection: str) -> None:
-    """What is said on the command line is what the probe says that it does."""
-    options = ["--connection", connection, "--resolve", "all", "--proxy-protocol", "v1", "--expect", "echo"]
-    ended = run("stentor-client", "probe", "--target", _refusing(), *_quick("1"), *options)
+def test_options_reach_the_probe() -> None:
+    """The probe does what the command line says, ends with its worst outcome, and writes nothing but its log."""
+    target = "{}:{}".format(*refusing())
+    options = ("--connection", "mixed", "--resolve", "all", "--proxy-protocol", "v1", "--expect", "echo")
+    ended = run("stentor-client", "probe", "--target", target, *QUICK, *options)
+    assert (ended.returncode, ended.stdout) == (3, b"")
     events = [json.loads(line) for line in ended.stderr.splitlines()]
     (started,) = [event for event in events if event["event"] == "probe.started"]
-    said = {"connection": connection, "resolve": "all", "proxy_protocol": "v1", "expect": "echo", "tls": False}
-    assert said.items() <= started.items()
-    assert (started["count"], started["interval_seconds"], started["sizes"]) == (1, 0.01, [64])
+    said = {"connection": "mixed", "resolve": "all", "proxy_protocol": "v1", "expect": "echo", "tls": False}
+    assert (said | {"count": 2, "interval_seconds": 0.01, "sizes": [64]}).items() <= started.items()
+
+
+def test_wrong_replies() -> None:
+    """A wrong reply is the worst outcome."""
+    with LyingServer(flip) as server:
+        assert run("stentor-client", "probe", "--target", server.target, *QUICK).returncode == 5
 
 
 @pytest.mark.parametrize(
@@ -55,8 +38,8 @@ def test_options_reach_the_probe(connection: str) -> None:
         (["--tls", "--tls-server-name", ".x"], "no certificate can have the name '.x'"),
     ],
 )
-def test_files_are_looked_at_first(run_command: RunCommand, options: list[str], message: str) -> None:
-    """What cannot be used is one line before anything starts."""
+def test_files_are_read_first(run_command: RunCommand, options: list[str], message: str) -> None:
+    """A file or name that cannot be used is one line before anything starts."""
     ended = run_command(cli, "probe", *options)
     assert ended.code == 2
     assert ended.line == f"a-service: {message}"

@@ -5,110 +5,82 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from certificates import Authority
-from lying import Behaviour, LyingServer, add, close_early, flip, reset, stall, stay_silent, truncate
+from lying import Behaviour, LyingServer, add, close_early, flip, repeat_the_first, reset, stall, stay_silent, truncate
 from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_client.account import Account
-from stentor_client.metrics import LOST_IDLE, OPENED, PHASE_DURATION, RTT, SCHEMA, TIMED, UP
-from stentor_client.probe.prober import Prober, Run
-from stentor_client.verify.message import MessageSource
+from stentor_client.metrics import (
+    ACTIVE,
+    LAST_SUCCESS,
+    LATE,
+    LOST_IDLE,
+    OPENED,
+    PHASE_DURATION,
+    RECEIVED,
+    RESPONSE_TIME,
+    RTT,
+    SCHEMA,
+    SENT,
+    SERVICE_TIME,
+    TIMED,
+    UP,
+)
+from stentor_client.probe import prober as prober_module
 from stentor_client.verify.outcomes import Outcome, Phase
 from stentor_client.wire import connection as connection_module
-from stentor_client.wire.dialer import Dialer, DialOptions, Endpoint
-from unit.client.probe.test_options import options
-from unit.client.probing import NewProbing, Probing, honest
-from unit.looping import Events, eventually
+from unit.client.probing import SIZES, NewProbing, Probing, honest
+from unit.client.wire.naming import refusing
+from unit.looping import eventually
+
+
+async def _probe(probing: NewProbing, behaviour: Behaviour, **changes: Any) -> Probing:
+    """Probe a server up to the count."""
+    with LyingServer(behaviour) as server:
+        return await probing(server.target, **changes).run()
 
 
 @pytest.fixture
-def secure(tmp_path: Path) -> Iterator[Callable[[Behaviour], tuple[LyingServer, dict[str, Any]]]]:
-    """Makes servers that speak TLS, and says how to dial them."""
-    authority = Authority(tmp_path)
-    context = authority.serve(authority.issue("server"))
-    servers: list[LyingServer] = []
-
-    def new(behaviour: Behaviour) -> tuple[LyingServer, dict[str, Any]]:
-        servers.append(LyingServer(behaviour, context))
-        return servers[-1], {"tls": True, "tls_ca": authority.file}
-
-    yield new
-    for server in servers:
-        server.__exit__(None, None, None)
-
-
-async def _probe(probing: NewProbing, target: str, **changes: Any) -> Probing:
-    """Probe a server to the end of the count."""
-
-    async def scenario() -> Probing:
-        own = probing(target, **changes)
-        await own.probe.run()
-        return own
-
-    return await scenario()
-
-
-async def test_mixed_connections(probing: NewProbing) -> None:
-    """Turn by turn an exchange goes over the connection that is kept and over one of its own."""
-    with LyingServer(honest) as server:
-        own = await _probe(probing, server.target, connection="mixed", count=6, sizes=[40, 50])
-    completed = own.events.find("exchange.completed")
-    assert [(event["connection"], event["fresh"]) for event in completed] == [
-        (1, False),
-        (2, True),
-        (1, False),
-        (3, True),
-        (1, False),
-        (4, True),
-    ]
-    assert [event["size_bytes"] for event in completed] == [40, 40, 50, 50, 40, 40]
-    assert (own.exchanges(), own.lost(), own[OPENED]) == ({"ok": 6}, {}, 4)
-
-
-async def test_fresh_failure_spares_what_is_kept(probing: NewProbing) -> None:
-    """A fresh connection that is lost costs the kept one nothing."""
-    connections = itertools.count()
-
-    def only_the_first(connection: socket.socket) -> None:
-        (close_early if next(connections) else honest)(connection)
-
-    with LyingServer(only_the_first) as server:
-        own = await _probe(probing, server.target, connection="mixed", count=6, sizes=[40])
-    assert (own.exchanges(), own.lost(), own[OPENED]) == ({"ok": 3, "eof": 3}, {"eof": 3}, 4)
-
-
-@pytest.mark.parametrize("connection", ["persistent", "fresh"])
-async def test_tls(
-    probing: NewProbing,
-    secure: Callable[[Behaviour], tuple[LyingServer, dict[str, Any]]],
-    connection: str,
-) -> None:
-    """Over TLS good exchanges are good, over one connection or one each, and the handshake is a phase of its own."""
-    server, dial = secure(honest)
-    own = await _probe(probing, server.target, dial=dial, connection=connection, count=4)
-    opened = 1 if connection == "persistent" else 4
-    assert (own.exchanges(), own.lost(), own[OPENED]) == ({"ok": 4}, {}, opened)
-    assert [opened, opened, opened, 4] == [own.observed(PHASE_DURATION, phase) for phase in TIMED]
-
-
-def answer_once(connection: socket.socket) -> None:
-    """Answer in upper case, and end."""
-    connection.sendall(connection.recv(65536).upper())
-
-
-def stay_open(connection: socket.socket) -> None:
-    """Answer, and do not end when the client has."""
-    honest(connection)
-    threading.Event().wait(5)
+def authority(tmp_path: Path) -> Authority:
+    """The authority of the server's certificate."""
+    return Authority(tmp_path)
 
 
 @pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
-@pytest.mark.parametrize("connection", ["persistent", "fresh"])
+@pytest.mark.parametrize(("connection", "opened"), [("persistent", 1), ("fresh", 7)])
+async def test_good_exchanges(
+    probing: NewProbing,
+    authority: Authority,
+    connection: str,
+    opened: int,
+    encrypted: bool,  # noqa: FBT001
+) -> None:
+    """Good exchanges are counted to the byte and timed, over one connection or one each, and none is lost."""
+    context = authority.serve(authority.issue("server")) if encrypted else None
+    with LyingServer(honest, context) as server:
+        dial = {"tls": encrypted, "tls_ca": authority.file}
+        own = await probing(server.target, connection=connection, count=7, dial=dial).run()
+    assert ({"ok": 7}, {}, opened) == (own.exchanges(), own.lost(), own[OPENED])
+    nbytes = sum((SIZES * 3)[:7])
+    assert (nbytes, nbytes) == (own[SENT], own[RECEIVED])
+    assert [own.observed(metric) for metric in (RESPONSE_TIME, SERVICE_TIME)] == [7, 7]
+    assert [opened, opened, opened * encrypted, 7] == [own.observed(PHASE_DURATION, phase) for phase in TIMED]
+    assert own[UP] == 1
+    assert 0 < own[RTT] < 1_000_000
+    assert 0 <= time.time_ns() - own[LAST_SUCCESS] < 60 * NANOSECONDS
+    completed = own.events.find("exchange.completed", log_level="debug")  # they follow each other fast
+    assert [*zip(range(7), SIZES * 3, strict=False)] == [(each["sequence"], each["size_bytes"]) for each in completed]
+    assert all(each["response_time_seconds"] >= each["service_time_seconds"] > 0 for each in completed)
+
+
+@pytest.mark.parametrize(
+    ("connection", "encrypted"),
+    [("persistent", False), ("fresh", False), ("fresh", True)],
+    ids=["persistent", "fresh", "tls"],
+)
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "offset", "phase"),
     [
@@ -122,9 +94,9 @@ def stay_open(connection: socket.socket) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
-async def test_when_it_went_wrong(
+async def test_wrong_replies(
     probing: NewProbing,
-    secure: Callable[[Behaviour], tuple[LyingServer, dict[str, Any]]],
+    authority: Authority,
     behaviour: Behaviour,
     outcome: Outcome,
     offset: int,
@@ -132,14 +104,88 @@ async def test_when_it_went_wrong(
     connection: str,
     encrypted: bool,  # noqa: FBT001
 ) -> None:
-    """Every lie has its outcome, its offset and its phase, and over TLS the same."""
-    server, dial = secure(behaviour) if encrypted else (LyingServer(behaviour), {})
+    """Any wrong reply has its outcome, offset and phase, and costs the connection; the next exchange has a new one."""
+    context = authority.serve(authority.issue("server")) if encrypted else None
     timeout = 0.2 if outcome is Outcome.TIMEOUT else 5.0
-    changes = {"count": 1, "sizes": [40], "timeout_seconds": timeout, "connection": connection, "dial": dial}
-    own = await _probe(probing, server.target, **changes)
+    dial = {"tls": encrypted, "tls_ca": authority.file}
+    with LyingServer(behaviour, context) as server:
+        own = probing(server.target, count=2, sizes=[40], connection=connection, timeout_seconds=timeout, dial=dial)
+        await own.run()
+    assert ({outcome: 2}, {outcome: 2}) == (own.exchanges(), own.lost())
+    assert [own[metric] for metric in (OPENED, UP, SENT)] == [2, 0, 80]
+    assert own.observed(RESPONSE_TIME) == 0
+    failed = own.events.find("exchange.failed", outcome=outcome)
+    assert [(offset, phase)] * 2 == [(event["offset"], event["phase"]) for event in failed]
+    assert len(own.events.find("connection.lost", outcome=outcome)) == 2
+    if outcome is Outcome.MISMATCH:
+        assert ord(failed[0]["expected"][0]) ^ 1 == ord(failed[0]["actual"][0])
+
+
+async def test_mixed_connections(probing: NewProbing) -> None:
+    """An exchange over the kept connection and one over a fresh connection take turns; losing one spares the other."""
+    connections = itertools.count()
+
+    def only_the_first(connection: socket.socket) -> None:
+        (close_early if next(connections) == 2 else honest)(connection)
+
+    own = await _probe(probing, only_the_first, connection="mixed", count=6, sizes=[40, 50])
+    completed = [
+        (event["connection"], event["fresh"], event["size_bytes"]) for event in own.events.find("exchange.completed")
+    ]
+    assert completed == [(1, False, 40), (2, True, 40), (1, False, 50), (1, False, 40), (4, True, 40)]
+    assert (own.exchanges(), own.lost(), own[OPENED]) == ({"ok": 5, "eof": 1}, {"eof": 1}, 4)
+
+
+async def test_surplus_at_the_end(probing: NewProbing) -> None:
+    """Surplus bytes after the last reply cost the connection; no exchange is counted that was not made."""
+
+    def add_at_the_end(connection: socket.socket) -> None:
+        honest(connection)
+        connection.sendall(b"!")
+
+    own = await _probe(probing, add_at_the_end, count=2, sizes=[40])
+    assert (own.exchanges(), own.lost()) == ({"ok": 2}, {"extra": 1})
+    assert own.events.find("exchange.failed") == []
+    assert own.events.find("connection.lost", outcome=Outcome.EXTRA, actual="!")
+
+
+async def test_peer_that_does_not_close(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that does not close its side costs a fresh connection the exchange, and a kept one at the end nothing."""
+    monkeypatch.setattr(prober_module, "CLOSE_SECONDS", 0.05)
+    released = threading.Event()
+
+    def stay(connection: socket.socket) -> None:
+        honest(connection)
+        released.wait(20)
+
+    assert (await _probe(probing, stay, count=2)).exchanges() == {"ok": 2}
+    own = await _probe(probing, stay, count=1, timeout_seconds=0.1, connection="fresh")
+    released.set()
     (failed,) = own.events.find("exchange.failed")
-    assert (outcome, offset, phase) == (failed["outcome"], failed["offset"], failed["phase"])
-    assert ({outcome: 1}, {outcome: 1}) == (own.exchanges(), own.lost())
+    assert (failed["outcome"], failed["offset"], failed["phase"]) == (Outcome.TIMEOUT, None, Phase.CLOSE)
+
+
+async def test_stale_reply(probing: NewProbing) -> None:
+    """A right reply to another message is wrong."""
+    own = await _probe(probing, repeat_the_first, count=2, sizes=[64])
+    assert own.exchanges() == {"ok": 1, "mismatch": 1}
+
+
+async def test_expect(probing: NewProbing) -> None:
+    """An option says what a reply must be."""
+    assert (await _probe(probing, honest, expect="echo", count=1, sizes=[300])).exchanges() == {"mismatch": 1}
+
+
+def answer_once(connection: socket.socket) -> None:
+    """Answer the first message, and end."""
+    connection.sendall(connection.recv(65536).upper())
+
+
+async def test_end_between_exchanges(probing: NewProbing) -> None:
+    """A connection that the server ended between exchanges is a lost one, and no exchange has failed."""
+    own = await _probe(probing, answer_once, count=3, sizes=[40], interval_seconds=0.2)
+    assert (own.exchanges(), own[OPENED]) == ({"ok": 3}, 3)
+    assert own.lost() == {"eof": 2}  # after the third nobody looks any more
 
 
 @pytest.mark.parametrize(("seconds", "idle"), [(20, 0), (30, 1)])
@@ -155,111 +201,56 @@ async def test_lost_after_idle(probing: NewProbing, monkeypatch: pytest.MonkeyPa
         (answer_once, honest)[min(next(connections), 1)](connection)
 
     monkeypatch.setattr(connection_module, "perf_counter_ns", clock)
-    with LyingServer(once_and_then_honest) as server:
-        own = await _probe(probing, server.target, count=3, sizes=[40])
+    own = await _probe(probing, once_and_then_honest, count=3, sizes=[40])
     assert (sum(own.lost().values()), own[LOST_IDLE]) == (1, idle)
 
 
-async def test_peer_that_does_not_end(probing: NewProbing) -> None:
-    """A fresh connection that the peer does not end after this side has timed out at its close."""
-    with LyingServer(stay_open) as server:
-        changes = {"count": 1, "timeout_seconds": 0.1, "connection": "fresh"}
-        own = await _probe(probing, server.target, **changes)
-    (failed,) = own.events.find("exchange.failed")
-    assert (failed["outcome"], failed["offset"], failed["phase"]) == (Outcome.TIMEOUT, None, Phase.CLOSE)
+async def test_target_that_starts(probing: NewProbing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nobody listens each exchange is refused, the target is down and the back-off grows; then it is up."""
+    failures: list[int] = []
+
+    def back_off_seconds(failed: int, _most_seconds: float) -> float:
+        failures.append(failed)
+        return 0.001
+
+    monkeypatch.setattr(prober_module, "back_off_seconds", back_off_seconds)
+    host, port = refusing()
+    own = probing(f"{host}:{port}")
+    running = asyncio.create_task(own.run())
+    await eventually(lambda: own.exchanges().get("refused", 0) > 2, "some refusals")
+    assert [own[metric] for metric in (OPENED, UP)] == [0, 0]
+    assert failures[:3] == [1, 2, 3]
+    assert {f"{host}:{port}: Connection refused"} == {each["detail"] for each in own.events.find("exchange.failed")}
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data.upper())
+        writer.close()
+
+    server = await asyncio.start_server(answer, host, port)
+    await eventually(lambda: own.exchanges().get("ok", 0) > 2, "good exchanges")
+    assert [own[metric] for metric in (OPENED, UP)] == [1, 1]
+    own.stop.set()
+    await running
+    server.close()
 
 
-@pytest.mark.parametrize("connection", ["persistent", "fresh"])
-async def test_kernel_is_looked_at(probing: NewProbing, connection: str) -> None:
-    """The round trip time is the kernel's, after an exchange on a kept connection or before the end of a fresh one."""
+@pytest.mark.parametrize("interval", [0.001, 60.0])
+async def test_stop(probing: NewProbing, interval: float) -> None:
+    """Told to stop, it ends soon, also between exchanges that are far apart, and leaves no connection open."""
     with LyingServer(honest) as server:
-        own = await _probe(probing, server.target, count=2, connection=connection)
-    assert 0 < own[RTT] < 1_000_000
+        own = probing(server.target, interval_seconds=interval)
+        running = asyncio.create_task(own.run())
+        await eventually(lambda: own.exchanges().get("ok"), "an exchange")
+        own.stop.set()
+        await asyncio.wait_for(running, 10)
+    assert own[ACTIVE] == 0
+    assert own.exchanges().keys() == {"ok"}
+    assert len(own.events.find("probe.summary")) == 1
 
 
-class Alone:
-    """A prober without a probe around it."""
-
-    def __init__(self, target: str, events: Events, **changes: Any) -> None:
-        """Probe a target with these options."""
-        dial = DialOptions(target=target, connect_timeout_seconds=5.0)
-        given = options(**{"dial": dial, "interval_seconds": 0.002, "count": 3, **changes})
-        self.account = Account()
-        self.run = Run(
-            options=given,
-            dialer=Dialer(dial),
-            messages=MessageSource(max(given.sizes), bytes.upper),
-            numbers=itertools.count(7),
-            account=self.account,
-            log=events.logger,
-            down=set(),
-        )
-
-    def __getitem__(self, metric: Any) -> int:
-        """Return a metric's value."""
-        return self.account.row[SCHEMA.slot(metric)]
-
-
-async def test_one_address(events: Events) -> None:
-    """Given an address it asks no name server, names it in every event, and says when it has ended."""
-    ended = []
-
-    async def scenario(target: str) -> None:
-        host, _, port = target.partition(":")
-        alone = Alone("no.such.name:1", events)
-        endpoint = Endpoint(socket.AF_INET, (host, int(port)))
-        prober = Prober(alone.run, endpoint, on_end=lambda: ended.append(prober.ended))
-        await prober.run()
-
-    with LyingServer(honest) as server:
-        await scenario(server.target)
-        named = [event for name in ("connection.opened", "exchange.completed") for event in events.find(name)]
-        assert [server.target] * 4 == [event["address"] for event in named]
-        assert [event["connection"] for event in named] == [7] * 4
-    assert ended == [True]
-
-
-async def test_up_while_all_are(events: Events) -> None:
-    """The target is up while nobody else is down, and one that has ended is not down any more."""
-
-    async def scenario(target: str) -> None:
-        alone = Alone(target, events, count=1)
-        alone.run.down.add("another")
-        await Prober(alone.run).run()
-        assert (alone[UP], alone.run.down) == (0, {"another"})
-        alone.run.down.clear()
-        await Prober(alone.run).run()
-        assert alone[UP] == 1
-        alone.run.count("us", Outcome.RESET)
-        assert (alone[UP], alone.run.down) == (0, {"us"})
-        alone.run.down.clear()
-        nowhere = Alone("127.0.0.1:1", events, count=1)
-        await Prober(nowhere.run).run()
-        assert (nowhere[UP], nowhere.run.down) == (0, set())
-
-    with LyingServer(honest) as server:
-        await scenario(server.target)
-
-
-async def test_told_to_end(events: Events) -> None:
-    """Told to end it does so at once between exchanges, and once ended may be told again."""
-
-    async def scenario(target: str) -> None:
-        alone = Alone(target, events, interval_seconds=60.0, count=0)
-        prober = Prober(alone.run)
-        running = asyncio.create_task(prober.run())
-        await eventually(lambda: events.find("exchange.completed"), "an exchange")
-        prober.end()
-        await asyncio.wait_for(running, 5)
-        prober.end()
-        assert len(events.find("exchange.completed")) == 1
-
-    with LyingServer(honest) as server:
-        await scenario(server.target)
-
-
-async def test_told_to_end_in_an_exchange(events: Events) -> None:
-    """An exchange under way is brought to its end."""
+async def test_stop_during_an_exchange(probing: NewProbing) -> None:
+    """An exchange under way is completed."""
     asked, answer = threading.Event(), threading.Event()
 
     def wait(connection: socket.socket) -> None:
@@ -269,28 +260,50 @@ async def test_told_to_end_in_an_exchange(events: Events) -> None:
         connection.sendall(data.upper())
         honest(connection)
 
-    async def scenario(target: str) -> None:
-        prober = Prober(Alone(target, events, count=0).run)
-        running = asyncio.create_task(prober.run())
-        await eventually(asked.is_set, "the message")
-        prober.end()
-        answer.set()
-        await asyncio.wait_for(running, 5)
-        assert len(events.find("exchange.completed")) == 1
-        assert events.find("exchange.failed") == []
-
     with LyingServer(wait) as server:
-        await scenario(server.target)
+        own = probing(server.target)
+        running = asyncio.create_task(own.run())
+        await eventually(asked.is_set, "the message")
+        own.stop.set()
+        await asyncio.sleep(0)
+        answer.set()
+        await asyncio.wait_for(running, 10)
+    assert own.exchanges() == {"ok": 1}
 
 
-async def test_no_send_before_its_time(events: Events) -> None:
+async def test_slow_server(probing: NewProbing) -> None:
+    """Sends held up by slow replies are late, and response times start when they were due; the first byte is its own.
+
+    No send begins before it is due.
+    """
+    slow = threading.Event()
+
+    def slowly(connection: socket.socket) -> None:
+        for data in iter(lambda: connection.recv(65536), b""):
+            connection.sendall(data.upper()[:1])
+            slow.wait(0.1)  # nobody sets it: this is how slow the server is
+            connection.sendall(data.upper()[1:])
+
+    begun = time.perf_counter_ns()
+    own = await _probe(probing, slowly, count=3, sizes=[40], interval_seconds=0.03)
+    assert time.perf_counter_ns() - begun >= 3 * 0.1 * NANOSECONDS
+    assert own.exchanges() == {"ok": 3}
+    assert own[LATE] >= 4
+    late = own.events.find("exchange.completed")[1:]
+    assert all(event["response_time_seconds"] > event["service_time_seconds"] >= 0.1 for event in late)
+    first_bytes = own.row[SCHEMA.slot(PHASE_DURATION, Phase.FIRST_BYTE) + PHASE_DURATION.width - 1]
+    service = own.row[SCHEMA.slot(SERVICE_TIME) + SERVICE_TIME.width - 1]
+    assert first_bytes <= service - 3 * 0.09 * NANOSECONDS
+
+
+async def test_no_send_before_its_time(probing: NewProbing) -> None:
     """The last of some sends begins no sooner than as many intervals after the first."""
+    began = time.perf_counter_ns()
+    await _probe(probing, honest, count=40, interval_seconds=0.0031, sizes=[40])
+    assert time.perf_counter_ns() - began >= 39 * 0.0031 * NANOSECONDS
 
-    async def scenario(target: str) -> None:
-        alone = Alone(target, events, count=40, interval_seconds=0.0031, sizes=[40])
-        began = time.perf_counter_ns()
-        await Prober(alone.run).run()
-        assert time.perf_counter_ns() - began >= 39 * 0.0031 * NANOSECONDS
 
-    with LyingServer(honest) as server:
-        await scenario(server.target)
+async def test_rare_exchanges_are_logged(probing: NewProbing) -> None:
+    """Good exchanges that are far apart are logged at info."""
+    own = await _probe(probing, honest, count=1, interval_seconds=0.5)
+    assert own.events.find("exchange.completed", log_level="info")

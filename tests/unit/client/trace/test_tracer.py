@@ -17,7 +17,9 @@ from stentor_chassis.encoding import encode
 from stentor_client.trace.tracer import Trace, Tracer
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import Outcome
-from stentor_client.wire.dialer import Dialer, DialOptions, DialRecord, Endpoint
+from stentor_client.wire import dialer
+from stentor_client.wire.dialer import DialOptions
+from stentor_client.wire.lookup import Found
 
 SECONDS = 10.0
 WAY = ["resolve", "connect"]
@@ -189,13 +191,11 @@ def test_addresses_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
         deaf = listener.getsockname()
     with LyingServer(honest) as server:
         host, port = server.target.split(":")
-        endpoints = [Endpoint(socket.AF_INET, deaf), Endpoint(socket.AF_INET, (host, int(port)))]
 
-        async def resolve(dialer: Dialer, record: DialRecord) -> list[Endpoint]:
-            record.endpoints = endpoints
-            return endpoints
+        async def look_up(_host: str, _port: int) -> Found:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in (deaf, (host, int(port)))]
 
-        monkeypatch.setattr(Dialer, "resolve", resolve)
+        monkeypatch.setattr(dialer, "look_up", look_up)
         trace = Tracer(_options("two.invalid:1"), SECONDS).trace(b"a", [(b"A", 0, 1)])
     _check(trace)
     tried = [(part.remote, part.error) for part in trace.parts if part.name == "connect"]

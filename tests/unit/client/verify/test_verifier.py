@@ -63,19 +63,6 @@ def test_good_replies(sent: list[bytes], draw: st.DataObject) -> None:
 
 
 @given(messages, st.data())
-def test_good_replies_one_by_one(sent: list[bytes], draw: st.DataObject) -> None:
-    """A message that is sent when the reply to the one before is complete gets its own good verdict."""
-    exchange = Exchange(sent, draw)
-    verifier = Verifier()
-    for message in sent:
-        assert not verifier.outstanding
-        _expect(verifier, message)
-        assert verifier.outstanding
-        assert [verdict for segment in exchange.cut(message.upper()) for verdict in verifier.feed(segment)] == [OK]
-    assert verifier.end(Outcome.EOF) == []
-
-
-@given(messages, st.data())
 def test_one_wrong_byte(sent: list[bytes], draw: st.DataObject) -> None:
     """One wrong byte is a mismatch of exactly the message it belongs to, with its offset and what should have come."""
     exchange = Exchange(sent, draw)
@@ -90,21 +77,6 @@ def test_one_wrong_byte(sent: list[bytes], draw: st.DataObject) -> None:
     assert mismatch.expected[0] == exchange.reply[offset]
     assert mismatch.actual[0] == wrong[offset]
     assert len(mismatch.expected) == len(mismatch.actual) <= EXCERPT_BYTES
-
-
-@given(messages, st.data())
-def test_first_of_several_wrong_bytes(sent: list[bytes], draw: st.DataObject) -> None:
-    """Of several wrong bytes each message's verdict names its first."""
-    exchange = Exchange(sent, draw)
-    wrong = bytearray(exchange.reply)
-    firsts: dict[int, int] = {}
-    for offset in sorted(draw.draw(st.sets(st.integers(0, len(wrong) - 1)), label="offsets")):
-        wrong[offset] ^= 0xFF
-        number, at = exchange.at(offset)
-        firsts.setdefault(number, at)
-    verdicts = exchange.verdicts(bytes(wrong))
-    assert [firsts.get(number) for number in range(len(sent))] == [verdict.offset for verdict in verdicts]
-    assert all(verdict.outcome is (Outcome.OK if verdict.offset is None else Outcome.MISMATCH) for verdict in verdicts)
 
 
 @given(messages, st.data(), st.sampled_from([Outcome.EOF, Outcome.RESET, Outcome.TIMEOUT]))
@@ -169,42 +141,23 @@ def test_surplus_that_comes_later(sent: list[bytes], surplus: bytes, draw: st.Da
     assert verifier.failed is None
 
 
-def test_surplus_in_a_stream() -> None:
-    """In a message that goes on, bytes beyond what was sent so far are too many, at their offset."""
+def test_failure_is_known_before_the_end() -> None:
+    """A wrong byte, or one beyond what was sent so far, is known while the reply goes on; excerpts are short."""
     verifier = Verifier()
     _expect(verifier, b"ab", more=True)
     assert verifier.feed(b"AB") == []
     assert verifier.failed is None
     verifier.feed(b"C")
     assert Verdict(Outcome.EXTRA, 2, b"", b"C") == verifier.failed
-
-
-def test_failure_is_known_before_the_end() -> None:
-    """A wrong byte is known while the reply goes on."""
-    verifier = Verifier()
-    _expect(verifier, b"abcdef")
-    assert verifier.feed(b"AXC") == []
-    assert Verdict(Outcome.MISMATCH, 1, b"BC", b"XC") == verifier.failed
-    (verdict,) = verifier.feed(b"DEF")
-    assert Outcome.MISMATCH is verdict.outcome
-    assert verifier.failed is None
-
-
-def test_stale_reply() -> None:
-    """A reply to the message before is wrong, though a right reply once."""
-    verifier = Verifier()
-    _expect(verifier, b"message 1")
-    assert verifier.feed(b"MESSAGE 1") == [OK]
-    _expect(verifier, b"message 2")
-    assert [Verdict(Outcome.MISMATCH, 8, b"2", b"1")] == verifier.feed(b"MESSAGE 1")
-
-
-def test_excerpts_are_cut() -> None:
-    """Expected and actual bytes are shown from the first wrong one on, and cut."""
     verifier = Verifier()
     _expect(verifier, b"a" * 100)
-    (verdict,) = verifier.feed(b"A" * 50 + b"-" * 50)
-    assert (verdict.expected, verdict.actual) == (b"A" * EXCERPT_BYTES, b"-" * EXCERPT_BYTES)
+    assert verifier.outstanding
+    assert verifier.parts == 1
+    assert verifier.feed(b"A" * 50 + b"-" * 49) == []
+    assert Verdict(Outcome.MISMATCH, 50, b"A" * EXCERPT_BYTES, b"-" * EXCERPT_BYTES) == verifier.failed
+    assert [verifier.failed] == verifier.feed(b"-")
+    assert verifier.failed is None
+    assert not verifier.outstanding
 
 
 @pytest.mark.parametrize("more", [False, True])

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import threading
-from typing import Any
 
 import pytest
 import uvloop
@@ -12,34 +11,28 @@ from stentor_client.wire import lookup
 from stentor_client.wire.lookup import Found, look_up
 
 
-@pytest.mark.parametrize(("host", "address"), [("127.0.0.1", ("127.0.0.1", 80)), ("::1", ("::1", 80, 0, 0))])
-async def test_address(host: str, address: tuple[Any, ...]) -> None:
-    """An address is its own."""
-    ((_, kind, _, _, found),) = await look_up(host, 80)
-    assert (kind, found) == (socket.SOCK_STREAM, address)
-
-
-async def test_name() -> None:
-    """A name has what the system says."""
-    assert await look_up("localhost", 80) == socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+async def test_found(host: str) -> None:
+    """A name has the addresses that the system knows, and an address is its own."""
+    assert await look_up(host, 80) == socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
 
 
 @pytest.mark.parametrize(("host", "error"), [("nobody.invalid", socket.gaierror), ("a..b", UnicodeError)])
-async def test_no_name(host: str, error: type[Exception]) -> None:
-    """What is wrong with a name is raised where it can be answered."""
+async def test_not_found(host: str, error: type[Exception]) -> None:
+    """An error in the thread is raised here."""
     with pytest.raises(error):
         await look_up(host, 80)
 
 
-def test_nobody_waits_for_a_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither who asked waits any longer than he wants to, nor does the end of the event loop."""
-    asked, told, ended = threading.Event(), threading.Event(), threading.Event()
+def test_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a caller that is cancelled waits for a silent name server, nor the end of the event loop."""
+    asked, answer, ended = threading.Event(), threading.Event(), threading.Event()
 
     def silent(_host: str, _port: int, flags: int = 0) -> Found:
         if flags:
             raise socket.gaierror(socket.EAI_NONAME, "it is a name")
         asked.set()
-        told.wait()
+        answer.wait()
         ended.set()
         return []
 
@@ -51,6 +44,7 @@ def test_nobody_waits_for_a_silent_name_server(monkeypatch: pytest.MonkeyPatch) 
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, pytest.raises(TimeoutError):
         runner.run(impatient())
-    assert (asked.is_set(), ended.is_set()) == (True, False)
-    told.set()  # the answer comes when there is no loop any more
+    assert asked.wait(10)
+    assert not ended.is_set()
+    answer.set()  # it arrives when there is no loop any more
     assert ended.wait(10)

@@ -1,0 +1,98 @@
+"""What happened on the way to a connection: the steps, how long each lasted, and why one failed."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from stentor_chassis.address import printable
+from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase, of_connect_error, reason_of
+from stentor_client.wire.target import Target
+
+SLOWER = "no answer before another address connected"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address that a name resolved to."""
+
+    family: int
+    address: Any  # in the form that connect(2) expects
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        return f"unix:{self.address}" if self.family == socket.AF_UNIX else printable(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of dialing, between two moments of the performance counter."""
+
+    phase: Phase
+    begun: int
+    ended: int
+    endpoint: Endpoint | None  # None while resolving
+    error: str  # the reason for people; empty if the step succeeded or the time-out ended it
+
+
+@dataclass(slots=True)
+class DialRecord:
+    """How a connection was made, and between which addresses."""
+
+    target: Target
+    steps: list[Step] = field(default_factory=list)  # at least one for each endpoint that was tried
+    endpoints: list[Endpoint] = field(default_factory=list)  # all that the name resolved to
+    endpoint: Endpoint | None = None  # the one connected to; after a failure the one tried last
+    local: str = ""  # our own address, once connected
+    proxy_header: bytes = b""  # as sent
+
+    @property
+    def durations(self) -> dict[Phase, int]:
+        """How long each phase lasted, in nanoseconds; attempts that overlap count once."""
+        found: dict[Phase, int] = {}
+        covered_until = 0
+        for step in sorted(self.steps, key=lambda step: step.begun):
+            lasted = max(0, step.ended - max(step.begun, covered_until))
+            found[step.phase] = found.get(step.phase, 0) + lasted
+            covered_until = max(covered_until, step.ended)
+        return found
+
+    @contextlib.contextmanager
+    def timed(self, phase: Phase, endpoint: Endpoint | None = None) -> Iterator[None]:
+        """Record a step.
+
+        Raises:
+            DialError: if the step fails with an `OSError` or `UnicodeError`.
+
+        """
+        reason = ""
+        begun = time.perf_counter_ns()
+        try:
+            yield
+        except (OSError, UnicodeError) as error:
+            reason = reason_of(error)
+            detail = f"{endpoint or self.target}: {reason}"
+            raise DialError(of_connect_error(error, phase), phase, detail, self) from error
+        except asyncio.CancelledError:
+            reason = SLOWER if self.local else ""
+            raise
+        finally:
+            self.steps.append(Step(phase, begun, time.perf_counter_ns(), endpoint, reason))
+
+    def end_attempts(self) -> None:
+        """Put the attempts in order: the one that succeeded last, so that what follows it stands next to it."""
+        self.steps.sort(key=lambda step: (self.endpoint is not None and step.endpoint == self.endpoint, step.begun))
+        if self.steps:
+            self.endpoint = self.steps[-1].endpoint
+
+
+class DialError(ExchangeError):
+    """A connection that could not be made, with the record of how far it got."""
+
+    def __init__(self, outcome: Outcome, phase: Phase, detail: str, record: DialRecord) -> None:
+        """`detail` is for people."""
+        super().__init__(outcome, phase, detail)
+        self.record = record
