@@ -15,11 +15,13 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 from bench import client, document, machine, memory, report
-from bench.contender import TITLES, Contender, contenders
+from bench.contender import TITLES, contenders
 from bench.load import Generator
 from bench.measurement import Bench, Run
 from bench.peer import REFERENCE, UnavailableError
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.what == "report":
         document.write(Result.load())
         return 0
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception stops every program that was started
     if raise_descriptor_limit() < DESCRIPTORS:
         print(f"the limit of open files is too low: set `ulimit -Hn` to {DESCRIPTORS} or more", file=sys.stderr)
         return 1
@@ -54,46 +56,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(options: argparse.Namespace, folder: Path) -> int:
     bench, cells = Bench(Generator(folder), folder), _cells(options.cells)
     if options.what == "observation":
-        runs = _all_runs(observation_series(folder), bench)
-        print(report.target_table(targets(_replace(runs))) + report.failures(runs))
-        return 0
-    if options.against:
-        runs = _all_runs([pair_series(options.against, cells)], bench)
-        print(report.pair_table(runs) + report.failures(runs))
-        return 0
-    ready, skipped = contenders(folder, options.peers and {*options.peers, REFERENCE})
-    for name, reason in skipped.items():
-        _say(f"skipped {name}: {reason}")
-    if options.what == "quick" or options.peers or options.cells:
-        timing = QUICK if options.what == "quick" else FULL
-        runs = _all_runs([main_series(ready, cells, timing)], bench)
-        print(report.main_table(runs) + report.failures(runs) + report.disturbance(runs))
-        return 0
-    reference = next(one for one in ready if one.name == REFERENCE)
-    client_runs = _reported("client", client.measure(bench, reference))
-    if options.what == "client":
-        _replace(client_runs)
-        print(report.target_table(client_targets(client_runs)) + report.failures(client_runs))
-        return 0
-    result = _full(bench, ready, skipped, client_runs)
-    result.save()
-    document.write(result)
-    tables = report.main_table(result.runs), report.target_table(targets(result)), report.failures(result.runs)
-    print("\n".join(tables))
+        runs = _measured(observation_series(folder), bench)
+        table = report.target_table(targets(_replace(runs)))
+    elif options.against:
+        runs = _measured([pair_series(options.against, cells)], bench)
+        table = report.pair_table(runs)
+    else:
+        runs, table = _with_peers(options, bench, cells)
+    print(table + report.failures(runs))
     return 0
 
 
-def _full(bench: Bench, ready: Sequence[Contender], skipped: dict[str, str], client_runs: list[Run]) -> Result:
-    runs = _all_runs(all_series(ready, bench.folder), bench)
+def _with_peers(options: argparse.Namespace, bench: Bench, cells: Sequence[Cell]) -> tuple[list[Run], str]:
+    """Return the runs and a table of them."""
+    ready, skipped = contenders(bench.folder, options.peers and {*options.peers, REFERENCE})
+    for name, reason in skipped.items():
+        _say(f"skipped {name}: {reason}")
+    if options.what == "quick" or options.peers or options.cells:
+        runs = _measured([main_series(ready, cells, QUICK if options.what == "quick" else FULL)], bench)
+        return runs, f"{report.main_table(runs)}{report.disturbance(runs)}\n"
+    reference = next(one for one in ready if one.name == REFERENCE)
+    runs = _reported("client", client.measure(bench, reference))
+    if options.what == "client":
+        _replace(runs)
+        return runs, report.target_table(client_targets(runs))
+    runs += _measured(all_series(ready, bench.folder), bench)
     memories = []
-    for round_ in range(1, MEMORY_ROUNDS + 1):
-        for contender in ready:
-            memories.append(memory.measure(bench, contender, round_))
-            found = memories[-1].failure or f"{memories[-1].each_bytes:.0f} bytes per connection"
-            _say(f"  round {round_}  {contender.name:22} {found}")
-    many = memory.measure_many(bench)
-    _say(f"  {many.failure or f'{many.connections:,} connections held'}")
-    return Result(machine.machine(), machine.tools(), skipped, [*runs, *client_runs], memories, many)
+    for round_, contender in product(range(1, MEMORY_ROUNDS + 1), ready):
+        memories.append(memory.measure(bench, contender, round_))
+        found = memories[-1].failure or f"{memories[-1].each_bytes:.0f} bytes per connection"
+        _say(f"  round {round_}  memory             {contender.name:22} {found}")
+    result = Result(machine.machine(), machine.tools(), skipped, runs, memories, memory.measure_many(bench))
+    result.save()
+    document.write(result)
+    return runs, f"{report.main_table(runs)}\n{report.target_table(targets(result))}"
 
 
 def _replace(runs: Sequence[Run]) -> Result:
@@ -104,7 +100,7 @@ def _replace(runs: Sequence[Run]) -> Result:
     return result
 
 
-def _all_runs(all_: Iterable[Series], bench: Bench) -> list[Run]:
+def _measured(all_: Iterable[Series], bench: Bench) -> list[Run]:
     return [run for series in all_ for run in _reported(series.title, series.runs(bench))]
 
 
@@ -126,11 +122,6 @@ def _cells(names: Collection[str]) -> list[Cell]:
     return [cell for cell in MAIN if not names or cell.name in needed]
 
 
-def _stop(*_: object) -> None:
-    """Exit by an exception, so that every program that was started is stopped."""
-    sys.exit(143)
-
-
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -141,7 +132,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("what", choices=["full", "quick", "client", "observation", "report"], nargs="?", default="full")
     for flag, known in (("--peers", list(TITLES)), ("--cells", [cell.name for cell in MAIN])):
         text = f"measure only these, separated by commas: {', '.join(known)}"
-        parser.add_argument(flag, type=_some_of(known), default=[], help=text)
+        parser.add_argument(flag, type=partial(_some_of, known), default=[], help=text)
     text = "with quick: compare the server with that of another checkout, which has its own .venv, by turns"
     parser.add_argument("--against", metavar="CHECKOUT", type=_program, help=text)
     options = parser.parse_args(arguments)
@@ -150,13 +141,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _some_of(known: Collection[str]) -> Callable[[str], list[str]]:
-    def names(text: str) -> list[str]:
-        chosen = text.split(",")
-        if not set(chosen) <= set(known):
-            raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(set(chosen) - set(known)))}")
-        return chosen
-
+def _some_of(known: Collection[str], text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := sorted(set(names) - set(known)):
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}")
     return names
 
 

@@ -12,10 +12,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from bench.contender import STENTOR, TITLES
 from bench.measurement import Run
 from bench.peer import REFERENCE
-from bench.process import KIB
 from bench.ratio import Spread, spread
 from bench.report import main_ratio, measured
-from bench.workload import CONNECTIONS, MAIN, MIB, SIZES, WORKERS, Cell
+from bench.workload import CONNECTIONS, KIB, MAIN, MIB, SIZES, WORKERS, Cell
 
 PLOTTED = (STENTOR, "go", "node", "uvloop_protocol")  # the table has the others
 BOTH = (STENTOR, REFERENCE)
@@ -59,9 +58,8 @@ def charts(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def _workloads(ratios: Curves) -> str:
-    figure, axes = _axes("Throughput relative to C with epoll", SHORT_TITLES)
-    axes.set_ylabel("median of the rounds, lowest to highest")
-    axes.set_xlabel("15,000 open: relative to the same server with 50 connections")
+    labels = "15,000 open: relative to the same server with 50 connections", "median of the rounds, lowest to highest"
+    figure, axes = _axes("Throughput relative to C with epoll", *labels, SHORT_TITLES)
     width = 0.8 / len(ratios)
     for number, (name, spreads) in enumerate(ratios.items()):
         _bars(axes, name, spreads, shift=(number - (len(ratios) - 1) / 2) * width, width=width)
@@ -72,18 +70,15 @@ def _workloads(ratios: Curves) -> str:
 
 
 def _workers(costs: Curves) -> str:
-    figure, axes = _axes("Cost by number of workers", [cell.title for cell in WORKERS])
-    axes.set_ylabel(COST)
-    axes.set_xlabel("64 B, a core for each worker")
+    names = [cell.title for cell in WORKERS]
+    figure, axes = _axes("Cost by number of workers", "64 B, a core for each worker", COST, names)
     axes.set_xlim(-1, len(WORKERS))
     _bars(axes, STENTOR, costs[STENTOR], shift=0, width=0.4)
     return _svg(figure, axes)
 
 
 def _growth(label: str, names: Sequence[str], costs: Curves) -> str:
-    figure, axes = _axes(f"Cost by {label.partition(',')[0]}", names)
-    axes.set_xlabel(label)
-    axes.set_ylabel(COST)
+    figure, axes = _axes(f"Cost by {label.partition(',')[0]}", label, COST, names)
     ends = [end for spreads in costs.values() for found in spreads if found for end in (found.low, found.high)]
     if max(ends) > 20 * min(ends):
         axes.set_yscale("log")
@@ -132,10 +127,10 @@ def _size(cell: Cell) -> str:
     return f"{size // MIB} MiB" if size >= MIB else f"{size // KIB} KiB" if size >= KIB else f"{size} B"
 
 
-def _axes(title: str, names: Sequence[str]) -> tuple[Figure, Axes]:
+def _axes(title: str, below: str, beside: str, names: Sequence[str]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7.6, 4.2), layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15))
     axes = figure.subplots()
-    axes.set_title(title)
+    axes.set(title=title, xlabel=below, ylabel=beside)
     axes.set_xticks(range(len(names)), names)
     axes.tick_params(length=0)
     return figure, axes

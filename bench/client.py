@@ -38,14 +38,14 @@ def measure(bench: Bench, reference: Contender) -> Iterator[Run]:
                 run = Run(cell.name, name, round_)
                 with reference.running((SERVER_CORE,), bench.folder) as server:
                     if name == IN_C:
-                        yield _in_c(bench, server.port, cell, run)
+                        run = _in_c(bench, server.port, cell, run)
                     else:
-                        run = _client(server.port, cell, ("--closed",), run)
-                        capacity = run.rate if cell is CLOSED[0] else capacity
-                        yield run
+                        run = _client(server.port, cell, run, "--closed")
+                capacity = run.rate if (cell, name) == (CLOSED[0], CLIENT) else capacity
+                yield run
         rate = f"{capacity / 2:.0f}"
         with reference.running((SERVER_CORE,), bench.folder) as server:
-            yield _client(server.port, HALF, ("--rate", rate), Run(HALF.name, CLIENT, round_))
+            yield _client(server.port, HALF, Run(HALF.name, CLIENT, round_), "--rate", rate)
         yield _pace([str(pacer), rate, str(TIMING.seconds)], Run(HALF.name, PACER, round_))
 
 
@@ -61,7 +61,7 @@ def _pace(command: Sequence[str], empty: Run) -> Run:
     return replace(empty, **json.loads(done.stdout))
 
 
-def _client(port: int, cell: Cell, shape: Sequence[str], empty: Run) -> Run:
+def _client(port: int, cell: Cell, empty: Run, *shape: str) -> Run:
     """Run `stentor-client load`; if it fails, for instance because of a wrong reply, so has the run."""
     command = [COMMAND, "load", "--target", f"127.0.0.1:{port}", *shape, "--json", "-"]
     command += ["--connections", str(cell.connections), "--size", str(cell.size_bytes)]

@@ -60,9 +60,7 @@ def contenders(folder: Path, names: Iterable[str] = ()) -> tuple[list[Contender]
     """
     wanted = set(names) or set(TITLES)
     ready, skipped = [stentor()] if STENTOR in wanted else [], {}
-    for peer in PEERS:
-        if peer.name not in wanted:
-            continue
+    for peer in (one for one in PEERS if one.name in wanted):
         try:
             contender = Contender(peer.name, peer.command(folder))
             with contender.running((0,), folder):

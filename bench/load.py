@@ -63,11 +63,9 @@ class Generator:
             )
         watchdog = threading.Timer(seconds + warmup_seconds + GRACE_SECONDS, process.kill)
         watchdog.start()
-        try:
-            yield Load(process)
-        finally:
-            watchdog.cancel()
-            end(process)
-            for pipe in (process.stdout, process.stderr):
-                if pipe is not None:
-                    pipe.close()
+        with process:
+            try:
+                yield Load(process)
+            finally:
+                watchdog.cancel()
+                end(process)

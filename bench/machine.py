@@ -46,5 +46,4 @@ def _ask(command: tuple[str, ...]) -> str:
 
 
 def _version_in(text: str) -> str:
-    found = VERSION.search(text)
-    return found[0] if found else ""
+    return found[0] if (found := VERSION.search(text)) else ""

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from bench.contender import Contender
 from bench.load import Generator, LoadFailedError
+from bench.process import cpu_seconds, waited_seconds
 from bench.scrape import scraped
 from bench.server import Server, ServerFailedError
 from bench.workload import Cell, Timing
@@ -102,10 +103,10 @@ class Bench:
             ]
             for load in loads:
                 load.wait_for("warm")
-            start, cpu_start, waited_start = perf_counter(), server.cpu_seconds(), server.waited_seconds()
+            start, cpu_start, waited_start = perf_counter(), server.total(cpu_seconds), server.total(waited_seconds)
             results = [load.wait_for("exchanges") for load in loads]
-            elapsed, cpu = perf_counter() - start, server.cpu_seconds() - cpu_start
-            waited = server.waited_seconds() - waited_start
+            elapsed, cpu = perf_counter() - start, server.total(cpu_seconds) - cpu_start
+            waited = server.total(waited_seconds) - waited_start
         worst = {name: max(result[name] for result in results) for name in ("seconds", "p50_us", "p99_us", "p999_us")}
         return replace(
             empty,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from bench.contender import Contender, stentor
 from bench.load import LoadFailedError
 from bench.measurement import Bench
-from bench.scrape import connections_active
-from bench.server import ServerFailedError
+from bench.process import anonymous_bytes, open_descriptors
+from bench.server import Server, ServerFailedError
 from bench.workload import BOTH_CORES, GENERATOR_CORE, SERVER_CORE, Cell
 
 CONNECTIONS = 15000
@@ -39,36 +39,27 @@ class Memory:
         return (self.after_bytes - self.before_bytes) / self.connections if self.connections else 0.0
 
 
-def measure(bench: Bench, contender: Contender, round_: int) -> Memory:
-    """Open idle connections to a fresh server, and measure the growth of its memory."""
+def measure(bench: Bench, contender: Contender, round_: int, loads: int = 1, each: int = CONNECTIONS) -> Memory:
+    """Open idle connections to a fresh server from some load processes, and measure the growth of its memory."""
+    server_cores, load_cores = ((SERVER_CORE,), (GENERATOR_CORE,)) if loads == 1 else (BOTH_CORES, BOTH_CORES)
     try:
-        with contender.running((SERVER_CORE,), bench.folder) as server:
+        with contender.running(server_cores, bench.folder) as server, ExitStack() as stack:
             bench.warm(server, WARM, 0.3)
-            descriptors, before = _settled(server.open_descriptors), _settled(server.anonymous_bytes)
-            arguments = ["--connections", "0", "--idle", str(CONNECTIONS)]
-            with bench.generator.running(server.port, arguments, HOLD_SECONDS, 0, (GENERATOR_CORE,)) as load:
-                load.wait_for("open")
-                _until(lambda: server.open_descriptors() >= descriptors + CONNECTIONS)
-                return Memory(contender.name, round_, CONNECTIONS, before, _settled(server.anonymous_bytes))
+            descriptors, before = _settled(server, open_descriptors), _settled(server, anonymous_bytes)
+            for number in range(loads):
+                arguments = ["--connections", "0", "--idle", str(each), "--sources-from", str(number)]
+                load = bench.generator.running(server.port, arguments, HOLD_SECONDS, 0, load_cores)
+                stack.enter_context(load).wait_for("open")
+            _until(lambda: server.total(open_descriptors) >= descriptors + loads * each)
+            return Memory(contender.name, round_, loads * each, before, _settled(server, anonymous_bytes))
     except (ServerFailedError, LoadFailedError, OSError) as error:
         return Memory(contender.name, round_, failure=str(error))
 
 
 def measure_many(bench: Bench) -> Memory:
-    """Hold 100,000 connections with several workers, and ask the server for their number."""
-    many = MANY_WORKERS * MANY_EACH
-    contender = stentor("stentor-many", workers=MANY_WORKERS, connections=many + 100)
-    try:
-        with contender.running(BOTH_CORES, bench.folder) as server, ExitStack() as stack:
-            before = server.anonymous_bytes()
-            for number in range(MANY_WORKERS):
-                arguments = ["--connections", "0", "--idle", str(MANY_EACH), "--sources-from", str(number)]
-                load = bench.generator.running(server.port, arguments, HOLD_SECONDS, 0, BOTH_CORES)
-                stack.enter_context(load).wait_for("open")
-            _until(lambda: connections_active(server) >= many)
-            return Memory(contender.name, 1, connections_active(server), before, server.anonymous_bytes())
-    except (ServerFailedError, LoadFailedError, OSError) as error:
-        return Memory(contender.name, 1, failure=str(error))
+    """Hold 100,000 connections with several workers."""
+    contender = stentor("stentor-many", workers=MANY_WORKERS, connections=MANY_WORKERS * MANY_EACH + 100)
+    return measure(bench, contender, 1, MANY_WORKERS, MANY_EACH)
 
 
 def _until(condition: Callable[[], bool]) -> None:
@@ -79,11 +70,11 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _settled(figure: Callable[[], int]) -> int:
-    """Return a figure once it no longer changes."""
-    before, now = -1, figure()
+def _settled(server: Server, figure: Callable[[int], int]) -> int:
+    """Return a figure of the server once it no longer changes."""
+    before, now = -1, server.total(figure)
     deadline = time.monotonic() + WAIT_SECONDS
     while now != before and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-        before, now = now, figure()
+        before, now = now, server.total(figure)
     return now

@@ -1,4 +1,4 @@
-"""The peers, and how each is built and run."""
+"""The peers, and how they are built and run."""
 
 import shutil
 import subprocess
@@ -23,11 +23,13 @@ def build(source: Path, binary: Path, program: str = "gcc", arguments: Iterable[
 
     Raises UnavailableError with the compiler's first error message.
     """
+    if shutil.which(program) is None:
+        raise UnavailableError(f"{program} is not installed")
     command = [program, *(part.format(source=source, binary=binary) for part in arguments)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnavailableError(f"{program}: {type(error).__name__}") from None
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"{program} takes more than {BUILD_SECONDS} s") from None
     if done.returncode:
         messages = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
         message = messages[0].rpartition("error: ")[2] if messages else f"exit code {done.returncode}"
@@ -50,12 +52,12 @@ class Peer:
 
         Raises UnavailableError.
         """
-        if shutil.which(self.program) is None:
-            raise UnavailableError(f"{self.program} is not installed")
         source, binary = SOURCES / self.source, folder / self.name
         if self.build:
             build(source, binary, self.program, self.build)
             return (str(binary), "0")
+        if shutil.which(self.program) is None:
+            raise UnavailableError(f"{self.program} is not installed")
         return (self.program, str(source), *self.arguments, "0")
 
 

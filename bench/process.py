@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-KIB = 1024
+from bench.workload import KIB
+
 NANOSECONDS = 10**9
 END_SECONDS = 15.0
 LISTENING = "0A"  # TCP_LISTEN, as proc(5) writes it

@@ -6,12 +6,11 @@ from bench.contender import STENTOR, TITLES
 from bench.measurement import Run
 from bench.memory import CONNECTIONS
 from bench.peer import REFERENCE
-from bench.process import KIB
 from bench.ratio import Figure, Spread, ratio, spread, spread_of
 from bench.result import Result
 from bench.rounds import OTHER
 from bench.target import Target
-from bench.workload import MAIN, Cell
+from bench.workload import KIB, MAIN, Cell
 
 MARKS = {True: "✓", False: "✗", None: ""}
 NOTHING = "–"

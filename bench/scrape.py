@@ -1,6 +1,5 @@
-"""Read Stentor's metrics, once or once a second."""
+"""Scrape a server while it is measured."""
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +7,6 @@ from contextlib import contextmanager
 from bench.server import Server
 
 INTERVAL_SECONDS = 1.0
-
-
-def connections_active(server: Server) -> int:
-    """Return the server's own number of open connections.
-
-    Raises OSError.
-    """
-    found = re.search(r"^stentor_server_connections_active (\S+)$", server.get("/metrics"), re.MULTILINE)
-    return int(float(found[1])) if found else 0
 
 
 @contextmanager

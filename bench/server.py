@@ -10,19 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import TypeVar
 
-from bench.process import (
-    anonymous_bytes,
-    children,
-    cpu_seconds,
-    end,
-    listening_ports,
-    open_descriptors,
-    pin,
-    pinned,
-    waited_seconds,
-)
+from bench.process import children, end, listening_ports, pin, pinned
 
+N = TypeVar("N", int, float)
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.005
 HTTP_SECONDS = 10.0
@@ -41,21 +33,9 @@ class Server:
     data_processes: tuple[int, ...]
     admin_port: int | None = None
 
-    def cpu_seconds(self) -> float:
-        """Return the processor time of the data processes."""
-        return sum(cpu_seconds(pid) for pid in self.data_processes)
-
-    def waited_seconds(self) -> float:
-        """Return how long the data processes were runnable without a core."""
-        return sum(waited_seconds(pid) for pid in self.data_processes)
-
-    def anonymous_bytes(self) -> int:
-        """Return the private memory of the data processes."""
-        return sum(anonymous_bytes(pid) for pid in self.data_processes)
-
-    def open_descriptors(self) -> int:
-        """Return the number of open descriptors of the data processes."""
-        return sum(open_descriptors(pid) for pid in self.data_processes)
+    def total(self, figure: Callable[[int], N]) -> N:
+        """Return the sum of a figure, which is that of a process id, over the data processes."""
+        return sum(figure(pid) for pid in self.data_processes)
 
     def get(self, path: str) -> str:
         """Return the admin endpoint's response to a GET.

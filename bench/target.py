@@ -7,11 +7,10 @@ from bench.client import CLIENT, CLOSED, HALF, IN_C, PACER
 from bench.contender import STENTOR, TITLES
 from bench.measurement import Run
 from bench.memory import MANY_WORKERS
-from bench.process import KIB
 from bench.ratio import Spread, ratio, spread
 from bench.result import Result
 from bench.rounds import QUIET, SILENT, WATCHED
-from bench.workload import FLOOD, MAIN, OBSERVED, SCRAPED, WORKERS
+from bench.workload import FLOOD, KIB, MAIN, OBSERVED, SCRAPED, WORKERS
 
 RIVALS = ("go", "node")
 MEMORY_BYTES = 2.5 * KIB  # per idle connection

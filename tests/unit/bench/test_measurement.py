@@ -72,18 +72,17 @@ def test_one_that_fails(
 
 def test_memory(bench: Bench, peer: Contender, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server holds the connections, or the reason why not is kept."""
-    monkeypatch.setattr(memory, "CONNECTIONS", 300)
     monkeypatch.setattr(memory, "MANY_EACH", 50)
     monkeypatch.setattr(memory, "MANY_WORKERS", 2)
-    found = memory.measure(bench, peer, 2)
+    found = memory.measure(bench, peer, 2, each=300)
     assert (found.contender, found.round, found.connections, found.failure) == (peer.name, 2, 300, "")
     assert 0 < found.each_bytes < 100_000
     many = memory.measure_many(bench)
     assert (many.connections, many.failure) == (100, "")
     assert memory.measure(bench, BROKEN, 1) == Memory("broken", 1, failure="no such luck")
     monkeypatch.setattr(memory, "WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(Server, "open_descriptors", lambda _: 1)
-    assert memory.measure(bench, peer, 1).failure == "the server did not accept all connections"
+    monkeypatch.setattr(memory, "open_descriptors", lambda _: 1)
+    assert memory.measure(bench, peer, 1, each=300).failure == "the server did not accept all connections"
 
 
 @pytest.mark.parametrize("slices", [0, 3])
