@@ -41,15 +41,12 @@ def test_a_server_has_a_port_of_its_own(peer: Contender, tmp_path: Path) -> None
         exchange(one)
 
 
-@pytest.mark.parametrize(
-    ("failing", "message"),
-    [(stentor("no", "--workers", "no"), "--workers"), (Contender("silent", ("sleep", "60")), "did not become ready")],
-    ids=["refuses", "silent"],
-)
-def test_a_server_that_fails(failing: Contender, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last line of its output is the reason."""
-    monkeypatch.setattr("bench.server.READY_SECONDS", 0.1 if failing.name == "silent" else 60)
-    with pytest.raises(ServerFailedError, match=message), failing.running((0,), tmp_path):
+def test_a_server_that_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for it ends, and it is killed if it ignores SIGTERM."""
+    monkeypatch.setattr("bench.server.READY_SECONDS", 0.5)
+    monkeypatch.setattr("bench.process.END_SECONDS", 0.1)
+    stubborn = Contender("stubborn", ("sh", "-c", "trap '' TERM; echo no; while :; do sleep 0.1; done"))
+    with pytest.raises(ServerFailedError, match="no"), stubborn.running((0,), tmp_path):
         pass
 
 

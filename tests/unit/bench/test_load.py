@@ -8,15 +8,17 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from bench.contender import Contender
-from bench.load import LoadFailedError
+from bench.load import Load, LoadFailedError
 from bench.measurement import Bench
 
 ONE = ("--connections", "1")
 
 
 @contextmanager
-def served(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Answer one connection in a thread, until the block and the connection end."""
+def loaded(
+    bench: Bench, answer: Callable[[socket.socket], None], *arguments: str, seconds: float = 60
+) -> Iterator[Load]:
+    """Run the generator against a server that answers one connection and then closes its side."""
 
     def accept() -> None:
         with listener.accept()[0] as connection, suppress(OSError):
@@ -28,7 +30,8 @@ def served(answer: Callable[[socket.socket], None]) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=accept)
         thread.start()
-        yield listener.getsockname()[1]
+        with bench.generator.running(listener.getsockname()[1], arguments, seconds, 0, (1,)) as load:
+            yield load
         thread.join()
 
 
@@ -60,7 +63,7 @@ def test_it_counts_every_exchange_once(bench: Bench) -> None:
             connection.sendall(message.upper())
             answered += 1
 
-    with served(answer) as port, bench.generator.running(port, ONE, 0.1, 0, (1,)) as load:
+    with loaded(bench, answer, *ONE, seconds=0.1) as load:
         counted = load.wait_for("exchanges")["exchanges"]
     assert counted in {answered - 1, answered - 2}
 
@@ -74,11 +77,7 @@ def test_it_compares_every_byte(bench: Bench, wrong: int) -> None:
         reply[wrong] ^= 1
         connection.sendall(reply)
 
-    with (
-        served(answer) as port,
-        bench.generator.running(port, ONE, 0.1, 0, (1,)) as load,
-        pytest.raises(LoadFailedError, match="wrong reply within bytes 0 to 64"),
-    ):
+    with loaded(bench, answer, *ONE) as load, pytest.raises(LoadFailedError, match="wrong reply within bytes 0 to 64"):
         load.wait_for("exchanges")
 
 
@@ -87,9 +86,5 @@ def test_it_compares_every_byte(bench: Bench, wrong: int) -> None:
 )
 def test_a_connection_that_is_closed_fails(bench: Bench, arguments: tuple[str, ...], message: str) -> None:
     """Whether it carries messages or is only held open."""
-    with (
-        served(lambda _: None) as port,
-        bench.generator.running(port, arguments, 60, 0, (1,)) as load,
-        pytest.raises(LoadFailedError, match=message),
-    ):
+    with loaded(bench, lambda _: None, *arguments) as load, pytest.raises(LoadFailedError, match=message):
         load.wait_for("exchanges")

@@ -1,5 +1,6 @@
 """The command line of the benchmarks."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,39 +9,37 @@ import pytest
 
 from bench import __main__ as command
 from bench import document
-from bench.contender import PROGRAM
 from bench.measurement import Bench, Run
 from bench.result import Result
 from bench.rounds import Series
 from bench.workload import Timing
 
-ROOT = str(document.ROOT)
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> str:
+    """Another checkout, with the same server."""
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    return str(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["quick", "--peers", "cobol"], "unknown: cobol"),
-        (["quick", "--against", "/no-such-checkout"], "/no-such-checkout has no .venv/bin/stentor-server"),
-        (["quick", "--peers", "go", "--against", ROOT], "--against goes with quick"),
-    ],
-)
-def test_wrong_arguments(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_arguments(checkout: str, capsys: pytest.CaptureFixture[str]) -> None:
     """They are named."""
-    if ROOT in arguments:
-        monkeypatch.setattr(command, "_program", Path)
-    with pytest.raises(SystemExit, match="2"):
-        command.main(arguments)
-    assert message in capsys.readouterr().err
+    for arguments, message in (
+        (["--peers", "cobol"], "unknown: cobol"),
+        (["--against", "/no-such-checkout"], "/no-such-checkout has no .venv/bin/stentor-server"),
+        (["--peers", "go", "--against", checkout], "--against goes with quick"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            command.main(["quick", *arguments])
+        assert message in capsys.readouterr().err
 
 
-def test_against_a_checkout(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_against_a_checkout(
+    bench: Bench, checkout: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Both servers are measured by turns, and their ratios are printed."""
     monkeypatch.setattr("bench.rounds.PAIR", Timing(1, seconds=0.05, warmup_seconds=0.0, first_seconds=0.0, slices=2))
-    monkeypatch.setattr(command, "_program", lambda _: PROGRAM)
-    options = command._options(["quick", "--against", ROOT, "--cells", "64B"])
+    options = command._options(["quick", "--against", checkout, "--cells", "64B"])
     assert command._measure(options, bench.folder) == 0
     assert capsys.readouterr().out.splitlines()[2].startswith("| 64 B, 50 connections | **")
 

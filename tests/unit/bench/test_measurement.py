@@ -1,6 +1,9 @@
 """One measurement, and the rounds of many."""
 
+import os
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import cast
 
@@ -10,25 +13,31 @@ from bench import memory, scrape
 from bench.contender import Contender, stentor
 from bench.measurement import Bench, Group, Run
 from bench.memory import Memory
-from bench.rounds import Series, all_series
+from bench.process import cpu_seconds, pinned, waited_seconds
+from bench.rounds import QUIET, SILENT, WATCHED, Series, all_series
 from bench.server import Server
-from bench.workload import MAIN, WORKERS, Cell, Timing
+from bench.workload import Cell, Timing
+from waiting import until
 
-SHORT = Timing(rounds=1, seconds=0.1, warmup_seconds=0.05, first_seconds=0.05)
+SHORT = Timing(rounds=1, seconds=0.1, warmup_seconds=0.05, first_seconds=0.05, slices=3)
 CELL = Cell("small", "small", connections=4)
 BROKEN = Contender("broken", (sys.executable, "-c", "raise SystemExit('no such luck')"))
-DYING = (
-    "import socket; s = socket.create_server(('127.0.0.1', 0)); c, _ = s.accept(); c.recv(1); raise SystemExit('dead')"
-)
+DYING = "import socket; c, _ = socket.create_server(('127.0.0.1', 0)).accept(); c.recv(1)"
 
 
-def test_figures() -> None:
-    """Rate and cost are per message, and 0 if there was none."""
-    run = Run("cell", "peer", 1, exchanges=500, seconds=2.0, server_cpu_seconds=0.001, late=5)
-    assert (run.rate, run.cpu_us, run.late_share) == (250, 2, 0.01)
-    empty = Run("cell", "peer", 1)
-    assert (empty.rate, empty.cpu_us, empty.late_share) == (0, 0, 1)
-    assert Memory("one", 1, 100, 5000, 25000).each_bytes == 200
+def test_processor_time() -> None:
+    """It is that of this process, to the microsecond; two busy processes on one core wait for each other."""
+    before, cores = time.process_time(), os.sched_getaffinity(0)
+    while time.process_time() < before + 0.02:
+        pass
+    assert before + 0.02 <= cpu_seconds(os.getpid()) <= time.process_time()
+    spin = [sys.executable, "-c", "while True: pass"]
+    with pinned([max(cores)]), subprocess.Popen(spin) as one, subprocess.Popen(spin) as other:
+        assert os.sched_getaffinity(one.pid) == {max(cores)}
+        until(lambda: waited_seconds(one.pid) and waited_seconds(other.pid), "both to wait")
+        one.kill()
+        other.kill()
+    assert os.sched_getaffinity(0) == cores
 
 
 def test_two_servers_by_turns(bench: Bench, peer: Contender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,13 +46,12 @@ def test_two_servers_by_turns(bench: Bench, peer: Contender, monkeypatch: pytest
     monkeypatch.setattr(scrape, "INTERVAL_SECONDS", 0.0)
     monkeypatch.setattr(Server, "get", lambda server, _: scrapes.append(server.port))
     one, two = replace(peer, name="one"), replace(peer, name="two", scraped=True)
-    group = (CELL, one), (replace(CELL, generator_cores=(0, 1)), two)
-    runs = bench.measure(group, replace(SHORT, slices=3), 2)
+    runs = bench.measure(((CELL, one), (replace(CELL, generator_cores=(0, 1)), two)), SHORT, 2)
     assert [(run.contender, run.round, run.failure) for run in runs] == [("one", 2, ""), ("two", 2, "")]
     for run in runs:
-        assert run.exchanges > 0
         assert run.seconds >= 3 * SHORT.seconds
-        assert run.server_cpu_seconds > 0
+        assert run.rate == run.exchanges / run.seconds > 0
+        assert run.cpu_us == run.server_cpu_seconds / run.exchanges * 1e6 > 0
         assert 0 < run.server_utilisation < 1.5
         assert 0 <= run.server_waiting < 1
         assert 0 < run.p50_us <= run.p99_us
@@ -52,10 +60,10 @@ def test_two_servers_by_turns(bench: Bench, peer: Contender, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("failing", "reason"),
-    [(BROKEN, "no such luck"), (Contender("dying", (sys.executable, "-c", DYING)), "load: "), ("scrape", "no scrape")],
+    [(BROKEN, "no such luck"), (Contender("dying", (sys.executable, "-c", DYING)), "load: "), (None, "no scrape")],
 )
 def test_one_that_fails(
-    bench: Bench, peer: Contender, failing: Contender | str, reason: str, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, peer: Contender, failing: Contender | None, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reason is kept, and there are no figures for the others of the group."""
 
@@ -64,25 +72,24 @@ def test_one_that_fails(
 
     monkeypatch.setattr(Server, "get", refuse)
     monkeypatch.setattr(scrape, "INTERVAL_SECONDS", 0.0)
-    other = replace(peer, name="scraped", scraped=True) if isinstance(failing, str) else failing
-    for run in bench.measure(((CELL, peer), (CELL, other)), replace(SHORT, slices=2), 1):
-        assert run == replace(Run("small", run.contender, 1), failure=run.failure)
-        assert run.failure.startswith(reason)
+    runs = bench.measure(((CELL, peer), (CELL, failing or replace(peer, scraped=True))), SHORT, 1)
+    assert all(run == Run("small", run.contender, 1, failure=run.failure) for run in runs)
+    assert all(run.failure.startswith(reason) and not run.rate and not run.cpu_us for run in runs)
 
 
 def test_memory(bench: Bench, peer: Contender, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server holds the connections, or the reason why not is kept."""
-    monkeypatch.setattr(memory, "MANY_EACH", 50)
-    monkeypatch.setattr(memory, "MANY_WORKERS", 2)
+    assert Memory("one", 1, 100, 5000, 25000).each_bytes == 200
     found = memory.measure(bench, peer, 2, each=300)
     assert (found.contender, found.round, found.connections, found.failure) == (peer.name, 2, 300, "")
     assert 0 < found.each_bytes < 100_000
+    monkeypatch.setattr(memory, "MANY_EACH", 50)
     many = memory.measure_many(bench)
-    assert (many.connections, many.failure) == (100, "")
-    assert memory.measure(bench, BROKEN, 1) == Memory("broken", 1, failure="no such luck")
+    assert (many.connections, many.failure) == (6 * 50, "")
     monkeypatch.setattr(memory, "WAIT_SECONDS", 0.2)
     monkeypatch.setattr(memory, "open_descriptors", lambda _: 1)
-    assert memory.measure(bench, peer, 1, each=300).failure == "the server did not accept all connections"
+    found = memory.measure(bench, peer, 1, each=300)
+    assert (found.failure, found.each_bytes) == ("the server did not accept all connections", 0)
 
 
 @pytest.mark.parametrize("slices", [0, 3])
@@ -103,9 +110,6 @@ def test_rounds(slices: int) -> None:
 def test_everything_is_measured(bench: Bench) -> None:
     """The full measurement has all cells, and all comparisons of Stentor with itself."""
     series = all_series([stentor(), Contender("epoll", ()), Contender("go", ())], bench.folder)
-    runs = {(cell.name, contender.name) for one in series for group in one.groups for cell, contender in group}
-    assert {(cell.name, name) for cell in MAIN for name in ("stentor", "epoll", "go")} <= runs
-    assert {(cell.name, "stentor") for cell in WORKERS} <= runs
-    assert {("observed", name) for name in ("stentor", "stentor-quiet", "stentor-silent")} <= runs
-    assert {("scraped", "stentor"), ("scraped", "stentor-watched"), ("size-64", "epoll")} <= runs
-    assert ("size-64", "go") not in runs
+    pairs = [(cell.name, one.name) for each in series for group in each.groups for cell, one in group]
+    assert {name for _, name in pairs} == {"stentor", "epoll", "go", QUIET, SILENT, WATCHED}
+    assert len(set(pairs)) == len(pairs) == 7 * 3 + 2 * 3 + 2 + 2 + 2 + 15 * 2
