@@ -6,11 +6,13 @@ import sys
 import time
 from dataclasses import replace
 from typing import cast
+from unittest.mock import patch
 
 import pytest
 
 from bench import memory, scrape
 from bench.contender import Contender, stentor
+from bench.load import Generator, Load
 from bench.measurement import Bench, Group, Run
 from bench.memory import Memory
 from bench.process import cpu_seconds, pinned, waited_seconds
@@ -41,13 +43,24 @@ def test_processor_time() -> None:
 
 
 def test_two_servers_by_turns(bench: Bench, peer: Contender, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slices of each are added up, and only the server that is to be scraped is scraped."""
-    scrapes: list[int] = []
+    """What all generators count in all slices is added up, and only the server that is to be scraped is scraped."""
+    scrapes, results, wait_for = set[int](), list[dict[str, float]](), Load.wait_for
+
+    def wait(load: Load, stage: str) -> dict[str, float]:
+        results.append(wait_for(load, stage))
+        return results[-1]
+
     monkeypatch.setattr(scrape, "INTERVAL_SECONDS", 0.0)
-    monkeypatch.setattr(Server, "get", lambda server, _: scrapes.append(server.port))
+    monkeypatch.setattr(Server, "get", lambda server, _: scrapes.add(server.port))
+    monkeypatch.setattr(Load, "wait_for", wait)
     one, two = replace(peer, name="one"), replace(peer, name="two", scraped=True)
-    runs = bench.measure(((CELL, one), (replace(CELL, generator_cores=(0, 1)), two)), SHORT, 2)
+    with patch.object(Generator, "running", autospec=True, side_effect=Generator.running) as running:
+        runs = bench.measure(((CELL, one), (replace(CELL, generator_cores=(0, 1)), two)), SHORT, 2)
     assert [(run.contender, run.round, run.failure) for run in runs] == [("one", 2, ""), ("two", 2, "")]
+    a, b, *ports = (call.args[1] for call in running.call_args_list)
+    assert ports == [a, b, b, b, b, a, a, b, b]
+    assert scrapes == {b}
+    assert sum(run.exchanges for run in runs) == sum(result.get("exchanges", 0) for result in results[2:])
     for run in runs:
         assert run.seconds >= 3 * SHORT.seconds
         assert run.rate == run.exchanges / run.seconds > 0
@@ -55,7 +68,6 @@ def test_two_servers_by_turns(bench: Bench, peer: Contender, monkeypatch: pytest
         assert 0 < run.server_utilisation < 1.5
         assert 0 <= run.server_waiting < 1
         assert 0 < run.p50_us <= run.p99_us
-    assert len(set(scrapes)) == 1
 
 
 @pytest.mark.parametrize(
