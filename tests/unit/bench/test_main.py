@@ -1,15 +1,18 @@
 """The command line of the benchmarks."""
 
+import platform
+import signal
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import __main__ as command
-from bench import document
-from bench.measurement import Bench, Run
+from bench import client, document, memory
+from bench.contender import Contender
+from bench.measurement import Bench
+from bench.memory import Memory
 from bench.result import Result
 from bench.rounds import Series
 from bench.workload import Timing
@@ -44,22 +47,38 @@ def test_against_a_checkout(
     assert capsys.readouterr().out.splitlines()[2].startswith("| 64 B, 50 connections | **")
 
 
-def test_new_runs_are_saved_and_failures_reported(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], result: Result, tmp_path: Path
+def test_what_is_saved_and_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], result: Result, peer: Contender
 ) -> None:
-    """`observation` saves its runs and writes the documents; `report` writes them without measuring."""
-    new, written = replace(result.runs[-1], late=5), list[Result]()
-
-    def runs(*_: object) -> Iterator[Run]:
-        yield from (new, replace(new, failure="it is gone"))
-
-    monkeypatch.setattr(Series, "runs", runs)
-    monkeypatch.setattr(Result, "load", lambda: result)
-    monkeypatch.setattr(Result, "save", lambda saved: written.append(saved))  # noqa: PLW0108 # a method
-    monkeypatch.setattr(document, "write", written.append)
-    assert command._measure(command._options(["observation"]), tmp_path) == 0
-    assert written[0] == written[1]
-    assert new in written[0].runs
-    assert command.main(["report"]) == 0
-    assert written[2:] == [result]
-    assert "it is gone" in capsys.readouterr().out
+    """New runs replace old ones, `report` and part of a measurement save nothing, and failures are reported."""
+    new, saved, written = replace(result.runs[-1], late=5), list[Result](), list[Result]()
+    runs = [new, replace(new, failure="it is gone")]
+    for owner, name, value in (
+        (command, "contenders", lambda *_: ([replace(peer, name="epoll")], {"go": "not there"})),
+        (command, "raise_descriptor_limit", lambda: command.DESCRIPTORS),
+        (signal, "signal", lambda *_: None),
+        (client, "measure", lambda *_: runs),
+        (Series, "runs", lambda *_: runs),
+        (memory, "measure", lambda _, contender, round_: Memory(contender.name, round_)),
+        (memory, "measure_many", lambda _: result.many),
+        (Result, "load", lambda: result),
+        (Result, "save", lambda one: saved.append(one)),  # noqa: PLW0108 # a method
+        (document, "write", written.append),
+    ):
+        monkeypatch.setattr(owner, name, value)
+    for arguments in (["report"], ["observation"], ["client"], ["quick"], []):
+        assert command.main(arguments) == 0
+    observed, used, full = saved
+    assert [observed, used] == [result.renewed(runs * 2), result.renewed(runs)]
+    assert written == [result, observed, used, full]
+    assert (full.skipped, full.many, [one.round for one in full.memory]) == (
+        {"go": "not there"},
+        result.many,
+        [1, 2, 3],
+    )
+    assert full.tools["python"] == platform.python_version()
+    assert platform.node() not in f"{full.machine}{full.tools}"
+    assert capsys.readouterr().out.count("it is gone") == 2 + 1 + 1 + 7
+    monkeypatch.setattr(command, "raise_descriptor_limit", lambda: 1024)
+    assert command.main([]) == 1
+    assert "set `ulimit -Hn` to 20000" in capsys.readouterr().err
