@@ -1,42 +1,42 @@
-"""Who takes part: Stentor as its users start it, and the peers that can be had on this machine."""
+"""The servers that are compared: Stentor as its users start it, and the peers available on this machine."""
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from bench.peer import PEERS, UnavailableError
-from bench.server import Server, ServerFailedError, running_peer, running_stentor
+from bench.server import Find, Server, ServerFailedError, find_peer, find_stentor, running
 
 STENTOR = "stentor"
 TITLES = {STENTOR: "Stentor"} | {peer.name: peer.title for peer in PEERS}
+PROGRAM = Path(sys.executable).with_name("stentor-server")
+SERVE = ("serve", "--port", "0", "--admin-port", "0", "--log-format", "json", "--idle-timeout", "10m")
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A server that can be started."""
+    """A server that can be started; its command makes it listen on a free port."""
 
     name: str
-    command: tuple[str, ...] = ()  # of a peer; none: Stentor
-    arguments: tuple[str, ...] = ()  # of Stentor
-    packages: Path | None = None  # where Stentor's are, if not where they are installed
-    scraped: bool = False  # once a second while it is measured
+    command: tuple[str, ...]
+    find: Find = find_peer
+    packages: Path | None = None  # searched before the installed ones
+    scraped: bool = False  # once a second during a measurement
 
     @contextmanager
-    def running(self, cores: Iterable[int], folder: Path) -> Iterator[Server]:
-        """Run it on these cores, with its log in `folder` meanwhile.
+    def running(self, cores: Collection[int], folder: Path) -> Iterator[Server]:
+        """Run it on these cores until the block ends, with its log in `folder`.
 
         Raises ServerFailedError.
         """
-        with NamedTemporaryFile(prefix=f"{self.name}-", suffix=".log", dir=folder) as file:
-            log = Path(file.name)
-            if self.command:
-                running = running_peer(self.command, cores, log)
-            else:
-                running = running_stentor(self.arguments, cores, log, self.packages)
-            with running as server:
-                yield server
+        with (
+            NamedTemporaryFile(prefix=f"{self.name}-", suffix=".log", dir=folder) as log,
+            running(self.command, self.find, cores, Path(log.name), self.packages) as server,
+        ):
+            yield server
 
 
 def stentor(
@@ -44,24 +44,23 @@ def stentor(
     *arguments: str,
     workers: int = 1,
     connections: int = 19000,
+    program: Path = PROGRAM,
     packages: Path | None = None,
     scraped: bool = False,
 ) -> Contender:
     """Return Stentor with everything on."""
     limits = ("--workers", str(workers), "--max-connections", str(connections))
-    return Contender(name, arguments=(*limits, *arguments), packages=packages, scraped=scraped)
+    return Contender(name, (str(program), *SERVE, *limits, *arguments), find_stentor, packages, scraped)
 
 
 def contenders(folder: Path, names: Iterable[str] = ()) -> tuple[list[Contender], dict[str, str]]:
-    """Return Stentor and the peers, built into `folder`; and those that are skipped, with the reason.
+    """Return Stentor and the peers, built into `folder`, and a reason for each that is skipped.
 
-    With `names` only these.
+    With `names`, return only these.
     """
     wanted = set(names) or set(TITLES)
     ready, skipped = [stentor()] if STENTOR in wanted else [], {}
-    for peer in PEERS:
-        if peer.name not in wanted:
-            continue
+    for peer in (one for one in PEERS if one.name in wanted):
         try:
             contender = Contender(peer.name, peer.command(folder))
             with contender.running((0,), folder):

@@ -1,13 +1,14 @@
-/* The load generator: closed loop over many connections, every byte of every reply compared.
+/* The load generator: a closed loop over many connections that compares every byte of every reply.
  *
- * Every connection sends an endless stream cut from one pattern of random bytes, from a place of its own. What comes
- * back must be that stream upper-cased, at the same position: a byte that is wrong, late, missing or another
- * connection's ends the run with exit code 5. A message is `size` bytes of the stream; `pipeline` of them are in flight
- * on each connection. With `churn` each connection carries one message and is closed and opened anew.
+ * Each connection sends an endless stream of pseudo-random bytes: one periodic pattern, from an offset of its own. The
+ * reply must be the same stream in upper case. A byte that is wrong, misplaced or another connection's ends the run
+ * with exit code 5. A message is `size` bytes of the stream; `pipeline` of them are in flight on each connection. With
+ * `churn` each connection carries one message, and is then replaced by a new one.
  *
- * Beside these there can be connections that are only open (`idle`), and some that write and never read (`deaf`).
+ * There can also be connections that are only held open (`idle`), and some that write and never read (`non-reading`).
  *
- * Prints one line of JSON. Sends to loopback only.
+ * Prints a line of JSON when all connections are open, after the warm-up, and at the end with the result: a run lasts
+ * until its time is up and at least one exchange is complete. Connects to loopback only.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,9 +37,10 @@ enum {
 
 struct connection {
     int fd;
-    bool blocked;            /* the kernel took less than was offered: waiting for EPOLLOUT */
-    bool deaf;               /* writes whenever it can, and never reads */
-    uint64_t start;          /* where in the pattern its stream begins */
+    bool blocked;            /* the kernel's buffer is full: waiting for EPOLLOUT */
+    bool idle;               /* is only held open */
+    bool non_reading;        /* writes whenever it can, and never reads */
+    uint64_t start;          /* offset of its stream in the pattern */
     uint64_t sent, received; /* bytes */
     uint64_t *sent_at;       /* when each message in flight was sent, in nanoseconds: a ring of `pipeline` */
 };
@@ -46,7 +48,7 @@ struct connection {
 static unsigned char pattern[PERIOD + RUN], expected[PERIOD + RUN], arrived[RUN];
 static uint64_t latencies[BUCKETS];
 static struct sockaddr_in target = {.sin_family = AF_INET};
-static uint64_t size = 64, pipeline = 1, connections = 50, idle = 0, deaf = 0, opened = 0;
+static uint64_t size = 64, pipeline = 1, connections = 50, idle = 0, non_reading = 0, opened = 0;
 static double seconds = 3, warmup = 0.5;
 static bool churn = false;
 static int epoll_fd;
@@ -108,13 +110,13 @@ static void watch(struct connection *c, int operation) {
     if (epoll_ctl(epoll_fd, operation, c->fd, &event)) die("epoll_ctl");
 }
 
-static void open_deaf_connection(struct connection *c) {
-    *c = (struct connection){.fd = dial(), .deaf = true};
-    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = c};
+static void open_special_connection(struct connection *c, bool only_held_open) {
+    *c = (struct connection){.fd = dial(), .idle = only_held_open, .non_reading = !only_held_open};
+    struct epoll_event event = {.events = only_held_open ? EPOLLIN : EPOLLOUT, .data.ptr = c};
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event)) die("epoll_ctl");
 }
 
-static void stuff(const struct connection *c) {
+static void flood(const struct connection *c) {
     if (send(c->fd, pattern, RUN, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN) die("send");
 }
 
@@ -124,13 +126,6 @@ static void open_connection(struct connection *c) {
     c->sent = c->received = 0;
     c->start = opened * 7919 % PERIOD;
     watch(c, EPOLL_CTL_ADD);
-}
-
-/* Whether the server has closed none of the connections that only had to be open, and sent them nothing. */
-static bool held(const int *fds) {
-    for (uint64_t i = 0; i < idle; i++)
-        if (recv(fds[i], arrived, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN) return false;
-    return true;
 }
 
 /* Keep `pipeline` messages in flight. */
@@ -152,13 +147,13 @@ static void fill(struct connection *c, uint64_t now) {
     }
 }
 
-/* Returns how many messages were completed. */
+/* Return the number of messages that are now complete. */
 static uint64_t drain(struct connection *c, uint64_t now) {
     ssize_t n = recv(c->fd, arrived, RUN, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) return 0;
     if (n < 0) die("recv");
     if (n == 0) {
-        fprintf(stderr, "load: the server ended a connection after %" PRIu64 " of %" PRIu64 " bytes\n", c->received, c->sent);
+        fprintf(stderr, "load: the server closed a connection after %" PRIu64 " of %" PRIu64 " bytes\n", c->received, c->sent);
         exit(WRONG_REPLY);
     }
     if (c->received + (uint64_t)n > c->sent || memcmp(arrived, expected + (c->start + c->received) % PERIOD, (size_t)n)) {
@@ -171,18 +166,22 @@ static uint64_t drain(struct connection *c, uint64_t now) {
     return after - before;
 }
 
-static uint64_t run(struct connection *all, double limit, double *took) {
+static uint64_t run(struct connection *all, double limit, double *elapsed) {
     struct epoll_event events[EVENTS];
     uint64_t start = now_ns(), now = start, end = start + (uint64_t)(limit * 1e9), completed = 0;
     for (uint64_t i = 0; i < connections; i++) fill(&all[i], now);
-    while (now < end) {
+    while (now < end || (connections && !completed)) {
         int n = epoll_wait(epoll_fd, events, EVENTS, 100);
         if (n < 0 && errno != EINTR) die("epoll_wait");
         now = now_ns();
         for (int i = 0; i < n; i++) {
             struct connection *c = events[i].data.ptr;
-            if (c->deaf) {
-                stuff(c);
+            if (c->idle) {
+                fprintf(stderr, "load: the server closed an idle connection, or sent it something\n");
+                exit(WRONG_REPLY);
+            }
+            if (c->non_reading) {
+                flood(c);
                 continue;
             }
             uint64_t done = events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR) ? drain(c, now) : 0;
@@ -195,7 +194,7 @@ static uint64_t run(struct connection *all, double limit, double *took) {
             fill(c, now);
         }
     }
-    *took = (double)(now - start) / 1e9;
+    *elapsed = (double)(now - start) / 1e9;
     return completed;
 }
 
@@ -204,7 +203,7 @@ static void options(int argc, char **argv) {
         {"size", required_argument, 0, 's'},    {"connections", required_argument, 0, 'c'},
         {"pipeline", required_argument, 0, 'p'}, {"seconds", required_argument, 0, 't'},
         {"warmup", required_argument, 0, 'w'},  {"idle", required_argument, 0, 'i'},
-        {"deaf", required_argument, 0, 'd'},
+        {"non-reading", required_argument, 0, 'n'},
         {"sources-from", required_argument, 0, 'f'}, {"churn", no_argument, 0, 'x'}, {0, 0, 0, 0}};
     for (int o; (o = getopt_long(argc, argv, "", known, 0)) != -1;) switch (o) {
         case 's': size = strtoull(optarg, 0, 10); break;
@@ -213,14 +212,14 @@ static void options(int argc, char **argv) {
         case 't': seconds = atof(optarg); break;
         case 'w': warmup = atof(optarg); break;
         case 'i': idle = strtoull(optarg, 0, 10); break;
-        case 'd': deaf = strtoull(optarg, 0, 10); break;
+        case 'n': non_reading = strtoull(optarg, 0, 10); break;
         case 'f': opened = PORTS_PER_SOURCE * strtoull(optarg, 0, 10); break;
         case 'x': churn = true; break;
         default: exit(2);
     }
     if (optind != argc - 1 || !size || !pipeline) {
-        fprintf(stderr, "usage: load PORT [--size BYTES] [--connections N] [--pipeline N] [--churn] [--idle N] [--deaf N]"
-                        " [--sources-from N] [--warmup S] [--seconds S]\n");
+        fprintf(stderr, "usage: load PORT [--size BYTES] [--connections N] [--pipeline N] [--churn] [--idle N]"
+                        " [--non-reading N] [--sources-from N] [--warmup S] [--seconds S]\n");
         exit(2);
     }
     target.sin_port = htons((uint16_t)atoi(argv[optind]));
@@ -235,28 +234,22 @@ int main(int argc, char **argv) {
     setrlimit(RLIMIT_NOFILE, &descriptors);
     make_pattern();
     epoll_fd = epoll_create1(0);
-    int *idle_fds = calloc(idle ? idle : 1, sizeof *idle_fds);
-    for (uint64_t i = 0; i < idle; i++) idle_fds[i] = dial();
-    struct connection *never_reading = calloc(deaf ? deaf : 1, sizeof *never_reading);
-    for (uint64_t i = 0; i < deaf; i++) open_deaf_connection(&never_reading[i]);
+    struct connection *special = calloc(idle + non_reading + 1, sizeof *special);
+    for (uint64_t i = 0; i < idle + non_reading; i++) open_special_connection(&special[i], i < idle);
     struct connection *all = calloc(connections ? connections : 1, sizeof *all);
     for (uint64_t i = 0; i < connections; i++) {
         all[i].sent_at = calloc(pipeline, sizeof(uint64_t));
         open_connection(&all[i]);
     }
-    double took;
-    printf("{\"open\":true}\n"); /* for who measures the server's memory */
+    double elapsed;
+    printf("{\"open\":true}\n"); /* from now on the server's memory can be measured */
     fflush(stdout);
-    run(all, warmup, &took);
-    printf("{\"warm\":true}\n"); /* for who measures the server's processor time */
+    run(all, warmup, &elapsed);
+    printf("{\"warm\":true}\n"); /* and from now on its processor time */
     fflush(stdout);
     memset(latencies, 0, sizeof latencies);
-    uint64_t completed = run(all, seconds, &took);
-    if (!held(idle_fds)) {
-        fprintf(stderr, "load: the server ended a connection that was idle\n");
-        return WRONG_REPLY;
-    }
+    uint64_t completed = run(all, seconds, &elapsed);
     printf("{\"exchanges\":%" PRIu64 ",\"seconds\":%.6f,\"p50_us\":%.2f,\"p99_us\":%.2f,\"p999_us\":%.2f}\n", completed,
-           took, percentile(0.5), percentile(0.99), percentile(0.999));
+           elapsed, percentile(0.5), percentile(0.99), percentile(0.999));
     return 0;
 }

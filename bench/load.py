@@ -1,4 +1,4 @@
-"""The load generator, as a process."""
+"""The load generator as a process."""
 
 import json
 import subprocess
@@ -8,36 +8,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from bench.peer import GCC, compile_
+from bench.peer import build
 from bench.process import end, pinned
 
 SOURCE = Path(__file__).with_name("load.c")
-GRACE_SECONDS = 60.0  # beyond what it was asked to run, above all to open its connections
+GRACE_SECONDS = 60.0  # beyond its running time, above all for opening connections
 
 
 class LoadFailedError(Exception):
-    """The load could not be made, or a reply was wrong; the message is one line."""
+    """There is no load, or a reply was wrong; the message is one line."""
 
 
 class Load:
-    """A running load generator, which says how far it is."""
+    """A running load generator, which reports its progress."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        """Listen to `process`."""
-        self._said = cast("IO[bytes]", process.stdout)
-        self._complained = cast("IO[bytes]", process.stderr)
+        """Read the output of `process`."""
+        self._output = cast("IO[bytes]", process.stdout)
+        self._errors = cast("IO[bytes]", process.stderr)
 
     def wait_for(self, stage: str) -> dict[str, Any]:
-        """Return the line that has `stage`: open, warm, or exchanges, which is the result.
+        """Return the report of a stage: `open`, `warm`, or `exchanges`, which is the result.
 
         Raises LoadFailedError.
         """
-        for line in self._said:
-            said = cast("dict[str, Any]", json.loads(line))
-            if stage in said:
-                return said
-        complaint = self._complained.read().decode(errors="replace").strip()
-        raise LoadFailedError(complaint or f"load: ended, or was ended, before it was {stage}")
+        for line in self._output:
+            report = cast("dict[str, Any]", json.loads(line))
+            if stage in report:
+                return report
+        message = self._errors.read().decode(errors="replace").strip()
+        raise LoadFailedError(message or f"load: ended before it reported {stage}")
 
 
 class Generator:
@@ -48,24 +48,24 @@ class Generator:
 
         Raises UnavailableError.
         """
-        self._binary = str(folder / "load")
-        compile_("gcc", *(part.format(source=SOURCE, binary=self._binary) for part in GCC))
+        self._binary = folder / "load"
+        build(SOURCE, self._binary)
 
     @contextmanager
     def running(
         self, port: int, arguments: Sequence[str], seconds: float, warmup_seconds: float, cores: Iterable[int]
     ) -> Iterator[Load]:
-        """Run it against `port`; it is ended on leaving, or when it takes far too long."""
-        command = [self._binary, *arguments, "--seconds", str(seconds), "--warmup", str(warmup_seconds), str(port)]
+        """Run it against `port` until the block ends, or it exceeds its time by far."""
+        times = ("--seconds", str(seconds), "--warmup", str(warmup_seconds))
         with pinned(cores):
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            process = subprocess.Popen(
+                [self._binary, *arguments, *times, str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
         watchdog = threading.Timer(seconds + warmup_seconds + GRACE_SECONDS, process.kill)
         watchdog.start()
-        try:
-            yield Load(process)
-        finally:
-            watchdog.cancel()
-            end(process)
-            for pipe in (process.stdout, process.stderr):
-                if pipe is not None:
-                    pipe.close()
+        with process:
+            try:
+                yield Load(process)
+            finally:
+                watchdog.cancel()
+                end(process)

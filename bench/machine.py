@@ -1,9 +1,8 @@
-"""The machine and the tools of a measurement, as far as a reader needs them and no further."""
+"""The machine and the versions of a measurement; nothing that names a host or a person."""
 
 import os
 import platform
 import re
-import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +18,7 @@ TOOLS = {
 
 
 def machine() -> dict[str, str | int]:
-    """Return what a figure depends on: no names of hosts or people."""
+    """Return the properties of the machine on which figures depend."""
     processors = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = re.search(r"^model name\s*: (.*)$", processors, re.MULTILINE)
     virtual = re.search(r"^flags\s*:.* hypervisor\b", processors, re.MULTILINE)
@@ -32,20 +31,19 @@ def machine() -> dict[str, str | int]:
 
 
 def tools() -> dict[str, str]:
-    """Return the versions of what the servers are built with and run on; without those that are missing."""
+    """Return the versions of Python, libraries and compilers, without those that are missing."""
     found = {name: _ask(command) for name, command in TOOLS.items()}
     packages = {name: version(name) for name in ("uvloop", "stringzilla")}
     return {"python": platform.python_version()} | packages | {name: text for name, text in found.items() if text}
 
 
 def _ask(command: tuple[str, ...]) -> str:
-    program = shutil.which(command[0])
-    if program is None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_SECONDS, check=False)
+    except FileNotFoundError:
         return ""
-    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, timeout=ASK_SECONDS, check=False)
     return _version_in(done.stdout)
 
 
 def _version_in(text: str) -> str:
-    found = VERSION.search(text)
-    return found[0] if found else ""
+    return found[0] if (found := VERSION.search(text)) else ""

@@ -1,4 +1,4 @@
-/* Wakes at a fixed rate and does nothing: how often this machine itself comes over 1 ms late.
+/* Wakes up at a fixed rate and does nothing, to count how often this machine itself is over 1 ms late.
  *
  * Prints one line of JSON.
  */

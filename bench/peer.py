@@ -1,8 +1,9 @@
-"""The peers: what they are, and how each is built and run."""
+"""The peers, and how they are built and run."""
 
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,28 @@ BUILD_SECONDS = 120
 
 
 class UnavailableError(Exception):
-    """A peer cannot be built or run on this machine; the message says why, in a few words."""
+    """A program cannot be built or run on this machine; the message gives the reason in a few words."""
+
+
+GCC = ("-O3", "-march=native", "-o", "{binary}", "{source}")
+
+
+def build(source: Path, binary: Path, program: str = "gcc", arguments: Iterable[str] = GCC) -> None:
+    """Compile `source` to `binary`.
+
+    Raises UnavailableError with the compiler's first error message.
+    """
+    if shutil.which(program) is None:
+        raise UnavailableError(f"{program} is not installed")
+    command = [program, *(part.format(source=source, binary=binary) for part in arguments)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"{program} takes more than {BUILD_SECONDS} s") from None
+    if done.returncode:
+        messages = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+        message = messages[0].rpartition("error: ")[2] if messages else f"exit code {done.returncode}"
+        raise UnavailableError(f"does not build: {message}")
 
 
 @dataclass(frozen=True)
@@ -21,42 +43,25 @@ class Peer:
     name: str
     title: str
     source: str
-    program: str  # builds it, or runs it where nothing is built
+    program: str  # the compiler, or the interpreter if there is nothing to build
     build: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
     def command(self, folder: Path) -> tuple[str, ...]:
-        """Build the peer into `folder`, if it is one to build, and return the command that takes a port.
+        """Return the command that serves on a free port; build the peer into `folder` if necessary.
 
         Raises UnavailableError.
         """
-        source = SOURCES / self.source
-        program = shutil.which(self.program)
-        if program is None:
+        source, binary = SOURCES / self.source, folder / self.name
+        if self.build:
+            build(source, binary, self.program, self.build)
+            return (str(binary), "0")
+        if shutil.which(self.program) is None:
             raise UnavailableError(f"{self.program} is not installed")
-        if not self.build:
-            return (program, str(source))
-        binary = str(folder / self.name)
-        steps = [part.format(source=source, binary=binary) for part in self.build]
-        compile_(program, *steps)
-        return (binary,)
+        return (self.program, str(source), *self.arguments, "0")
 
 
-def compile_(*command: str) -> None:
-    """Run a compiler.
-
-    Raises UnavailableError with its first complaint.
-    """
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnavailableError(f"{Path(command[0]).name}: {type(error).__name__}") from None
-    if done.returncode:
-        complaints = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-        complaint = complaints[0].rpartition("error: ")[2] if complaints else f"exit code {done.returncode}"
-        raise UnavailableError(f"does not build: {complaint}")
-
-
-GCC = ("-O3", "-march=native", "-o", "{binary}", "{source}")
+PYTHON = sys.executable
 
 REFERENCE = "epoll"
 PEERS = (
@@ -64,9 +69,9 @@ PEERS = (
     Peer("io_uring", "C, io_uring", "io_uring.c", "gcc", (*GCC, "-luring")),
     Peer("go", "Go", "net.go", "go", ("build", "-o", "{binary}", "{source}")),
     Peer("node", "Node", "net.js", "node"),
-    Peer("uvloop_protocol", "uvloop, protocol", "uvloop_protocol.py", sys.executable),
-    Peer("uvloop_streams", "uvloop, streams", "uvloop_streams.py", sys.executable),
-    Peer("asyncio_protocol", "asyncio, protocol", "asyncio_protocol.py", sys.executable),
-    Peer("asyncio_streams", "asyncio, streams", "asyncio_streams.py", sys.executable),
-    Peer("socketserver_threads", "socketserver, threads", "socketserver_threads.py", sys.executable),
+    Peer("uvloop_protocol", "uvloop, protocol", "protocol.py", PYTHON, arguments=("uvloop",)),
+    Peer("uvloop_streams", "uvloop, streams", "streams.py", PYTHON, arguments=("uvloop",)),
+    Peer("asyncio_protocol", "asyncio, protocol", "protocol.py", PYTHON, arguments=("asyncio",)),
+    Peer("asyncio_streams", "asyncio, streams", "streams.py", PYTHON, arguments=("asyncio",)),
+    Peer("socketserver_threads", "socketserver, threads", "socketserver_threads.py", PYTHON),
 )

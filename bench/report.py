@@ -6,91 +6,84 @@ from bench.contender import STENTOR, TITLES
 from bench.measurement import Run
 from bench.memory import CONNECTIONS
 from bench.peer import REFERENCE
-from bench.ratio import Figure, Spread, ratio, spread
+from bench.ratio import Figure, Spread, ratio, spread, spread_of
 from bench.result import Result
-from bench.target import KIB, Target, client_targets, memory_spread, targets
-from bench.workload import MAIN, Cell
+from bench.rounds import OTHER
+from bench.target import Target
+from bench.workload import KIB, MAIN, Cell
 
-PASS, SHORT = "✓", "✗"
+MARKS = {True: "✓", False: "✗", None: ""}
 NOTHING = "–"
 
 
 def main_table(runs: Sequence[Run]) -> str:
-    """Return the ratios of throughput, with the targets."""
+    """Return the ratios of throughput, and Stentor's targets."""
     names = measured(runs)
     others = [name for name in names if name not in {STENTOR, REFERENCE}]
-    head = ["workload", "target", *([TITLES[STENTOR], ""] if STENTOR in names else []), *_titles(others)]
-    return _table(head, (_main_row(runs, cell, others, with_stentor=STENTOR in names) for cell in _cells(runs)))
-
-
-def _main_row(runs: Sequence[Run], cell: Cell, others: Sequence[str], *, with_stentor: bool) -> list[str]:
-    ours = main_ratio(runs, cell, STENTOR)
-    row = [cell.title, f"≥ {cell.target:.2f}"]
-    if with_stentor:
-        row += (
-            [NOTHING, ""] if ours is None else [f"**{ours.median:.2f}** {ours.range}", mark(ours.median, cell.target)]
-        )
-    return [*row, *(_median(main_ratio(runs, cell, name)) for name in others)]
+    ours = [TITLES[STENTOR], ""] if STENTOR in names else []
+    rows = []
+    for cell in _cells(runs):
+        found = main_ratio(runs, cell, STENTOR)
+        figures = [_bold(found), MARKS[round(found.median, 2) >= cell.target]] if found else [NOTHING, ""]
+        peers = [_median(main_ratio(runs, cell, name)) for name in others]
+        rows.append([cell.title, f"≥ {cell.target:.2f}", *figures[: len(ours)], *peers])
+    return _table(["workload", "target", *ours, *_titles(others)], rows)
 
 
 def main_ratio(runs: Sequence[Run], cell: Cell, contender: str) -> Spread | None:
-    """Return the ratio of rates: to the reference in the same cell, or to the same server's in the cell `against`."""
-    other = (cell.against, contender) if cell.against else (cell.name, REFERENCE)
+    """Return the ratio of rates: to the reference's in this cell, or to the same server's in the cell's baseline."""
+    other = (cell.baseline, contender) if cell.baseline else (cell.name, REFERENCE)
     return ratio(runs, (cell.name, contender), other)
 
 
-def mark(value: float, target: float) -> str:
-    """Return whether a value, as it is printed, reaches the target."""
-    return PASS if round(value, 2) >= target else SHORT
+def pair_table(runs: Sequence[Run]) -> str:
+    """Return the ratios of this checkout's server to the other's."""
+    rows = []
+    for cell in _cells(runs):
+        this, other = (cell.name, STENTOR), (cell.name, OTHER)
+        ratios = ratio(runs, this, other), ratio(runs, this, other, lambda run: run.cpu_us)
+        rows.append([cell.title, *(_bold(found) if found else NOTHING for found in ratios)])
+    return _table(["this checkout relative to the other", "throughput", "processor time per message"], rows)
 
 
-def processor_table(runs: Sequence[Run]) -> str:
-    """Return the processor time per message, as ratio to the reference's."""
-    return _ratios(runs, lambda run: run.cpu_us)
-
-
-def latency_table(runs: Sequence[Run]) -> str:
-    """Return p99, as ratio to the reference's."""
-    return _ratios(runs, lambda run: run.p99_us)
+def ratio_table(runs: Sequence[Run], figure: Figure) -> str:
+    """Return a figure of each server as ratio to the reference's."""
+    names = [name for name in measured(runs) if name != REFERENCE]
+    rows = (
+        [cell.title, *(_median(ratio(runs, (cell.name, name), (cell.name, REFERENCE), figure)) for name in names)]
+        for cell in _cells(runs)
+    )
+    return _table(["workload", *_titles(names)], rows)
 
 
 def utilisation_table(runs: Sequence[Run]) -> str:
-    """Return how busy the server's core was."""
-
-    def busy(cell: Cell, name: str) -> str:
-        value = spread(runs, cell.name, name, lambda run: run.server_utilisation)
-        return f"{value.median:.0%}" if value else NOTHING
-
-    names = measured(runs)
-    return _table(
-        ["workload", *_titles(names)], ([cell.title, *(busy(cell, name) for name in names)] for cell in _cells(runs))
-    )
+    """Return how busy each server's core was."""
+    names, rows = measured(runs), []
+    for cell in _cells(runs):
+        busy = [spread(runs, cell.name, name, lambda run: run.server_utilisation) for name in names]
+        rows.append([cell.title, *(f"{found.median:.0%}" if found else NOTHING for found in busy)])
+    return _table(["workload", *_titles(names)], rows)
 
 
-def target_table(result: Result) -> str:
-    """Return the other targets."""
-    return _targets(targets(result))
-
-
-def client_table(runs: Sequence[Run]) -> str:
-    """Return how the client does as a load generator."""
-    return _targets(client_targets(runs))
+def target_table(targets: Iterable[Target]) -> str:
+    """Return targets, their figures, and whether these meet them."""
+    rows = ([one.what, one.wanted, one.measured, MARKS[one.met]] for one in targets)
+    return _table(["what", "target", "measured", ""], rows)
 
 
 def memory_table(result: Result) -> str:
-    """Return what an idle connection takes of each server's memory."""
+    """Return the memory of each server per idle connection."""
     rows = []
     for name in TITLES:
-        value = memory_spread(result, name)
-        failures = {one.failure for one in result.memory if one.contender == name and one.failure}
-        if value or failures:
-            text = f"{value.median / KIB:.2f} KiB" if value else f"does not hold {CONNECTIONS:,}"
+        found = result.memory_spread(name)
+        if found or any(one.contender == name for one in result.memory):
+            text = f"{found.median / KIB:.2f} KiB" if found else f"does not hold {CONNECTIONS:,}"
             rows.append([TITLES[name], text])
     return _table(["server", "memory per idle connection"], rows)
 
 
 def machine_table(result: Result) -> str:
-    """Return the machine, the tools, and who was skipped."""
+    """Return the machine, the versions, and the peers that were skipped."""
     names = {"virtual": "virtual machine"}
     rows = [[names.get(name, name), str(value)] for name, value in {**result.machine, **result.tools}.items()]
     skipped = [[f"skipped: {TITLES[name]}", reason] for name, reason in result.skipped.items()]
@@ -98,10 +91,10 @@ def machine_table(result: Result) -> str:
 
 
 def disturbance(runs: Sequence[Run]) -> str:
-    """Return how much of the time the reference's core was not its own, so that a reader knows what to trust."""
-    shares = [run.server_waiting for run in runs if run.contender == REFERENCE and not run.failure]
-    value = Spread.of(shares) or Spread(0, 0, 0)
-    return f"{TITLES[REFERENCE]} waited for its core {value.median:.1%} of the time, {value.most:.1%} at the worst"
+    """Return how long the reference had to wait for its core, which shows how far to trust the figures."""
+    found = spread_of([run.server_waiting for run in runs if run.contender == REFERENCE and not run.failure])
+    found = found or Spread(0, 0, 0)
+    return f"{TITLES[REFERENCE]} waited for its core {found.median:.1%} of the time, at worst {found.high:.1%}"
 
 
 def failures(runs: Sequence[Run]) -> str:
@@ -110,24 +103,9 @@ def failures(runs: Sequence[Run]) -> str:
 
 
 def measured(runs: Sequence[Run]) -> list[str]:
-    """Return who took part."""
+    """Return the contenders that were measured, in the order of the tables."""
     names = {run.contender for run in runs}
     return [name for name in TITLES if name in names]
-
-
-def _targets(found: Iterable[Target]) -> str:
-    marks = {True: PASS, False: SHORT, None: ""}
-    rows = ([one.what, one.wanted, one.measured, marks[one.met]] for one in found)
-    return _table(["what", "target", "measured", ""], rows)
-
-
-def _ratios(runs: Sequence[Run], figure: Figure) -> str:
-    names = [name for name in measured(runs) if name != REFERENCE]
-    rows = (
-        [cell.title, *(_median(ratio(runs, (cell.name, name), (cell.name, REFERENCE), figure)) for name in names)]
-        for cell in _cells(runs)
-    )
-    return _table(["workload", *_titles(names)], rows)
 
 
 def _cells(runs: Sequence[Run]) -> list[Cell]:
@@ -139,8 +117,13 @@ def _titles(names: Iterable[str]) -> list[str]:
     return [TITLES[name] for name in names]
 
 
-def _median(value: Spread | None) -> str:
-    return NOTHING if value is None else f"{value.median:.2f}"
+def _median(found: Spread | None) -> str:
+    return f"{found.median:.2f}" if found else NOTHING
+
+
+def _bold(found: Spread) -> str:
+    middle, _, rest = found.text().partition(" ")
+    return f"**{middle}** {rest}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,11 +1,11 @@
-"""Rounds: everyone in turn on each cell, so that the machine's drift hits all alike."""
+"""Rounds: all servers by turns in each cell, so that the machine's drift affects them alike."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contender import STENTOR, Contender, stentor
-from bench.measurement import Group, Laboratory, Run, rotated
+from bench.measurement import Bench, Group, Run, rotated
 from bench.peer import REFERENCE
 from bench.uncounted import uncounted
 from bench.workload import (
@@ -16,6 +16,7 @@ from bench.workload import (
     GROWTH,
     MAIN,
     OBSERVED,
+    PAIR,
     SCRAPED,
     SIZES,
     TAILS,
@@ -24,68 +25,62 @@ from bench.workload import (
     Timing,
 )
 
-Say = Callable[[str], None]
 QUIET = "stentor-quiet"
 SILENT = "stentor-silent"
 WATCHED = "stentor-watched"
+OTHER = "stentor-other"
 
 
 @dataclass(frozen=True)
 class Series:
-    """Groups that are measured over the same rounds."""
+    """Groups that are measured in the same rounds."""
 
     title: str
     groups: tuple[Group, ...]
     timing: Timing
 
-    def measure(self, laboratory: Laboratory, say: Say) -> list[Run]:
-        """Measure every group in each round; who begins in a group changes from round to round."""
-        say(f"{self.title}:")
-        runs: list[Run] = []
+    def runs(self, bench: Bench) -> Iterator[Run]:
+        """Measure each group in each round; another member of a group begins each round."""
         for round_ in range(1, self.timing.rounds + 1):
             for group in self.groups:
-                for run in self._measured(laboratory, rotated(group, round_ - 1), round_):
-                    runs.append(run)
-                    say(progress(run, self.timing.rounds))
-        return runs
-
-    def _measured(self, laboratory: Laboratory, group: Group, round_: int) -> Iterable[Run]:
-        if self.timing.slices:
-            return laboratory.compare(group, self.timing, round_)
-        return (laboratory.run(cell, contender, self.timing, round_) for cell, contender in group)
+                turn = rotated(group, round_ - 1)
+                for together in [turn] if self.timing.slices else [(one,) for one in turn]:
+                    yield from bench.measure(together, self.timing, round_)
 
 
-def main_series(ready: Sequence[Contender], cells: Sequence[Cell], timing: Timing) -> Series:
-    """Return the series of the main table."""
-    return Series("the main table", tuple(tuple((cell, one) for one in ready) for cell in cells), timing)
+def main_series(contenders: Sequence[Contender], cells: Sequence[Cell], timing: Timing) -> Series:
+    """Return the series of the main table, or of a part of it."""
+    return Series("main table", _groups(contenders, cells), timing)
 
 
-def all_series(ready: Sequence[Contender], folder: Path) -> list[Series]:
-    """Return every series of the full run; what it takes is built in `folder`."""
-    growing = [one for one in ready if one.name in {STENTOR, REFERENCE}]
+def pair_series(program: Path, cells: Sequence[Cell]) -> Series:
+    """Return the series of Stentor beside another `stentor-server`."""
+    return Series("pair", _groups((stentor(), stentor(OTHER, program=program)), cells), PAIR)
+
+
+def all_series(contenders: Sequence[Contender], folder: Path) -> list[Series]:
+    """Return all series of the full measurement; `folder` is for programs."""
+    growing = [one for one in contenders if one.name in {STENTOR, REFERENCE}]
     workers = tuple((cell, stentor(workers=number)) for number, cell in enumerate(WORKERS, 1))
     return [
-        main_series(ready, MAIN, FULL),
+        main_series(contenders, MAIN, FULL),
         *observation_series(folder),
         Series("flood", (tuple((cell, stentor()) for cell in FLOOD),), TAILS),
         Series("workers", (workers,), FULL),
-        Series("growth", tuple(tuple((cell, one) for one in growing) for cell in (*SIZES, *CONNECTIONS)), GROWTH),
+        Series("growth", _groups(growing, (*SIZES, *CONNECTIONS)), GROWTH),
     ]
 
 
 def observation_series(folder: Path) -> list[Series]:
-    """Return the series of what metrics, logs and scrapes cost; what it takes is built in `folder`."""
-    without_log = ("--log-level", "error")
-    observed = (stentor(), stentor(QUIET, *without_log), stentor(SILENT, *without_log, packages=uncounted(folder)))
-    watched = ((SCRAPED, stentor()), (SCRAPED, stentor(WATCHED, scraped=True)))
+    """Return the series of the cost of metrics, logs and scrapes; `folder` is for programs."""
+    no_logs = ("--log-level", "error")
+    observed = (stentor(), stentor(QUIET, *no_logs), stentor(SILENT, *no_logs, packages=uncounted(folder)))
+    watched = (stentor(), stentor(WATCHED, scraped=True))
     return [
-        Series("metrics and logs", tuple(tuple((cell, one) for one in observed) for cell in OBSERVED), COMPARISON),
-        Series("scrapes", (watched,), TAILS),
+        Series("metrics and logs", _groups(observed, OBSERVED), COMPARISON),
+        Series("scrapes", _groups(watched, (SCRAPED,)), TAILS),
     ]
 
 
-def progress(run: Run, rounds: int) -> str:
-    """Return a line about a run for who waits."""
-    came = f"{run.rate:11.1f}/s {run.cpu_us:9.2f} µs CPU {run.server_utilisation:5.0%} busy"
-    failed = f"failed: {run.failure}"
-    return f"  {run.round}/{rounds}  {run.cell:18} {run.contender:22} {failed if run.failure else came}"
+def _groups(contenders: Sequence[Contender], cells: Sequence[Cell]) -> tuple[Group, ...]:
+    return tuple(tuple((cell, one) for one in contenders) for cell in cells)

@@ -1,27 +1,24 @@
-"""A server under measurement: started, waited for, ended."""
+"""A server under measurement: start it, wait until it is ready, stop it."""
 
 import itertools
 import os
-import socket
 import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from typing import TypeVar
 
-from bench.process import anonymous_bytes, children, cpu_seconds, end, open_descriptors, pinned, waited_seconds
+from bench.process import children, end, listening_ports, pin, pinned
 
-READY_SECONDS = 20.0
-LOOK_SECONDS = 0.005
-FIRST_PORT = 20000  # below the ports that connections are given, so that none of those is in the way
-LAST_PORT = 32000
-STENTOR = (
-    str(Path(sys.executable).with_name("stentor-server")),
-    *("serve", "--log-format", "json", "--idle-timeout", "10m"),
-)
+N = TypeVar("N", int, float)
+READY_SECONDS = 60.0
+POLL_SECONDS = 0.005
+HTTP_SECONDS = 10.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy has a way to loopback
 
 
 class ServerFailedError(Exception):
@@ -30,102 +27,81 @@ class ServerFailedError(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """A running server."""
+    """A running server; `data_processes` carry the data."""
 
     port: int
-    working: tuple[int, ...]  # the processes that carry data
+    data_processes: tuple[int, ...]
     admin_port: int | None = None
 
-    def cpu_seconds(self) -> float:
-        """Return the processor time of the processes that carry data."""
-        return sum(cpu_seconds(pid) for pid in self.working)
+    def total(self, figure: Callable[[int], N]) -> N:
+        """Return the sum of a figure, which is that of a process id, over the data processes."""
+        return sum(figure(pid) for pid in self.data_processes)
 
-    def waited_seconds(self) -> float:
-        """Return how long the processes that carry data waited for their cores."""
-        return sum(waited_seconds(pid) for pid in self.working)
+    def get(self, path: str) -> str:
+        """Return the admin endpoint's response to a GET.
 
-    def anonymous_bytes(self) -> int:
-        """Return the memory that the processes that carry data have to themselves."""
-        return sum(anonymous_bytes(pid) for pid in self.working)
+        Raises OSError.
+        """
+        try:
+            with _DIRECT.open(f"http://127.0.0.1:{self.admin_port}{path}", timeout=HTTP_SECONDS) as response:
+                return str(response.read(), "utf-8")
+        except HTTPException as error:
+            raise OSError(f"no valid HTTP response: {error!r}") from None
 
-    def open_descriptors(self) -> int:
-        """Return the descriptors of the processes that carry data."""
-        return sum(open_descriptors(pid) for pid in self.working)
+
+Find = Callable[[int], Server | None]  # returns the server with this process id, None until it is ready
 
 
-@contextmanager
-def running_peer(command: Sequence[str], cores: Iterable[int], log: Path) -> Iterator[Server]:
-    """Run a peer; it is ready when its port accepts.
+def find_peer(pid: int) -> Server | None:
+    """Return a peer, one process, once it listens."""
+    return next((Server(port, (pid,)) for port in listening_ports(pid)), None)
 
-    Raises ServerFailedError.
+
+def find_stentor(pid: int) -> Server | None:
+    """Return Stentor's server once `/readyz` confirms it.
+
+    Its log may be off, so the kernel has to tell the ports apart: only the control process has the admin port.
     """
-    (port,) = _free_ports(1)
-    with _running([*command, str(port)], cores, log) as process:
-        _wait(lambda: _accepts(port), process, log)
-        yield Server(port, (process.pid,))
+    workers = children(pid)
+    exchange: set[int] = set().union(*(listening_ports(worker) for worker in workers))
+    admin = listening_ports(pid) - exchange
+    if not len(exchange) == len(admin) == 1:
+        return None
+    server = Server(exchange.pop(), workers, admin.pop())
+    server.get("/readyz")
+    return server
 
 
 @contextmanager
-def running_stentor(
-    arguments: Sequence[str], cores: Iterable[int], log: Path, packages: Path | None = None
+def running(
+    command: Sequence[str], find: Find, cores: Collection[int], log: Path, packages: Path | None = None
 ) -> Iterator[Server]:
-    """Run Stentor's server as a user would, or with other `packages`; it is ready when it says so.
+    """Run a server on these cores until the block ends; Python searches `packages` first.
 
     Raises ServerFailedError.
     """
-    port, admin_port = _free_ports(2)
-    command = [*STENTOR, "--port", str(port), "--admin-port", str(admin_port), *arguments]
-    with _running(command, cores, log, packages) as process:
-        _wait(lambda: _is_ready(admin_port), process, log)
-        workers = tuple(children(process.pid))
-        for pid, core in zip(workers, itertools.cycle(cores), strict=False):
-            os.sched_setaffinity(pid, {core})  # else the kernel may leave two on one core
-        yield Server(port, workers, admin_port)
-
-
-@contextmanager
-def _running(
-    command: Sequence[str], cores: Iterable[int], log: Path, packages: Path | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STENTOR_")}
+    hidden = ("STENTOR_", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     if packages is not None:
         environment["PYTHONPATH"] = str(packages)
     with log.open("wb") as sink, pinned(cores):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment)
     try:
-        yield process
+        server = _ready(process, find, log)
+        for pid, core in zip(server.data_processes, itertools.cycle(cores), strict=False):
+            pin(pid, (core,))  # otherwise the kernel may leave two workers on one core
+        yield server
     finally:
         end(process)
 
 
-def _wait(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+def _ready(process: subprocess.Popen[bytes], find: Find, log: Path) -> Server:
     deadline = time.monotonic() + READY_SECONDS
-    while not condition():
+    while True:
+        with suppress(OSError):
+            if server := find(process.pid):
+                return server
         if process.poll() is not None or time.monotonic() > deadline:
             last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             raise ServerFailedError(last[0] if last else "did not become ready")
-        time.sleep(LOOK_SECONDS)
-
-
-def _accepts(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
-def _is_ready(admin_port: int) -> bool:
-    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/readyz", timeout=1):
-        return True
-    return False
-
-
-def _free_ports(number: int) -> list[int]:
-    free: list[int] = []
-    for port in range(FIRST_PORT, LAST_PORT):
-        with suppress(OSError), socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            free.append(port)
-        if len(free) == number:
-            return free
-    raise ServerFailedError(f"no free port from {FIRST_PORT} to {LAST_PORT}")
+        time.sleep(POLL_SECONDS)

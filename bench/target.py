@@ -1,138 +1,103 @@
-"""The targets beside those of the main table, and what came of them."""
+"""The targets beside those of the main table, and the figures that meet or miss them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.client import CLIENT, CLOSED, HALF, IN_C, PACER, late_share
+from bench.client import CLIENT, CLOSED, HALF, IN_C, PACER
 from bench.contender import STENTOR, TITLES
 from bench.measurement import Run
 from bench.memory import MANY_WORKERS
 from bench.ratio import Spread, ratio, spread
 from bench.result import Result
 from bench.rounds import QUIET, SILENT, WATCHED
-from bench.workload import FLOOD, MAIN, OBSERVED, SCRAPED, WORKERS, Cell
+from bench.workload import FLOOD, KIB, MAIN, OBSERVED, SCRAPED, WORKERS
 
 RIVALS = ("go", "node")
-MOST_BYTES_PER_CONNECTION = 2.5 * 1024
+MEMORY_BYTES = 2.5 * KIB  # per idle connection
 MANY = 100_000
-LEAST_OBSERVED = 0.97  # of the throughput without metrics and log lines
-MOST_SCRAPED = 1.05  # of p99 without scrapes
-MOST_FLOODED = 1.5  # of p99 without the flood
-MOST_LATE = 0.001
-MOST_SHARED = 1.05  # of the processor time with one worker
-KIB = 1024
+OBSERVED_RATE = 0.97  # of the throughput without metrics and logs
+SCRAPED_P99 = 1.05  # of p99 without scrapes
+FLOODED_P99 = 1.5  # of p99 without the flood
+LATE_SHARE = 0.001
+SHARED_CPU = 1.05  # of the processor time with one worker
 
 
 @dataclass(frozen=True)
 class Target:
-    """One target; `met` is none where it was not measured."""
+    """One target; `met` is None if it was not measured."""
 
     what: str
     wanted: str
-    measured: str
-    met: bool | None
+    measured: str = "not measured"
+    met: bool | None = None
 
 
 def targets(result: Result) -> list[Target]:
-    """Return the targets and what was measured for each."""
+    """Return the server's targets."""
     runs = result.runs
-    first, second = ((cell.name, STENTOR) for cell in WORKERS)
-    plain, silent = ((OBSERVED[0].name, name) for name in (STENTOR, SILENT))
-    churn, quiet_churn, silent_churn = ((OBSERVED[1].name, name) for name in (STENTOR, QUIET, SILENT))
-    unwatched, watched = ((SCRAPED.name, name) for name in (STENTOR, WATCHED))
+    one_worker, two_workers = ((cell.name, STENTOR) for cell in WORKERS)
     calm, flooded = ((cell.name, STENTOR) for cell in FLOOD)
-    shared = ratio(runs, second, first, lambda run: run.cpu_us)
-    return [
-        *(_ahead(runs, rival) for rival in RIVALS),
-        _memory(result),
-        _many(result),
-        _most("processor time per message, 2 workers on 2 cores to 1 on 1", MOST_SHARED, shared),
-        _least(
-            "throughput with metrics and log lines, to without both, 64 B", LEAST_OBSERVED, ratio(runs, plain, silent)
-        ),
-        _least("the same, connect, one exchange, close", LEAST_OBSERVED, ratio(runs, churn, silent_churn)),
-        _least(
-            "with metrics and without log lines, to without both; connect, one exchange, close",
-            LEAST_OBSERVED,
-            ratio(runs, quiet_churn, silent_churn),
-        ),
-        _most(
-            "p99 beside 1,000 that write and never read, to without",
-            MOST_FLOODED,
-            ratio(runs, flooded, calm, lambda run: run.p99_us),
-        ),
-        _most(
-            "p99 with a scrape a second to without",
-            MOST_SCRAPED,
-            ratio(runs, watched, unwatched, lambda run: run.p99_us),
-        ),
-    ]
+    found = [*(_ahead(runs, rival) for rival in RIVALS), _memory(result), _many(result)]
+    what = "processor time per message of 2 workers on 2 cores, relative to 1 on 1"
+    found.append(_at_most(what, SHARED_CPU, ratio(runs, two_workers, one_worker, lambda run: run.cpu_us)))
+    for logs, cell, name in (
+        ("with metrics and logs", OBSERVED[0], STENTOR),
+        ("with metrics and logs", OBSERVED[1], STENTOR),
+        ("with metrics, without logs", OBSERVED[1], QUIET),
+    ):
+        what = f"throughput {logs}, relative to neither: {cell.title}"
+        found.append(_at_least(what, OBSERVED_RATE, ratio(runs, (cell.name, name), (cell.name, SILENT))))
+    what = "p99 beside 1,000 clients that write and never read, relative to p99 without them"
+    found.append(_at_most(what, FLOODED_P99, ratio(runs, flooded, calm, lambda run: run.p99_us)))
+    scraped = ratio(runs, (SCRAPED.name, WATCHED), (SCRAPED.name, STENTOR), lambda run: run.p99_us)
+    return [*found, _at_most("p99 with a scrape per second, relative to p99 without", SCRAPED_P99, scraped)]
 
 
 def client_targets(runs: Sequence[Run]) -> list[Target]:
     """Return the targets of the client as a load generator."""
-    return [*(_client(runs, cell) for cell in CLOSED), _late(runs)]
-
-
-def _client(runs: Sequence[Run], cell: Cell) -> Target:
-    what = f"`load --closed`: exchanges to those of the generator in C, {cell.title}"
-    return _least(what, cell.target, ratio(runs, (cell.name, CLIENT), (cell.name, IN_C)))
-
-
-def _late(runs: Sequence[Run]) -> Target:
-    what = f"`load --rate` at half of its capacity: sends over 1 ms late, {HALF.title}"
-    found, machine = (spread(runs, HALF.name, contender, late_share) for contender in (CLIENT, PACER))
-    if found is None:
-        return Target(what, f"≤ {MOST_LATE:.1%}", "not measured", None)
-    measured = _per_cent(found) + (f"; of wake-ups in C that do nothing {_per_cent(machine)}" if machine else "")
-    return Target(what, f"≤ {MOST_LATE:.1%}", measured, found.median <= MOST_LATE)
-
-
-def _per_cent(found: Spread) -> str:
-    return f"{found.median:.2%} ({found.least:.2%}–{found.most:.2%})"
+    found = []
+    for cell in CLOSED:
+        what = f"`load --closed`: exchanges relative to the generator in C, {cell.title}"
+        found.append(_at_least(what, cell.target, ratio(runs, (cell.name, CLIENT), (cell.name, IN_C))))
+    late, machine = (spread(runs, HALF.name, name, lambda run: run.late_share) for name in (CLIENT, PACER))
+    target = Target(f"`load --rate` at half its capacity: sends over 1 ms late, {HALF.title}", f"≤ {LATE_SHARE:.1%}")
+    if late:
+        wake_ups = f"; wake-ups of an idle program in C: {machine.text('.2%')}" if machine else ""
+        target = Target(target.what, target.wanted, late.text(".2%") + wake_ups, late.median <= LATE_SHARE)
+    return [*found, target]
 
 
 def _ahead(runs: Sequence[Run], rival: str) -> Target:
     spreads = {cell.title: ratio(runs, (cell.name, STENTOR), (cell.name, rival)) for cell in MAIN}
-    measured = {title: spread.median for title, spread in spreads.items() if spread}
-    behind = [f"{title}: {value:.2f}" for title, value in measured.items() if value <= 1]
-    least = f"least ratio {min(measured.values()):.2f}" if measured else "not measured"
-    return Target(
-        f"throughput to {TITLES[rival]}'s",
-        "> 1 in every workload",
-        f"behind in {'; '.join(behind)}" if behind else least,
-        not behind if measured else None,
-    )
+    ratios = {title: found.median for title, found in spreads.items() if found}
+    what, wanted = f"throughput relative to {TITLES[rival]}", "> 1 in every workload"
+    if not ratios:
+        return Target(what, wanted)
+    slower = [f"{title}: {value:.2f}" for title, value in ratios.items() if value <= 1]
+    measured = f"not faster at {'; '.join(slower)}" if slower else f"at least {min(ratios.values()):.2f}"
+    return Target(what, wanted, measured, not slower)
 
 
 def _memory(result: Result) -> Target:
-    spread = memory_spread(result, STENTOR)
-    measured = f"{spread.median / KIB:.2f} KiB" if spread else "not measured"
-    met = spread.median <= MOST_BYTES_PER_CONNECTION if spread else None
-    return Target("memory per idle connection", f"≤ {MOST_BYTES_PER_CONNECTION / KIB:g} KiB", measured, met)
-
-
-def memory_spread(result: Result, contender: str) -> Spread | None:
-    """Return the bytes that an idle connection takes."""
-    return Spread.of([one.each_bytes for one in result.memory if one.contender == contender and not one.failure])
+    found = result.memory_spread(STENTOR)
+    what, wanted = "memory per idle connection", f"≤ {MEMORY_BYTES / KIB:g} KiB"
+    if found is None:
+        return Target(what, wanted)
+    return Target(what, wanted, f"{found.median / KIB:.2f} KiB", found.median <= MEMORY_BYTES)
 
 
 def _many(result: Result) -> Target:
     many = result.many
-    each = f"{many.connections:,} held, {many.after_bytes / MANY_WORKERS / KIB**2:.0f} MiB a worker"
-    measured = f"failed: {many.failure}" if many.failure else each
-    return Target(f"connections over {MANY_WORKERS} workers", f"≥ {MANY:,}", measured, many.connections >= MANY)
+    held = f"{many.connections:,}, with {many.after_bytes / MANY_WORKERS / KIB**2:.0f} MiB per worker"
+    measured = f"failed: {many.failure}" if many.failure else held
+    return Target(f"connections held by {MANY_WORKERS} workers", f"≥ {MANY:,}", measured, many.connections >= MANY)
 
 
-def _least(what: str, least: float, spread: Spread | None) -> Target:
-    return _bounded(what, f"≥ {least:.2f}", spread, lambda value: value >= least)
+def _at_least(what: str, bound: float, found: Spread | None) -> Target:
+    target = Target(what, f"≥ {bound:.2f}")
+    return Target(what, target.wanted, found.text(), round(found.median, 2) >= bound) if found else target
 
 
-def _most(what: str, most: float, spread: Spread | None) -> Target:
-    return _bounded(what, f"≤ {most:.2f}", spread, lambda value: value <= most)
-
-
-def _bounded(what: str, wanted: str, spread: Spread | None, meets: Callable[[float], bool]) -> Target:
-    if spread is None:
-        return Target(what, wanted, "not measured", None)
-    return Target(what, wanted, str(spread), meets(round(spread.median, 2)))
+def _at_most(what: str, bound: float, found: Spread | None) -> Target:
+    target = Target(what, f"≤ {bound:.2f}")
+    return Target(what, target.wanted, found.text(), round(found.median, 2) <= bound) if found else target

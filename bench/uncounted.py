@@ -1,6 +1,6 @@
-"""Stentor's server without its counters, to see what they cost.
+"""Stentor's server without its counters, to measure their cost.
 
-There is no option for that. So a copy of its package is made in which every statement that counts is left out.
+No option switches them off, so this makes a copy of the package without the statements that count.
 """
 
 import ast
@@ -8,40 +8,32 @@ import shutil
 from pathlib import Path
 
 SERVER = Path(__file__).parents[1] / "server" / "stentor_server"
-_ROWS = {"row", "_row"}  # as whoever counts calls the worker's slots
-_HISTOGRAMS = {"_durations"}
+_ROWS = {"row", "_row"}  # names of a worker's slots of the shared counters
 
 
 def uncounted(folder: Path) -> Path:
-    """Write the copy into a folder of its own in `folder`; return that, to be searched before what is installed."""
-    path = folder / "uncounted"
-    package = path / SERVER.name
-    shutil.copytree(SERVER, package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("path/connection.py", "server.py"):
-        module = package / name
+    """Write the copy below `folder`; return the folder that Python has to search first."""
+    packages = folder / "uncounted"
+    shutil.copytree(SERVER, packages / SERVER.name, ignore=shutil.ignore_patterns("__pycache__"))
+    for module in packages.rglob("*.py"):
         module.write_text(without_counting(module.read_text(encoding="utf-8")), encoding="utf-8")
-    return path
+    return packages
 
 
 def without_counting(source: str) -> str:
-    """Return the source of a module without additions to slots of a row, and observations of histograms."""
+    """Return a module without additions to slots of a row and without observations of histograms."""
     return ast.unparse(_WithoutCounting().visit(ast.parse(source)))
 
 
 class _WithoutCounting(ast.NodeTransformer):
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
-        counts = isinstance(node.target, ast.Subscript) and _name(node.target.value) in _ROWS
-        return ast.copy_location(ast.Pass(), node) if counts else node
-
-    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
-        match node.value:
-            case ast.Call(func=ast.Attribute(value=histogram)) if _name(histogram) in _HISTOGRAMS:
+        match node.target:
+            case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name)) if name in _ROWS:
                 return ast.copy_location(ast.Pass(), node)
         return node
 
-
-def _name(node: ast.expr) -> str:
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        match node.value:
+            case ast.Call(func=ast.Attribute(attr="observe")):
+                return ast.copy_location(ast.Pass(), node)
+        return node

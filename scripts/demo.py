@@ -1,4 +1,4 @@
-"""Runs the pair on loopback: a server, a few verified exchanges, the counts of both sides, stop."""
+"""Run the pair on loopback: start a server, make a few verified exchanges, compare the counts of both sides, stop."""
 
 import json
 import os
@@ -14,7 +14,7 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.starts
 
 
 def main() -> int:
-    """Run the demo; return 0 when both sides agree."""
+    """Run the demo; return 0 if the counts agree."""
     command = [f"{BIN}/stentor-server", "serve", "--port", "0", "--admin-port", "0", "--log-format", "json"]
     print("$ stentor-server serve")
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as server:
@@ -28,8 +28,8 @@ def main() -> int:
     return 0 if agreed and server.returncode == 0 else 1
 
 
-def wait_until_ready(server: "subprocess.Popen[str]") -> dict[str, Any]:
-    """Return the event that says where the server listens."""
+def wait_until_ready(server: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return the event with the server's addresses."""
     for line in server.stdout or ():
         print(f"  {line}", end="")
         event: dict[str, Any] = json.loads(line)
@@ -39,47 +39,46 @@ def wait_until_ready(server: "subprocess.Popen[str]") -> dict[str, Any]:
 
 
 def exchange(ready: dict[str, Any]) -> bool:
-    """Exchange, and hold the counts of both sides against each other."""
+    """Exchange messages, and return whether the counts of both sides agree."""
     target = ready["addresses"][0]
     print("\n$ stentor-client send hello")
     send = [f"{BIN}/stentor-client", "send", "--target", target, "hello"]
     sent = subprocess.run(send, env=ENVIRONMENT, stdout=subprocess.PIPE, check=True)
     print(f"  {sent.stdout.decode()}", end="")
-
-    print(f"\n$ stentor-client probe --count {EXCHANGES} --interval 100ms")
-    probe = [f"{BIN}/stentor-client", "probe", "--target", target, "--count", EXCHANGES, "--interval", "100ms"]
-    run = subprocess.run(
-        [*probe, "--admin-port", "0", "--log-format", "json", "--log-level", "debug"],
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    events = [json.loads(line) for line in run.stderr.splitlines()]
-    for event in events:
-        if event["event"] == "exchange.completed":
-            print(
-                f"  exchange {event['sequence']:2}: {event['size_bytes']:6} bytes verified in "
-                f"{event['response_time_seconds'] * 1000:.2f} ms"
-            )
-    summary = next(event for event in events if event["event"] == "probe.summary")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no way to loopback
-    with opener.open(f"{ready['admin']}/metrics") as response:
-        metrics = response.read().decode().splitlines()
-
-    def counted(name: str) -> int:
-        return next(int(float(line.split()[1])) for line in metrics if line.startswith(f"stentor_server_{name} "))
-
+    summary = probe(target)
+    metrics = scrape(ready["admin"])
     sides = [
-        ("connections", summary["connections_opened"] + 1, counted("connections_accepted_total")),
-        ("bytes to the server", summary["sent_bytes"] + len("hello\n"), counted("received_bytes_total")),
-        ("bytes back", summary["received_bytes"] + len("HELLO\n"), counted("sent_bytes_total")),
+        ("connections", summary["connections_opened"] + 1, metrics["connections_accepted_total"]),
+        ("bytes to the server", summary["sent_bytes"] + len("hello\n"), metrics["received_bytes_total"]),
+        ("bytes back", summary["received_bytes"] + len("HELLO\n"), metrics["sent_bytes_total"]),
     ]
     print(f"\n  {'':22}{'clients':>10}{'server':>10}")
-    for name, client, server in sides:
-        print(f"  {name:22}{client:10}{server:10}  {'agree' if client == server else 'DISAGREE'}")
+    for name, clients, server in sides:
+        print(f"  {name:22}{clients:10}{server:10}  {'agree' if clients == server else 'DISAGREE'}")
     print()
-    return all(client == server for _, client, server in sides)
+    return all(clients == server for _, clients, server in sides)
+
+
+def probe(target: str) -> dict[str, Any]:
+    """Run a short probe, print its exchanges, and return its summary."""
+    print(f"\n$ stentor-client probe --count {EXCHANGES} --interval 100ms")
+    command = [f"{BIN}/stentor-client", "probe", "--target", target, "--count", EXCHANGES, "--interval", "100ms"]
+    command += ["--admin-port", "0", "--log-format", "json", "--log-level", "debug"]
+    run = subprocess.run(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, check=True)
+    events: list[dict[str, Any]] = [json.loads(line) for line in run.stderr.splitlines()]
+    for event in events:
+        if event["event"] == "exchange.completed":
+            milliseconds = event["response_time_seconds"] * 1000
+            print(f"  exchange {event['sequence']:2}: {event['size_bytes']:6} bytes verified in {milliseconds:.2f} ms")
+    return next(event for event in events if event["event"] == "probe.summary")
+
+
+def scrape(admin: str) -> dict[str, int]:
+    """Return the server's metrics without labels, by name without the prefix."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy has a way to loopback
+    with opener.open(f"{admin}/metrics") as response:
+        samples = [line.split() for line in response.read().decode().splitlines() if line.startswith("stentor_server_")]
+    return {name.removeprefix("stentor_server_"): int(float(value)) for name, value in samples if "{" not in name}
 
 
 if __name__ == "__main__":

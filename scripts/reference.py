@@ -1,6 +1,6 @@
-"""Writes what the code declares into the documents: `docs/metrics.md`, and the tables of options in `README.md`.
+"""Write `docs/metrics.md` and the tables of options in `README.md` from what the code declares.
 
-With `--check` it writes nothing, and exits 1 where a document and the code disagree.
+With `--check`, write nothing, and exit 1 if a document differs from the code.
 """
 
 import re
@@ -18,21 +18,21 @@ from stentor_server.metrics import SCHEMA as SERVER
 ROOT = Path(__file__).parents[1]
 HEAD = """# Metrics
 
-This page is written from the code by `make docs`.
+`make docs` writes this page from the code.
 
-Every series is there from the start, at 0. Units are seconds and bytes. Counters outlive the worker process that
-counted. On the server `connections_accepted_total` is, at every scrape, `connections_active` plus the sum of
-`connections_closed_total`; and what was received is what was sent, plus what waits in `write_buffer_bytes`, plus
-`unsent_bytes_total`, as soon as no byte is under way.
+Every series exists from the start, with value 0. Units are seconds and bytes. Counters survive the worker process that
+counted. At every scrape, the server's `connections_accepted_total` is `connections_active` plus the sum of
+`connections_closed_total`. While no byte is in transit, received bytes equal sent bytes plus `write_buffer_bytes` plus
+`unsent_bytes_total`.
 
-Both services export `stentor_build_info{service,version,python}` as well, and the standard `process_*` metrics of each
-of their processes, told apart by the label `process` (`control`, `worker0`, …). A retired worker is not among them: it
-has its successor's name, and hides behind it. Ask with `Accept: application/openmetrics-text` for OpenMetrics.
+Both services also export `stentor_build_info{service,version,python}`, and the standard `process_*` metrics of each
+process with the label `process` (`control`, `worker0`, …). These leave out retired workers, whose names belong to
+their successors. For OpenMetrics, send `Accept: application/openmetrics-text`.
 """
 
 
 def metrics_page() -> str:
-    """Return the page of all metrics."""
+    """Return the page of metrics."""
     return HEAD + "".join(_metrics_of(title, schema) for title, schema in (("Server", SERVER), ("Client", CLIENT)))
 
 
@@ -53,7 +53,7 @@ def options_table(command: click.Command) -> str:
 
 
 def readme(text: str) -> str:
-    """Return README.md with its tables as the code has them."""
+    """Return README.md with the current tables."""
     for name, commands in (("server", server), ("client", client)):
         for command in commands.all_commands():
             begin, end = (f"<!-- {edge}: stentor-{name} {command.name} -->\n" for edge in ("options", "end"))
@@ -65,7 +65,7 @@ def readme(text: str) -> str:
 
 
 def main() -> int:
-    """Write, or check, the documents."""
+    """Write or check the documents."""
     pages = {
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "README.md": readme((ROOT / "README.md").read_text(encoding="utf-8")),
@@ -73,7 +73,7 @@ def main() -> int:
     stale = [page.name for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:
         if stale:
-            print(f"{', '.join(stale)}: not what the code says; run: make docs", file=sys.stderr)
+            print(f"{', '.join(stale)}: differs from the code; run `make docs`", file=sys.stderr)
         return 1 if stale else 0
     for page, text in pages.items():
         page.write_text(text, encoding="utf-8")

@@ -18,7 +18,7 @@ enum { BUFFER = 256 * 1024, EVENTS = 512, BACKLOG = 4096 };
 
 struct connection {
     int fd;
-    unsigned char *rest; /* what the kernel did not take yet; while there is some, nothing is read */
+    unsigned char *rest; /* bytes that the kernel has not accepted yet; until it has, nothing is read */
     size_t begin, end;
 };
 
@@ -30,7 +30,7 @@ static void die(const char *what) {
     exit(1);
 }
 
-/* Not inlined: gcc would take it for a part of main(), which runs once, and not vectorise it. */
+/* Not inlined: as a part of main(), which runs once, gcc would not vectorise it. */
 __attribute__((noinline)) static void upper(unsigned char *bytes, size_t length) {
     for (size_t i = 0; i < length; i++)
         if (bytes[i] >= 'a' && bytes[i] <= 'z') bytes[i] -= 'a' - 'A';

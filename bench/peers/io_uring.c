@@ -1,7 +1,7 @@
 /* C with io_uring: completions in place of readiness, one system call for a whole batch.
  *
  * A connection either receives, into a buffer that the kernel takes from a ring at that moment, or sends that buffer;
- * so a peer that does not read is not read from, and one that is idle holds no buffer.
+ * so nothing is read from a client that does not read, and an idle connection holds no buffer.
  *
  * Build: gcc -O3 -march=native -o io_uring io_uring.c -luring. Run: ./io_uring PORT. Needs Linux 6.1 or later.
  */
@@ -21,7 +21,7 @@
 
 enum {
     BUFFER = 256 * 1024,
-    MORE_BUFFERS = 16,   /* few, so that they stay in the cache; as many again each time they do not suffice */
+    MORE_BUFFERS = 16,   /* few, so that they stay in the cache; as many more each time there are too few */
     MAX_BUFFERS = 32768, /* a power of two, and more than there can be connections */
     ENTRIES = 4096,
     BACKLOG = 4096,
@@ -44,7 +44,7 @@ static void die(const char *what, int error) {
     exit(1);
 }
 
-/* Not inlined: gcc would take it for a part of main(), which runs once, and not vectorise it. */
+/* Not inlined: as a part of main(), which runs once, gcc would not vectorise it. */
 __attribute__((noinline)) static void upper(unsigned char *bytes, size_t length) {
     for (size_t i = 0; i < length; i++)
         if (bytes[i] >= 'a' && bytes[i] <= 'z') bytes[i] -= 'a' - 'A';
@@ -82,7 +82,7 @@ static void submit_recv(struct connection *c, bool at_once) {
     c->length = 0;
     io_uring_prep_recv(sqe, c->fd, 0, BUFFER, 0);
     io_uring_sqe_set_data(sqe, c);
-    if (!at_once) sqe->ioprio |= IORING_RECVSEND_POLL_FIRST; /* the peer is still reading: nothing is there yet */
+    if (!at_once) sqe->ioprio |= IORING_RECVSEND_POLL_FIRST; /* the client is still reading: nothing has arrived yet */
     sqe->flags |= IOSQE_BUFFER_SELECT;
 }
 

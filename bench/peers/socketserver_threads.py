@@ -12,7 +12,7 @@ class Handler(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        """Answer until the peer ends its side."""
+        """Answer until the client closes its side."""
         try:
             while data := self.request.recv(READ_BYTES):
                 self.request.sendall(data.upper())

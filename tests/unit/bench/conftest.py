@@ -1,30 +1,29 @@
 """Fixtures of the benchmarks' tests."""
 
-from pathlib import Path
-
 import pytest
 
-from bench.contender import Contender
+from bench.contender import Contender, contenders
 from bench.load import Generator
-from bench.peer import PEERS, UnavailableError
+from bench.measurement import Bench
+from bench.peer import UnavailableError
 from bench.result import Result
 from unit.bench.sample import sample
 
 
 @pytest.fixture(scope="session")
-def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    """The load generator; the test is skipped where it cannot be built."""
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """The load generator; the test is skipped if it cannot be built."""
+    folder = tmp_path_factory.mktemp("bench")
     try:
-        return Generator(tmp_path_factory.mktemp("generator"))
+        return Bench(Generator(folder), folder)
     except UnavailableError as error:
         pytest.skip(str(error))
 
 
-@pytest.fixture
-def peer(tmp_path: Path) -> Contender:
-    """A peer that needs nothing but Python."""
-    plain = next(peer for peer in PEERS if peer.name == "asyncio_protocol")
-    return Contender(plain.name, plain.command(tmp_path))
+@pytest.fixture(scope="session")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Contender:
+    """A peer that needs only Python."""
+    return contenders(tmp_path_factory.mktemp("peer"), ["asyncio_protocol"])[0][0]
 
 
 @pytest.fixture

@@ -2,83 +2,37 @@
 
 import json
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench import client
-from bench.client import CLIENT, CLOSED, HALF, IN_C, PACER, TIMING, late_share, measure
+from bench.client import CLIENT, CLOSED, HALF, IN_C, PACER
 from bench.contender import Contender
-from bench.measurement import Run
+from bench.measurement import Bench
+from bench.workload import Timing
 
-FOUND: dict[str, Any] = {
-    "exchanges": 2000,
-    "measured_seconds": 2.0,
-    "late_sends": 3,
-    "service_time_seconds": {"p50": 0.0001},
-}
+FIGURES = {"exchanges": 2000, "measured_seconds": 2.0, "late_sends": 3, "service_time_seconds": {"p50": 0.0001}}
 
 
-class Generator:
-    """A generator in C that always comes to the same."""
-
-    @contextmanager
-    def running(self, *_: object) -> Any:
-        """Be it."""
-        yield self
-
-    def wait_for(self, stage: str) -> dict[str, Any]:
-        """Return what came of it."""
-        assert stage == "exchanges"
-        return {"exchanges": 4000, "seconds": 2.0, "p50_us": 50.0}
-
-
-@pytest.fixture
-def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A client that notes its arguments and says what it is told to."""
-    path = tmp_path / "client"
-    path.write_text(
-        f"#!{sys.executable}\nimport sys\n"
-        f"open({str(tmp_path / 'arguments')!r}, 'a').write(' '.join(sys.argv[1:]) + chr(10))\n"
-        f"print({json.dumps(FOUND)!r})\n",
-        encoding="utf-8",
+def test_generators_by_turns(bench: Bench, peer: Contender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is measured in each cell, and the client at half its capacity besides; a client may fail."""
+    arguments, tool = tmp_path / "arguments", tmp_path / "client"
+    tool.write_text(
+        f"#!{sys.executable}\nimport sys\nprint(*sys.argv[1:], file=open({str(arguments)!r}, 'a'))\n"
+        f"print({json.dumps(FIGURES)!r})\n"
     )
-    path.chmod(0o700)
-    monkeypatch.setattr(client, "COMMAND", str(path))
-    return tmp_path / "arguments"
-
-
-@pytest.fixture
-def runs(tool: Path, tmp_path: Path) -> list[Run]:
-    """What is measured with it."""
-    echo = Path(__file__).parents[3] / "bench" / "peers" / "asyncio_protocol.py"
-    reference = Contender("reference", (sys.executable, str(echo)))
-    return measure(reference, Generator(), tmp_path, lambda _: None)  # type: ignore[arg-type]
-
-
-def test_everyone_in_turn(runs: list[Run], tool: Path) -> None:
-    """Each is measured in each cell as often, and ours at half of its own rate besides."""
-    count = TIMING.rounds
-    for cell in CLOSED:
-        for contender in (CLIENT, IN_C):
-            assert [run.rate for run in runs if (run.cell, run.contender) == (cell.name, contender)] == [
-                1000.0 if contender == CLIENT else 2000.0
-            ] * count
-    halves = [run for run in runs if run.cell == HALF.name]
-    assert [late_share(run) for run in halves if run.contender == CLIENT] == [0.0015] * count
-    paced = [run for run in halves if run.contender == PACER]
-    assert [(run.exchanges, run.seconds >= 999 / 500) for run in paced] == [(1000, True)] * count
-    assert all(0 <= late_share(run) < 1 for run in paced)
-    lines = tool.read_text(encoding="utf-8").splitlines()
-    assert sum("--rate 500 " in line for line in lines) == count
-    assert sum("--closed" in line for line in lines) == 2 * count
-
-
-def test_failure_of_ours_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that fails, of which a wrong reply is one way, has no figures."""
+    tool.chmod(0o700)
+    monkeypatch.setattr(client, "COMMAND", str(tool))
+    monkeypatch.setattr(client, "TIMING", Timing(rounds=1, seconds=0.1, warmup_seconds=0.05))
+    runs = {(run.cell, run.contender): run for run in client.measure(bench, peer)}
+    both = {(cell.name, name) for cell in CLOSED for name in (CLIENT, IN_C)}
+    assert runs.keys() == both | {(HALF.name, CLIENT), (HALF.name, PACER)}
+    assert {(run.rate, run.late_share) for run in runs.values() if run.contender == CLIENT} == {(1000.0, 0.0015)}
+    assert runs[HALF.name, PACER].exchanges == 50
+    assert all(run.exchanges > 0 for run in runs.values())
+    shapes = [line.partition(" --json")[0].split(" ", 3)[3] for line in arguments.read_text().splitlines()]
+    assert shapes == ["--closed", "--closed", "--rate 500"]
     monkeypatch.setattr(client, "COMMAND", "false")
-    blank = Run("a cell", CLIENT, 1)
-    assert client._ours(1, CLOSED[0], ("--closed",), blank).failure == "ended with 1"
-    assert late_share(blank) == 1.0
+    run = next(client.measure(bench, peer))
+    assert (run.failure, run.exchanges) == ("exit code 1", 0)

@@ -1,46 +1,64 @@
-"""Who takes part."""
+"""The servers that are compared."""
 
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
 from bench import contender
-from bench.contender import TITLES, Contender, contenders, stentor
+from bench.contender import Contender, contenders, stentor
 from bench.peer import Peer
+from bench.server import Server, ServerFailedError
+
+MISSING_HEADER = ("-c", "echo 'x.c:1: fatal error: liburing.h: No such file' >&2; exit 1")
 
 
-def test_stentor_has_everything_on() -> None:
-    """Nothing is switched off for Stentor, and the limits allow what is measured."""
-    assert stentor("quiet", "--log-level", "error", workers=2) == Contender(
-        "quiet", arguments=("--workers", "2", "--max-connections", "19000", "--log-level", "error")
-    )
+def exchange(server: Server) -> bytes:
+    """Return the answer to one byte."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(b"a")
+        return connection.recv(1)
 
 
-def test_peers_that_cannot_run_are_skipped_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a missing program nor a server that fails ends the benchmarks."""
-    peers = (Peer("go", "", "net.go", "no-such-program"), Peer("node", "", "net.js", "false"))
-    monkeypatch.setattr(contender, "PEERS", peers)
+def test_stentor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its workers carry the data, each on a core of its own; the developer's environment has no effect."""
+    monkeypatch.setenv("STENTOR_TRANSFORM", "nonsense")
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    with stentor("quiet", "--log-level", "error", workers=2).running(cores, tmp_path) as server:
+        assert exchange(server) == b"A"
+        assert [os.sched_getaffinity(pid) for pid in server.data_processes] == [{cores[0]}, {cores[-1]}]
+        assert all(b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in server.data_processes)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in server.data_processes)
+
+
+def test_a_server_has_a_port_of_its_own(peer: Contender, tmp_path: Path) -> None:
+    """Two servers run side by side, and neither listens after its end."""
+    with peer.running((0,), tmp_path) as one, peer.running((0,), tmp_path) as other:
+        assert exchange(one) == exchange(other) == b"A"
+        assert one.port != other.port
+    with pytest.raises(ConnectionRefusedError):
+        exchange(one)
+
+
+def test_a_server_that_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for it ends, and it is killed if it ignores SIGTERM."""
+    monkeypatch.setattr("bench.server.READY_SECONDS", 0.5)
+    monkeypatch.setattr("bench.process.END_SECONDS", 0.1)
+    stubborn = Contender("stubborn", ("sh", "-c", "trap '' TERM; echo no; while :; do sleep 0.1; done"))
+    with pytest.raises(ServerFailedError, match="no"), stubborn.running((0,), tmp_path):
+        pass
+
+
+def test_peers_that_cannot_run_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a missing program, nor one that does not build, nor a server that fails ends the benchmarks."""
+    peers = {
+        Peer("go", "", "net.go", "no-such-program"): "no-such-program is not installed",
+        Peer("node", "", "net.js", "false"): "did not become ready",
+        Peer("io_uring", "", "io_uring.c", "sh", MISSING_HEADER): "does not build: liburing.h: No such file",
+        Peer("epoll", "", "epoll.c", "sh", ("-c", "exit 4")): "does not build: exit code 4",
+    }
+    monkeypatch.setattr(contender, "PEERS", [*peers])
     ready, skipped = contenders(tmp_path)
     assert [one.name for one in ready] == ["stentor"]
-    assert skipped == {"go": "no-such-program is not installed", "node": "did not become ready"}
-
-
-def test_only_the_wanted(tmp_path: Path) -> None:
-    """With names only these take part."""
-    ready, skipped = contenders(tmp_path, ["asyncio_streams"])
-    assert ([one.name for one in ready], skipped) == (["asyncio_streams"], {})
-
-
-def test_a_contender_runs(peer: Contender, tmp_path: Path) -> None:
-    """It listens while it runs, and not after."""
-    with peer.running((0,), tmp_path) as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
-        connection.sendall(b"a")
-        assert connection.recv(1) == b"A"
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", server.port))
-
-
-def test_everyone_has_a_title() -> None:
-    """No two have the same."""
-    assert len(set(TITLES.values())) == len(TITLES) == 10
+    assert skipped == {peer.name: reason for peer, reason in peers.items()}

@@ -1,85 +1,84 @@
 """The command line of the benchmarks."""
 
+import platform
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench import __main__ as bench
-from bench import document
+from bench import __main__ as command
+from bench import client, document, memory
+from bench.contender import Contender
+from bench.measurement import Bench
+from bench.memory import Memory
 from bench.result import Result
+from bench.rounds import Series
+from bench.workload import Timing
 
 
-def test_cells_come_with_what_they_are_compared_with() -> None:
-    """A cell that is measured against another one brings it along."""
-    assert [cell.name for cell in bench._cells(["idle"])] == ["64B", "idle"]
-    assert len(bench._cells([])) == 7
+@pytest.fixture
+def checkout(tmp_path: Path) -> str:
+    """Another checkout, with the same server."""
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    return str(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [(["quick", "--peers", "cobol"], "unknown: cobol"), (["--cells", "64B,2B"], "unknown: 2B"), (["slow"], "slow")],
-)
-def test_unknown_names_are_refused(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A name that is not there is named."""
-    with pytest.raises(SystemExit) as end:
-        bench.main(arguments)
-    assert end.value.code == 2
-    assert said in capsys.readouterr().err
+def test_wrong_arguments(checkout: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are named."""
+    for arguments, message in (
+        (["--peers", "cobol"], "unknown: cobol"),
+        (["--against", "/no-such-checkout"], "/no-such-checkout has no .venv/bin/stentor-server"),
+        (["--peers", "go", "--against", checkout], "--against goes with quick"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            command.main(["quick", *arguments])
+        assert message in capsys.readouterr().err
 
 
-def test_too_few_descriptors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where 15,000 connections cannot be opened, it says what to set."""
-    monkeypatch.setattr(bench, "raise_descriptor_limit", lambda: 1024)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    assert bench.main(["quick"]) == 1
-    assert "ulimit" in capsys.readouterr().err
-
-
-def test_report_writes_the_documents(monkeypatch: pytest.MonkeyPatch, result: Result) -> None:
-    """`report` measures nothing."""
-    written: list[Result] = []
-    monkeypatch.setattr(Result, "load", lambda: result)
-    monkeypatch.setattr(document, "write", written.append)
-    assert bench.main(["report"]) == 0
-    assert written == [result]
-
-
-def test_a_limited_run_writes_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, result: Result
+def test_against_a_checkout(
+    bench: Bench, checkout: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With --cells the table is printed, and neither results nor documents are touched."""
-
-    class Made:
-        timing: object
-        measure = staticmethod(lambda *_: result.runs)
-
-    monkeypatch.setattr(bench, "Generator", lambda _: None)
-    monkeypatch.setattr(bench, "contenders", lambda *_: ([], {"go": "not there"}))
-    monkeypatch.setattr(bench, "main_series", lambda *_: Made())
-    monkeypatch.setattr(document, "write", lambda *_: pytest.fail("written"))
-    options = bench._parser().parse_args(["--cells", "64B"])
-    assert bench._measure(options, tmp_path) == 0
-    said = capsys.readouterr()
-    assert "skipped go: not there" in said.err
-    assert "| 64 B, 50 connections |" in said.out
+    """Both servers are measured by turns, and their ratios are printed."""
+    monkeypatch.setattr("bench.rounds.PAIR", Timing(1, seconds=0.05, warmup_seconds=0.0, first_seconds=0.0, slices=2))
+    options = command._options(["quick", "--against", checkout, "--cells", "64B"])
+    assert command._measure(options, bench.folder) == 0
+    assert capsys.readouterr().out.splitlines()[2].startswith("| 64 B, 50 connections | **")
 
 
-def test_observation_alone(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, result: Result
+def test_what_is_saved_and_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], result: Result, peer: Contender
 ) -> None:
-    """What observation costs is measured without any peer; a run that failed is told, and takes nothing away."""
-    failed = replace(result.runs[0], failure="it is gone")
-
-    class Made:
-        measure = staticmethod(lambda *_: [failed])
-
-    monkeypatch.setattr(bench, "Generator", lambda _: None)
-    monkeypatch.setattr(bench, "contenders", lambda *_: pytest.fail("peers are built"))
-    monkeypatch.setattr(bench, "observation_series", lambda _: [Made()])
-    monkeypatch.setattr(Result, "load", lambda: result)
-    monkeypatch.setattr(Result, "save", lambda saved: saved.runs == result.runs or pytest.fail("a run is lost"))
-    monkeypatch.setattr(document, "write", lambda _: None)
-    assert bench._measure(bench._parser().parse_args(["observation"]), tmp_path) == 0
-    assert "it is gone" in capsys.readouterr().out
+    """New runs replace old ones, `report` and part of a measurement save nothing, and failures are reported."""
+    new, saved, written = replace(result.runs[-1], late=5), list[Result](), list[Result]()
+    runs = [new, replace(new, failure="it is gone")]
+    for owner, name, value in (
+        (command, "contenders", lambda *_: ([replace(peer, name="epoll")], {"go": "not there"})),
+        (command, "raise_descriptor_limit", lambda: command.DESCRIPTORS),
+        (signal, "signal", lambda *_: None),
+        (client, "measure", lambda *_: runs),
+        (Series, "runs", lambda *_: runs),
+        (memory, "measure", lambda _, contender, round_: Memory(contender.name, round_)),
+        (memory, "measure_many", lambda _: result.many),
+        (Result, "load", lambda: result),
+        (Result, "save", lambda one: saved.append(one)),  # noqa: PLW0108 # a method
+        (document, "write", written.append),
+    ):
+        monkeypatch.setattr(owner, name, value)
+    for arguments in (["report"], ["observation"], ["client"], ["quick"], []):
+        assert command.main(arguments) == 0
+    observed, used, full = saved
+    assert [observed, used] == [result.renewed(runs * 2), result.renewed(runs)]
+    assert written == [result, observed, used, full]
+    assert (full.skipped, full.many, [one.round for one in full.memory]) == (
+        {"go": "not there"},
+        result.many,
+        [1, 2, 3],
+    )
+    assert full.tools["python"] == platform.python_version()
+    assert platform.node() not in f"{full.machine}{full.tools}"
+    assert capsys.readouterr().out.count("it is gone") == 2 + 1 + 1 + 7
+    monkeypatch.setattr(command, "raise_descriptor_limit", lambda: 1024)
+    assert command.main([]) == 1
+    assert "set `ulimit -Hn` to 20000" in capsys.readouterr().err

@@ -1,110 +1,127 @@
-"""One measurement."""
+"""One measurement, and the rounds of many."""
 
+import os
+import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import replace
-from pathlib import Path
+from typing import cast
+from unittest.mock import patch
 
 import pytest
 
-from bench import measurement
-from bench.contender import Contender
-from bench.load import Generator
-from bench.measurement import Laboratory, Run, rotated
+from bench import memory, scrape
+from bench.contender import Contender, stentor
+from bench.load import Generator, Load
+from bench.measurement import Bench, Group, Run
+from bench.memory import Memory
+from bench.process import cpu_seconds, pinned, waited_seconds
+from bench.rounds import QUIET, SILENT, WATCHED, Series, all_series
 from bench.server import Server
 from bench.workload import Cell, Timing
+from waiting import until
 
-SHORT = Timing(rounds=1, seconds=0.2, warmup_seconds=0.05, first_seconds=0.05)
+SHORT = Timing(rounds=1, seconds=0.1, warmup_seconds=0.05, first_seconds=0.05, slices=3)
 CELL = Cell("small", "small", connections=4)
+BROKEN = Contender("broken", (sys.executable, "-c", "raise SystemExit('no such luck')"))
+DYING = "import socket; c, _ = socket.create_server(('127.0.0.1', 0)).accept(); c.recv(1)"
 
 
-def test_figures() -> None:
-    """Rate and cost are for each message, and 0 where there was none."""
-    run = Run("cell", "peer", 1, exchanges=500, seconds=2.0, server_cpu_seconds=0.001)
-    assert (run.rate, run.cpu_us) == (250, 2)
-    empty = Run("cell", "peer", 1)
-    assert (empty.rate, empty.cpu_us) == (0, 0)
+def test_processor_time() -> None:
+    """It is that of this process, to the microsecond; two busy processes on one core wait for each other."""
+    before, cores = time.process_time(), os.sched_getaffinity(0)
+    while time.process_time() < before + 0.02:
+        pass
+    assert before + 0.02 <= cpu_seconds(os.getpid()) <= time.process_time()
+    spin = [sys.executable, "-c", "while True: pass"]
+    with pinned([max(cores)]), subprocess.Popen(spin) as one, subprocess.Popen(spin) as other:
+        assert os.sched_getaffinity(one.pid) == {max(cores)}
+        until(lambda: waited_seconds(one.pid) and waited_seconds(other.pid), "both to wait")
+        one.kill()
+        other.kill()
+    assert os.sched_getaffinity(0) == cores
 
 
-def test_a_run(generator: Generator, peer: Contender, tmp_path: Path) -> None:
-    """A run has the server's processor time, and the times of the replies."""
-    run = Laboratory(generator, tmp_path).run(CELL, peer, SHORT, 3)
-    assert (run.cell, run.contender, run.round, run.failure) == ("small", peer.name, 3, "")
-    assert run.exchanges > 0
-    assert 0 < run.server_cpu_seconds < 1
-    assert 0 < run.server_utilisation < 1.5
-    assert 0 <= run.server_waiting < 1
-    assert 0 < run.p50_us <= run.p99_us
+def test_two_servers_by_turns(bench: Bench, peer: Contender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all generators count in all slices is added up, and only the server that is to be scraped is scraped."""
+    scrapes, results, wait_for = set[int](), list[dict[str, float]](), Load.wait_for
 
+    def wait(load: Load, stage: str) -> dict[str, float]:
+        results.append(wait_for(load, stage))
+        return results[-1]
 
-def test_two_generators(generator: Generator, peer: Contender, tmp_path: Path) -> None:
-    """What two generators came to is added up."""
-    cell = Cell("two", "two", connections=4, generator_cores=(0, 1))
-    run = Laboratory(generator, tmp_path).run(cell, peer, SHORT, 1)
-    assert (run.exchanges > 0, run.failure) == (True, "")
-
-
-def test_a_server_that_does_not_start(generator: Generator, tmp_path: Path) -> None:
-    """The run says why there is nothing."""
-    broken = Contender("broken", (sys.executable, "-c", "raise SystemExit('no such luck')"))
-    run = Laboratory(generator, tmp_path).run(CELL, broken, SHORT, 1)
-    assert run == Run("small", "broken", 1, failure="no such luck")
-
-
-def test_a_server_that_dies(generator: Generator, tmp_path: Path) -> None:
-    """The run says so."""
-    dying = (
-        "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1])));"
-        "s.accept(); c, _ = s.accept(); c.recv(1); sys.exit()"
-    )
-    run = Laboratory(generator, tmp_path).run(CELL, Contender("dying", (sys.executable, "-c", dying)), SHORT, 1)
-    assert run.failure.startswith("load: ")
-
-
-def test_a_comparison(generator: Generator, peer: Contender, tmp_path: Path) -> None:
-    """Two servers take turns, and what each came to in its slices is added up."""
-    other = Contender("other", peer.command)
-    timing = replace(SHORT, slices=3)
-    runs = Laboratory(generator, tmp_path).compare(((CELL, peer), (CELL, other)), timing, 2)
-    assert [(run.contender, run.round, run.failure) for run in runs] == [(peer.name, 2, ""), ("other", 2, "")]
+    monkeypatch.setattr(scrape, "INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(Server, "get", lambda server, _: scrapes.add(server.port))
+    monkeypatch.setattr(Load, "wait_for", wait)
+    one, two = replace(peer, name="one"), replace(peer, name="two", scraped=True)
+    with patch.object(Generator, "running", autospec=True, side_effect=Generator.running) as running:
+        runs = bench.measure(((CELL, one), (replace(CELL, generator_cores=(0, 1)), two)), SHORT, 2)
+    assert [(run.contender, run.round, run.failure) for run in runs] == [("one", 2, ""), ("two", 2, "")]
+    a, b, *ports = (call.args[1] for call in running.call_args_list)
+    assert ports == [a, b, b, b, b, a, a, b, b]
+    assert scrapes == {b}
+    assert sum(run.exchanges for run in runs) == sum(result.get("exchanges", 0) for result in results[2:])
     for run in runs:
         assert run.seconds >= 3 * SHORT.seconds
-        assert run.exchanges > 0
-        assert 0 < run.server_cpu_seconds < run.seconds + 1
+        assert run.rate == run.exchanges / run.seconds > 0
+        assert run.cpu_us == run.server_cpu_seconds / run.exchanges * 1e6 > 0
+        assert 0 < run.server_utilisation < 1.5
+        assert 0 <= run.server_waiting < 1
         assert 0 < run.p50_us <= run.p99_us
 
 
-def test_only_the_watched_is_scraped(
-    generator: Generator, peer: Contender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("failing", "reason"),
+    [(BROKEN, "no such luck"), (Contender("dying", (sys.executable, "-c", DYING)), "load: "), (None, "no scrape")],
+)
+def test_one_that_fails(
+    bench: Bench, peer: Contender, failing: Contender | None, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that is to be scraped is while it is measured, and the one beside it never."""
-    watched: list[Server] = []
+    """The reason is kept, and there are no figures for the others of the group."""
 
-    @contextmanager
-    def scraped(server: Server) -> Iterator[None]:
-        watched.append(server)
-        yield
+    def refuse(*_: object) -> str:
+        raise OSError("no scrape")
 
-    monkeypatch.setattr(measurement, "scraped", scraped)
-    group = ((CELL, peer), (CELL, replace(peer, name="watched", scraped=True)))
-    runs = Laboratory(generator, tmp_path).compare(group, replace(SHORT, slices=2), 1)
-    assert [run.failure for run in runs] == ["", ""]
-    assert len(watched) == 2
-    assert len({server.port for server in watched}) == 1
+    monkeypatch.setattr(Server, "get", refuse)
+    monkeypatch.setattr(scrape, "INTERVAL_SECONDS", 0.0)
+    runs = bench.measure(((CELL, peer), (CELL, failing or replace(peer, scraped=True))), SHORT, 1)
+    assert all(run == Run("small", run.contender, 1, failure=run.failure) for run in runs)
+    assert all(run.failure.startswith(reason) and not run.rate and not run.cpu_us for run in runs)
 
 
-def test_a_comparison_in_which_one_fails(generator: Generator, peer: Contender, tmp_path: Path) -> None:
-    """Without one of them there is nothing to compare."""
-    broken = Contender("broken", (sys.executable, "-c", "raise SystemExit('no such luck')"))
-    runs = Laboratory(generator, tmp_path).compare(((CELL, peer), (CELL, broken)), replace(SHORT, slices=2), 1)
-    assert [(run.contender, run.exchanges, run.failure) for run in runs] == [
-        (peer.name, 0, "no such luck"),
-        ("broken", 0, "no such luck"),
-    ]
+def test_memory(bench: Bench, peer: Contender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server holds the connections, or the reason why not is kept."""
+    assert Memory("one", 1, 100, 5000, 25000).each_bytes == 200
+    found = memory.measure(bench, peer, 2, each=300)
+    assert (found.contender, found.round, found.connections, found.failure) == (peer.name, 2, 300, "")
+    assert 0 < found.each_bytes < 100_000
+    monkeypatch.setattr(memory, "MANY_EACH", 50)
+    many = memory.measure_many(bench)
+    assert (many.connections, many.failure) == (6 * 50, "")
+    monkeypatch.setattr(memory, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(memory, "open_descriptors", lambda _: 1)
+    found = memory.measure(bench, peer, 1, each=300)
+    assert (found.failure, found.each_bytes) == ("the server did not accept all connections", 0)
 
 
-def test_rotated() -> None:
-    """After as many places as there are, it begins anew."""
-    group = ("x", "y", "z")
-    assert [rotated(group, by) for by in (1, 2, 3)] == [("y", "z", "x"), ("z", "x", "y"), group]
+@pytest.mark.parametrize("slices", [0, 3])
+def test_rounds(slices: int) -> None:
+    """Each cell is measured with all servers before the next one, and another server begins each round."""
+
+    class Recorder:
+        def measure(self, group: Group, _: Timing, round_: int) -> list[Run]:
+            assert len(group) == (3 if slices else 1)
+            return [Run(cell.name, contender.name, round_) for cell, contender in group]
+
+    groups = tuple(tuple((Cell(cell, cell), Contender(name, ())) for name in "xyz") for cell in "ab")
+    series = Series("title", groups, Timing(rounds=2, seconds=1, slices=slices))
+    order = [f"{run.round}{run.cell}{run.contender}" for run in series.runs(cast("Bench", Recorder()))]
+    assert order == ["1ax", "1ay", "1az", "1bx", "1by", "1bz", "2ay", "2az", "2ax", "2by", "2bz", "2bx"]
+
+
+def test_everything_is_measured(bench: Bench) -> None:
+    """The full measurement has all cells, and all comparisons of Stentor with itself."""
+    series = all_series([stentor(), Contender("epoll", ()), Contender("go", ())], bench.folder)
+    pairs = [(cell.name, one.name) for each in series for group in each.groups for cell, one in group]
+    assert {name for _, name in pairs} == {"stentor", "epoll", "go", QUIET, SILENT, WATCHED}
+    assert len(set(pairs)) == len(pairs) == 7 * 3 + 2 * 3 + 2 + 2 + 2 + 15 * 2

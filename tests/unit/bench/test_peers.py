@@ -1,5 +1,7 @@
 """Every peer does the job that is measured."""
 
+import ctypes
+import os
 import random
 import socket
 import threading
@@ -9,68 +11,43 @@ from pathlib import Path
 
 import pytest
 
-from bench.contender import Contender, stentor
-from bench.peer import PEERS, UnavailableError
-from bench.server import Server, ServerFailedError
+from bench.contender import TITLES, contenders
+from bench.server import Server
 
-ALL_BYTES = bytes(range(256))
+PIDFD_GETFD = 438
+SYSTEM_CALL = ctypes.CDLL(None).syscall
 MIB = 1024 * 1024
-MOST_KEPT_BYTES = 256 * MIB  # far more than all buffers on the way
+KEPT_BYTES = 256 * MIB  # far more than all buffers on the way
 
 
-@pytest.fixture(scope="module", params=[*PEERS, None], ids=lambda peer: peer.name if peer else "stentor")
+@pytest.fixture(scope="module", params=TITLES)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A running peer; skipped where it cannot be built or run."""
-    folder: Path = tmp_path_factory.mktemp("peer")
-    try:
-        peer = Contender(request.param.name, request.param.command(folder)) if request.param else stentor()
-        with peer.running((0, 1), folder) as server:
-            yield server
-    except (UnavailableError, ServerFailedError) as error:
-        pytest.skip(str(error))
+    """A running server; skipped if it cannot be built or run."""
+    folder = tmp_path_factory.mktemp("peer")
+    ready, skipped = contenders(folder, [request.param])
+    if skipped:
+        pytest.skip(skipped[request.param])
+    with ready[0].running((0, 1), folder) as server:
+        yield server
 
 
 @pytest.fixture
 def connection(server: Server) -> Iterator[socket.socket]:
     """A connection to it."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
         yield connection
 
 
-def received(connection: socket.socket, length: int) -> bytes:
-    """Return so many bytes, or as many as come."""
-    data = bytearray()
-    while len(data) < length and (chunk := connection.recv(length - len(data))):
-        data += chunk
-    return bytes(data)
-
-
-def sent_until_blocked(connection: socket.socket, message: bytes) -> int:
-    """Send a message over and over; return how many bytes went before nothing moved for a while."""
-    sent = 0
-    connection.settimeout(0.5)
-    with suppress(TimeoutError):
-        while sent < MOST_KEPT_BYTES:
-            sent += connection.send(message[sent % len(message) :])
-    return sent
-
-
-def test_a_to_z_and_nothing_else(connection: socket.socket) -> None:
-    """All byte values come back, and only the letters a to z are changed."""
-    connection.sendall(ALL_BYTES)
-    assert received(connection, 256) == ALL_BYTES.upper()
-
-
-def test_every_length(connection: socket.socket) -> None:
-    """Messages of any length are answered in order, on one connection."""
+def test_it_upper_cases_a_to_z_and_nothing_else(connection: socket.socket) -> None:
+    """Messages of any length are answered in order, whatever their bytes."""
     for length in (1, 2, 3, 5, 7, 8, 9, 63, 64, 65, 255, 256, 257, 1023, 65535, 65536, 65537, 300_001):
-        message = random.Random(length).randbytes(length)
+        message = bytes(range(256)) if length == 256 else random.Random(length).randbytes(length)
         connection.sendall(message)
-        assert received(connection, length) == message.upper()
+        assert connection.recv(length, socket.MSG_WAITALL) == message.upper()
 
 
-def test_half_close(connection: socket.socket) -> None:
-    """Everything sent before a FIN is answered, and then the server ends its side too."""
+def test_it_answers_everything_before_a_fin(connection: socket.socket) -> None:
+    """It answers while it receives, and then closes its side too."""
     message = random.Random(1).randbytes(3 * MIB)
 
     def send() -> None:
@@ -79,29 +56,39 @@ def test_half_close(connection: socket.socket) -> None:
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert received(connection, len(message) + 1) == message.upper()
+    assert connection.recv(len(message) + 1, socket.MSG_WAITALL) == message.upper()
     sender.join()
 
 
-def test_a_peer_that_does_not_read_is_not_read_from(connection: socket.socket, server: Server) -> None:
-    """The server keeps no more than its buffers, serves others meanwhile, and loses nothing."""
-    message = random.Random(2).randbytes(MIB)
-    sent = sent_until_blocked(connection, message)
-    assert sent < MOST_KEPT_BYTES
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as other:
+def test_it_does_not_read_from_a_client_that_does_not_read(connection: socket.socket, server: Server) -> None:
+    """It keeps no more than its buffers, serves others meanwhile, and loses nothing."""
+    message, sent = random.Random(2).randbytes(MIB), 0
+    connection.settimeout(0.5)
+    with suppress(TimeoutError):
+        while sent < KEPT_BYTES:
+            sent += connection.send(message[sent % MIB :])
+    assert sent < KEPT_BYTES
+    with socket.create_connection(("127.0.0.1", server.port)) as other:
         other.sendall(b"other")
-        assert received(other, 5) == b"OTHER"
-    connection.settimeout(20)
+        assert other.recv(5, socket.MSG_WAITALL) == b"OTHER"
+    connection.settimeout(None)
     connection.shutdown(socket.SHUT_WR)
-    expected = (message * (sent // MIB + 1))[:sent].upper()
-    assert received(connection, sent + 1) == expected
+    assert connection.recv(sent + 1, socket.MSG_WAITALL) == (message * (sent // MIB + 1))[:sent].upper()
 
 
-def test_small_messages_are_not_held_back(connection: socket.socket) -> None:
-    """TCP_NODELAY is set: two messages at once, sent apart, are answered within far less than a delayed ACK."""
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.settimeout(20)
-    for _ in range(50):
-        connection.sendall(b"a")
-        connection.sendall(b"b")
-        assert received(connection, 2) == b"AB"
+def test_it_sets_tcp_nodelay(connection: socket.socket, server: Server) -> None:
+    """Its end of the connection, of which pidfd_getfd(2) gives a copy, has the option."""
+    connection.sendall(b"a")
+    assert connection.recv(1) == b"A"
+    (pid,) = server.data_processes
+    process, found = os.pidfd_open(pid), []
+    sockets = [path for path in Path(f"/proc/{pid}/fd").iterdir() if os.readlink(path).startswith("socket:")]
+    for path in sockets:
+        copy = SYSTEM_CALL(PIDFD_GETFD, process, int(path.name), 0)
+        if copy < 0:
+            pytest.skip("this system does not allow pidfd_getfd(2)")
+        with socket.socket(fileno=copy) as end, suppress(OSError):
+            if end.getpeername() == connection.getsockname():
+                found.append(end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    os.close(process)
+    assert found == [1]

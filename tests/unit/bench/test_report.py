@@ -1,76 +1,106 @@
-"""Tables of the results."""
+"""Ratios, tables, charts and documents of the results."""
 
+import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
-from bench import report
+import pytest
+
+from bench import document, report
+from bench.charts import SHORT_TITLES, charts
+from bench.measurement import Run
+from bench.memory import Memory
+from bench.ratio import Spread, ratio, spread_of
 from bench.result import Result
-from bench.workload import MAIN
+from bench.rounds import OTHER, WATCHED
+from bench.target import client_targets, targets
+from bench.workload import MAIN, SIZES
 from unit.bench.sample import run
 
 
+def test_ratios_are_of_the_same_round() -> None:
+    """A round in which one of the two failed, or was not measured, has none."""
+    one, other = ("cell", "one"), ("cell", "other")
+    runs = [
+        run(*which, rate, round_)
+        for which, rates in ((one, (10, 40, 90)), (other, (10, 20, 30)))
+        for round_, rate in enumerate(rates)
+    ]
+    assert ratio(runs, one, other) == Spread(2, 1, 3)
+    assert ratio([*runs[:2], *runs[4:]], one, other) == Spread(2, 2, 2)
+    failed = [replace(runs[0], failure="gone"), *runs[1:5], replace(runs[5], failure="gone")]
+    assert ratio(failed, one, other) == Spread(2, 2, 2)
+    assert ratio(runs, one, ("cell", "nobody")) is ratio([runs[0], Run(*other, 0)], one, other) is None
+    assert spread_of([3, 1, 2, 10]) == Spread(2.5, 1, 10)
+    assert [Spread(1, 0.9, 1.234).text(), Spread(1, 1, 1.001).text()] == ["1.00 (0.90–1.23)", "1.00"]
+
+
 def test_main_table(result: Result) -> None:
-    """A row for each workload, with target, Stentor and its mark, and the peers that were measured."""
+    """A row for each workload, with target, Stentor and its mark, and the measured peers; a dash for a failure."""
     lines = report.main_table(result.runs).splitlines()
     assert lines[0] == "| workload | target | Stentor |  | Go | Node | uvloop, protocol |"
     assert lines[2] == "| 64 B, 50 connections | ≥ 0.90 | **0.90**  | ✓ | 0.80 | 0.50 | 0.60 |"
     assert lines[4] == "| 64 KiB, 10 connections | ≥ 1.00 | **0.90**  | ✗ | 0.80 | 0.50 | 0.60 |"
     assert lines[-1] == "| 15,000 open, 1 % active, against 50 | ≥ 0.80 | **1.00**  | ✓ | 1.00 | 1.00 | 1.00 |"
     assert len(lines) == 2 + len(MAIN)
-
-
-def test_main_table_of_a_part() -> None:
-    """What was not measured is not shown, and what failed is a dash."""
     runs = [run("64B", "epoll", 10), replace(run("64B", "stentor", 10), failure="gone"), run("64B", "go", 5)]
-    assert report.main_table(runs) == (
-        "| workload | target | Stentor |  | Go |\n"
-        "| --- | --- | --- | --- | --- |\n"
-        "| 64 B, 50 connections | ≥ 0.90 | – |  | 0.50 |\n"
-    )
+    assert report.main_table(runs).splitlines()[2] == "| 64 B, 50 connections | ≥ 0.90 | – |  | 0.50 |"
     assert report.main_table([runs[0], runs[2]]).splitlines()[2] == "| 64 B, 50 connections | ≥ 0.90 | 0.50 |"
     assert report.failures(runs) == "64B, stentor, round 1: gone\n"
 
 
-def test_marks_go_by_what_is_printed() -> None:
-    """0.896 is printed as 0.90, and passes."""
-    assert [report.mark(value, 0.9) for value in (0.896, 0.894, 1)] == ["✓", "✗", "✓"]
-
-
-def test_ratios_of_processor_time_and_latency(result: Result) -> None:
-    """The reference is what the others are compared with, and has no column."""
-    assert report.processor_table(result.runs).splitlines()[2].endswith("| 1.11 | 1.25 | 2.00 | 1.67 |")
-    assert report.latency_table(result.runs).splitlines()[2].endswith("| 1.00 | 1.00 | 1.00 | 1.00 |")
-    assert "C, epoll" not in report.latency_table(result.runs)
-
-
-def test_utilisation(result: Result) -> None:
-    """It is in percent, of everyone."""
-    runs = [replace(one, server_utilisation=0.987) for one in result.runs]
+def test_the_other_tables(result: Result) -> None:
+    """Each shows its figures."""
+    runs = result.runs
+    assert report.ratio_table(runs, lambda run: run.cpu_us).splitlines()[2].endswith("| 1.11 | 1.25 | 2.00 | 1.67 |")
     assert report.utilisation_table(runs).splitlines()[2].count("99%") == 5
-
-
-def test_disturbance() -> None:
-    """A reader sees whether the reference had its core for itself."""
-    runs = [replace(run("64B", "epoll", 10, round_), server_waiting=round_ / 100) for round_ in (1, 2, 9)]
-    assert report.disturbance(runs).endswith("2.0% of the time, 9.0% at the worst")
+    assert report.memory_table(result).splitlines()[2:] == ["| Stentor | 1.95 KiB |", "| Go | does not hold 15,000 |"]
+    assert "| skipped: C, io_uring | no liburing |" in report.machine_table(result)
+    waiting = [replace(run("64B", "epoll", 10, round_), server_waiting=round_ / 100) for round_ in (1, 2, 9)]
+    assert report.disturbance(waiting).endswith("2.0% of the time, at worst 9.0%")
+    pair = [run("64B", *one) for one in (("stentor", 20, 1), (OTHER, 10, 1), ("stentor", 30, 2), (OTHER, 10, 2))]
+    assert report.pair_table(pair).splitlines()[2].endswith("| **2.50** (2.00–3.00) | **0.42** (0.33–0.50) |")
 
 
 def test_targets(result: Result) -> None:
-    """Each has its mark."""
-    lines = report.target_table(result).splitlines()
-    assert "| memory per idle connection | ≤ 2.5 KiB | 1.95 KiB | ✓ |" in lines
+    """The sample meets all; what was not measured is neither met nor missed, unlike connections that were not held."""
+    assert [target.met for target in targets(result) + client_targets(result.runs)] == [True] * 13
+    empty = replace(result, runs=[], memory=[], many=Memory("stentor-many", 1, failure="gone"))
+    assert [target.met for target in targets(empty) + client_targets([])] == [None] * 3 + [False] + [None] * 9
+    slow = [replace(one, exchanges=901) if (one.cell, one.contender) == ("1KiB", "go") else one for one in result.runs]
+    assert targets(replace(result, runs=slow))[0].measured == "not faster at 1 KiB, 50 connections: 1.00"
+    for p99, met in ((104.9, True), (106, False)):
+        runs = [replace(one, p99_us=p99) if one.contender == WATCHED else one for one in result.runs]
+        assert targets(replace(result, runs=runs))[-1].met is met
 
 
-def test_memory(result: Result) -> None:
-    """Who does not hold the connections is told as well."""
-    assert report.memory_table(result).splitlines()[2:] == ["| Stentor | 1.95 KiB |", "| Go | does not hold 15,000 |"]
+def test_charts(result: Result) -> None:
+    """They show the figures as text, and a gap for a cell that failed."""
+    runs = [replace(one, failure="gone") if one.cell == SIZES[0].name else one for one in result.runs]
+    texts = {name: "".join(ET.fromstring(chart).itertext()) for name, chart in charts(runs).items()}
+    assert [*texts] == ["workloads.svg", "size.svg", "connections.svg", "workers.svg"]
+    assert all(text in texts["workloads.svg"] for text in ("0.90", "uvloop, protocol", *SHORT_TITLES))
+    assert "256 KiB" in texts["size.svg"]
 
 
-def test_machine(result: Result) -> None:
-    """Who was skipped stands with the tools."""
-    assert report.machine_table(result).splitlines()[2:] == [
-        "| processor | a <fine> one |",
-        "| cores | 2 |",
-        "| python | 3.11.0 |",
-        "| skipped: C, io_uring | no liburing |",
-        "| disturbance | C, epoll waited for its core 0.0% of the time, 0.0% at the worst |",
-    ]
+def test_documents_show_the_saved_results(tmp_path: Path) -> None:
+    """Tables and charts are those of bench/results/full.json; `python -m bench report` writes them."""
+    (tmp_path / "docs").mkdir()
+    for path in (document.README, document.PAGE):
+        (tmp_path / path).write_text((document.ROOT / path).read_text())
+    document.write(Result.load(), tmp_path)
+    written = [path.relative_to(tmp_path) for path in tmp_path.rglob("*.*")]
+    assert len(written) == 2 + 4
+    assert [path for path in written if (document.ROOT / path).read_text() != (tmp_path / path).read_text()] == []
+    with pytest.raises(ValueError, match="no lines"):
+        document.between("<!-- end: bench -->\n<!-- bench -->\n", "bench", "")
+
+
+def test_results_are_saved_and_loaded(tmp_path: Path, result: Result) -> None:
+    """Nothing is lost, and new runs replace those of their cells, unless all of these failed."""
+    result.save(tmp_path / "full.json")
+    assert Result.load(tmp_path / "full.json") == result
+    again, failed = replace(result.runs[0], exchanges=1), replace(result.runs[0], failure="gone")
+    others = [one for one in result.runs if one.cell != again.cell]
+    assert result.renewed([again, failed]) == replace(result, runs=[*others, again, failed])
+    assert result.renewed([failed]) == result

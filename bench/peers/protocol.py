@@ -1,16 +1,15 @@
-"""A plain protocol on uvloop: one callback for each chunk."""
+"""A plain protocol: one callback for each chunk. Run: protocol.py asyncio|uvloop PORT."""
 
 import asyncio
 import sys
-
-import uvloop
+from importlib import import_module
 
 
 class Upper(asyncio.Protocol):
     """Answers one connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # a stream's
-        """Begin."""
+        """Keep the transport."""
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -18,11 +17,11 @@ class Upper(asyncio.Protocol):
         self.transport.write(data.upper())
 
     def pause_writing(self) -> None:
-        """Stop reading from a peer that does not read."""
+        """Stop reading from a client that does not read."""
         self.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Go on reading."""
+        """Read again."""
         self.transport.resume_reading()
 
 
@@ -34,4 +33,4 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1])))
+    import_module(sys.argv[1]).run(main(int(sys.argv[2])))

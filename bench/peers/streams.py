@@ -1,15 +1,14 @@
-"""Streams on uvloop: one task for each connection."""
+"""Streams: one task for each connection. Run: streams.py asyncio|uvloop PORT."""
 
 import asyncio
 import sys
-
-import uvloop
+from importlib import import_module
 
 READ_BYTES = 256 * 1024
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer one connection until the peer ends its side."""
+    """Answer one connection until the client closes its side."""
     try:
         while data := await reader.read(READ_BYTES):
             writer.write(data.upper())
@@ -27,4 +26,4 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1])))
+    import_module(sys.argv[1]).run(main(int(sys.argv[2])))
