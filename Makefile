@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
+# The tests wait more than they work. What must be alone shares a group, and with it a process.
+PROCESSES ?= 4
+PARALLEL := $(BIN)/pytest --numprocesses=$(PROCESSES) --dist=loadgroup
 # As promtool is told them, which runs in observability/prometheus.
 RULES := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/rules/*.yml))
 RULE_TESTS := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/tests/*.yml))
 export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down logs demo test test-unit test-integration test-stack bench bench-quick lint docs lock images clean
+.PHONY: help install up down logs demo test test-slow test-unit test-integration test-stack bench bench-quick lint docs lock images clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,18 +36,21 @@ logs: ## Follow the logs of server and client, until Ctrl-C
 demo: $(SERVICES) ## Run the pair on loopback, without Docker: a few verified exchanges, and both sides' counts
 	@$(BIN)/python scripts/demo.py
 
-test: $(DEVELOPMENT) ## Run all tests; installs and starts a Docker engine where none answers, and stops it again
+test: $(DEVELOPMENT) ## Run all tests but the slow ones; installs and starts a Docker engine if none answers
 	@scripts/test-peers
-	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest'
+	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(PARALLEL)'
+
+test-slow: $(DEVELOPMENT) ## Run the slow tests: each fault, up to its alert in a real Prometheus
+	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest -m slow'
 
 test-unit: $(DEVELOPMENT) ## Run the tests of the packages, piece by piece
-	@$(BIN)/pytest tests/unit
+	@$(PARALLEL) tests/unit
 
 test-integration: $(DEVELOPMENT) ## Run the tests of real processes over real sockets; installs the peers that are missing
 	@scripts/test-peers
-	@$(BIN)/pytest tests/integration
+	@$(PARALLEL) tests/integration
 
-test-stack: $(DEVELOPMENT) ## Run the tests of the containers
+test-stack: $(DEVELOPMENT) ## Run the tests of the containers but the slow ones
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest tests/stack'
 
 bench: $(SERVICES) ## Measure the server beside its peers, in half an hour, and write docs/performance.md anew

@@ -12,7 +12,7 @@ from compose import Stack
 from dashboards import DASHBOARDS, Query, queries, variables
 from waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)

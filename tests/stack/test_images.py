@@ -8,6 +8,8 @@ import pytest
 from compose import Stack
 from waiting import until
 
+pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+
 SERVICES = ("server", "client")
 
 

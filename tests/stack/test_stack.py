@@ -13,7 +13,7 @@ from compose import ROOT, Stack
 from exposition import OPENER, Samples, balanced, total
 from waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 OK = 'stentor_client_exchanges_total{outcome="ok"}'
