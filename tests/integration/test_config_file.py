@@ -38,13 +38,3 @@ def test_health(tmp_path: Path) -> None:
             environment = ENVIRONMENT if named else ENVIRONMENT | {"STENTOR_CONFIG": str(path)}
             ended = run("stentor-server", "health", *named, env=environment)
             assert (ended.returncode, ended.stderr) == (0, b"")
-
-
-def test_wrong_file(tmp_path: Path) -> None:
-    """An unknown key in the file is reported before anything starts, in one line."""
-    path = tmp_path / "stentor.toml"
-    path.write_text("prot = 8080")
-    for command in (("stentor-server", "serve"), ("stentor-server", "health"), ("stentor-client", "send")):
-        ended = run(*command, "--config", str(path))
-        assert (ended.returncode, ended.stdout, ended.stderr.count(b"\n")) == (2, b"", 1)
-        assert b"'prot'" in ended.stderr

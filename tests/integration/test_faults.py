@@ -5,7 +5,6 @@ import signal
 
 import pytest
 
-import connections
 from connections import read_all
 from exposition import Samples, balanced
 from processes import ENVIRONMENT, FREE, Probe, Server, loaded, run
@@ -81,19 +80,6 @@ def test_slow(fault: str) -> None:
         values = server.quiet()
         assert injected(values, fault.partition("=")[0]) == 5
         assert values["stentor_server_sent_bytes_total"] == values["stentor_server_received_bytes_total"] == 5 * 32
-
-
-def test_peer_that_gives_up() -> None:
-    """A peer that resets while its answer is held back is noticed at once, and leaves nothing behind."""
-    with faulty("delay=1:10m") as server:
-        connection = server.connect()
-        connection.sendall(b"never")
-        server.reaches("stentor_server_write_buffer_bytes", 5)
-        connections.reset(connection)
-        server.closed("reset")
-        values = server.quiet()
-        assert values["stentor_server_unsent_bytes_total"] == 5
-        assert values["stentor_server_write_buffer_bytes"] == 0
 
 
 def test_stop_with_an_answer_held_back() -> None:

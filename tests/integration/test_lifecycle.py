@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -182,17 +181,6 @@ def test_signals_while_it_starts() -> None:
                 _, errors = process.communicate(timeout=SECONDS)  # ends when the last process that could write has gone
             assert b"Traceback" not in errors
             assert process.returncode in ({130} if number == signal.SIGINT else {0, -signal.SIGTERM})
-
-
-def test_garbage_for_the_admin_endpoint() -> None:
-    """Garbage on the admin port gets an answer, and the log, which is read as events, at most one more of these."""
-    with Server("--workers", "1") as server:
-        address = urlsplit(server.admin)
-        with socket.create_connection((str(address.hostname), int(address.port or 0)), SECONDS) as connection:
-            connection.sendall(b"GET /status HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n")
-            assert connection.recv(4096).startswith(b"HTTP/1.")
-        assert server.get("/readyz") == (200, "ready\n")
-        assert server.stop() == 0
 
 
 def test_unix_socket(tmp_path: Path) -> None:

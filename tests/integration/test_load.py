@@ -43,23 +43,6 @@ def test_fresh_connections(server: Server) -> None:
     assert server.quiet()["stentor_server_connections_accepted_total"] == 100 + 1
 
 
-def test_pipelined(server: Server) -> None:
-    """Several messages on their way on one connection are each verified and timed."""
-    _, figures, _ = loaded(server.target, "--closed", "--connections", "1", "--pipeline", "16", "--size", "1,64KiB")
-    assert figures["outcomes"] == {"ok": figures["exchanges"]}
-    assert figures["exchanges"] > 16
-
-
-def test_ramp(server: Server) -> None:
-    """A growing rate is due slice by slice."""
-    _, figures, _ = loaded(server.target, "--rate", "100..900", "--duration", "2s")
-    assert abs(figures["due"] - 1000) <= 1
-    rates = [each["due_rate"] for each in figures["slices"]]
-    quarter = len(rates) // 4
-    assert sum(rates[-quarter:]) > 2 * sum(rates[:quarter]) > 0
-    assert figures["outcomes"] == {"ok": figures["due"]}
-
-
 def test_server_that_stands_still() -> None:
     """A server that stands still for a second shows in response time as theory has it; service time hides it.
 

@@ -47,18 +47,6 @@ def test_mutual_tls(authority: Authority, tmp_path: Path) -> None:
             assert probe.end() == 3
 
 
-def test_name_of_the_certificate(authority: Authority) -> None:
-    """A certificate for another name than the target's is refused, unless that name is the one that is wanted."""
-    trust = ("--tls", "--tls-ca", authority.file)
-    with Server("--workers", "1", "--tls-cert", authority.issue("server", "localhost")) as server:
-        with Probe(server.target, *QUICK, *trust) as probe:
-            failed = probe.event("exchange.failed", 6)
-            assert (failed["outcome"], failed["phase"]) == ("tls", "tls")
-            assert probe.end() == 3
-        with Probe(server.target, *QUICK, *trust, "--tls-server-name", "localhost") as probe:
-            assert probe.end() == 0
-
-
 @pytest.mark.parametrize(("version", "host"), [("v1", "127.0.0.1"), ("v2", "::1")])
 def test_proxy_protocol(authority: Authority, version: str, host: str) -> None:
     """The server reads the header, before TLS if there is TLS, and from it the client's own address."""

@@ -80,25 +80,6 @@ def test_health_checks(server: Server) -> None:
     assert len(report["notes"]) == 1
 
 
-def test_health_check_that_ended_half_way(server: Server) -> None:
-    """A check that was killed before it said what it moved spoils nothing, and what it may have moved is noted."""
-    assert server.get("/readyz?health_check=began")[0] == 200
-    assert server.ask(b"aZ") == b"AZ"
-    with Probe(server.target, *SLOW) as probe:
-        probe.reaches(OK, 2)
-        code, report = _reconcile(server, probe, options=("--timeout", "1s"))
-    assert (code, report["server"]["checks_unfinished"], len(report["notes"])) == (AGREED, 1, 1)
-    assert _verdicts(report) == {"agree", "agree within what moved"}
-
-
-def test_nonsense_about_health_checks(server: Server) -> None:
-    """What no check would say is refused with 400, and counts nothing."""
-    for query in ("health_check=over", "health_check=ended&received_bytes=2&sent_bytes=x"):
-        status, body = server.get(f"/readyz?{query}")
-        assert (status, body.count("\n")) == (400, 1)
-    assert server.metrics()["stentor_server_health_checks_total"] == 0
-
-
 def test_stranger(server: Server) -> None:
     """Somebody else's connection is found to the byte; compared from then on, the counts agree."""
     with Probe(server.target, *SLOW) as probe:

@@ -158,15 +158,6 @@ def test_stop_with_retired_workers() -> None:
         assert [event["reason"] for event in server.find("connection.closed")] == ["drain", "drain"]
 
 
-def test_deaf_peer_of_a_retired_worker_cannot_hold_a_stop() -> None:
-    """The drain timeout holds for retired workers as well."""
-    with Server("--workers", "1", "--drain-timeout", "300ms") as server, server.connect() as connection:
-        _retired(server, connection)
-        server.fill(connection)
-        assert server.stop() == 0
-        assert server.event("connection.closed")["reason"] == "drain"
-
-
 def test_second_signal_ends_retired_workers() -> None:
     """A second SIGTERM waits for no retired worker either."""
     with Server("--workers", "1", "--drain-timeout", "10m") as server, server.connect() as connection:

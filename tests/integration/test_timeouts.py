@@ -80,24 +80,6 @@ def test_half_close(reason: str) -> None:
         _assert_unsent(server, closed["received_bytes"] - closed["sent_bytes"])
 
 
-def test_half_close_is_given_its_time_once() -> None:
-    """A peer that reads after its half-close, but too slowly, is cut in the end: one time is all it has (row 12)."""
-    with Server(*NEVER, "--half-close-timeout", "1s") as server:
-        with server.deaf() as slow:
-            slow.shutdown(socket.SHUT_WR)
-
-            def cut() -> bool:
-                try:
-                    return not slow.recv(512)
-                except ConnectionResetError:
-                    return True
-
-            until(cut, "the connection to be cut")
-        (closed,) = server.closed("half_close_timeout")
-        assert closed["duration_seconds"] > 1
-        server.quiet()
-
-
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 def test_max_age(authority: Authority, *, secure: bool) -> None:
     """A connection that is old enough gets an orderly end, after the answer to all that was sent before (row 7)."""
@@ -114,15 +96,6 @@ def test_max_age(authority: Authority, *, secure: bool) -> None:
         assert closed["sent_bytes"] == answers
         assert closed["duration_seconds"] > 0.5
         assert "error" not in closed
-        server.quiet()
-
-
-def test_max_age_of_one_that_stays() -> None:
-    """A peer that does not answer the orderly end with its own is closed all the same, for the same reason."""
-    with Server(*NEVER, "--max-age", "500ms") as server:
-        with server.connect() as connection:
-            assert connection.recv(1) == b""
-            server.closed("max_age")
         server.quiet()
 
 

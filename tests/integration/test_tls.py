@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import connections
 from certificates import Authority
 from connections import exchanged, read_all, send_and_end
 from processes import ENVIRONMENT, FREE, Server, run
@@ -148,26 +147,6 @@ def test_plain_text(server: Server, authority: Authority) -> None:
         assert exchanged(other, b"still here")
     assert server.quiet()["stentor_server_received_bytes_total"] == len("still here")
     assert server.find("worker.exception") == []
-
-
-def test_half_a_handshake(server: Server) -> None:
-    """An end in the middle of the handshake is a TLS error; one before it, of a health check, is not."""
-    with server.connect() as connection:
-        send_and_end(connection, HALF_A_HELLO)
-        assert read_all(connection) == b""
-    server.closed("tls_error")
-    server.connect().close()
-    server.closed("eof")
-    server.quiet()
-
-
-def test_reset(server: Server, authority: Authority) -> None:
-    """A reset in mid-stream is one under TLS as well (row 13)."""
-    connection = server.secured(authority.trust())
-    assert exchanged(connection, b"so far so good")
-    connections.reset(connection)
-    server.closed("reset")
-    server.quiet()
 
 
 def test_silence_before_the_first_byte(authority: Authority) -> None:

@@ -5,7 +5,6 @@ import signal
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -87,21 +86,4 @@ def test_broken_certificate(server: Server, authority: Authority) -> None:
         path.write_bytes(mended)
         server.event("worker.started", 4)
         until(lambda: certificate_shown(server, context) != before, "the mended certificate to be shown")
-    server.quiet()
-
-
-def test_connections_outlive_the_certificate(server: Server, authority: Authority) -> None:
-    """Connections from before SIGHUP go on exchanging after it, and none is lost (row 26)."""
-    context = authority.trust()
-    with ExitStack() as connections:
-        persistent = [connections.enter_context(server.secured(context)) for _ in range(8)]
-        before = {certificate_of(connection) for connection in persistent}
-        assert [exchanged(connection) for connection in persistent] == [True] * 8
-        authority.issue("server")
-        server.process.send_signal(signal.SIGHUP)
-        server.event("worker.started", 4)
-        until(lambda: certificate_shown(server, context) not in before, "the new certificate to be shown")
-        threading.Event().wait(0.5)  # longer than the silence that a drain takes for the end of an exchange
-        assert [exchanged(connection) for connection in persistent] == [True] * 8
-        assert server.find("connection.closed", reason="drain") == []
     server.quiet()
