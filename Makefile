@@ -5,9 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
-# The tests wait more than they work. What must be alone shares a group, and with it a process.
+# The tests wait more than they work; tests/conftest.py says which share a process.
 PROCESSES ?= 4
-PARALLEL := $(BIN)/pytest --numprocesses=$(PROCESSES) --dist=loadgroup
+PARALLEL := $(BIN)/pytest --numprocesses=$(PROCESSES)
 # As promtool is told them, which runs in observability/prometheus.
 RULES := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/rules/*.yml))
 RULE_TESTS := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/tests/*.yml))

@@ -21,7 +21,6 @@ CHUNK = 256 << 10  # what a connection may hold for a peer that does not read
 OBJECTS, TABLES = 4 << 10, 2 << 20
 SMALL = 4096  # bytes of a peer's socket buffers
 OK = 'stentor_client_exchanges_total{outcome="ok"}'
-pytestmark = pytest.mark.xdist_group("flood")  # one at a time: each has thousands of connections
 
 
 @pytest.fixture(autouse=True)

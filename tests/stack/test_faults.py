@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from compose import ROOT, Stack
-from hastened import hasten
+from stack.compose import ROOT, Stack
+from stack.hastened import hasten
 from waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from compose import Stack
+from stack.compose import Stack
 from waiting import until
 
-pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 SERVICES = ("server", "client")
 
