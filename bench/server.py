@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def _is_ready(admin_port: int) -> bool:
 
 def _free_ports(number: int) -> list[int]:
     free: list[int] = []
-    for port in range(FIRST_PORT, LAST_PORT):
+    for port in random.sample(range(FIRST_PORT, LAST_PORT), LAST_PORT - FIRST_PORT):  # others may look for some as well
         with suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
