@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
+# The tests wait more than they work; tests/conftest.py says which share a process.
+PROCESSES ?= 4
+PARALLEL := $(BIN)/pytest --numprocesses=$(PROCESSES)
 # Paths for promtool, which runs in observability/prometheus.
 RULES := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/rules/*.yml))
 RULE_TESTS := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/tests/*.yml))
 export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down logs demo test test-unit test-integration test-stack bench bench-quick lint docs lock images clean
+.PHONY: help install up down logs demo test test-slow test-unit test-integration test-stack bench bench-quick lint docs lock images clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,18 +36,21 @@ logs: ## Follow the logs of server and client, until Ctrl-C
 demo: $(SERVICES) ## Run the pair on loopback, without Docker: a few verified exchanges, and the counts of both sides
 	@$(BIN)/python scripts/demo.py
 
-test: $(DEVELOPMENT) ## Run all tests; if no Docker engine answers, install and start one, and stop it again
+test: $(DEVELOPMENT) ## Run all tests except the slow ones; if no Docker engine answers, install and start one
 	@scripts/test-peers
-	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest'
+	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(PARALLEL)'
+
+test-slow: $(DEVELOPMENT) ## Run the slow tests: each fault, up to its alert in a real Prometheus
+	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest -m slow'
 
 test-unit: $(DEVELOPMENT) ## Run the unit tests of the packages
-	@$(BIN)/pytest tests/unit
+	@$(PARALLEL) tests/unit
 
 test-integration: $(DEVELOPMENT) ## Run the tests of real processes over real sockets; install missing peers
 	@scripts/test-peers
-	@$(BIN)/pytest tests/integration
+	@$(PARALLEL) tests/integration
 
-test-stack: $(DEVELOPMENT) ## Run the tests of the containers
+test-stack: $(DEVELOPMENT) ## Run the tests of the containers, except the slow ones
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest tests/stack'
 
 bench: $(SERVICES) ## Measure the server and its peers, in half an hour, and rewrite docs/performance.md

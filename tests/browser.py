@@ -6,13 +6,10 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from processes import ENVIRONMENT
-from waiting import until
-
-_SECONDS = 60.0
+from waiting import SECONDS, until
 
 
 class Browser:
@@ -21,7 +18,7 @@ class Browser:
     def __init__(self, profile: Path) -> None:
         """Start it with a `profile` of its own."""
         self._ours, theirs = socket.socketpair()
-        self._ours.settimeout(_SECONDS)
+        self._ours.settimeout(SECONDS)
         self._read = b""
         self._number = 0
         self._session = ""
@@ -46,14 +43,12 @@ class Browser:
             self.call(f"{domain}.enable")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the browser, and be sure that it is gone."""
         self._session = ""
         try:
             self.call("Browser.close")
-            self._process.wait(_SECONDS)
+            self._process.wait(SECONDS)
         finally:
             self._process.kill()
             self._process.wait()

@@ -5,7 +5,6 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 Behaviour = Callable[[socket.socket], None]
@@ -27,9 +26,7 @@ class LyingServer:
         """Serve."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close everything."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -1,55 +1,90 @@
 """Real services as child processes."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import urllib.error
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, Self
 
+from connections import answer_to
 from exposition import OPENER, Samples, balanced, scrape, total
-from waiting import until
+from waiting import SECONDS, until
 
 BIN = str(Path(sys.executable).parent)
 # The environment is an interface: one that a developer has set must not leak into the tests.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("STENTOR_")}
+NOTHING: Mapping[str, str] = MappingProxyType({})
+FREE = ("--port", "0", "--admin-port", "0")
 
 
 def run(
     command: str, *arguments: str, stdin: bytes | None = b"", **options: Any
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run a command line to its end."""
-    options.setdefault("env", ENVIRONMENT)
-    return subprocess.run(
-        [f"{BIN}/{command}", *arguments], input=stdin, capture_output=True, timeout=90, check=False, **options
-    )
+    """Run a command line of ours to its end."""
+    options = {"env": ENVIRONMENT, "capture_output": True, **options}
+    return subprocess.run([f"{BIN}/{command}", *arguments], input=stdin, timeout=90, check=False, **options)
+
+
+@contextlib.contextmanager
+def running(command: str, *arguments: str, **options: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a command line of ours beside the test; be sure that it is gone afterwards."""
+    options = {"env": ENVIRONMENT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    with subprocess.Popen([f"{BIN}/{command}", *arguments], **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def loaded(target: str, *options: str) -> tuple[int, dict[str, Any], list[dict[str, Any]]]:
+    """Run a load of half a second; return its exit code, its figures, and the events that it logs."""
+    brief = ("--duration", "500ms", "--warmup", "0", "--json", "-", "--log-format", "json")
+    ended = run("stentor-client", "load", "--target", target, *brief, *options)
+    assert ended.stdout, ended.stderr
+    return ended.returncode, json.loads(ended.stdout), [json.loads(line) for line in ended.stderr.splitlines()]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and has not exited."""
+    return state(pid) not in {"", "Z"}
+
+
+def state(pid: int) -> str:
+    """Return the letter of a process's state, or nothing when it is gone, see proc_pid_stat(5)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def children(pid: int) -> list[int]:
+    """Return the process ids of the children of a process."""
+    return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split())]
 
 
 class Service:
-    """A running service, its log read as it comes."""
+    """A running service; its log is read as it is written."""
 
     def __init__(
         self,
         *arguments: str,
         log_fd: int,
         ready: str,
-        environment: Mapping[str, str] = MappingProxyType({}),
-        descriptors: int = 0,
+        environment: Mapping[str, str] = NOTHING,
         before: Sequence[str] = (),
     ) -> None:
-        """Start it, each process with at most so many `descriptors`, if not 0, and `before` it what runs it.
-
-        The block of `with` begins when it has logged the event `ready`.
-        """
-        limited = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
+        """Start it, with `before` it what runs it; the block of `with` begins when it has logged the event `ready`."""
         self.process = subprocess.Popen(
-            [*before, *limited, f"{BIN}/{arguments[0]}", *arguments[1:], "--log-format", "json", "--admin-port", "0"],
+            [*before, f"{BIN}/{arguments[0]}", *arguments[1:], "--log-format", "json", "--admin-port", "0"],
             env={**ENVIRONMENT, **environment},
             text=True,
             stdout=subprocess.PIPE if log_fd == 1 else None,
@@ -65,20 +100,17 @@ class Service:
     def __enter__(self) -> Self:
         """Wait until it is ready."""
         self.facts = self.event(self._ready)
-        self.admin: str = self.event(f"{self._ready.partition('.')[0]}.ready")["admin"]
+        self.admin: str = self.facts["admin"]
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop it, and be sure that it is gone."""
         if self.process.poll() is None:
             self.process.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        self.process.kill()
+        self.process.wait()
         self._reader.join(10)
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
@@ -101,29 +133,41 @@ class Service:
         """Scrape."""
         return scrape(self.admin)
 
-    def status(self) -> dict[str, Any]:
-        """Return what `/status` says."""
-        with OPENER.open(f"{self.admin}/status", timeout=10) as response:
-            found: dict[str, Any] = json.load(response)
-            return found
+    def reaches(self, name: str, least: float = 1) -> Samples:
+        """Wait until a metric is as large; return all of them."""
+
+        def reached() -> Samples | None:
+            values = self.metrics()
+            return values if values[name] >= least else None
+
+        return until(reached, f"{name} to be {least} or more")
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of an admin path."""
         try:
-            with OPENER.open(f"{self.admin}{path}", timeout=10) as response:
+            with OPENER.open(f"{self.admin}{path}", timeout=SECONDS) as response:
                 return int(response.status), response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()
 
-    def worker_pids(self) -> list[int]:
-        """Return the process ids of the workers that are ready, by worker number."""
-        return [each["pid"] for each in self.status()["workers"] if each["state"] == "ready"]
+    def status(self) -> dict[str, Any]:
+        """Return what `/status` says."""
+        found: dict[str, Any] = json.loads(self.get("/status")[1])
+        return found
+
+    def worker_pids(self, state: str = "ready") -> list[int]:
+        """Return the process ids of the workers that are in a state, by worker number."""
+        return [each["pid"] for each in self.status()["workers"] if each["state"] == state]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and return the exit code."""
         self.process.send_signal(number)
-        code = self.process.wait(30)
+        return self.end()
+
+    def end(self) -> int:
+        """Wait for the end, and return the exit code."""
+        code = self.process.wait(SECONDS)
         self._reader.join(10)
         return code
 
@@ -138,13 +182,12 @@ class Server(Service):
     """A `stentor-server serve` on a free port of loopback."""
 
     def __init__(
-        self, *options: str, environment: Mapping[str, str] = MappingProxyType({}), descriptors: int = 0
+        self, *options: str, environment: Mapping[str, str] = NOTHING, descriptors: int = 0, before: Sequence[str] = ()
     ) -> None:
-        """Start it with these options, this environment besides, and at most so many descriptors, if not 0."""
-        command = ("stentor-server", "serve", "--port", "0")
-        super().__init__(
-            *command, *options, log_fd=1, ready="server.ready", environment=environment, descriptors=descriptors
-        )
+        """Start it with these options, and each process with at most so many descriptors, if not 0."""
+        limited = ("prlimit", f"--nofile={descriptors}:{descriptors}") if descriptors else ()
+        command = ("stentor-server", "serve", "--port", "0", *options)
+        super().__init__(*command, log_fd=1, ready="server.ready", environment=environment, before=(*before, *limited))
 
     @property
     def target(self) -> str:
@@ -157,33 +200,54 @@ class Server(Service):
         host, _, port = self.target.rpartition(":")
         return host.strip("[]"), int(port)
 
-    def connect(self, timeout: float = 30.0, source: str = "") -> socket.socket:
+    def connect(self, source: str = "") -> socket.socket:
         """Return a new connection to it, from the address `source` if there is one."""
-        return socket.create_connection(self.address, timeout, source_address=(source, 0) if source else None)
+        return socket.create_connection(self.address, SECONDS, source_address=(source, 0) if source else None)
+
+    def secured(self, context: ssl.SSLContext) -> ssl.SSLSocket:
+        """Return a new connection after its TLS handshake."""
+        return context.wrap_socket(self.connect(), server_hostname="127.0.0.1")
+
+    def deaf(self) -> socket.socket:
+        """Return a connection that does not read, and has written until the server waits for it."""
+        connection = self.connect()
+        self.fill(connection)
+        return connection
+
+    def fill(self, connection: socket.socket) -> None:
+        """Write until the server waits for this reader, as it does when the kernel has no room for its answers."""
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # also keeps the kernel from making room
+        connection.setblocking(False)
+        before = self.metrics()["stentor_server_read_pauses_total"]
+
+        def paused() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                connection.send(bytes(16 << 10))  # not much at a time, so that there is room for the end of our side
+            now = self.metrics()
+            return now["stentor_server_read_pauses_total"] > before and now["stentor_server_write_buffer_bytes"] > 0
+
+        until(paused, "the server to wait for the reader")
+        connection.settimeout(SECONDS)
 
     def ask(self, data: bytes) -> bytes:
         """Send, end our side, and return all that comes back."""
         with self.connect() as connection:
-            writer = threading.Thread(target=send_and_end, args=(connection, data))
-            writer.start()
-            reply = read_all(connection)
-            writer.join()
-        return reply
+            return answer_to(connection, data)
 
     def begin(self) -> Self:
         """Begin a test on a server that others have used: what came before it is settled, and counts no more."""
         self._first, self._before = 0, {}
-        self._before = until(self._all_told, "every end of a connection to be logged")
+        self._before = until(self._all_logged, "every end of a connection to be logged")
         self._first = len(self.events)
         return self
 
     def closed(self, reason: str, count: int = 1) -> list[dict[str, Any]]:
-        """Wait until log and metric tell of `count` connections that ended for this reason; return the events."""
-        return self._told("closed", reason, count)
+        """Wait until log and metric have `count` connections that ended for this reason; return the events."""
+        return self._counted_and_logged("closed", reason, count)
 
     def rejected(self, reason: str, count: int = 1) -> list[dict[str, Any]]:
-        """Wait until log and metric tell of `count` connections rejected for this reason; return the events."""
-        return self._told("rejected", reason, count)
+        """Wait until log and metric have `count` connections rejected for this reason; return the events."""
+        return self._counted_and_logged("rejected", reason, count)
 
     def quiet(self) -> Samples:
         """Wait until no connection is open; return what was counted since the beginning, which must balance."""
@@ -194,21 +258,21 @@ class Server(Service):
 
         values = until(all_closed, "all connections to be closed")
         assert balanced(values)
-        return self._counted(values)
+        return self._since(values)
 
-    def _all_told(self) -> Samples | None:
-        """Return what is counted where no connection is open, and the log has the end of each that there was."""
+    def _all_logged(self) -> Samples | None:
+        """Return what is counted if no connection is open, and the log has the end of each that there was."""
         values = self.quiet()
-        ended = sum(total(values, f"stentor_server_connections_{what}_total") for what in ("closed", "rejected"))
+        ended = sum(total(values, f"stentor_server_connections_{how}_total") for how in ("closed", "rejected"))
         return values if ended == len(self.find("connection.closed")) + len(self.find("connection.rejected")) else None
 
-    def _told(self, what: str, reason: str, count: int) -> list[dict[str, Any]]:
-        self.event(f"connection.{what}", count, reason=reason)
-        name = f'stentor_server_connections_{what}_total{{reason="{reason}"}}'
-        assert self._counted(self.metrics())[name] == count
-        return self.find(f"connection.{what}", reason=reason)
+    def _counted_and_logged(self, how: str, reason: str, count: int) -> list[dict[str, Any]]:
+        self.event(f"connection.{how}", count, reason=reason)
+        name = f'stentor_server_connections_{how}_total{{reason="{reason}"}}'
+        assert self._since(self.metrics())[name] == count
+        return self.find(f"connection.{how}", reason=reason)
 
-    def _counted(self, values: Samples) -> Samples:
+    def _since(self, values: Samples) -> Samples:
         return {name: value - self._before.get(name, 0) * ("_total" in name) for name, value in values.items()}
 
 
@@ -219,38 +283,3 @@ class Probe(Service):
         """Start it with these options, and `before` it what runs it."""
         command = ("stentor-client", "probe", "--target", target)
         super().__init__(*command, *options, log_fd=2, ready="client.ready", before=before)
-
-
-def read_all(connection: socket.socket) -> bytes:
-    """Read to the peer's end."""
-    parts = []
-    while part := connection.recv(1 << 20):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def send_and_end(connection: socket.socket, data: bytes) -> None:
-    """Send, and end our side."""
-    connection.sendall(data)
-    connection.shutdown(socket.SHUT_WR)
-
-
-def fill(connection: socket.socket) -> None:
-    """Write until nothing more is taken for a moment."""
-    full = 0
-    while full < 20:
-        try:
-            connection.send(bytes(1 << 16))
-            full = 0
-        except BlockingIOError:
-            full += 1
-            threading.Event().wait(0.01)
-
-
-def running(pid: int) -> bool:
-    """Whether a process is there and has not exited."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -1,31 +1,65 @@
-"""Real proxies in front of a server, as child processes."""
+"""Programs of others: those that talk to the server, and proxies in front of it."""
 
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import pytest
 
-from peers import program
+from waiting import SECONDS
 
 _STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")  # where Debian and Ubuntu put it
+# Daemons are in folders that a user's PATH may lack.
+_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
+def program(name: str) -> str:
+    """Return the path of a program; without it the test fails, for it would prove nothing."""
+    found = shutil.which(name, path=_PATH)
+    if found is None:
+        pytest.fail(f"{name} is missing: scripts/test-peers installs it, or says what to install")
+    return found
+
+
+def run_peer(name: str, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    """Run a program to its end."""
+    return subprocess.run([program(name), *arguments], input=stdin, capture_output=True, timeout=SECONDS, check=False)
+
+
+def converse(name: str, *arguments: str, line: bytes) -> tuple[bytes, bytes]:
+    """Give a program a line, and its end of input after the answer; return answer and errors.
+
+    For programs that end with their input, without waiting for what is still to come.
+    """
+    with subprocess.Popen(
+        [program(name), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(line)
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        return answer, process.communicate(timeout=SECONDS)[1]
 
 
 class Proxy:
     """A proxy that inherits its listening socket.
 
-    So its port is its own from the beginning, and who connects before it has started waits in the queue. If it does not
-    start, the queue goes with it, and its own words are in the output of the test.
+    So its port is its own from the beginning, and connections made before it has started wait in the queue. If it does
+    not start, the queue goes with it, and its own words are in the output of the test.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Keep the configuration in `folder`."""
+    def __init__(self, folder: Path, target: str, options: str = "") -> None:
+        """Keep the configuration in `folder`; `options` are those of its line or block `server`."""
         self.folder = folder
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self.listener.getsockname()
+        self.target = "{}:{}".format(*self.address)
+        self.server = target
+        self.options = options
 
     def command(self) -> list[str]:
         """Write the configuration, and return how to start the proxy in the foreground."""
@@ -39,66 +73,49 @@ class Proxy:
             self.process = subprocess.Popen(self.command(), pass_fds=[inherited], env=environment, cwd=self.folder)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End it, and be sure that it is gone."""
         self.process.terminate()
         try:
             self.process.wait(20)
-        except subprocess.TimeoutExpired:
+        finally:
             self.process.kill()
-            self.process.wait()
-
-    @property
-    def target(self) -> str:
-        """Where it listens, as the client's `--target`."""
-        return "{}:{}".format(*self.address)
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """Return a new connection to it."""
-        return socket.create_connection(self.address, 30, source_address=(source, 0))
+        return socket.create_connection(self.address, SECONDS, source_address=(source, 0))
 
 
 class HAProxy(Proxy):
     """HAProxy that passes connections on to one server."""
 
-    def __init__(self, folder: Path, target: str, options: str = "") -> None:
-        """`options` are those of HAProxy's line `server`."""
-        super().__init__(folder)
-        self._server = f"{target} {options}"
-
     def command(self) -> list[str]:
         """Write the configuration, and return how to start the proxy in the foreground."""
-        configuration = f"""
+        (self.folder / "haproxy.cfg").write_text(f"""\
             global
                 maxconn 256
             defaults
                 mode tcp
-                timeout connect 5s
-                timeout client 30s
-                timeout server 30s
+                timeout connect 30s
+                timeout client 60s
+                timeout server 60s
             listen front
                 bind fd@{self.listener.fileno()}
-                server stentor {self._server}
-        """
-        (self.folder / "haproxy.cfg").write_text(f"{configuration.strip()}\n")  # it insists on the last line's end
+                server stentor {self.server} {self.options}
+""")
         return [program("haproxy"), "-db", "-f", "haproxy.cfg"]
 
 
 class Nginx(Proxy):
     """nginx that passes connections on to one server."""
 
-    def __init__(self, folder: Path, target: str, options: str = "") -> None:
-        """`options` are directives of nginx's block `server`."""
-        super().__init__(folder)
-        self._server = f"proxy_pass {target}; {options}"
+    half_close = "on"
 
     def command(self) -> list[str]:
         """Write the configuration, and return how to start the proxy in the foreground."""
         if not _STREAM_MODULE.exists():
             pytest.fail("nginx has no stream module: scripts/test-peers installs it, or says what to install")
-        host, port = self.address
+        passing = f"proxy_pass {self.server}; proxy_half_close {self.half_close}; {self.options}"
         (self.folder / "nginx.conf").write_text(f"""\
             load_module {_STREAM_MODULE};
             daemon off;
@@ -107,6 +124,6 @@ class Nginx(Proxy):
             pid {self.folder}/nginx.pid;
             error_log stderr warn;
             events {{ worker_connections 256; }}
-            stream {{ server {{ listen {host}:{port}; proxy_half_close on; {self._server} }} }}
+            stream {{ server {{ listen {self.target}; {passing} }} }}
         """)
         return [program("nginx"), "-e", "stderr", "-p", str(self.folder), "-c", "nginx.conf"]

@@ -1,9 +1,14 @@
-"""The series there are to ask for: what the two services declare, and what the rules of Prometheus record."""
+"""The series there are to ask for: what the two services declare, and what the rules of Prometheus record.
+
+And what a query of Prometheus reads, found by a parser of its language.
+"""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import promql_parser
 import yaml
+from promql_parser import Expr, MatchOp, VectorSelector
 
 from stentor_chassis.counters.metrics import Histogram, Metric, Schema
 from stentor_client.metrics import SCHEMA as CLIENT
@@ -34,3 +39,32 @@ RULES: list[dict[str, Any]] = [
     for rule in group["rules"]
 ]
 RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+
+
+class Selector(NamedTuple):
+    """One selection of series: the name, and the values that are named of each label that is asked for."""
+
+    name: str
+    labels: dict[str, set[str]]
+
+
+def selectors(query: str) -> list[Selector]:
+    """Return every selection of series in a query; ValueError says where the query is not one."""
+    found = []
+
+    def visit(expression: Expr) -> None:
+        if isinstance(expression, VectorSelector):
+            assert expression.name, f"series are selected without a name: {expression.prettify()}"
+            found.append(Selector(expression.name, _labels(expression)))
+
+    promql_parser.walk(promql_parser.parse(query), visit)
+    return found
+
+
+def _labels(selector: VectorSelector) -> dict[str, set[str]]:
+    """Return what is asked of labels; of regular expressions only alternatives are told apart."""
+    labels: dict[str, set[str]] = {}
+    for matcher in selector.matchers.matchers:
+        alternatives = matcher.op in (MatchOp.Re, MatchOp.NotRe)
+        labels.setdefault(matcher.name, set()).update(matcher.value.split("|") if alternatives else [matcher.value])
+    return labels

@@ -9,13 +9,11 @@ import struct
 import subprocess
 import termios
 from collections.abc import Mapping
-from types import MappingProxyType, TracebackType
 from typing import Self
 
-from processes import BIN, ENVIRONMENT
-from waiting import until
+from processes import BIN, ENVIRONMENT, NOTHING, state
+from waiting import SECONDS, until
 
-_SECONDS = 20.0
 _COMMANDS = re.compile(rb"\x1b\[[?0-9;]*[A-Za-z]|\r")  # to the terminal: colours, and what a line editor sends
 
 
@@ -27,7 +25,7 @@ def _take_terminal() -> None:
 class Terminal:
     """A pseudo-terminal that shows what a program writes and takes what a person types."""
 
-    def __init__(self, *command: str, columns: int = 80, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, *command: str, columns: int = 80, environment: Mapping[str, str] = NOTHING) -> None:
         """Start a command of ours on it, which has it for all three of its standard streams."""
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -47,9 +45,7 @@ class Terminal:
         """Use it."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Be sure that the program is gone."""
         self.process.kill()
         self.process.wait()
@@ -63,7 +59,7 @@ class Terminal:
         """Wait until this stands on the screen, below what was waited for before; return all up to there."""
         wanted = text.encode()
         while wanted not in (plain := _COMMANDS.sub(b"", self.shown)):
-            assert select.select([self._ours], [], [], _SECONDS)[0], f"{text!r} is not shown, but {plain!r}"
+            assert select.select([self._ours], [], [], SECONDS)[0], f"{text!r} is not shown, but {plain!r}"
             assert self._read(), f"{text!r} was not shown, but {plain!r}"
         before, _, after = plain.partition(wanted)
         self.shown = after
@@ -71,18 +67,14 @@ class Terminal:
 
     def interrupt(self) -> None:
         """Press Ctrl-C once the program waits for keys: Python's line editor can miss a signal that is earlier."""
-        until(lambda: self._state() == "S", "the program to sleep")
+        until(lambda: state(self.process.pid) == "S", "the program to sleep")
         self.type(b"\x03")
 
     def end(self) -> tuple[int, str]:
         """Wait for the end of the program; return its exit code, and what it showed since."""
         while self._read():
             pass
-        return self.process.wait(_SECONDS), _COMMANDS.sub(b"", self.shown).decode(errors="backslashreplace")
-
-    def _state(self) -> str:
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
-            return stat.read().rpartition(")")[2].split()[0]
+        return self.process.wait(SECONDS), _COMMANDS.sub(b"", self.shown).decode(errors="backslashreplace")
 
     def _read(self) -> bool:
         try:

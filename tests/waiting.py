@@ -4,21 +4,22 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+SECONDS = 60.0  # nothing in a test takes this long, on a busy machine either
+
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T | None], description: str, seconds: float = 20.0) -> T:
+def until(condition: Callable[[], T | None], description: str, seconds: float = SECONDS) -> T:
     """Return the first true result of `condition`; fail with the last result, or error, after `seconds`."""
     deadline = time.monotonic() + seconds
-    last: object = None
-    while time.monotonic() < deadline:
+    while True:
+        last: object = None
         try:
-            result = condition()
-        except (OSError, AssertionError, LookupError) as error:
-            last = error
-        else:
-            if result:
+            if result := condition():
                 return result
             last = result
+        except (OSError, AssertionError, LookupError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {description}; last: {last!r}")
         time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s: {description}; last: {last!r}")

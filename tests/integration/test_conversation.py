@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,19 +11,13 @@ import lying
 from certificates import Authority
 from processes import Server
 from terminal import Terminal
+from waiting import SECONDS
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Mapping[str, str]:
     """An environment in which nothing is remembered yet."""
     return {"XDG_STATE_HOME": str(tmp_path / "state")}
-
-
-@pytest.fixture
-def quick_server() -> Iterator[Server]:
-    """A server that ends a connection soon."""
-    with Server("--workers", "1", "--idle-timeout", "500ms") as server:
-        yield server
 
 
 def _send(*options: str) -> tuple[str, ...]:
@@ -37,11 +31,10 @@ def _drop(terminal: Terminal) -> None:
     terminal.interrupt()
 
 
-@pytest.mark.parametrize("columns", [80, 140])
-def test_lines(shared_server: Server, home: Mapping[str, str], columns: int) -> None:
+def test_lines(shared_server: Server, home: Mapping[str, str]) -> None:
     """Each reply stands below its line, character below character, with its time; Ctrl-D ends well."""
-    with Terminal(*_send("--target", shared_server.target), columns=columns, environment=home) as terminal:
-        terminal.until(f"Connected to {shared_server.target}: type a line to send it, Ctrl-D to end.\n> ")
+    with Terminal(*_send("--target", shared_server.target), environment=home) as terminal:
+        assert shared_server.target in terminal.until("> ")
         for line, reply in (("hello", "HELLO"), ("grüße, 1a", "GRüßE, 1A"), ("", "")):
             terminal.type(f"{line}\n")
             terminal.until(f"{line}\n< {reply}  ")
@@ -50,16 +43,6 @@ def test_lines(shared_server: Server, home: Mapping[str, str], columns: int) -> 
             terminal.until("> ")
         terminal.type(b"\x04")
         assert terminal.end() == (0, "\n")
-
-
-def test_changes_stand_out(shared_server: Server, home: Mapping[str, str]) -> None:
-    """What the server changed is bold, and the rest is as it was."""
-    with Terminal(*_send("--target", shared_server.target), environment=home) as terminal:
-        terminal.until("> ")
-        terminal.type("ab 12 c\n")
-        while b" ms" not in terminal.shown:
-            assert terminal._read()
-        assert b"< \x1b[1mAB\x1b[0m 12 \x1b[1mC\x1b[0m" in terminal.shown
 
 
 def test_history(shared_server: Server, home: Mapping[str, str], tmp_path: Path) -> None:
@@ -77,31 +60,17 @@ def test_history(shared_server: Server, home: Mapping[str, str], tmp_path: Path)
     assert oct(file.stat().st_mode & 0o777) == "0o600"
 
 
-def test_nowhere_to_keep_the_history(shared_server: Server, tmp_path: Path) -> None:
-    """Where nothing can be kept the conversation is as good as any."""
-    (tmp_path / "file").touch()
-    home = {"XDG_STATE_HOME": str(tmp_path / "file")}
-    with Terminal(*_send("--target", shared_server.target), environment=home) as terminal:
-        terminal.until("> ")
-        terminal.type("hello\n")
-        terminal.until("< HELLO")
-        terminal.until("> ")
-        terminal.type(b"\x04")
-        assert terminal.end() == (0, "\n")
-
-
 def test_interrupts(shared_server: Server, home: Mapping[str, str]) -> None:
     """Ctrl-C drops the line and says how to end; a second one in a row ends with 130."""
     with Terminal(*_send("--target", shared_server.target), environment=home) as terminal:
         terminal.until("> ")
-        for line in ("one", "two"):
-            _drop(terminal)
-            terminal.until("Ctrl-C again, or Ctrl-D, ends.\n> ")
-            terminal.type(f"{line}\n")
-            terminal.until(f"< {line.upper()}")
-            terminal.until("> ")
         _drop(terminal)
-        terminal.until("Ctrl-C again, or Ctrl-D, ends.\n> ")
+        assert "Ctrl-D" in terminal.until("\n> ")
+        terminal.type("one\n")
+        terminal.until("< ONE")
+        terminal.until("> ")
+        _drop(terminal)
+        terminal.until("\n> ")
         _drop(terminal)
         code, shown = terminal.end()
         assert (code, "Traceback" in shown) == (130, False)
@@ -117,24 +86,33 @@ def test_interrupt_while_a_reply_is_due(home: Mapping[str, str]) -> None:
 
     with (
         lying.LyingServer(listen) as server,
-        Terminal(*_send("--target", server.target, "--timeout", "1m"), environment=home) as terminal,
+        Terminal(*_send("--target", server.target, "--timeout", "1h"), environment=home) as terminal,
     ):
         terminal.until("> ")
         terminal.type("hello\n")
-        assert heard.wait(20)
+        assert heard.wait(SECONDS)
         terminal.type(b"\x03")
         code, shown = terminal.end()
         assert (code, "Traceback" in shown) == (130, False)
 
 
-def test_server_ends_while_a_person_types(quick_server: Server, home: Mapping[str, str]) -> None:
-    """The end of the connection is told at once, in one line, whatever is half typed."""
-    with Terminal(*_send("--target", quick_server.target), environment=home) as terminal:
+def test_server_ends_while_a_person_types(home: Mapping[str, str]) -> None:
+    """The end of the connection is reported at once, in one line, whatever is half typed."""
+    typed = threading.Event()
+
+    def end_then(_: socket.socket) -> None:
+        typed.wait(SECONDS)
+
+    with (
+        lying.LyingServer(end_then) as server,
+        Terminal(*_send("--target", server.target), environment=home) as terminal,
+    ):
         terminal.until("> ")
         terminal.type("half a li")
+        terminal.until("half a li")
+        typed.set()
         code, shown = terminal.end()
-        told = f"stentor-client: eof: {quick_server.target}: the server closed the connection\n"
-        assert (code, shown) == (4, f"half a li\n{told}")
+        assert (code, shown.startswith("\nstentor-client: eof: "), shown.count("\n")) == (4, True, 2)
 
 
 def test_wrong_reply(home: Mapping[str, str]) -> None:
@@ -148,48 +126,14 @@ def test_wrong_reply(home: Mapping[str, str]) -> None:
             terminal.type(f"{line}\n")
             terminal.until("< HELLN  ")
             terminal.until("\n")
-            fault = r"mismatch: at byte 4 of the reply, expected 'O\n' and got 'N\n'"
-            assert terminal.until("\n") == f"      ^ {fault}\n"
+            assert terminal.until("\n").startswith("      ^ mismatch: ")
         terminal.until("> ")
         terminal.type(b"\x04")
         assert terminal.end() == (5, "\n")
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "code", "words"),
-    [
-        (lying.close_early, 4, "eof: {target}: the server closed the connection before any byte of the reply"),
-        (lying.reset, 4, "reset: {target}: the connection was cut before any byte of the reply"),
-        (lying.stay_silent, 4, "timeout: {target}: no progress for 0.3 s before any byte of the reply"),
-        (lying.truncate, 5, "short: {target}: the server ended its side after 5 B of the reply, '\\n' was to follow"),
-    ],
-)
-def test_lost_connection(behaviour: lying.Behaviour, code: int, words: str, home: Mapping[str, str]) -> None:
-    """A connection that ends before a reply is complete ends the conversation, with one line and its exit code."""
-    with (
-        lying.LyingServer(behaviour) as server,
-        Terminal(*_send("--target", server.target, "--timeout", "300ms"), environment=home) as terminal,
-    ):
-        terminal.until("> ")
-        terminal.type("hello\n")
-        terminal.until("hello\n")
-        ended, shown = terminal.end()
-        assert ended == code
-        assert shown.splitlines()[-1] == "stentor-client: " + words.format(target=server.target)
-        assert shown.count("stentor-client: ") == 1
-
-
-def test_nobody_there(home: Mapping[str, str]) -> None:
-    """Where nobody listens there is no prompt."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))  # bound, and not listening
-        target = f"127.0.0.1:{bound.getsockname()[1]}"
-        with Terminal(*_send("--target", target), environment=home) as terminal:
-            assert terminal.end() == (3, f"stentor-client: refused: {target}: Connection refused\n")
-
-
 def test_raw(shared_server: Server, home: Mapping[str, str], tmp_path: Path) -> None:
-    """With --raw there is what was typed and what came, and nothing is remembered."""
+    """With --raw there is what was typed and what arrived, and nothing is remembered."""
     with Terminal(*_send("--raw", "--target", shared_server.target), environment=home) as terminal:
         terminal.type("hello\n")
         assert terminal.until("HELLO\n") == "hello\nHELLO\n"
@@ -198,34 +142,19 @@ def test_raw(shared_server: Server, home: Mapping[str, str], tmp_path: Path) -> 
     assert not (tmp_path / "state").exists()
 
 
-@pytest.mark.parametrize("raw", [(), ("--raw",)], ids=["conversation", "raw"])
-def test_mutual_tls(authority: Authority, home: Mapping[str, str], raw: tuple[str, ...]) -> None:
+def test_mutual_tls(authority: Authority, home: Mapping[str, str]) -> None:
     """With certificates on both sides it is the same; the server sees an orderly end."""
     certificate = authority.issue("server")
     tls = ("--tls", "--tls-ca", authority.file, "--tls-cert", authority.issue("client", "somebody"))
     with Server("--workers", "1", "--tls-cert", certificate, "--tls-client-ca", authority.file) as server:
-        with Terminal(*_send("--target", server.target, *tls, *raw), environment=home) as terminal:
+        with Terminal(*_send("--target", server.target, *tls), environment=home) as terminal:
+            terminal.until("> ")
             terminal.type("hello\n")
-            terminal.until("HELLO")
-            terminal.until("\n" if raw else "> ")
+            terminal.until("< HELLO")
+            terminal.until("> ")
             terminal.type(b"\x04")
             assert terminal.end()[0] == 0
         assert [each["received_bytes"] for each in server.closed("eof")] == [6]
-
-
-def test_unix_socket(tmp_path: Path, home: Mapping[str, str]) -> None:
-    """A Unix socket is as good."""
-    path = tmp_path / "stentor.sock"
-    with (
-        Server("--workers", "1", "--unix", str(path)),
-        Terminal(*_send("--target", f"unix:{path}"), environment=home) as terminal,
-    ):
-        terminal.until("> ")
-        terminal.type("hello\n")
-        terminal.until("< HELLO")
-        terminal.until("> ")
-        terminal.type(b"\x04")
-        assert terminal.end() == (0, "\n")
 
 
 @pytest.mark.parametrize(

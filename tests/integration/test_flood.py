@@ -2,6 +2,7 @@
 
 import hashlib
 import resource
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +20,7 @@ CHUNK = 256 << 10  # what a connection may hold for a peer that does not read
 # Beside its chunk a connection has a few objects; beside its connections a worker has some tables that have grown.
 OBJECTS, TABLES = 4 << 10, 2 << 20
 SMALL = 4096  # bytes of a peer's socket buffers
+OK = 'stentor_client_exchanges_total{outcome="ok"}'
 
 
 @pytest.fixture(autouse=True)
@@ -65,32 +67,26 @@ def test_peers_that_never_read() -> None:
         Probe(server.target, "--interval", "10ms", "--sizes", "64,1KiB,64KiB") as probe,
     ):
         with Crowd(server.address, 1000, buffer_bytes=SMALL) as deaf:
-            deaf.write_until_nothing_is_taken()
-            before = _exchanges(probe)
-            until(lambda: _exchanges(probe) > before + 50, "others to be served on")
+            fill(server, deaf)
+            probe.reaches(OK, probe.metrics()[OK] + 50)  # others are served
             values = server.metrics()
-            assert values["stentor_server_read_pauses_total"] >= 1000
             assert 0 < values["stentor_server_write_buffer_bytes"] <= 1000 * CHUNK
             for number, pid in enumerate(server.worker_pids()):
                 connections = values[f'stentor_server_worker_connections_active{{worker="{number}"}}']
                 assert connections > 0
                 assert anonymous_bytes(pid) - memory[pid] < connections * (CHUNK + OBJECTS) + TABLES
         server.closed("reset", 1000)
-        metrics = probe.metrics()
-        exchanges = _exchanges(probe)
         assert probe.stop() == 0
         assert probe.find("exchange.failed") == []
         assert probe.find("connection.lost") == []
-        quick = metrics['stentor_client_response_time_seconds_bucket{le="1.6384"}']
-        assert quick >= 0.99 * metrics["stentor_client_response_time_seconds_count"] > 0
-        assert exchanges > 50
 
 
 def test_peers_that_never_read_and_are_cut() -> None:
     """Who never reads is cut by the write timeout, however many they are, and all that they held is free (row 15)."""
     with Server("--workers", "2", "--write-timeout", "2s") as server, left_as_it_was(server):
         with Crowd(server.address, 300, buffer_bytes=SMALL) as deaf:
-            deaf.write_until_nothing_is_taken()
+            cut = 'stentor_server_connections_closed_total{reason="write_timeout"}'
+            until(lambda: deaf.write() == 0 and server.metrics()[cut] == 300, "all to be cut")
             server.closed("write_timeout", 300)
             values = server.quiet()
         assert values["stentor_server_write_buffer_bytes"] == 0
@@ -105,15 +101,16 @@ def test_peers_that_never_read_over_tls(authority: Authority) -> None:
     with Server("--workers", "1", "--tls-cert", authority.issue("server")) as server, left_as_it_was(server) as memory:
         (pid,) = memory
         with ExitStack() as connections:
-            deaf = [
-                connections.enter_context(context.wrap_socket(server.connect(), server_hostname="127.0.0.1"))
-                for _ in range(count)
-            ]
+            deaf = [connections.enter_context(server.secured(context)) for _ in range(count)]
             connected = anonymous_bytes(pid)
             for connection in deaf:
                 connection.setblocking(False)
-            until(lambda: sum(_took_more(connection) for connection in deaf) == 0, "nothing more to be taken")
-            until(lambda: server.metrics()["stentor_server_read_pauses_total"] >= count, "the server to wait for all")
+
+            def full() -> bool:
+                more = sum(_took_more(connection) for connection in deaf)
+                return not more and server.metrics()["stentor_server_read_pauses_total"] >= count
+
+            until(full, "the server to wait for all")
             assert 0 < server.metrics()["stentor_server_write_buffer_bytes"] <= count * CHUNK
             assert anonymous_bytes(pid) - connected < count * CHUNK  # with OpenSSL's buffers of both directions
             assert balanced(server.metrics())
@@ -127,7 +124,7 @@ def test_idle_over_tls_after_much(authority: Authority) -> None:
         before = anonymous_bytes(pid)
         with ExitStack() as connections:
             for _ in range(count):
-                connection = context.wrap_socket(server.connect(), server_hostname="127.0.0.1")
+                connection = server.secured(context)
                 _exchange_much(connections.enter_context(connection))
             assert anonymous_bytes(pid) - before < count * CHUNK / 2
 
@@ -137,7 +134,7 @@ def test_storm_of_connects() -> None:
     messages = [f"one of many: {number}".encode() for number in range(5000)]
     with Server("--workers", "2") as server, left_as_it_was(server):
         with Crowd(server.address, len(messages)) as crowd:
-            until(lambda: len(crowd.connected()) >= 0.99 * len(messages), "99 of 100 to be connected", 20)
+            until(lambda: crowd.connected() >= 0.99 * len(messages), "99 of 100 to be connected")
             assert crowd.exchange(messages) == [message.upper() for message in messages]
         values = server.quiet()
         assert values["stentor_server_connections_accepted_total"] == len(messages)
@@ -150,7 +147,7 @@ def test_storm_of_resets() -> None:
     with Server("--workers", "2") as server, left_as_it_was(server):
         with Crowd(server.address, 500) as talking, Crowd(server.address, 500, buffer_bytes=SMALL) as deaf:
             assert talking.exchange([b"so far so good"] * 500, end=False) == [b"SO FAR SO GOOD"] * 500
-            deaf.write_until_nothing_is_taken()
+            fill(server, deaf)
             talking.reset()
             deaf.reset()
             assert server.ask(b"who stays is served") == b"WHO STAYS IS SERVED"
@@ -163,18 +160,22 @@ def test_partial_writes() -> None:
     messages = [_unlike_any_other(number) for number in range(200)]
     with Server("--workers", "1") as server, left_as_it_was(server):
         with Crowd(server.address, len(messages), buffer_bytes=SMALL) as crowd:
+            for caller in crowd.callers:  # so that the server has more to answer at once than a peer has room for
+                caller.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, len(messages[0]))
             answers = crowd.exchange(messages)
         wrong = [number for number, message in enumerate(messages) if answers[number] != message.upper()]
         assert wrong == []
         assert server.quiet()["stentor_server_read_pauses_total"] > len(messages)
 
 
+def fill(server: Server, crowd: Crowd) -> None:
+    """Write until the server waits for every reader, and takes nothing more."""
+    pauses, least = "stentor_server_read_pauses_total", len(crowd.callers)
+    until(lambda: crowd.write() == 0 and server.metrics()[pauses] >= least, "the server to wait for all")
+
+
 def _unlike_any_other(number: int) -> bytes:
     return b"".join(hashlib.sha256(f"{number} {block}".encode()).digest() for block in range(8192))
-
-
-def _exchanges(probe: Probe) -> float:
-    return probe.metrics()['stentor_client_exchanges_total{outcome="ok"}']
 
 
 def _took_more(connection: ssl.SSLSocket) -> bool:

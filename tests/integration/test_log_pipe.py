@@ -10,7 +10,8 @@ import threading
 from typing import Any
 from urllib.parse import urlsplit
 
-from processes import BIN, ENVIRONMENT, read_all
+from connections import read_all
+from processes import BIN, ENVIRONMENT
 from waiting import until
 
 COMMAND = ("serve", "--port", "0", "--admin-port", "0", "--workers", "2", "--log-format", "json")

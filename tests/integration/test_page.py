@@ -13,6 +13,7 @@ from processes import Probe, Server
 from waiting import until
 
 WIDTHS = (320, 390, 800, 1400)
+OK = 'stentor_client_exchanges_total{outcome="ok"}'
 
 
 @pytest.fixture
@@ -32,14 +33,9 @@ def _labelled(values: Samples, name: str, label: str) -> dict[str, int]:
     }
 
 
-def _exchanged(probe: Probe, times: int) -> None:
-    """Wait until so many exchanges were right."""
-    until(lambda: probe.metrics()['stentor_client_exchanges_total{outcome="ok"}'] >= times, f"{times} exchanges")
-
-
 def test_server(server: Server, probe: Probe, browser: Browser) -> None:
     """Opened when the traffic is over, it shows all of it, as the metrics have it, and the browser has no complaint."""
-    _exchanged(probe, 50)
+    probe.reaches(OK, 50)
     probe.stop()
     values = server.quiet()
     page = LivePage(browser, server.admin)
@@ -67,7 +63,7 @@ def test_server(server: Server, probe: Probe, browser: Browser) -> None:
 def test_client(server: Server, probe: Probe, browser: Browser) -> None:
     """The client's page agrees with its metrics while it waits for a server that was stopped, and afterwards."""
     page = LivePage(browser, probe.admin)
-    _exchanged(probe, 20)
+    probe.reaches(OK, 20)
     everyone = [server.process.pid, *server.worker_pids()]
     for pid in everyone:
         os.kill(pid, signal.SIGSTOP)
@@ -87,7 +83,7 @@ def test_client(server: Server, probe: Probe, browser: Browser) -> None:
 
 def _agree(page: LivePage, values: Samples) -> bool:
     """Check that a client's page shows what its metrics are; both must have come to rest."""
-    ok = values['stentor_client_exchanges_total{outcome="ok"}']
+    ok = values[OK]
     assert page.totals() == {
         "ok: Exchanges per second": ok,
         "failed: Exchanges per second": 0,
@@ -99,15 +95,6 @@ def _agree(page: LivePage, values: Samples) -> bool:
     assert page.counts("Exchanges") == {"ok": ok}
     assert page.observed() == values["stentor_client_response_time_seconds_count"] == ok
     return True
-
-
-def test_stopped(server: Server, browser: Browser) -> None:
-    """When the service is gone the page says so, in the tab as well, and leaves what it knew."""
-    page = LivePage(browser, server.admin)
-    server.process.kill()  # at once: a drain would be shown, and that one worker is gone before the other
-    until(lambda: "Not reachable since" in page.state(), "the page to notice")
-    assert page.title() == "stentor-server: not reachable"
-    assert set(page.table("Processes")) == {"0", "1"}
 
 
 def test_keyboard(server: Server, browser: Browser) -> None:
@@ -128,11 +115,10 @@ def test_keyboard(server: Server, browser: Browser) -> None:
     assert browser.ask("document.activeElement.innerText") == "Pause"
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_width(server: Server, probe: Probe, browser: Browser, dark: bool) -> None:  # noqa: FBT001
+def test_every_width(server: Server, probe: Probe, browser: Browser) -> None:
     """On a phone as on a desk nothing needs to be scrolled sideways, and the colours are those that are preferred."""
-    _exchanged(probe, 20)
-    for admin in (server.admin, probe.admin):
+    probe.reaches(OK, 20)
+    for admin, dark in ((server.admin, False), (probe.admin, False), (probe.admin, True)):
         page = LivePage(browser, admin)
         for width in WIDTHS:
             browser.look(width=width, dark=dark)
@@ -145,7 +131,7 @@ def test_every_width(server: Server, probe: Probe, browser: Browser, dark: bool)
 
 def test_told_to_who_does_not_see(server: Server, probe: Probe, browser: Browser) -> None:
     """Headings, tables and pictures have names, and a picture's name says what it shows."""
-    _exchanged(probe, 20)
+    probe.reaches(OK, 20)
     page = LivePage(browser, probe.admin)
     until(page.observed, "exchanges in the histogram")
     roles = browser.roles()

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,43 +231,32 @@ _NOTE_PAUSES = """const pauses = [], later = setTimeout;
 globalThis.setTimeout = (work, length) => { pauses.push(length); return later(work, length); };"""
 
 
-@pytest.mark.parametrize(
-    ("expression", "expected"),
-    [
-        ("duration(0)", "0 s"),
-        ("duration(0.00005)", "50 µs"),
-        ("duration(0.0009996)", "1 ms"),
-        ("duration(0.0123456)", "12.3 ms"),
-        ("duration(1.5)", "1.5 s"),
-        ("duration(60)", "1 min"),
-        ("duration(192)", "3 min 12 s"),
-        ("duration(90000)", "1 d 1 h"),
-        ("bytes(1023)", "1,023 B"),
-        ("bytes(1024)", "1 KiB"),
-        ("bytes(1048570)", "1 MiB"),
-        ("bytes(1.5 * 2 ** 50)", "1.5 PiB"),
-        ("quantity(1234.5, '', true)", "1,235/s"),
-        ("quantity(2048, 'bytes', true)", "2 KiB/s"),
-        ("quantity(null, 'bytes', true)", "–"),
-        ("quantile([0, 0], [1], 0.5)", None),
-        ("quantile([0, 4, 0], [1, 3], 0.5)", 2),
-        ("quantile([1, 0, 1], [1, 3], 1)", None),  # infinity, which JSON has not
-        ("quantile([2, 0, 0, 2], [1, 2, 3], 0.5)", 1),
-    ],
-)
-def test_quantities(shared_stub: Browser, expression: str, expected: object) -> None:
+QUANTITIES = {
+    "duration(0)": "0 s",
+    "duration(0.00005)": "50 µs",
+    "duration(0.0009996)": "1 ms",
+    "duration(0.0123456)": "12.3 ms",
+    "duration(1.5)": "1.5 s",
+    "duration(60)": "1 min",
+    "duration(192)": "3 min 12 s",
+    "duration(90000)": "1 d 1 h",
+    "bytes(1023)": "1,023 B",
+    "bytes(1024)": "1 KiB",
+    "bytes(1048570)": "1 MiB",
+    "bytes(1.5 * 2 ** 50)": "1.5 PiB",
+    "quantity(1234.5, '', true)": "1,235/s",
+    "quantity(2048, 'bytes', true)": "2 KiB/s",
+    "quantity(null, 'bytes', true)": "–",
+    "quantile([0, 0], [1], 0.5)": None,
+    "quantile([0, 4, 0], [1, 3], 0.5)": 2,
+    "quantile([1, 0, 1], [1, 3], 1)": None,  # infinity, which JSON has not
+    "quantile([2, 0, 0, 2], [1, 2, 3], 0.5)": 1,
+}
+
+
+def test_quantities(stub: Stub, browser: Browser) -> None:
     """Figures have units and three digits that count; percentiles are those of Prometheus."""
-    assert shared_stub.ask(
-        f"import('/drawing.js').then(({{ duration, bytes, quantity, quantile }}) => {expression})"
-    ) == (expected)
-
-
-@pytest.fixture(scope="module")
-def shared_stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser that has the page of a service open."""
-    profile: Path = tmp_path_factory.mktemp("profile")
-    with BackgroundLoop() as loop, Browser(profile) as browser:
-        stub = Stub(loop)
-        LivePage(browser, stub.admin)
-        yield browser
-        stub.stop()
+    LivePage(browser, stub.admin)
+    functions = "{ duration, bytes, quantity, quantile }"
+    found = browser.ask(f"import('/drawing.js').then(({functions}) => [{', '.join(QUANTITIES)}])")
+    assert dict(zip(QUANTITIES, found, strict=True)) == QUANTITIES

@@ -1,6 +1,5 @@
 """`stentor-client probe`, over every way to a server."""
 
-import socket
 import subprocess
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 from certificates import Authority
 from processes import Probe, Server
-from waiting import until
 
 OK = 'stentor_client_exchanges_total{outcome="ok"}'
 QUICK = ("--count", "6", "--interval", "20ms", "--sizes", "64,100KiB")
@@ -23,7 +21,7 @@ def test_tls(authority: Authority, connection: str) -> None:
         Server("--workers", "1", "--tls-cert", authority.issue("server")) as server,
         Probe(server.target, *QUICK, *options) as probe,
     ):
-        assert probe.process.wait(20) == 0
+        assert probe.end() == 0
         opened = {"persistent": 1, "fresh": 6, "mixed": 4}[connection]
         nbytes = 4 * 64 + 2 * (100 << 10) if connection == "mixed" else SIX  # both kinds of connection have each size
         summary = probe.event("probe.summary")
@@ -35,102 +33,57 @@ def test_tls(authority: Authority, connection: str) -> None:
 
 
 def test_mutual_tls(authority: Authority, tmp_path: Path) -> None:
-    """With a certificate the server takes, it probes; with another's or none, each exchange ends as `tls`."""
+    """With a certificate that the server accepts, it probes; without one, each exchange ends as `tls`."""
     clients = Authority(tmp_path, "clients")
     options = ("--tls-cert", authority.issue("server"), "--tls-client-ca", clients.file)
     trust = ("--tls", "--tls-ca", authority.file)
     with Server("--workers", "1", *options) as server:
         with Probe(server.target, *QUICK, *trust, "--tls-cert", clients.issue("client")) as probe:
-            assert probe.process.wait(20) == 0
-        for shown in ((), ("--tls-cert", authority.issue("foreign"))):
-            with Probe(server.target, "--count", "2", "--interval", "10ms", "--sizes", "64", *trust, *shown) as probe:
-                failed = probe.event("exchange.failed", 2)
-                assert (failed["outcome"], failed["phase"]) == ("tls", "first_byte")
-                assert probe.event("connection.lost", 2)["outcome"] == "tls"
-                assert probe.process.wait(20) == 3
+            assert probe.end() == 0
+        with Probe(server.target, "--count", "2", "--interval", "10ms", "--sizes", "64", *trust) as probe:
+            failed = probe.event("exchange.failed", 2)
+            assert (failed["outcome"], failed["phase"]) == ("tls", "first_byte")
+            assert probe.event("connection.lost", 2)["outcome"] == "tls"
+            assert probe.end() == 3
 
 
-@pytest.mark.parametrize(
-    ("name", "detail"),
-    [
-        (None, "the server's certificate is not trusted: IP address mismatch"),
-        ("localhost", None),
-    ],
-)
-def test_name_of_the_certificate(authority: Authority, name: str | None, detail: str | None) -> None:
-    """A certificate for another name than the target's is refused, unless that name is the one that is wanted."""
-    options = ("--tls", "--tls-ca", authority.file, *(("--tls-server-name", name) if name else ()))
+@pytest.mark.parametrize(("version", "host"), [("v1", "127.0.0.1"), ("v2", "::1")])
+def test_proxy_protocol(authority: Authority, version: str, host: str) -> None:
+    """The server reads the header, before TLS if there is TLS, and from it the client's own address."""
+    options = ("--host", host, "--proxy-protocol", version, "--proxy-from", host)
+    secured = version == "v2"
+    served = ("--tls-cert", authority.issue("server", host)) if secured else ()
+    trust = ("--tls", "--tls-ca", authority.file) if secured else ()
     with (
-        Server("--workers", "1", "--tls-cert", authority.issue("server", "localhost")) as server,
-        Probe(server.target, *QUICK, *options) as probe,
+        Server("--workers", "1", *options, *served) as server,
+        Probe(server.target, *QUICK, "--connection", "fresh", "--proxy-protocol", version, *trust) as probe,
     ):
-        assert probe.process.wait(20) == (3 if detail else 0)
-        for failed in probe.find("exchange.failed"):
-            assert (failed["outcome"], failed["phase"]) == ("tls", "tls")
-            assert str(detail) in failed["detail"]
-        assert len(probe.find("exchange.failed")) == (6 if detail else 0)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-@pytest.mark.parametrize("version", ["v1", "v2"])
-def test_proxy_protocol(host: str, version: str) -> None:
-    """The server takes the header, and from it the client's own address."""
-    trust = ("--proxy-protocol", version, "--proxy-from", host)
-    with (
-        Server("--workers", "1", "--host", host, *trust) as server,
-        Probe(server.target, *QUICK, "--connection", "fresh", "--proxy-protocol", version) as probe,
-    ):
-        assert probe.process.wait(20) == 0
+        assert probe.end() == 0
         closed = server.closed("eof", 6)
-        locals_ = [each["local"] for each in probe.find("connection.opened")]
-        assert locals_ == []  # fresh ones are opened too often for the level that is logged
         assert all(each["peer"] == each["proxy"] for each in closed)
         assert sum(each["received_bytes"] for each in closed) == SIX
-
-
-def test_proxy_protocol_before_tls(authority: Authority) -> None:
-    """The header comes before TLS, as the server wants it."""
-    trust = ("--proxy-protocol", "any", "--proxy-from", "127.0.0.1", "--tls-cert", authority.issue("server"))
-    options = ("--proxy-protocol", "v2", "--tls", "--tls-ca", authority.file)
-    with Server("--workers", "1", *trust) as server, Probe(server.target, *QUICK, *options) as probe:
-        assert probe.process.wait(20) == 0
-        assert server.closed("eof")[0]["received_bytes"] == SIX
 
 
 def test_proxy_protocol_that_is_not_wanted(server: Server) -> None:
     """A server that expects no header takes it for a message, which the probe notices."""
     with Probe(server.target, *QUICK, "--proxy-protocol", "v1") as probe:
-        assert probe.process.wait(20) == 5
+        assert probe.end() == 5
         assert probe.find("exchange.failed")[0]["outcome"] in {"mismatch", "extra"}
 
 
 def test_unix_socket(tmp_path: Path) -> None:
-    """A Unix socket is probed like any other; there is no TCP of which the kernel could tell."""
+    """A Unix socket is probed like any other; it has no TCP that the kernel could describe."""
     path = tmp_path / "stentor.sock"
     with (
         Server("--workers", "1", "--unix", str(path)),
         Probe(f"unix:{path}", "--interval", "20ms", "--connection", "mixed") as probe,
     ):
-        values = until(lambda: _at_least(probe, OK, 6), "exchanges")
+        values = probe.reaches("stentor_client_connection_age_seconds_count", 3)
         assert values["stentor_client_tcp_rtt_seconds"] == 0
         assert values['stentor_client_phase_duration_seconds_count{phase="resolve"}'] == 0
         assert values['stentor_client_phase_duration_seconds_count{phase="connect"}'] >= 3
-        assert probe.event("connection.opened")["peer"] == f"unix:{path}"
-
-
-def test_kernel_tells(server: Server) -> None:
-    """The kernel's round trip time of loopback is exported, and that nothing was sent twice."""
-    with Probe(server.target, "--interval", "20ms") as probe:
-        values = until(lambda: _at_least(probe, "stentor_client_tcp_rtt_seconds", 1e-6), "a look at the kernel")
-        assert values["stentor_client_tcp_rtt_seconds"] < 1
-        assert values["stentor_client_tcp_retransmits_total"] == 0
-
-
-def test_age_at_death(server: Server) -> None:
-    """How old connections got is known once they are dead."""
-    with Probe(server.target, "--interval", "20ms", "--connection", "fresh") as probe:
-        values = until(lambda: _at_least(probe, "stentor_client_connection_age_seconds_count", 5), "ended connections")
         assert 0 < values["stentor_client_connection_age_seconds_sum"] < 60
+        assert probe.event("connection.opened")["peer"] == f"unix:{path}"
 
 
 @pytest.fixture
@@ -140,19 +93,19 @@ def two_addresses(tmp_path: Path) -> list[str]:
     hosts.write_text("127.0.0.1 both\n::1 both\n")
     bind = f'mount --bind {hosts} /etc/hosts && exec "$@"'
     before = ["unshare", "--map-root-user", "--mount", "sh", "-c", bind, "sh"]
-    if subprocess.run([*before, "true"], capture_output=True, check=False, timeout=20).returncode:
+    if subprocess.run([*before, "true"], capture_output=True, check=False, timeout=60).returncode:
         pytest.skip("this machine allows no mount namespaces; the unit tests change the addresses of a name")
     return before
 
 
 def test_every_address(two_addresses: list[str]) -> None:
-    """Each address of a name is probed by itself, and where one is not served that is its own outcome."""
+    """Each address of a name is probed on its own, and one that is not served is its own outcome."""
     with Server("--workers", "1", "--host", "127.0.0.1,::1") as dual:
         port = dual.address[1]
         both = {f"127.0.0.1:{port}", f"[::1]:{port}"}
         options = (*QUICK, "--resolve", "all", "--log-level", "debug")
         with Probe(f"both:{port}", *options, before=two_addresses) as probe:
-            assert probe.process.wait(20) == 0
+            assert probe.end() == 0
             assert probe.event("probe.summary")["outcomes"] == {"ok": 12}
             for address in both:
                 assert len(probe.find("exchange.completed", address=address)) == 6
@@ -162,32 +115,15 @@ def test_every_address(two_addresses: list[str]) -> None:
     with Server("--workers", "1") as single:
         port = single.address[1]
         with Probe(f"both:{port}", *options, before=two_addresses) as probe:
-            assert probe.process.wait(30) == 3
+            assert probe.end() == 3
             assert probe.event("probe.summary")["outcomes"] == {"ok": 6, "refused": 6}
             assert {each["address"] for each in probe.find("exchange.failed")} == {f"[::1]:{port}"}
 
 
-def test_every_address_of_localhost() -> None:
-    """Whatever addresses `localhost` has here, each is probed."""
-    with Server("--workers", "1", "--host", "127.0.0.1,::1") as server:
-        port = server.address[1]
-        found = socket.getaddrinfo("localhost", port, type=socket.SOCK_STREAM)
-        addresses = {f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}" for *_, (host, *_) in found}
-        with Probe(f"localhost:{port}", *QUICK, "--resolve", "all") as probe:
-            assert probe.process.wait(20) == 0
-            assert {*probe.event("target.resolved")["addresses"]} == addresses
-            assert probe.event("probe.summary")["outcomes"] == {"ok": 6 * len(addresses)}
-
-
 def test_name_that_does_not_resolve() -> None:
-    """With all addresses wanted, a name that has none counts as `dns` at each interval."""
+    """If all addresses are wanted, a name that has none counts as `dns` at each interval."""
     with Probe("nobody.invalid:8080", "--count", "3", "--interval", "20ms", "--resolve", "all") as probe:
         failed = probe.event("exchange.failed", 3)
         assert (failed["outcome"], failed["phase"], failed["address"]) == ("dns", "resolve", None)
-        assert probe.process.wait(30) == 3
+        assert probe.end() == 3
         assert probe.event("probe.summary")["outcomes"] == {"dns": 3}
-
-
-def _at_least(probe: Probe, name: str, count: float) -> dict[str, float] | None:
-    values = probe.metrics()
-    return values if values[name] >= count else None

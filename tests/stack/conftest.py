@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from compose import Stack
+from stack.compose import Stack
 
 
 @pytest.fixture(scope="session")

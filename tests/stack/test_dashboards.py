@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from compose import Stack
 from dashboards import DASHBOARDS, Query, queries, variables
+from stack.compose import Stack
 from waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from compose import ROOT, Stack
-from hastened import hasten
+from stack.compose import ROOT, Stack
+from stack.hastened import hasten
 from waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SECONDS = 60.0
 CALM_SECONDS = 5.0  # of evaluations, one a second

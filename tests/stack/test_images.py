@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from compose import Stack
+from stack.compose import Stack
 from waiting import until
+
+pytestmark = pytest.mark.timeout(600)
 
 SERVICES = ("server", "client")
 

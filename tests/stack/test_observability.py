@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from compose import ENVIRONMENT, ROOT, Stack
 from exposition import OPENER
+from stack.compose import ENVIRONMENT, ROOT, Stack
 from waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 RULE_TESTS = sorted(path.name for path in (ROOT / "observability" / "prometheus" / "tests").glob("*.yml"))
 ADMIN = {"server": 8081, "client": 8082}

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from compose import ROOT, Stack
 from exposition import OPENER, Samples, balanced, total
+from stack.compose import ROOT, Stack
 from waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 OK = 'stentor_client_exchanges_total{outcome="ok"}'

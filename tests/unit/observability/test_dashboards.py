@@ -10,8 +10,7 @@ import pytest
 import yaml
 
 from dashboards import DASHBOARDS, FOLDER, Query, panels, queries, variables
-from promql import selectors
-from series import DECLARED, RECORDED
+from series import DECLARED, RECORDED, selectors
 
 ROOT = Path(__file__).parents[3]
 COLUMNS = 24

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from promql import selectors
-from series import DECLARED, RECORDED, RULES
+from series import DECLARED, RECORDED, RULES, selectors
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "observability" / "prometheus"
