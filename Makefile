@@ -50,7 +50,7 @@ test-stack: $(DEVELOPMENT) ## Run the tests of the containers
 bench: $(SERVICES) ## Measure the server beside its peers, in half an hour, and write docs/performance.md anew
 	@$(BIN)/python -m bench full
 
-bench-quick: $(SERVICES) ## Measure the main table roughly, in three minutes; AGAINST=../other: against that checkout
+bench-quick: $(SERVICES) ## Measure the main table roughly, in three minutes, or against another checkout (AGAINST=../other)
 	@$(BIN)/python -m bench quick $(if $(AGAINST),--against $(AGAINST))
 
 lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts, and the configuration and rules of Prometheus
