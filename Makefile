@@ -56,7 +56,7 @@ test-stack: $(DEVELOPMENT) ## Run the tests of the containers, except the slow o
 bench: $(SERVICES) ## Measure the server and its peers, in half an hour, and rewrite docs/performance.md
 	@$(BIN)/python -m bench full
 
-bench-quick: $(SERVICES) ## Measure the main table roughly, in three minutes; AGAINST=../other: against that checkout
+bench-quick: $(SERVICES) ## Measure the main table roughly, in three minutes, or against another checkout (AGAINST=../other)
 	@$(BIN)/python -m bench quick $(if $(AGAINST),--against $(AGAINST))
 
 lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts, and the configuration and rules of Prometheus

@@ -9,16 +9,9 @@ import pytest
 from bench import contender
 from bench.contender import Contender, contenders, stentor
 from bench.peer import Peer
-from bench.server import Server, ServerFailedError
+from bench.server import ServerFailedError
 
 MISSING_HEADER = ("-c", "echo 'x.c:1: fatal error: liburing.h: No such file' >&2; exit 1")
-
-
-def exchange(server: Server) -> bytes:
-    """Return the answer to one byte."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
-        connection.sendall(b"a")
-        return connection.recv(1)
 
 
 def test_stentor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,19 +19,12 @@ def test_stentor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STENTOR_TRANSFORM", "nonsense")
     cores = sorted(os.sched_getaffinity(0))[:2]
     with stentor("quiet", "--log-level", "error", workers=2).running(cores, tmp_path) as server:
-        assert exchange(server) == b"A"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+            connection.sendall(b"a")
+            assert connection.recv(1) == b"A"
         assert [os.sched_getaffinity(pid) for pid in server.data_processes] == [{cores[0]}, {cores[-1]}]
         assert all(b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in server.data_processes)
     assert not any(Path(f"/proc/{pid}").exists() for pid in server.data_processes)
-
-
-def test_a_server_has_a_port_of_its_own(peer: Contender, tmp_path: Path) -> None:
-    """Two servers run side by side, and neither listens after its end."""
-    with peer.running((0,), tmp_path) as one, peer.running((0,), tmp_path) as other:
-        assert exchange(one) == exchange(other) == b"A"
-        assert one.port != other.port
-    with pytest.raises(ConnectionRefusedError):
-        exchange(one)
 
 
 def test_a_server_that_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
