@@ -97,7 +97,7 @@ async def test_writes_while_it_reads() -> None:
 
 
 async def test_backpressure() -> None:
-    """A peer that does not read is sent no more than it has room for; only what the kernel accepted is counted."""
+    """A peer that does not read is sent only what fits; bytes that the kernel has not accepted do not count."""
     async with connected() as pair:
         chunk = b"c" * (1 << 16)
 
