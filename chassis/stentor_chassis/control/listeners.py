@@ -25,7 +25,7 @@ class Listeners:
         self._per_worker = per_worker
         self._shared = shared
         self._files = {each: _identity(each.getsockname()) for each in shared if each.family == socket.AF_UNIX}
-        self.addresses = [_printable(each) for each in (*chain(*per_worker[:1]), *shared)]
+        self.addresses = [printable(each.getsockname()) for each in (*chain(*per_worker[:1]), *shared)]
 
     def of_worker(self, number: int) -> list[int]:
         """Return the file descriptors that a worker inherits."""
@@ -108,12 +108,6 @@ def _resolve(host: str, port: int) -> list[Any]:
     except (socket.gaierror, UnicodeError) as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else "it is not a host name"
         raise Failure(COULD_NOT_START, f"cannot resolve the host to listen on, {host!r}: {reason}") from error
-
-
-def _printable(listener: socket.socket) -> str:
-    """Return the address of a listener: `host:port`, `[host]:port` or `unix:path`."""
-    name = listener.getsockname()
-    return printable(name) if isinstance(name, tuple) else f"unix:{name}"
 
 
 def _stream_socket(family: int) -> socket.socket:

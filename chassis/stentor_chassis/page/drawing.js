@@ -1,4 +1,4 @@
-// Elements, units, and pictures: text only ever becomes text, and what is drawn is told in words as well.
+// Elements, units, and charts. Text never becomes markup, and every chart has a description in words.
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 300;
@@ -20,14 +20,14 @@ function filled(node, attributes, children) {
   return node;
 }
 
-// Sets a text, and leaves one alone that is right: a live region speaks when it is set, and a selection would go.
+// Sets a text if it has changed: screen readers announce live regions when they are set, and selections are lost.
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
 export const count = (value) => value.toLocaleString("en");
 
-// Three digits that count, no more than needed.
+// At most three significant digits.
 const short = (value) => (Math.abs(value) < 100 ? String(Number(value.toPrecision(3))) : count(Math.round(value)));
 
 export function duration(seconds) {
@@ -53,7 +53,7 @@ export function quantity(value, unit, rate) {
   return (unit === "bytes" ? bytes(value) : short(value)) + (rate ? "/s" : "");
 }
 
-// Within a bucket as Prometheus reckons, evenly; beyond the last bound nothing is known. Null where there is nothing.
+// Interpolates within a bucket as Prometheus does; infinite beyond the last bound, null without observations.
 export function quantile(counts, bounds, share) {
   const wanted = share * counts.reduce((all, each) => all + each, 0);
   if (!wanted) return null;
@@ -64,7 +64,7 @@ export function quantile(counts, bounds, share) {
   return low + ((high - low) * (wanted - below + counts[bucket])) / counts[bucket];
 }
 
-// The end of a scale: 1, 2 or 5 and noughts, for bytes a power of 2.
+// The end of a scale: 1, 2 or 5 times a power of 10, for bytes a power of 2.
 function ceiling(most, unit) {
   if (!(most > 0)) return 1;
   if (unit === "bytes") return 2 ** Math.ceil(Math.log2(most));
@@ -72,7 +72,7 @@ function ceiling(most, unit) {
   return [1, 2, 5, 10].map((digit) => digit * decade).find((end) => end >= most * 0.9999);
 }
 
-// A path through points; what stands alone between gaps (null) becomes a dot.
+// A path through points; a single point between gaps (null) becomes a dot.
 function path(times, values, top) {
   const [first, last] = [times[0], times.at(-1)];
   const x = (time) => (((time - first) / (last - first || 1)) * WIDTH).toFixed(1);
@@ -87,7 +87,7 @@ function path(times, values, top) {
     .join("");
 }
 
-// Lines over time, each with its name and figures; told apart by their dashes as well as by their colours.
+// Lines over time, each with its name and values, distinguished by dashes as well as colours.
 export function picture(title, names) {
   const paths = names.map((_, n) => svg("path", { class: `line line${n}` }));
   const image = svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, ...paths);
@@ -101,7 +101,7 @@ export function picture(title, names) {
   const axis = element("p", { class: "axis", "aria-hidden": "true" }, from, element("span", {}, "now"));
   const node = element("div", {}, element("h3", {}, title), element("ul", { class: "lines" }, ...list), scale, image, axis);
 
-  // `series`: for each line its values by time, the present one and a note; `unit` and `rate` are those of all.
+  // `series`: for each line its values by time, the current one and a note; `unit` and `rate` apply to all.
   function draw(times, series, unit, rate) {
     const known = series.map(({ values }) => values.filter((value) => value !== null));
     const end = ceiling(Math.max(0, ...known.flat()), unit);
@@ -121,14 +121,14 @@ export function picture(title, names) {
   return { node, draw };
 }
 
-// A table whose rows are filled in place, so that nobody who reads it loses the place.
+// A table whose rows are updated in place, so that readers do not lose their position.
 export function table(caption, headings, kind = "") {
   const cells = headings.map((heading) => element("th", { scope: "col" }, heading));
   const body = element("tbody");
   const title = element("caption", {}, caption);
   const node = element("div", {}, element("table", { class: kind }, title, element("thead", {}, element("tr", {}, ...cells)), body));
 
-  // Each row is its cells, the first a heading; a share with its length, both up to 1, is a bar. `bad` ones stand out.
+  // Each row is its cells, the first a heading; a share with its length, both up to 1, is a bar. `bad` ones are highlighted.
   function fill(rows, bad = () => false) {
     while (body.rows.length > rows.length) body.deleteRow(-1);
     rows.forEach((values, n) => {

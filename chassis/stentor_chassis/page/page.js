@@ -1,4 +1,4 @@
-// Asks the control process what its counters were of late, and draws that. What there is to draw, the service declares.
+// Draws the recent history of the counters of the control process. The service declares what to draw.
 
 import { bytes, count, duration, element, picture, quantile, quantity, say, table } from "./drawing.js";
 
@@ -6,15 +6,15 @@ const NOW_SECONDS = 10; // what "now" means for a rate
 const PATIENCE_MS = 5000;
 const $ = (name) => document.getElementById(name);
 
-let started = null; // when the service began that the snapshots are of
+let started = null; // when the service of these snapshots started
 let snapshots = []; // [age in seconds, column, column, …], the oldest first
-let next = 0; // number of the first snapshot that is still unknown
+let next = 0; // the number of the next snapshot to ask for
 let draw = () => {};
-let heard = new Date(); // when it last answered
+let heard = new Date(); // when the service last answered
 let paused = false;
-let waiting = 0; // the timer of the next question; 0 while one is asked
+let waiting = 0; // the timer of the next request; 0 during one
 
-// Null where nothing comes back, or nothing of use.
+// Returns null if there is no usable answer.
 async function ask(from) {
   try {
     const response = await fetch(`recent?from=${from}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
@@ -24,9 +24,9 @@ async function ask(from) {
   }
 }
 
-async function hear() {
+async function update() {
   let answer = await ask(next);
-  if (answer && next && answer.started_timestamp_seconds !== started) answer = await ask(0); // its numbers begin anew
+  if (answer && next && answer.started_timestamp_seconds !== started) answer = await ask(0); // a restarted service numbers its snapshots from 0
   if (!answer) return null;
   if (answer.started_timestamp_seconds !== started) {
     started = answer.started_timestamp_seconds;
@@ -45,7 +45,7 @@ const sum = (snapshot, columns) => columns.reduce((all, column) => all + snapsho
 const range = (first, length) => Array.from({ length }, (_, n) => first + n);
 const growth = (before, after, columns) => columns.map((column) => after[column + 1] - before[column + 1]);
 
-// For each snapshot the one some seconds before it, to reckon from; for the first there is none.
+// Pairs each snapshot with the one some seconds before it; the first has none.
 function pairs() {
   let back = 0;
   return snapshots.map((snapshot, n) => {
@@ -119,7 +119,7 @@ function tally({ title, label, column, values, failures }) {
   }];
 }
 
-// What happened in the last seconds that should not.
+// Failures in the last seconds.
 function troubles(tables) {
   const [before, now] = pairs().at(-1);
   const told = ({ title, column, values, failures }) => {
@@ -132,7 +132,7 @@ function troubles(tables) {
 
 const age = () => `the last ${duration(Math.round(snapshots.at(-1)[0] - snapshots[0][0]))}`;
 
-// Makes what shows one run of the service; returns what brings it up to date.
+// Builds the page for one run of the service; returns a function that updates it.
 function build(view) {
   const charts = view.charts.map(lineChart);
   const tables = view.tables.map(tally);
@@ -162,7 +162,7 @@ function build(view) {
   };
 }
 
-// A configuration as rows, whatever is inside of what; numbers get the unit that their name says.
+// A configuration as rows, without nesting; numbers get the unit in their name.
 function options(config) {
   const known = Object.entries(config).flatMap(([key, value]) => (isGroup(value) ? Object.entries(value) : [[key, value]]));
   const named = known.map(([key, value]) => [key.replace(/_seconds$/, "").replaceAll("_", " "), option(key, value)]);
@@ -173,7 +173,7 @@ function options(config) {
 const isGroup = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 function option(key, value) {
-  if (value === null || value === 0) return ""; // 0 mostly switches something off
+  if (value === null || value === 0) return ""; // 0 mostly disables something
   if (Array.isArray(value)) return value.map((each) => option(key, each)).join(", ");
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
@@ -189,11 +189,11 @@ function tell(state, text, kind) {
 }
 
 async function refresh() {
-  const answer = await hear();
-  if (paused) return; // it was pressed meanwhile
+  const answer = await update();
+  if (paused) return; // Pause was pressed during the request
   if (!answer) {
     const time = heard.toLocaleTimeString("en-GB");
-    tell("not reachable", `✗ Not reachable since ${time}. Below is what was known then; asking again.`, "bad");
+    tell("not reachable", `✗ Not reachable since ${time}. Showing the last known values; retrying.`, "bad");
     return;
   }
   draw(answer);

@@ -19,7 +19,7 @@ def test_text(kind: text.Text) -> None:
 
 
 def test_kinds_of_files(tmp_path: Path) -> None:
-    """A file that must be regular is no pipe and no device, by whatever name; of a directory, who reads it tells."""
+    """A regular file is required: no pipe and no device, under any name; reading a directory fails later."""
     fifo, file, link = (str(tmp_path / name) for name in ("fifo", "file", "link"))
     os.mkfifo(fifo)
     os.symlink(fifo, link)
