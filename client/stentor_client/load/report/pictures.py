@@ -1,26 +1,26 @@
-"""A load as pictures, drawn by matplotlib without any state of its own."""
+"""A load as pictures, drawn by matplotlib without pyplot and its global state."""
 
 import io
 import math
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec, SubplotSpec
-from matplotlib.ticker import FixedLocator, FuncFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-from stentor_client.load.report.distribution import PERCENTILES, Distribution
+from stentor_client.load.report.distribution import PERCENTILES
 from stentor_client.load.report.figures import described
 from stentor_client.load.report.quantities import rate_text
-from stentor_client.load.report.scale import even_ticks, rate_scale, time_scale
 from stentor_client.load.report.series import Slice
 from stentor_client.load.report.summary import Summary
 
-# Told apart by people who see few colours, by their lightness on paper, and by their line.
+# Lightness and line style distinguish them too, for readers who see few colours and for paper.
 COLOURS = {
     "ink": "#1f2328",
     "quiet": "#59636e",
@@ -33,7 +33,9 @@ COLOURS = {
 WIDTH, HEIGHT = 440, 290  # points, of one picture: a telephone shows it somewhat smaller
 DOTS_PER_INCH = 144
 HEAD_COLUMNS = 100
-MOST_NINES = 5.0  # the scale of percentiles ends at p99.999
+RAREST = 1e-5  # the scale of percentiles ends at p99.999
+WIDE = 20  # times the shortest: from there on a scale of times is logarithmic
+_ROUND = MaxNLocator(6, steps=[1, 2, 5, 10])
 _POINTS = 72
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # which comes with the library
@@ -63,8 +65,6 @@ _STYLE: dict[Any, Any] = {
     "grid.color": COLOURS["grid"],
 }
 
-Draw = Callable[[Figure, SubplotSpec, Summary], Axes]
-
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -72,28 +72,28 @@ class Picture:
 
     title: str
     note: str
-    draw: Draw
+    draw: Callable[[Figure, SubplotSpec, Summary], Axes]
 
 
 def pictures(summary: Summary) -> list[Picture]:
-    """Return what there is to see of a load."""
+    """Return the pictures of a load: one more for a ramp."""
     found = [
         Picture(
             "Time by percentile",
-            "So large a part of the exchanges took no longer. Response time counts from the moment at which the "
-            "exchange was due, service time from the actual send: between the two it waited.",
+            "This share of the exchanges took no longer. Response time runs from the moment the exchange was due, "
+            "service time from the actual send; in between, the exchange waited.",
             _draw_distribution,
         ),
-        Picture("Response time over time", "Of each slice of the measured time.", _draw_times),
+        Picture("Response time over time", "One point for each slice of the measured time.", _draw_times),
         Picture(
             "Throughput over time",
-            "Right replies, beside what the schedule called for. A cross marks where exchanges failed; at the end it "
-            "marks those that failed later.",
+            "Right replies, and the rate that was due. A cross marks a slice with failures; a cross at the end marks "
+            "failures after it.",
             _draw_throughput,
         ),
     ]
     if summary.options.ramp and summary.slices:
-        note = "Throughput leaves the dashed line where the rate becomes too much. Each point is one slice."
+        note = "Throughput leaves the dashed line when the rate becomes too high. Each point is one slice."
         found.append(Picture("By the rate that was due", note, _draw_ramp))
     return found
 
@@ -119,7 +119,7 @@ def sheet(summary: Summary, kind: str) -> bytes:
         head = f"{summary.options.dial.target}: {described(summary.options)}; {summary.started_at}"
         figure.suptitle(textwrap.fill(head, HEAD_COLUMNS), x=0.012, ha="left")
         grid = figure.add_gridspec(2, 2)
-        # What is over time stands on the right, one below the other.
+        # The pictures over time are on the right, one below the other.
         places = [grid[0, 0], grid[1, 0]] if ramp else [grid[:, 0]]
         for picture, place in zip(
             (distribution, *ramp, times, throughput), (*places, grid[0, 1], grid[1, 1]), strict=True
@@ -136,15 +136,19 @@ def _draw_distribution(figure: Figure, place: SubplotSpec, summary: Summary) -> 
         curves.append(("service time", summary.service_time, COLOURS["second"], "--"))
     seen: list[float] = []
     for name, times, colour, line in curves:
-        nines, seconds = _curve(times)
-        seen += seconds
-        axes.plot(nines, seconds, line, color=colour, label=name)
-    time_scale(axes.yaxis, seen)
-    longest = max(math.log10(2 * max(1, summary.good)), 2.0)
-    marks = [_nines(percent / 100) for percent in (*PERCENTILES, 99.999)]
-    axes.xaxis.set_major_locator(FixedLocator(marks))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda nines, _: f"p{100 * (1 - 10**-nines):.5g}"))
-    axes.set_xlim(0, min(longest, MOST_NINES))
+        if times.count:
+            seconds, counts = zip(*times.steps(), strict=True)
+            seen += seconds
+            # Across is the share that took longer, from all to none: each percentile with a nine more is a step.
+            axes.ecdf(
+                seconds, counts, complementary=True, orientation="horizontal", color=colour, linestyle=line, label=name
+            )
+    _scale_times(axes, seen)
+    axes.set_xscale("log")
+    percents = (*PERCENTILES, 99.999)
+    axes.set_xticks([1 - percent / 100 for percent in percents], [f"p{percent:g}" for percent in percents])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(1, min(max(RAREST, 0.5 / max(1, summary.good)), 0.01))
     axes.set_xlabel("percentile")
     return _finish(axes, empty="" if seen else "no right reply")
 
@@ -159,11 +163,11 @@ def _draw_times(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
         ("p50", COLOURS["first"], "-", lambda each: each.p50_seconds),
     ):
         values = _values(summary.slices, take)
-        seen += [value for value in values if not math.isnan(value)]
+        seen += values
         axes.plot(moments, values, line, marker="o", color=colour, label=name)
-    time_scale(axes.yaxis, seen)
+    shown = _scale_times(axes, seen)
     _time_passes(axes, summary)
-    return _finish(axes, empty="" if seen else "no right reply")
+    return _finish(axes, empty="" if shown else "no right reply")
 
 
 def _draw_throughput(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
@@ -181,14 +185,12 @@ def _draw_throughput(figure: Figure, place: SubplotSpec, summary: Summary) -> Ax
         axes.stairs(rates, edges, fill=True, color=COLOURS["bad"], linewidth=0)
         crosses = [(each.begin_seconds + each.end_seconds) / 2 for each in slices if each.failures]
         if sum(each.failures for each in slices) < summary.exchanges - summary.good:
-            crosses.append(edges[-1])  # a time-out can be longer than what was left
+            crosses.append(edges[-1])  # a time-out can be longer than the time that was left
         if crosses:
             axes.plot(
                 crosses, [0] * len(crosses), "x", color=COLOURS["bad"], label="failed", markersize=7, clip_on=False
             )
-    top = even_ticks(max((max(each.due_rate, each.throughput) for each in slices), default=0.0) or 1.0)
-    rate_scale(axes.yaxis, top)
-    axes.set_ylim(0, top[-1])
+    _scale_rates(axes.yaxis, (rate for each in slices for rate in (each.due_rate, each.throughput)))
     axes.set_ylabel("exchanges per second")
     _time_passes(axes, summary)
     return _finish(axes, empty="" if slices else "nothing was measured")
@@ -199,26 +201,22 @@ def _draw_ramp(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
     upper, lower = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     slices = sorted(summary.slices, key=lambda each: each.due_rate)
     due = [each.due_rate for each in slices]
-    top = even_ticks(max(due, default=0.0) or 1.0)
-    upper.plot([0, top[-1]], [0, top[-1]], "--", color=COLOURS["ink"], label="due", linewidth=1.2)
     right = [each.throughput for each in slices]
-    upper.plot(due, right, "o", color=COLOURS["first"], label="right replies", clip_on=False)
     longest = _values(slices, lambda each: each.p99_seconds)
-    lower.plot(due, longest, "o", color=COLOURS["second"], clip_on=False)
     for axes in (upper, lower):
-        rate_scale(axes.xaxis, top)
-        axes.set_xlim(0, top[-1])
+        top = _scale_rates(axes.xaxis, due)
         if summary.knee is not None:
             label = f"knee, {rate_text(summary.knee.due_rate)}/s"
             axes.axvline(summary.knee.due_rate, color=COLOURS["bad"], linestyle="-.", linewidth=1.4, label=label)
-    most = even_ticks(max(top[-1], *right))  # more than ever was due, where it catches up after a stall
-    rate_scale(upper.yaxis, most)
-    upper.set_ylim(0, most[-1])
+    upper.plot([0, top], [0, top], "--", color=COLOURS["ink"], label="due", linewidth=1.2)
+    upper.plot(due, right, "o", color=COLOURS["first"], label="right replies", clip_on=False)
+    lower.plot(due, longest, "o", color=COLOURS["second"], clip_on=False)
+    _scale_rates(upper.yaxis, (top, *right))  # after a stall, replies can arrive faster than any were due
     upper.tick_params(labelbottom=False)
     upper.set_ylabel("right replies/s")
     lower.set_ylabel("p99")
     lower.set_xlabel("exchanges due per second")
-    time_scale(lower.yaxis, [value for value in longest if not math.isnan(value)], most_ticks=5)
+    _scale_times(lower, longest, most_ticks=5)
     return _finish(upper)
 
 
@@ -235,31 +233,49 @@ def _finish(axes: Axes, *, empty: str = "") -> Axes:
     return axes
 
 
+def _scale_rates(axis: Axis, rates: Iterable[float]) -> float:
+    """Scale an axis from 0 to a round figure that no rate exceeds; return that figure."""
+    ticks = _ROUND.tick_values(0, max(rates, default=0.0) or 1.0)
+    axis.set_ticks(ticks)
+    axis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+    set_limits = axis.axes.set_xlim if isinstance(axis, XAxis) else axis.axes.set_ylim
+    set_limits(0, ticks[-1])
+    return ticks[-1]
+
+
+def _scale_times(axes: Axes, seconds: Iterable[float], most_ticks: int = 9) -> bool:
+    """Scale the vertical axis for times, logarithmically if they lie far apart; return whether there are any."""
+    values = [value for value in seconds if value > 0]
+    low, high = min(values, default=1e-3), max(values, default=1e-3)
+    ticks = _ROUND.tick_values(0, high)
+    if high >= WIDE * low:
+        axes.set_yscale("log")
+        for factors in ([1.0, 2.0, 5.0], [1.0, 3.0], [1.0]):
+            marks = LogLocator(subs=factors, numticks=99).tick_values(low / 10, high * 10)
+            ends = max(mark for mark in marks if mark <= low), min(mark for mark in marks if mark >= high)
+            ticks = [mark for mark in marks if ends[0] <= mark <= ends[1]]
+            if len(ticks) <= most_ticks:
+                break
+    axes.set_yticks(ticks)
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(_Seconds(unit="s"))
+    axes.set_ylim(ticks[0], ticks[-1])
+    return bool(values)
+
+
+class _Seconds(EngFormatter):
+    """Times as people write them: there are no kiloseconds."""
+
+    ENG_PREFIXES = {power: prefix for power, prefix in EngFormatter.ENG_PREFIXES.items() if power <= 0}  # noqa: RUF012
+
+
 def _time_passes(axes: Axes, summary: Summary) -> None:
     measured = summary.slices[-1].end_seconds if summary.slices else summary.options.duration_seconds
-    unit, seconds = next((each for each in (("h", 3600.0), ("min", 60.0)) if measured >= 3 * each[1]), ("s", 1.0))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / seconds:g}"))
-    axes.xaxis.set_major_locator(FixedLocator([tick * seconds for tick in even_ticks(measured / seconds)]))
+    unit, seconds = next((each for each in (("h", 3600), ("min", 60)) if measured >= 3 * each[1]), ("s", 1))
+    ticks = _ROUND.tick_values(0, measured / seconds)
+    axes.set_xticks([tick * seconds for tick in ticks], [f"{tick:g}" for tick in ticks])
     axes.set_xlim(0, measured)
     axes.set_xlabel(f"time since the warm-up, {unit}")
-
-
-def _curve(times: Distribution) -> tuple[list[float], list[float]]:
-    """Return the percentiles of all that was measured, as nines, and the times, in seconds: a stair of buckets."""
-    nines: list[float] = []
-    seconds: list[float] = []
-    passed, all_ = 0, times.count
-    for bound, count in times.steps():
-        before, passed = passed, passed + count
-        # The longest ends at half its own share: a scale of nines has no place for all.
-        nines += (_nines(before / all_), _nines(min(passed, all_ - 0.5) / all_))
-        seconds += [min(bound, times.most)] * 2
-    return nines, seconds
-
-
-def _nines(share: float) -> float:
-    """Return 1 for 90 %, 2 for 99 %, and so on."""
-    return -math.log10(1 - share)
 
 
 def _values(slices: Sequence[Slice], take: Callable[[Slice], float | None]) -> list[float]:

@@ -158,4 +158,4 @@ def test_terminal_without_such_characters() -> None:
     assert "every reply was right" in ended.stdout.decode("ascii")
 
 
-_DRAWING = ("html", "pictures", "scale")
+_DRAWING = ("html", "pictures")
