@@ -91,8 +91,12 @@ class WorkerProcess:
         if self.state is State.READY:
             self.state = State.RETIRED
             self.retire_requested = True
-            with contextlib.suppress(ConnectionError):  # it may be gone already; `_reap` will see that
-                self._lifeline.send(RETIRE)
+            self.say(RETIRE)
+
+    def say(self, word: bytes) -> None:
+        """Send the worker a word, which ends with a newline."""
+        with contextlib.suppress(ConnectionError):  # it may be gone already; `_reap` will see that
+            self._lifeline.send(word)
 
     def terminate(self) -> None:
         """Ask the worker to drain and exit."""

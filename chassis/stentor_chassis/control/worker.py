@@ -25,7 +25,7 @@ LIFELINE_FD = 0  # the worker's end of the socket pair is its standard input
 CONTROLS_AFFAIR = (signal.SIGINT, signal.SIGHUP)
 READY = b"ready\n"
 DONE = b"done\n"
-RETIRE = b"retire\n"  # the one word that the control process says after the assignment
+RETIRE = b"retire\n"  # any other word from the control process is for the service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +73,7 @@ class Worker:
         self.log = log
         self.stop = stop
         self.retire = asyncio.Event()  # take on nothing new, and return from `serve` when nothing is left
+        self.words: asyncio.Queue[bytes] = asyncio.Queue()  # from the control process, for the service
         self._lifeline = lifeline
 
     def ready(self) -> None:
@@ -159,8 +160,11 @@ async def _live(
         except ConnectionResetError:  # it went without reading what we said
             heard = b""
         *lines, unfinished = (unfinished + heard).split(b"\n")
-        if RETIRE.rstrip() in lines:
-            worker.retire.set()
+        for line in lines:
+            if line == RETIRE.rstrip():
+                worker.retire.set()
+            else:
+                worker.words.put_nowait(line)
         if not heard:
             loop.remove_reader(LIFELINE_FD)
             log.warning("worker.orphaned")

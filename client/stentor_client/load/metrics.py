@@ -1,6 +1,6 @@
 """What a load counts, in finer grain than what is exported for ever."""
 
-from stentor_chassis.counters.metrics import Counter, Gauge, Histogram, Internal, Schema
+from stentor_chassis.counters.metrics import Counter, Gauge, Histogram, Schema
 from stentor_client.metrics import METRICS, TIMED
 from stentor_client.verify.outcomes import Outcome
 
@@ -31,7 +31,6 @@ REPLY_BYTES = Counter(name="reply_bytes_total", help="Bytes of these replies.")
 DUE = Counter(name="due_total", help="Exchanges that were due after the warm-up.")
 LATE_MOST = Gauge(name="late_most", help="How late the latest send was, by the generator's own fault.", across="peak")
 PROCESSOR = Gauge(name="processor", help="Nanoseconds of processor time since the warm-up.", across="peak")
-START = Internal(name="start", help="When to begin, set by the control process; 0 before.")
 
 # What is exported comes first: so an `Account` counts in a row of this as well.
 SCHEMA = Schema(
@@ -49,6 +48,5 @@ SCHEMA = Schema(
         DUE,
         LATE_MOST,
         PROCESSOR,
-        START,
     ],
 )

@@ -10,12 +10,12 @@ from dataclasses import asdict
 from stentor_chassis.control.process import WorkerProcess
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
+from stentor_chassis.counters.shared_counters import FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import INTERNAL_ERROR, Failure
 from stentor_chassis.logs.log import LogOptions
 from stentor_client import NAME, __version__
 from stentor_client.account import Account
-from stentor_client.load.metrics import SCHEMA, START
+from stentor_client.load.metrics import SCHEMA
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.series import Series, Slice
 from stentor_client.verify.outcomes import ExchangeError
@@ -112,7 +112,8 @@ class Run:
     async def _watch_over(self) -> None:
         options = self._options
         self._start = time.perf_counter_ns() + int(LEAD_SECONDS * NANOSECONDS)
-        self._counters.row(CONTROL)[SCHEMA.slot(START)] = self._start
+        for process in self._processes:
+            process.say(b"%d\n" % self._start)
         exited = [asyncio.ensure_future(process.exited) for process in self._processes]
         # What was due last may wait for a connection for the whole time-out, and for its reply as long again.
         patience = options.whole_seconds + 2 * options.timeout_seconds + options.dial.connect_timeout_seconds
