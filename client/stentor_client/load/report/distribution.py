@@ -38,13 +38,14 @@ class Distribution:
 
     @property
     def mean(self) -> float:
-        """Their mean; exact."""
+        """Their mean, which is exact; NaN if there are none."""
         return self.sum_nanoseconds / self.count / NANOSECONDS if self.count else math.nan
 
     @property
     def most(self) -> float:
-        """The longest: exact if it was kept."""
-        return self.percentile(100.0) if self.most_nanoseconds is None else self.most_nanoseconds / NANOSECONDS
+        """The longest, exact if it was kept; NaN if there are none."""
+        kept = self.most_nanoseconds if self.count else None
+        return self.percentile(100.0) if kept is None else kept / NANOSECONDS
 
     def percentile(self, percent: float) -> float:
         """Return the time that this share does not exceed, to half a per cent; NaN if there are none."""

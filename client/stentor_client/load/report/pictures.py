@@ -3,15 +3,16 @@
 import io
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from importlib.resources import files
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpecFromSubplotSpec, SubplotSpec
+from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from stentor_client.load.report.distribution import PERCENTILES
@@ -37,33 +38,7 @@ RAREST = 1e-5  # the scale of percentiles ends at p99.999
 WIDE = 20  # times the shortest: from there on a scale of times is logarithmic
 _ROUND = MaxNLocator(6, steps=[1, 2, 5, 10])
 _POINTS = 72
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # which comes with the library
-    "font.size": 12,
-    "axes.titlesize": 13,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 26,  # the legend stands below it
-    "axes.labelsize": 11.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.major.pad": 7,
-    "ytick.major.pad": 7,
-    "grid.linewidth": 0.8,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 3,
-    "legend.frameon": False,
-    "legend.fontsize": 11.5,
-    "svg.hashsalt": "stentor",
-    **{f"{part}.color": COLOURS["quiet"] for part in ("xtick", "ytick")},
-    **dict.fromkeys(("text.color", "axes.titlecolor", "axes.labelcolor"), COLOURS["ink"]),
-    "axes.edgecolor": COLOURS["quiet"],
-    "grid.color": COLOURS["grid"],
-}
+_STYLE = files("stentor_client.load.report").joinpath("report.mplstyle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +75,9 @@ def pictures(summary: Summary) -> list[Picture]:
 
 def inline_svg(picture: Picture, summary: Summary) -> str:
     """Return one picture as an SVG element without a title, its text as text, in the colours of `COLOURS`."""
-    with rc_context({**_STYLE, "svg.fonttype": "none"}):
-        figure = Figure(figsize=(WIDTH / _POINTS, HEIGHT / _POINTS), layout="constrained")
+    drawn = io.StringIO()
+    with _new_figure(WIDTH, HEIGHT, "none") as figure:
         picture.draw(figure, figure.add_gridspec(1, 1)[0], summary)
-        drawn = io.StringIO()
         figure.savefig(drawn, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Type")))
     text = drawn.getvalue()
     return text[text.index("<svg") :]
@@ -113,20 +87,23 @@ def sheet(summary: Summary, kind: str) -> bytes:
     """Return all pictures as one, as `svg` (its text as paths, so that it needs no fonts) or `png`."""
     drawn = io.BytesIO()
     distribution, times, throughput, *ramp = pictures(summary)
-    with rc_context({**_STYLE, "svg.fonttype": "path"}):
-        figure = Figure(figsize=(2 * WIDTH / _POINTS, (2 * HEIGHT + 40) / _POINTS), layout="constrained")
+    with _new_figure(2 * WIDTH, 2 * HEIGHT + 40, "path") as figure:
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr, call-arg]
         head = f"{summary.options.dial.target}: {described(summary.options)}; {summary.started_at}"
         figure.suptitle(textwrap.fill(head, HEAD_COLUMNS), x=0.012, ha="left")
         grid = figure.add_gridspec(2, 2)
         # The pictures over time are on the right, one below the other.
-        places = [grid[0, 0], grid[1, 0]] if ramp else [grid[:, 0]]
-        for picture, place in zip(
-            (distribution, *ramp, times, throughput), (*places, grid[0, 1], grid[1, 1]), strict=True
-        ):
+        left = [(ramp[0], grid[1, 0]), (distribution, grid[0, 0])] if ramp else [(distribution, grid[:, 0])]
+        for picture, place in (*left, (times, grid[0, 1]), (throughput, grid[1, 1])):
             picture.draw(figure, place, summary).set_title(picture.title)
         figure.savefig(drawn, format=kind, dpi=DOTS_PER_INCH, facecolor="white")
     return drawn.getvalue()
+
+
+@contextmanager
+def _new_figure(width: int, height: int, font_type: str) -> Iterator[Figure]:
+    with rc_context({"svg.fonttype": font_type}, str(_STYLE)):
+        yield Figure(figsize=(width / _POINTS, height / _POINTS), layout="constrained")
 
 
 def _draw_distribution(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
@@ -197,20 +174,20 @@ def _draw_throughput(figure: Figure, place: SubplotSpec, summary: Summary) -> Ax
 
 
 def _draw_ramp(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
-    grid = GridSpecFromSubplotSpec(2, 1, place, height_ratios=(3, 2))
+    grid = place.subgridspec(2, 1, height_ratios=(3, 2))
     upper, lower = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     slices = sorted(summary.slices, key=lambda each: each.due_rate)
     due = [each.due_rate for each in slices]
     right = [each.throughput for each in slices]
     longest = _values(slices, lambda each: each.p99_seconds)
-    for axes in (upper, lower):
-        top = _scale_rates(axes.xaxis, due)
-        if summary.knee is not None:
-            label = f"knee, {rate_text(summary.knee.due_rate)}/s"
-            axes.axvline(summary.knee.due_rate, color=COLOURS["bad"], linestyle="-.", linewidth=1.4, label=label)
+    top = max(_scale_rates(axes.xaxis, due) for axes in (upper, lower))
     upper.plot([0, top], [0, top], "--", color=COLOURS["ink"], label="due", linewidth=1.2)
     upper.plot(due, right, "o", color=COLOURS["first"], label="right replies", clip_on=False)
     lower.plot(due, longest, "o", color=COLOURS["second"], clip_on=False)
+    if summary.knee is not None:
+        label = f"knee, {rate_text(summary.knee.due_rate)}/s"
+        for axes in (upper, lower):
+            axes.axvline(summary.knee.due_rate, color=COLOURS["bad"], linestyle="-.", linewidth=1.4, label=label)
     _scale_rates(upper.yaxis, (top, *right))  # after a stall, replies can arrive faster than any were due
     upper.tick_params(labelbottom=False)
     upper.set_ylabel("right replies/s")
