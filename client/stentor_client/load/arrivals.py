@@ -29,18 +29,11 @@ class Arrivals:
     """
 
     def __init__(
-        self,
-        rate: Rate,
-        duration_seconds: float,
-        *,
-        start: int,
-        worker: int = 0,
-        workers: int = 1,
-        poisson: bool = False,
+        self, rate: Rate, seconds: float, *, start: int, worker: int = 0, workers: int = 1, poisson: bool = False
     ) -> None:
         """Begin at `start`, in nanoseconds of the caller's clock."""
         self._rate = rate
-        self._duration = duration_seconds
+        self._duration = seconds
         self._start = start
         self._workers = workers
         self._poisson = poisson

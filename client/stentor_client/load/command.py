@@ -103,7 +103,11 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
     options = _load_options(values)
     output = JsonOutput(json)
     draw = _drawer(report) if report else None
-    summary, run = _carry_out(options, log)
+    started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    with Progress(options) as progress:
+        run = Run(options, progress.log_options(log), progress.watch if progress.shown else None)
+        asyncio.run(run.run())
+    summary = Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices)
     results = thresholds.judge(summary.error_rate, summary.response_time)
     try:
         output.write(summary.as_json(results))
@@ -136,14 +140,6 @@ def _load_options(values: dict[str, Any]) -> LoadOptions:
     return LoadOptions(
         dial=dialing(values), fresh=fresh, rate=None if closed else arrivals.Rate(*(rate or DEFAULT_RATE)), **values
     )
-
-
-def _carry_out(options: LoadOptions, log: LogOptions) -> tuple[Summary, Run]:
-    started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    with Progress(options) as progress:
-        run = Run(options, progress.log_options(log), progress.watch if progress.shown else None)
-        asyncio.run(run.run())
-    return Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices), run
 
 
 def _drawer(path: str) -> Callable[[Summary, Sequence[ThresholdResult]], None]:

@@ -237,7 +237,7 @@ class Generator:
                 await flow.wait_closed()
                 if flow.good:
                     failures = 0
-            await _back_off(failures)
+            await asyncio.sleep(back_off_seconds(failures, BACKOFF_MOST_SECONDS))
 
     async def _exchange_fresh(self, due: int) -> None:
         """Exchange over a connection of its own, and continue with what is due by then."""
@@ -248,7 +248,7 @@ class Generator:
             except ExchangeError as error:
                 self._fail(due, error.outcome, error.phase, detail=error.detail)
                 failures += 1
-                await _back_off(failures)
+                await asyncio.sleep(back_off_seconds(failures, BACKOFF_MOST_SECONDS))
             else:
                 failures = 0
                 await self._exchange_over(flow, due)
@@ -288,7 +288,3 @@ class Generator:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _back_off(failures: int) -> None:
-    await asyncio.sleep(back_off_seconds(failures, BACKOFF_MOST_SECONDS))

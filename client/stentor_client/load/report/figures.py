@@ -1,6 +1,6 @@
 """What every report says of a load, be it text or a page."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from stentor_client.load.arrivals import Rate
 from stentor_client.load.options import LoadOptions
@@ -12,26 +12,25 @@ from stentor_client.load.report.summary import Summary
 TIME_HEADINGS = (*(f"p{percent:g}" for percent in PERCENTILES), "max", "mean")
 
 
-@dataclass(frozen=True, slots=True)
-class TimeRow:
-    """One row of the table of percentiles; its cells correspond to `TIME_HEADINGS`."""
-
-    name: str
-    cells: tuple[str, ...]
-    phase: bool  # a part of an exchange, not the whole
+TimeRows = Mapping[str, Sequence[str]]  # a name, and cells that correspond to `TIME_HEADINGS`
 
 
-def time_rows(summary: Summary) -> list[TimeRow]:
-    """Return the table of percentiles."""
-    rows = [TimeRow("response time", _cells(summary.response_time), phase=False)]
+def time_rows(summary: Summary) -> TimeRows:
+    """Return the percentiles of whole exchanges."""
+    times = {"response time": summary.response_time}
     if summary.options.rate:  # in a closed loop an exchange is due when it is sent
-        rows.append(TimeRow("service time", _cells(summary.service_time), phase=False))
-    return rows + [TimeRow(phase, _cells(times), phase=True) for phase, times in summary.phases.items()]
+        times["service time"] = summary.service_time
+    return {name: _cells(each) for name, each in times.items()}
 
 
-def _cells(times: Distribution) -> tuple[str, ...]:
-    percentiles = (percentile_text(times, percent) for percent in PERCENTILES)
-    return (*percentiles, *map(time_text, (times.most, times.mean)))
+def phase_rows(summary: Summary) -> TimeRows:
+    """Return the percentiles of their phases."""
+    return {phase: _cells(each) for phase, each in summary.phases.items()}
+
+
+def _cells(times: Distribution) -> Sequence[str]:
+    percentiles = [percentile_text(times, percent) for percent in PERCENTILES]
+    return [*percentiles, time_text(times.most), time_text(times.mean)]
 
 
 def percentile_text(times: Distribution, percent: float) -> str:

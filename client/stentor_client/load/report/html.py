@@ -9,7 +9,7 @@ from string import Template
 
 from stentor_client import __version__
 from stentor_client.load.report import figures
-from stentor_client.load.report.figures import TIME_HEADINGS, TimeRow
+from stentor_client.load.report.figures import TIME_HEADINGS, TimeRows
 from stentor_client.load.report.pictures import COLOURS, Picture, inline_svg, pictures
 from stentor_client.load.report.quantities import bytes_text, count_text, rate_text, share_text
 from stentor_client.load.report.summary import Summary
@@ -20,8 +20,7 @@ from stentor_client.verify.outcomes import Outcome
 def page(summary: Summary, results: Sequence[ThresholdResult]) -> str:
     """Return the page."""
     template = Template(files("stentor_client.load.report").joinpath("report.html").read_text(encoding="utf-8"))
-    rows = figures.time_rows(summary)
-    phases = [row for row in rows if row.phase]
+    phases = figures.phase_rows(summary)
     return template.substitute(
         target=escape(summary.options.dial.target),
         described=escape(figures.described(summary.options)),
@@ -32,7 +31,7 @@ def page(summary: Summary, results: Sequence[ThresholdResult]) -> str:
         pictures="\n".join(_figure(picture, summary) for picture in pictures(summary)),
         outcomes=_outcomes(summary),
         connections=_connections(summary),
-        times=_times([row for row in rows if not row.phase]),
+        times=_times(figures.time_rows(summary)),
         phases=f"<section>\n<h2>Phases</h2>\n{_times(phases)}\n</section>" if phases else "",
         options="\n".join(_options(summary)),
         version=escape(__version__),
@@ -83,12 +82,9 @@ def _themed(svg: str, title: str) -> str:
     return re.sub(r"<svg[^>]*>", f'<svg role="img" aria-label="{escape(title)}" {view[0]}>', svg, count=1)
 
 
-def _times(rows: Sequence[TimeRow]) -> str:
+def _times(rows: TimeRows) -> str:
     """Return a table with the percentiles below each other, which fits a phone."""
-    return _table(
-        ["", *(escape(row.name) for row in rows)],
-        ([heading, *(escape(row.cells[number]) for row in rows)] for number, heading in enumerate(TIME_HEADINGS)),
-    )
+    return _table(["", *rows], zip(TIME_HEADINGS, *rows.values(), strict=True))
 
 
 def _outcomes(summary: Summary) -> str:

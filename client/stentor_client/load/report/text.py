@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_text, knee_text, time_rows
+from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_text, knee_text, phase_rows, time_rows
 from stentor_client.load.report.quantities import bytes_text, rate_text
 from stentor_client.load.report.summary import Summary
 from stentor_client.load.report.thresholds import ThresholdResult
@@ -69,8 +69,10 @@ def _totals(summary: Summary) -> Iterable[Row]:
 
 def _times(summary: Summary) -> Iterable[Row]:
     yield ("", *TIME_HEADINGS), "dim"
-    for number, row in enumerate(time_rows(summary)):
-        yield ("  " * row.phase + row.name, *row.cells), "dim" if row.phase else "" if number else "bold"
+    for name, cells in time_rows(summary).items():
+        yield (name, *cells), "bold" if name == "response time" else ""
+    for name, cells in phase_rows(summary).items():
+        yield (f"  {name}", *cells), "dim"
 
 
 def _table(rows: Iterable[Row], others: str) -> Iterable[Text]:

@@ -13,6 +13,7 @@ from stentor_client.load.report.figures import (
     failed_text,
     option_values,
     percentile_text,
+    phase_rows,
     time_rows,
 )
 from stentor_client.verify.outcomes import Outcome
@@ -24,12 +25,13 @@ TLS = DialOptions(target="a:1", connect_timeout_seconds=1.0, tls=True, tls_ca="c
 
 def test_rows() -> None:
     """Response time is first, and includes the wait before the send; a closed loop has no service time."""
-    rows = {row.name: dict(zip(TIME_HEADINGS, row.cells, strict=True)) for row in time_rows(steady())}
-    assert list(rows) == ["response time", "service time", "resolve", "connect", "first_byte"]
-    assert (rows["response time"]["max"], rows["service time"]["max"]) == ("101 ms", "100 ms")
-    assert (rows["response time"]["mean"], rows["first_byte"]["mean"]) == ("51.5 ms", "25.2 ms")
-    assert [row.name for row in time_rows(steady(CLOSED))][:2] == ["response time", "resolve"]
-    assert {cell for row in time_rows(nothing_at_all()) for cell in row.cells} == {"-"}
+    rows = {**time_rows(steady()), **phase_rows(steady())}
+    cells = {name: dict(zip(TIME_HEADINGS, row, strict=True)) for name, row in rows.items()}
+    assert list(cells) == ["response time", "service time", "resolve", "connect", "first_byte"]
+    assert (cells["response time"]["max"], cells["service time"]["max"]) == ("101 ms", "100 ms")
+    assert (cells["response time"]["mean"], cells["first_byte"]["mean"]) == ("51.5 ms", "25.2 ms")
+    assert list(time_rows(steady(CLOSED))) == ["response time"]
+    assert {cell for row in time_rows(nothing_at_all()).values() for cell in row} == {"-"}
 
 
 @pytest.mark.parametrize(("percent", "least"), [(50.0, 2), (90.0, 10), (99.0, 100), (99.9, 1000), (99.99, 10000)])
