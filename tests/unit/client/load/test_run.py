@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from stentor_client.load import run as run_module
 from stentor_client.load.metrics import MEASURED, SCHEMA
 from stentor_client.load.run import Run
 from stentor_client.verify.outcomes import Outcome
+from stentor_client.wire.dialer import DialOptions
 from unit.client.load.loading import level, load_options
 from unit.client.probing import honest
 
@@ -114,3 +116,14 @@ async def test_lost_worker(target: str) -> None:
     await run.run()
     assert run.failure == "a worker of the load was lost: its counts are incomplete"
     assert run.totals[OK] > 0
+
+
+async def test_hung_worker(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    """A worker that does not end after all time-outs is lost as well."""
+    hung = "import os, time; os.write(0, b'ready\\n'); time.sleep(60)"
+    monkeypatch.setattr(run_module, "COMMAND", (sys.executable, "-c", hung))
+    monkeypatch.setattr(run_module, "GRACE_SECONDS", 0.1)
+    dial = DialOptions(target=target, connect_timeout_seconds=0.5)
+    run = _new(target, dial=dial, timeout_seconds=0.1)
+    await run.run()
+    assert "lost" in run.failure
