@@ -95,8 +95,12 @@ class WorkerProcess:
         if self.state is State.READY:
             self.state = State.RETIRED
             self.retire_requested = True
-            with contextlib.suppress(ConnectionError):  # it has exited already; `_reap` will notice
-                self._lifeline.send(RETIRE)
+            self.send(RETIRE)
+
+    def send(self, message: bytes) -> None:
+        """Send the worker a message over the lifeline; it ends with a newline."""
+        with contextlib.suppress(ConnectionError):  # it has exited already; `_reap` will notice
+            self._lifeline.send(message)
 
     def terminate(self) -> None:
         """Ask the worker to drain and exit."""

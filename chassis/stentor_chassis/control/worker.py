@@ -28,7 +28,7 @@ TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP)
 # Messages over the lifeline after the assignment: two from the worker, and one to it.
 READY = b"ready\n"
 DONE = b"done\n"
-RETIRE = b"retire\n"
+RETIRE = b"retire\n"  # any other message from the control process is for the service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,7 @@ class Worker:
         self.log = log
         self.stop = stop
         self.retire = asyncio.Event()  # accept nothing new, and return from `serve` when the last work has ended
+        self.messages: asyncio.Queue[bytes] = asyncio.Queue()  # from the control process, for the service
         self._lifeline = lifeline
 
     def ready(self) -> None:
@@ -166,8 +167,11 @@ async def _serve(
         except ConnectionResetError:  # the control process exited without reading our messages
             received = b""
         *lines, unfinished = (unfinished + received).split(b"\n")
-        if RETIRE.rstrip() in lines:
-            worker.retire.set()
+        for line in lines:
+            if line == RETIRE.rstrip():
+                worker.retire.set()
+            else:
+                worker.messages.put_nowait(line)
         if not received:
             loop.remove_reader(LIFELINE_FD)
             log.warning("worker.orphaned")

@@ -1,1 +1,1 @@
-"""`load`: a schedule of exchanges that does not wait for replies, and what came of it."""
+"""`load`: exchanges on a schedule that does not wait for replies."""

@@ -1,4 +1,4 @@
-"""`load`: how fast, and how fast for whom."""
+"""The command `load`."""
 
 import os
 import re
@@ -28,11 +28,10 @@ from stentor_client.output.output_file import OutputFile
 from stentor_client.verify.outcomes import CHECK_FAILED, worst_exit_code
 
 DEFAULT_RATE = (1000.0, 1000.0)
-_MOST_CONNECTIONS = 100_000
 
 
 class Ramp(click.ParamType[tuple[float, float]]):
-    """A rate, or two of them with `..` between: from the first to the last moment."""
+    """A rate, or two with `..` between: at the first and at the last moment."""
 
     name = "rate"
 
@@ -46,7 +45,7 @@ class Ramp(click.ParamType[tuple[float, float]]):
 
 
 class Share(click.ParamType[float]):
-    """A part of a whole, such as `0.1%` or `0.001`."""
+    """A share such as `0.1%` or `0.001`."""
 
     name = "share"
 
@@ -62,51 +61,39 @@ class Share(click.ParamType[float]):
 @click.command()
 @dial_options
 @exchange_options
-@option("--connections", type=click.IntRange(1, _MOST_CONNECTIONS), default=50, help="How many at the same time.")
+@option("--connections", type=click.IntRange(1, 100_000), default=50, help="Number of concurrent connections.")
 @option(
     "--connection",
     type=click.Choice(["persistent", "fresh"]),
     default="persistent",
-    help="Keep the connections, or open one for each exchange.",
+    help="Keep connections open, or open one for each exchange.",
 )
 @option(
     "--rate",
     type=Ramp(),
     metavar="RATE[..RATE]",
-    help="Exchanges per second that are due, whether or not the server keeps up; 1000..20000 grows evenly. "
-    "1000 where neither this nor --closed is given.",
+    help="Exchanges due per second, whether or not the server keeps up. 1000..20000 increases evenly. "
+    "Defaults to 1000 without --closed.",
     show_default=False,
 )
-@option("--poisson", is_flag=True, help="Let them come at random, as from many independent users, not evenly spaced.")
-@option("--closed", is_flag=True, help="Send on each connection as soon as the reply is there, instead of --rate.")
+@option("--poisson", is_flag=True, help="Space exchanges at random, as many independent users do, not evenly.")
+@option("--closed", is_flag=True, help="Send on each connection as soon as the last reply arrives, instead of --rate.")
 @option("--duration", "duration_seconds", type=Duration(), default="10s", help="How long to measure.")
-@option(
-    "--warmup",
-    "warmup_seconds",
-    type=Duration(zero=True),
-    default="1s",
-    help="How long to run before that, unmeasured.",
-)
-@option(
-    "--size",
-    "sizes",
-    type=Sizes(),
-    default="64",
-    help="Message size; several with commas between them are taken in turn.",
-)
-@option("--pipeline", type=click.IntRange(1, 1024), default=1, help="Messages that one connection may have unanswered.")
-@option("--workers", type=click.IntRange(1, 64), default=1, help="Processes that share the load.")
-@option("--max-error-rate", type=Share(), help="Exit with 6 where more of the exchanges fail, such as 0.1%.")
-@option("--max-p50", type=Duration(), help="Exit with 6 where the median of the response time is longer.")
-@option("--max-p99", type=Duration(), help="Exit with 6 where 1 % of the exchanges take longer.")
+@option("--warmup", "warmup_seconds", type=Duration(zero=True), default="1s", help="How long to run first, unmeasured.")
+@option("--size", "sizes", type=Sizes(), default="64", help="Message size; with commas, several in turn.")
+@option("--pipeline", type=click.IntRange(1, 1024), default=1, help="Unanswered messages allowed per connection.")
+@option("--workers", type=click.IntRange(1, 64), default=1, help="Number of processes that share the load.")
+@option("--max-error-rate", type=Share(), help="Exit 6 if a larger share of exchanges fails, such as 0.1%.")
+@option("--max-p50", type=Duration(), help="Exit 6 if the median response time exceeds this.")
+@option("--max-p99", type=Duration(), help="Exit 6 if the p99 response time exceeds this.")
 @option("--json", type=Path(), metavar="FILE", help="Write all figures to this file; - is standard output.")
-@option("--report", type=Path(), metavar="FILE", help="Draw a report: .html, or the pictures alone as .svg or .png.")
+@option("--report", type=Path(), metavar="FILE", help="Write a report: .html, or only the pictures: .svg or .png.")
 @log_options
 def load(*, json: str | None, report: str | None, **values: Any) -> int:
-    """Put the server under load, verify every reply, and tell how long they took.
+    """Put the server under load, verify every reply, and report how long the replies took.
 
-    Times are response times: from the moment the schedule called for the send, so that a server that stands still
-    cannot hide it by keeping the generator waiting. --closed measures how fast the server can go.
+    Times are response times: they run from the moment the schedule called for the send, so a server that stalls cannot
+    hide it by delaying the generator. --closed measures how fast the server can go.
 
     Example: stentor-client load --target server:8080 --rate 5000 --duration 30s --max-p99 20ms
     """
@@ -116,13 +103,17 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
     options = _load_options(values)
     output = JsonOutput(json)
     draw = _drawer(report) if report else None
-    summary, run = _carry_out(options, log)
-    results = thresholds.judge(summary)
+    started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    with Progress(options) as progress:
+        run = Run(options, progress.log_options(log), progress.watch if progress.shown else None)
+        uvloop.run(run.run())
+    summary = Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices)
+    results = thresholds.judge(summary.error_rate, summary.response_time)
     try:
         output.write(summary.as_json(results))
         if draw:
             draw(summary, results)
-    finally:  # a full disk does not cost the figures
+    finally:  # print the figures even if the disk is full
         if not output.in_place_of_text:
             show(summary, results)
     if run.failure:
@@ -135,39 +126,29 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
 
 
 def _load_options(values: dict[str, Any]) -> LoadOptions:
-    """Check what depends on each other."""
-    rate = values.pop("rate")
-    if values.pop("closed"):
-        if rate:
-            raise wrong_value("closed", "it sends as fast as replies come: leave out --rate")
-        if values["poisson"]:
-            raise wrong_value("poisson", "--closed has no schedule that could be random")
-    else:
-        rate = rate or DEFAULT_RATE
+    """Check the options that depend on each other."""
+    rate, closed = values.pop("rate"), values.pop("closed")
+    if closed and rate:
+        raise wrong_value("closed", "it sends as fast as replies arrive: leave out --rate")
+    if closed and values["poisson"]:
+        raise wrong_value("poisson", "--closed has no schedule that could be random")
     if values["workers"] > values["connections"]:
-        raise wrong_value("workers", f"more than the {values['connections']} connections of --connections")
+        raise wrong_value("workers", f"exceeds the {values['connections']} connections of --connections")
     fresh = values.pop("connection") == "fresh"
     if fresh and values["pipeline"] > 1:
         raise wrong_value("pipeline", "a fresh connection carries one message")
-    dial = dialing(values)
-    return LoadOptions(dial=dial, fresh=fresh, rate=arrivals.Rate(*rate) if rate else None, **values)
-
-
-def _carry_out(options: LoadOptions, log: LogOptions) -> tuple[Summary, Run]:
-    started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    with Progress(options) as progress:
-        run = Run(options, progress.log_options(log), progress.watch if progress.shown else None)
-        uvloop.run(run.run())
-    return Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices), run
+    return LoadOptions(
+        dial=dialing(values), fresh=fresh, rate=None if closed else arrivals.Rate(*(rate or DEFAULT_RATE)), **values
+    )
 
 
 def _drawer(path: str) -> Callable[[Summary, Sequence[ThresholdResult]], None]:
-    """Return what draws the report, after seeing that it will be able to."""
+    """Return the function that writes the report, after checking that it can."""
     kind = os.path.splitext(path)[1].lower()
     if kind not in {".html", ".svg", ".png"}:
         raise wrong_value("report", f"{path!r} does not end in .html, .svg or .png")
     try:
-        # It needs matplotlib, which is an extra, and slow to import.
+        # matplotlib is an extra, and slow to import.
         from stentor_client.load.report import html, pictures  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":

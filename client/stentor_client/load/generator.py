@@ -1,9 +1,9 @@
 """One worker's share of a load: its connections, and the exchanges that are due."""
 
 import asyncio
-import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
+from time import perf_counter_ns
 from typing import Any
 
 from stentor_chassis.counters.histogram import NANOSECONDS
@@ -22,22 +22,22 @@ from stentor_client.wire.dialer import Dialer
 BACKOFF_MOST_SECONDS = 1.0
 SWEEPS_PER_TIMEOUT = 20
 SWEEP_MOST_SECONDS = 0.05
-LOGGED_OF_EACH = 5  # failures by outcome; the others are counted
+LOGGED_OF_EACH = 5  # failures by outcome; the others are only counted
 MOST_AT_ONCE = 256
-BATCH_NANOSECONDS = 50_000  # what is due within this is sent in one go: a wake-up of its own would cost more
+BATCH_NANOSECONDS = 50_000  # what is due within this time is sent together: waking up for each would cost more
 CONNECTING_AT_ONCE = 64
 _FLOWS = 1 << 20  # of one worker
 
 
 class Generator:
-    """Sends what is due, over whichever connection is free.
+    """Sends what is due, over any connection that is free.
 
-    Open loop: what is due while every connection is busy waits in a queue, and its response time runs. Closed loop: a
-    connection that is free is due at once.
+    Open loop: an exchange that is due while every connection is busy waits in a queue, and its response time runs.
+    Closed loop: an exchange is due as soon as a connection is free.
     """
 
     def __init__(self, options: LoadOptions, worker: int, tally: Tally, log: Logger) -> None:
-        """Needs a running event loop."""
+        """Prepare; this requires a running event loop."""
         self._options = options
         self._tally = tally
         self._log = log
@@ -45,36 +45,36 @@ class Generator:
         self._dialer = Dialer(options.dial, tally.unused)
         self._messages = MessageSource(max(options.sizes), EXPECTATIONS[options.expect])
         self._sizes = options.sizes
+        self._fresh = options.fresh
         self._first_number = worker * _FLOWS
         self._numbers = 0
         self._until = 0
         self._flows: set[Flow] = set()
-        self._answered: list[Flow] = []  # once for each message that may be sent in its place
+        self._answered: list[Flow] = []  # once for each message that may follow the one answered
         self._free: deque[Flow] = deque()  # once for each further message that it may carry
-        self._queue: deque[int] = deque()  # due, and no connection free
-        self._places = 0  # for connections that are made for one exchange only
-        self._outstanding = 0  # sent, and not answered
-        self._dialing = 0  # for an exchange that is due
+        self._queue: deque[int] = deque()  # the moments at which exchanges were due that wait for a connection
+        self._places = self._free_places = 0  # for fresh connections, each of which carries one exchange
         self._sent = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self._failures: Counter[Outcome] = Counter()
         self._timer = Timer(self._send_due)
         self._ended = asyncio.Event()
-        self._over = False
+        self._closing = False
 
-    async def connect(self, share: int, stop: asyncio.Event) -> None:
-        """Try to make this worker's connections; one that cannot be made is tried again while the load runs."""
-        if self._options.fresh:
-            self._places = share
+    async def connect(self, share: int) -> None:
+        """Try once to open this worker's connections; those that fail are tried again while the load runs."""
+        if self._fresh:
+            self._places = self._free_places = share
             return
-        attempts = [asyncio.get_running_loop().create_future() for _ in range(share)]
+        attempts = [asyncio.Event() for _ in range(share)]
         for attempt in attempts:
             self._start(self._keep_connected(attempt))
-        await _first(asyncio.wait(attempts), stop.wait())
+        for attempt in attempts:
+            await attempt.wait()
 
-    async def run(self, arrivals: Arrivals | None, start: int, until: int, stop: asyncio.Event) -> None:
-        """Send what is due from `start` up to `until`, and wait for the replies; without arrivals the loop is closed.
+    async def run(self, arrivals: Arrivals | None, start: int, until: int) -> None:
+        """Send what is due from `start` to `until`, and wait for the replies; without arrivals the loop is closed.
 
         Both are nanoseconds of `perf_counter_ns`.
         """
@@ -82,11 +82,13 @@ class Generator:
         self._until = until
         self._start(self._sweep())
         self._timer.set(arrivals.due if arrivals else start)
-        await _first(self._ended.wait(), stop.wait())
+        await self._ended.wait()
 
     async def close(self) -> None:
-        """Send nothing more, and close every connection; what is still under way has no outcome."""
-        self._over = True
+        """Send nothing more, and close every connection; exchanges under way have no outcome."""
+        self._closing = True
+        self._until = 0
+        self._queue.clear()
         for task in self._tasks:
             task.cancel()
         self._timer.close()
@@ -98,14 +100,14 @@ class Generator:
         if arrivals is None:
             self._begin_closed()
             return
-        now = time.perf_counter_ns()
-        for _ in range(MOST_AT_ONCE):  # then replies and time-outs have their turn, also where this falls behind
+        now = perf_counter_ns()
+        for _ in range(MOST_AT_ONCE):  # then replies and time-outs have their turn, even if this falls behind
             due = arrivals.due
             if due >= self._until:
                 return
             if due > now:
                 break
-            self._tally.due(due, time.perf_counter_ns())
+            self._tally.due(due, perf_counter_ns())
             self._arrive(due)
             arrivals.advance()
         self._timer.set(max(arrivals.due, now + BATCH_NANOSECONDS))
@@ -116,8 +118,8 @@ class Generator:
             if flow.lost_by is None:
                 self._send(flow, due)
                 return
-        if self._places:
-            self._places -= 1
+        if self._free_places:
+            self._free_places -= 1
             self._start(self._exchange_fresh(due))
         else:
             self._queue.append(due)
@@ -126,22 +128,22 @@ class Generator:
         free, self._free = self._free, deque()
         for flow in free:
             self._next(flow)
-        for _ in range(self._places):
+        places, self._free_places = self._free_places, 0
+        for _ in range(places):
             self._start(self._exchange_fresh(self._due_now()))
-        self._places = 0
 
     def _due_now(self) -> int:
-        """Return what waits, or in a closed loop what is due by itself; 0 where nothing is, as before the start."""
+        """Return when the next exchange was due: the first that waits, or in a closed loop now; 0 if there is none."""
         if self._queue:
             return self._queue.popleft()
-        now = time.perf_counter_ns()
+        now = perf_counter_ns()
         if self._arrivals is None and now < self._until:
             self._tally.due(now, now)
             return now
         return 0
 
     def _next(self, flow: Flow) -> None:
-        """Use a place for one message that has become free."""
+        """Send one message on a flow that may carry another."""
         if flow.lost_by is not None:
             return
         due = self._due_now()
@@ -155,38 +157,28 @@ class Generator:
         self._sent = count = self._sent + 1
         size = self._sizes[count % len(self._sizes)]
         message, reply = self._messages.build(flow.number, sequence, size)
-        self._outstanding += 1
         flow.post(message, reply, due)
 
     def _send_in_turn(self) -> None:
-        """Send on every flow that was answered since, in one go: a server that sleeps is then woken once for all."""
+        """Send on every flow that was answered, together: this wakes a sleeping server once, not once for each."""
         answered, self._answered = self._answered, []
         for flow in answered:
             self._next(flow)
 
-    def answered_right(self, flow: Flow) -> None:
-        """Take the right reply to the only exchange that a flow had under way; the hot path."""
-        due, sent, size, _ = flow.pending.pop()
-        self._outstanding -= 1
-        flow.good = True
-        now = flow.answered_at
-        self._tally.good(due, sent, now, now, size)
-        if self._options.fresh:
+    def replied(self, flow: Flow) -> None:
+        """Let a flow whose exchange is over carry the next; the hot path."""
+        if self._fresh:
             flow.wake()
-        else:
-            self._free_again(flow)
-
-    def _free_again(self, flow: Flow) -> None:
+            return
         if not self._answered:
             asyncio.get_running_loop().call_soon(self._send_in_turn)
         self._answered.append(flow)
 
-    def answered(self, flow: Flow, verdicts: list[Verdict]) -> None:
-        """Take the verdicts on a flow's oldest exchanges; and its end, if `lost_by` says so."""
-        if self._over:
+    def judged(self, flow: Flow, verdicts: list[Verdict]) -> None:
+        """Count the verdicts on a flow's oldest exchanges, and the loss of its connection if it is lost."""
+        if self._closing:
             return
         pending, tally = flow.pending, self._tally
-        self._outstanding -= len(verdicts)
         extra = False
         for verdict in verdicts:
             due, sent, size, alone = pending.popleft()
@@ -199,18 +191,18 @@ class Generator:
                 self._fail(due, verdict.outcome, verdict.phase, **explained(verdict), connection=flow.number)
         if flow.lost_by is not None:
             tally.lost(flow.lost_by)
-        elif extra:  # whose is what comes now, nobody can say
+        elif extra:  # it is unknown which message the next bytes answer
             self._start(flow.abandon(Outcome.EXTRA))
-        elif not self._options.fresh:
+        else:
             for _ in verdicts:
-                self._free_again(flow)
+                self.replied(flow)
 
-    def came(self, flow: Flow) -> None:
-        """Keep a flow that has a connection, until it is gone."""
+    def flow_opened(self, flow: Flow) -> None:
+        """Keep a flow until it is closed."""
         self._flows.add(flow)
 
-    def gone(self, flow: Flow) -> None:
-        """Forget a flow that has closed."""
+    def flow_closed(self, flow: Flow) -> None:
+        """Forget a flow."""
         self._flows.discard(flow)
 
     def _fail(self, due: int, outcome: Outcome, phase: Phase, **facts: Any) -> None:
@@ -226,8 +218,8 @@ class Generator:
         self._tally.dialed(record.durations)
         return flow
 
-    async def _keep_connected(self, attempt: "asyncio.Future[None]") -> None:
-        """Keep one connection in use, a new one where it is lost; the first attempt to make it ends `attempt`."""
+    async def _keep_connected(self, attempt: asyncio.Event) -> None:
+        """Keep one connection in use, and replace it when it is lost; set `attempt` after the first try."""
         failures = 0
         while True:
             failures += 1
@@ -237,34 +229,31 @@ class Generator:
             except ExchangeError as error:
                 if due := self._due_now():
                     self._fail(due, error.outcome, error.phase, detail=error.detail)
-                _end(attempt)
+                attempt.set()
             else:
                 for _ in range(self._options.pipeline):
                     self._next(flow)
-                _end(attempt)
+                attempt.set()
                 await flow.wait_closed()
                 if flow.good:
                     failures = 0
-            await _back_off(failures)
+            await asyncio.sleep(back_off_seconds(failures, BACKOFF_MOST_SECONDS))
 
     async def _exchange_fresh(self, due: int) -> None:
-        """Exchange over a connection of its own, and go on with what is due by then."""
+        """Exchange over a connection of its own, and continue with what is due by then."""
         failures = 0
         while due:
-            self._dialing += 1
             try:
                 flow = await self._dial()
             except ExchangeError as error:
                 self._fail(due, error.outcome, error.phase, detail=error.detail)
                 failures += 1
-                await _back_off(failures)
+                await asyncio.sleep(back_off_seconds(failures, BACKOFF_MOST_SECONDS))
             else:
                 failures = 0
                 await self._exchange_over(flow, due)
-            finally:
-                self._dialing -= 1
             due = self._due_now()
-        self._places += 1
+        self._free_places += 1
 
     async def _exchange_over(self, flow: Flow, due: int) -> None:
         if flow.lost_by is not None:
@@ -277,11 +266,11 @@ class Generator:
             await flow.leave()
 
     async def _sweep(self) -> None:
-        """Give up what takes too long, and see when all is over."""
+        """Give up exchanges that exceed the time-out, and notice the end."""
         timeout = int(self._options.timeout_seconds * NANOSECONDS)
         while True:
             await asyncio.sleep(min(self._options.timeout_seconds / SWEEPS_PER_TIMEOUT, SWEEP_MOST_SECONDS))
-            now = time.perf_counter_ns()
+            now = perf_counter_ns()
             for flow in list(self._flows):
                 if flow.pending and now - flow.pending[0][1] > timeout:
                     self._start(flow.abandon(Outcome.TIMEOUT))
@@ -292,26 +281,10 @@ class Generator:
 
     def _unfinished(self) -> bool:
         still_due = self._arrivals is not None and self._arrivals.due < self._until
-        return bool(still_due or self._queue or self._outstanding or self._dialing)
+        exchanging = self._free_places < self._places or any(flow.pending for flow in self._flows)
+        return still_due or bool(self._queue) or exchanging
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _first(*awaited: Awaitable[Any]) -> None:
-    """Wait for the first of several, and call the others off."""
-    tasks = [asyncio.ensure_future(each) for each in awaited]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-
-
-def _end(attempt: "asyncio.Future[None]") -> None:
-    if not attempt.done():
-        attempt.set_result(None)
-
-
-async def _back_off(failures: int) -> None:
-    await asyncio.sleep(back_off_seconds(failures, BACKOFF_MOST_SECONDS))

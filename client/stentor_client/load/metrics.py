@@ -39,4 +39,3 @@ LATE_MOST = SCHEMA.gauge(
     name="late_most", help="How late the latest send was, by the generator's own fault.", across="peak"
 )
 PROCESSOR = SCHEMA.gauge(name="processor", help="Nanoseconds of processor time since the warm-up.", across="peak")
-START = SCHEMA.internal(name="start", help="When to begin, set by the control process; 0 before.")

@@ -1,4 +1,4 @@
-"""What the command line says of a load."""
+"""The options of a load."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from stentor_client.wire.dialer import DialOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """Plain data, for it travels as JSON."""
+    """Plain data that travels to the workers as JSON."""
 
     dial: DialOptions
     expect: str
     timeout_seconds: float
     connections: int
-    fresh: bool  # a connection of its own for each exchange; `connections` is then how many at once
-    rate: Rate | None  # closed loop without one: the next exchange begins when the last is over
+    fresh: bool  # one connection for each exchange, at most `connections` at once
+    rate: Rate | None  # None is a closed loop: the next exchange begins when the last is over
     poisson: bool
     sizes: list[int]
     pipeline: int
@@ -27,7 +27,7 @@ class LoadOptions:
 
     @property
     def whole_seconds(self) -> float:
-        """How long exchanges are begun."""
+        """How long to send, including the warm-up."""
         return self.warmup_seconds + self.duration_seconds
 
     @property
@@ -36,11 +36,11 @@ class LoadOptions:
         return self.rate is not None and self.rate.first != self.rate.last
 
     def share(self, worker: int) -> int:
-        """Return how many of the connections are this worker's."""
+        """Return this worker's number of connections."""
         return self.connections // self.workers + (worker < self.connections % self.workers)
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> "LoadOptions":
-        """Make them of what `asdict` made of them."""
+        """Restore them from the result of `asdict`."""
         rate = fields["rate"] and Rate(**fields["rate"])
         return cls(**{**fields, "dial": DialOptions(**fields["dial"]), "rate": rate})

@@ -1,4 +1,4 @@
-"""The control process of a load: starts the workers together, looks at their counts, and sums up."""
+"""The control process of a load: starts the workers together, watches their counts, and sums them up."""
 
 import asyncio
 import signal
@@ -9,14 +9,14 @@ from dataclasses import asdict
 from stentor_chassis.control.process import PYTHON, WorkerProcess
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
+from stentor_chassis.counters.shared_counters import FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import INTERNAL_ERROR, Failure
 from stentor_chassis.logs.log import LogOptions
 from stentor_client import NAME, __version__
 from stentor_client.account import Account
-from stentor_client.load.metrics import SCHEMA, START
+from stentor_client.load.metrics import SCHEMA
 from stentor_client.load.options import LoadOptions
-from stentor_client.load.report.series import Series, Slice
+from stentor_client.load.report.series import Series
 from stentor_client.verify.outcomes import ExchangeError
 from stentor_client.wire.connection import Connection
 from stentor_client.wire.dialer import Dialer
@@ -25,17 +25,17 @@ COMMAND = (*PYTHON, "-m", "stentor_client.load.worker")
 MOST_SLICES = 120
 LEAST_SLICE_SECONDS = 0.25
 LOOK_SECONDS = 0.25
-LEAD_SECONDS = 0.05  # from the word to start to the start: every worker has it by then
-GRACE_SECONDS = 5.0  # on top of the time-outs, for workers to end
-
-Watcher = Callable[[float, "list[int]", Slice | None], None]
+LEAD_SECONDS = 0.05  # from the word to start to the start: by then every worker has it
+GRACE_SECONDS = 5.0  # beyond the time-outs, for workers to end
 
 
 class Run:
     """One load, from the first connection to the last reply."""
 
-    def __init__(self, options: LoadOptions, log: LogOptions, watch: Watcher | None = None) -> None:
-        """`watch` is told, several times a second, the seconds since the start, all counts, and what was new."""
+    def __init__(
+        self, options: LoadOptions, log: LogOptions, watch: Callable[[float, list[int]], None] | None = None
+    ) -> None:
+        """`watch` receives, several times a second, the seconds since the start and all counts."""
         self._options = options
         self._log = log
         self._watch = watch
@@ -43,12 +43,11 @@ class Run:
         self._processes: list[WorkerProcess] = []
         self._start = 0
         self.series = Series()
-        self._live = Series()  # in shorter slices, for who waits
         self._slice_seconds = max(LEAST_SLICE_SECONDS, options.duration_seconds / MOST_SLICES)
         self._slice_end = self._slice_seconds  # from the end of the warm-up
         self.interrupted_by = 0  # the signal, if one ended it
         self.measured_seconds = 0.0
-        self.failure = ""  # in one line, why the counts are not the whole
+        self.failure = ""  # why the counts are incomplete, in one line
 
     @property
     def totals(self) -> list[int]:
@@ -59,7 +58,7 @@ class Run:
         """Run it to the end, or until a signal.
 
         Raises:
-            Failure: when the target cannot be reached at all, or a worker does not start.
+            Failure: the target cannot be reached, or a worker does not start.
 
         """
         await self._try()
@@ -67,12 +66,11 @@ class Run:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupt, number)
         try:
-            for worker in range(self._options.workers):  # one by one: those before one that fails are to end with it
-                try:
+            try:
+                for worker in range(self._options.workers):
                     self._processes.append(self._launch(worker))
-                except OSError as error:
-                    message = f"cannot start a worker of the load: {error.strerror}"
-                    raise Failure(INTERNAL_ERROR, message) from error
+            except OSError as error:
+                raise Failure(INTERNAL_ERROR, f"cannot start a worker of the load: {error.strerror}") from error
             started = all(await asyncio.gather(*(process.started for process in self._processes)))
             if self.interrupted_by:  # before it began
                 return
@@ -85,7 +83,7 @@ class Run:
             await asyncio.gather(*(process.exited for process in self._processes))
 
     async def _try(self) -> None:
-        """Connect once: what is wrong with the target is said in one line, and not a thousand times."""
+        """Connect once: this reports a target that cannot be reached in one line, not a thousand."""
         try:
             connection, _ = await Dialer(self._options.dial).dial(lambda: Connection(Account()))
         except ExchangeError as error:
@@ -110,46 +108,43 @@ class Run:
     async def _watch_over(self) -> None:
         options = self._options
         self._start = time.perf_counter_ns() + int(LEAD_SECONDS * NANOSECONDS)
-        self._counters.row(CONTROL)[SCHEMA.slot(START)] = self._start
+        for process in self._processes:
+            process.send(b"%d\n" % self._start)
         exited = [asyncio.ensure_future(process.exited) for process in self._processes]
-        # What was due last may wait for a connection for the whole time-out, and for its reply as long again.
+        # The last exchange may wait for a connection for a whole time-out, and for its reply for another.
         patience = options.whole_seconds + 2 * options.timeout_seconds + options.dial.connect_timeout_seconds
         while not all(future.done() for future in exited):
             await asyncio.wait(exited, timeout=self._pause())
             self._look()
             gone = any(process.exited.done() and not process.done for process in self._processes)
             if (gone and not self.interrupted_by) or self._seconds() > patience + GRACE_SECONDS:
-                self.failure = "a worker of the load was lost: what it counted is not the whole"
+                self.failure = "a worker of the load was lost: its counts are incomplete"
                 return
 
     def _pause(self) -> float:
-        """Return how long to wait for the next look, which is not to be late for the end of a slice."""
+        """Return how long to wait for the next look, at the latest until the slice ends."""
         options = self._options
         left = options.warmup_seconds + min(self._slice_end, options.duration_seconds) - self._seconds()
         return min(left, LOOK_SECONDS) if left > 0 else LOOK_SECONDS
 
     def _look(self) -> None:
-        """Look at the counts, where a slice ends or somebody watches: on a worker's core a look delays its sends."""
+        """Read the counts, if a slice ends or somebody watches: on a worker's core this delays its sends."""
         options = self._options
         seconds = self._seconds()
         measured = min(seconds, options.whole_seconds) - options.warmup_seconds
         self.measured_seconds = max(0.0, measured)
-        slice_ends = measured >= self._slice_end or seconds >= options.whole_seconds
-        if not slice_ends and self._watch is None:
-            return
-        now, totals = int(measured * NANOSECONDS), self.totals
-        if slice_ends:
-            self.series.look(now, totals)
+        if measured >= self._slice_end or seconds >= options.whole_seconds:
+            self.series.look(int(measured * NANOSECONDS), self.totals)
             self._slice_end = (measured // self._slice_seconds + 1) * self._slice_seconds
         if self._watch is not None:
-            self._watch(seconds, totals, self._live.look(now, totals))
+            self._watch(seconds, self.totals)
 
     def _seconds(self) -> float:
         return (time.perf_counter_ns() - self._start) / NANOSECONDS
 
     def _interrupt(self, number: int) -> None:
         for process in self._processes:
-            if self.interrupted_by:  # asked a second time: at once
+            if self.interrupted_by:  # for the second time
                 process.kill()
             else:
                 process.terminate()

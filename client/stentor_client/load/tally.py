@@ -1,4 +1,4 @@
-"""What one worker of a load counts."""
+"""The counts of one worker of a load."""
 
 import sys
 from bisect import bisect_left
@@ -6,52 +6,40 @@ from collections.abc import Mapping
 
 from stentor_chassis.counters.histogram import Slots
 from stentor_client.account import Account
-from stentor_client.load.metrics import (
-    DUE,
-    FINE,
-    LATE_MOST,
-    MEASURED,
-    PHASES,
-    REPLIES,
-    REPLY_BYTES,
-    RESPONSE_MOST,
-    RESPONSE_TIME,
-    SCHEMA,
-    SERVICE_MOST,
-    SERVICE_TIME,
-)
+from stentor_client.load import metrics
+from stentor_client.load.metrics import FINE, SCHEMA
 from stentor_client.metrics import TIMED
 from stentor_client.timing.schedule import LATE_NANOSECONDS
 from stentor_client.verify.outcomes import Outcome, Phase
 
-_DUE = SCHEMA.slot(DUE)
-_LATE_MOST = SCHEMA.slot(LATE_MOST)
-_MEASURED_OK = SCHEMA.slot(MEASURED, Outcome.OK)
-_REPLIES = SCHEMA.slot(REPLIES)
-_REPLY_BYTES = SCHEMA.slot(REPLY_BYTES)
-# The slots of the histograms that the hot path counts in without a call for each.
-_RESPONSE = SCHEMA.slot(RESPONSE_TIME)
-_SERVICE = SCHEMA.slot(SERVICE_TIME)
-_FIRST_BYTE = SCHEMA.slot(PHASES, Phase.FIRST_BYTE)
+_DUE = SCHEMA.slot(metrics.DUE)
+_LATE_MOST = SCHEMA.slot(metrics.LATE_MOST)
+_MEASURED_OK = SCHEMA.slot(metrics.MEASURED, Outcome.OK)
+_REPLIES = SCHEMA.slot(metrics.REPLIES)
+_REPLY_BYTES = SCHEMA.slot(metrics.REPLY_BYTES)
+# The hot path counts in the slots of the histograms itself: a call for each would cost more.
+_RESPONSE = SCHEMA.slot(metrics.RESPONSE_TIME)
+_SERVICE = SCHEMA.slot(metrics.SERVICE_TIME)
+_FIRST_BYTE = SCHEMA.slot(metrics.PHASES, Phase.FIRST_BYTE)
 _RESPONSE_SUM, _SERVICE_SUM, _FIRST_BYTE_SUM = (first + len(FINE) + 1 for first in (_RESPONSE, _SERVICE, _FIRST_BYTE))
-_RESPONSE_MOST = SCHEMA.slot(RESPONSE_MOST)
-_SERVICE_MOST = SCHEMA.slot(SERVICE_MOST)
+_RESPONSE_MOST = SCHEMA.slot(metrics.RESPONSE_MOST)
+_SERVICE_MOST = SCHEMA.slot(metrics.SERVICE_MOST)
 
 
 class Tally(Account):
-    """An account that also has the figures of the exchanges that were due after the warm-up."""
+    """An account that also counts the exchanges that were due after the warm-up."""
 
     def __init__(self, row: Slots) -> None:
         """Count in `row`."""
         super().__init__(row)
-        self.measured_from = sys.maxsize  # what is due before this moment warms up only
-        self.measured_until = sys.maxsize  # what is answered after this one is no throughput
+        self.measured_from = sys.maxsize  # exchanges due before this moment are the warm-up
+        self.measured_until = sys.maxsize  # replies after this moment are not throughput
         self._response_most = 0
         self._service_most = 0
-        self._fine_phases = {phase: SCHEMA.observer(PHASES, row, phase) for phase in TIMED}
+        self._fine_phases = {phase: SCHEMA.observer(metrics.PHASES, row, phase) for phase in TIMED}
 
     def due(self, moment: int, now: int) -> None:
-        """Count an arrival, and how late the generator came to it."""
+        """Count an exchange that is due, and how late the generator sends it."""
         if moment < self.measured_from:
             return
         self.row[_DUE] += 1
@@ -63,7 +51,7 @@ class Tally(Account):
     def good(self, due: int, sent: int, first_byte: int, answered: int, nbytes: int) -> None:
         """Count an exchange with the right reply; the hot path.
 
-        `first_byte` is 0 where nobody knows which byte was whose. All are nanoseconds of `perf_counter_ns`.
+        `first_byte` is 0 if it is unknown which reply it belonged to. All are nanoseconds of `perf_counter_ns`.
         """
         row, response, service = self.row, answered - due, answered - sent
         if self.measured_from <= answered < self.measured_until:
@@ -87,11 +75,11 @@ class Tally(Account):
             row[_RESPONSE_MOST] = self._response_most = response
 
     def failed(self, due: int, outcome: Outcome) -> None:
-        """Count an exchange without one."""
+        """Count an exchange without the right reply."""
         if due >= self.measured_from:
-            self.row[SCHEMA.slot(MEASURED, outcome)] += 1
+            self.row[SCHEMA.slot(metrics.MEASURED, outcome)] += 1
 
     def dialed(self, durations: Mapping[Phase, int]) -> None:
-        """Count the phases of the way to a connection."""
+        """Count the phases of connecting."""
         for phase, duration in durations.items():
             self._fine_phases[phase].observe(duration)

@@ -4,55 +4,52 @@ import asyncio
 import time
 
 from stentor_chassis.control.worker import Worker, run
-from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_chassis.counters.shared_counters import CONTROL
+from stentor_chassis.counters.histogram import NANOSECONDS, Slots
 from stentor_client.load.arrivals import Arrivals
 from stentor_client.load.generator import Generator
-from stentor_client.load.metrics import PROCESSOR, SCHEMA, START
+from stentor_client.load.metrics import PROCESSOR, SCHEMA
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.tally import Tally
 
-LOOK_SECONDS = 0.002
-
 
 async def serve(worker: Worker) -> None:
-    """Connect, wait for the common start, and send what is due."""
+    """Connect, wait for the common start, and send what is due, until all is answered or the worker must stop."""
     options = LoadOptions.read(worker.options)
     tally = Tally(worker.row)
     generator = Generator(options, worker.number, tally, worker.log)
-    await generator.connect(options.share(worker.number), worker.stop)
-    worker.ready()
-    start_row, slot = worker.counters.row(CONTROL), SCHEMA.slot(START)
-    while not (start := start_row[slot]) and not worker.stop.is_set():  # noqa: ASYNC110
-        await asyncio.sleep(LOOK_SECONDS)  # a word in shared memory wakes nobody
-    if start:
-        await _send(generator, tally, worker, options, start)
+    async with asyncio.TaskGroup() as group:
+        load = group.create_task(_load(worker, options, tally, generator))
+        stop = group.create_task(worker.stop.wait())
+        load.add_done_callback(lambda _: stop.cancel())
+        stop.add_done_callback(lambda _: load.cancel())
     await generator.close()
     worker.done()
 
 
-async def _send(generator: Generator, tally: Tally, worker: Worker, options: LoadOptions, start: int) -> None:
+async def _load(worker: Worker, options: LoadOptions, tally: Tally, generator: Generator) -> None:
+    await generator.connect(options.share(worker.number))
+    worker.ready()
+    start = int(await worker.messages.get())  # in nanoseconds of `perf_counter_ns`, which all processes share
     tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
     tally.measured_until = start + int(options.whole_seconds * NANOSECONDS)
+    arrivals = None
+    if options.rate is not None:
+        arrivals = Arrivals(
+            options.rate,
+            options.whole_seconds,
+            start=start,
+            worker=worker.number,
+            workers=options.workers,
+            poisson=options.poisson,
+        )
     meter = asyncio.create_task(_measure_processor(worker.row, tally.measured_from))
-    await generator.run(_arrivals(options, worker.number, start), start, tally.measured_until, worker.stop)
-    meter.cancel()
+    try:
+        await generator.run(arrivals, start, tally.measured_until)
+    finally:
+        meter.cancel()
 
 
-def _arrivals(options: LoadOptions, worker: int, start: int) -> Arrivals | None:
-    if options.rate is None:
-        return None
-    return Arrivals(
-        options.rate,
-        options.whole_seconds,
-        start=start,
-        worker=worker,
-        workers=options.workers,
-        poisson=options.poisson,
-    )
-
-
-async def _measure_processor(row: "memoryview[int]", measured_from: int) -> None:
+async def _measure_processor(row: Slots, measured_from: int) -> None:
     """Keep the processor time since the warm-up in the row."""
     await asyncio.sleep(max(0, measured_from - time.perf_counter_ns()) / NANOSECONDS)
     before = time.process_time_ns()

@@ -1,20 +1,19 @@
-"""Loads that never were: what a load's workers would have counted, and what came of it."""
+"""Loads that never ran: the counts of their workers, and the summary."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from stentor_client.load.arrivals import Rate
 from stentor_client.load.metrics import PROCESSOR, SCHEMA
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.series import Slice
 from stentor_client.load.report.summary import Summary
+from stentor_client.load.report.thresholds import ThresholdResult, Thresholds
 from stentor_client.load.tally import Tally
 from stentor_client.verify.outcomes import Outcome, Phase
 from stentor_client.wire.dialer import DialOptions
 
 MILLISECOND = 1_000_000
-STARTED_AT = "2026-02-03T04:05:06Z"
 OPTIONS = LoadOptions(
     dial=DialOptions(target="server.example:8080", connect_timeout_seconds=5.0),
     expect="upper",
@@ -43,10 +42,7 @@ def counted(
     late: Sequence[float] = (),
     processor_seconds: float = 0.0,
 ) -> list[int]:
-    """Return the counts of a load.
-
-    Its right exchanges had these service times and waited so many milliseconds before; sends were so late.
-    """
+    """Return the counts of a load: its service times, the waiting before each, its failures, its late sends."""
     row = [0] * SCHEMA.row_slots
     tally = Tally(row)
     tally.measured_from = 0
@@ -68,18 +64,9 @@ def counted(
 
 
 def slices(*rates: tuple[float, float], failures: int = 0) -> list[Slice]:
-    """Return slices of a second with these pairs of rates: what was due, and right replies."""
+    """Return slices of a second with these pairs of rates: due, and answered right."""
     return [
-        Slice(
-            float(number),
-            number + 1.0,
-            due,
-            right,
-            failures,
-            0.001 if right else None,
-            0.004 if right else None,
-            0.009 if right else None,
-        )
+        Slice(number, number + 1.0, due, right, failures, *((0.001, 0.004, 0.009) if right else (None, None, None)))
         for number, (due, right) in enumerate(rates)
     ]
 
@@ -90,14 +77,19 @@ def summed_up(
     options: LoadOptions = OPTIONS,
     measured_seconds: float = 10.0,
 ) -> Summary:
-    """Return what came of it."""
-    return Summary(options, STARTED_AT, measured_seconds, counted() if totals is None else totals, pieces)
+    """Return the summary of a load."""
+    return Summary(options, "2026-02-03T04:05:06Z", measured_seconds, counted() if totals is None else totals, pieces)
 
 
-def steady(options: LoadOptions = OPTIONS, **changes: Any) -> Summary:
+def judged(summary: Summary, **limits: float) -> list[ThresholdResult]:
+    """Return how a load meets thresholds."""
+    return Thresholds(**limits).judge(summary.error_rate, summary.response_time)
+
+
+def steady(options: LoadOptions = OPTIONS) -> Summary:
     """Return a load of 1,000 right exchanges, of 1 to 100 ms after 1 ms of waiting."""
     times = [1 + number % 100 for number in range(1000)]
-    return replace(summed_up(counted(times, waited=1.0), slices(*[(100.0, 100.0)] * 10), options), **changes)
+    return summed_up(counted(times, waited=1.0), slices(*[(100.0, 100.0)] * 10), options)
 
 
 def ramp_with_knee() -> Summary:
@@ -112,7 +104,7 @@ def nothing_at_all(options: LoadOptions = OPTIONS) -> Summary:
 
 
 def all_failed(options: LoadOptions = OPTIONS) -> Summary:
-    """Return a load without one right reply."""
+    """Return a load without a right reply."""
     pieces = slices(*[(100.0, 0.0)] * 10, failures=100)
     return summed_up(counted(failed={Outcome.MISMATCH: 999, Outcome.TIMEOUT: 1}), pieces, options)
 
@@ -123,8 +115,6 @@ EXTREMES: list[Making] = [
     nothing_at_all,
     all_failed,
     lambda options: summed_up(counted([3.0]), slices((1.0, 1.0)), options),  # one exchange
-    lambda options: summed_up(
-        counted([1.0, 1000.0], {Outcome.TIMEOUT: 1}), slices((0.0, 0.0)), options
-    ),  # after its end
+    lambda options: summed_up(counted([1.0, 1000.0], {Outcome.EOF: 1}), slices((0.0, 0.0)), options),  # after its end
     lambda options: summed_up(counted(), (), options),  # nothing was due
 ]

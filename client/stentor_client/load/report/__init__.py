@@ -1,1 +1,1 @@
-"""What a load measured, as text, JSON, page and pictures."""
+"""The results of a load, as text, JSON, page and pictures."""

@@ -1,7 +1,8 @@
-"""What every report says of a load, whether it is text or a page."""
+"""What every report says of a load, be it text or a page."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
+from stentor_client.load.arrivals import Rate
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.distribution import PERCENTILES, Distribution
 from stentor_client.load.report.quantities import bytes_text, count_text, rate_text, share_text, time_text
@@ -11,45 +12,42 @@ from stentor_client.load.report.summary import Summary
 TIME_HEADINGS = (*(f"p{percent:g}" for percent in PERCENTILES), "max", "mean")
 
 
-@dataclass(frozen=True, slots=True)
-class TimeRow:
-    """One row of the table of percentiles; its cells stand under `TIME_HEADINGS`."""
-
-    name: str
-    cells: tuple[str, ...]
-    phase: bool  # a part of an exchange, not the whole
+TimeRows = Mapping[str, Sequence[str]]  # a name, and cells that correspond to `TIME_HEADINGS`
 
 
-def time_rows(summary: Summary) -> list[TimeRow]:
-    """Return the table of percentiles."""
-    rows = [TimeRow("response time", _cells(summary.response_time), phase=False)]
+def time_rows(summary: Summary) -> TimeRows:
+    """Return the percentiles of whole exchanges."""
+    times = {"response time": summary.response_time}
     if summary.options.rate:  # in a closed loop an exchange is due when it is sent
-        rows.append(TimeRow("service time", _cells(summary.service_time), phase=False))
-    rows += [TimeRow(phase, _cells(each), phase=True) for phase, each in summary.phases.items()]
-    return rows
+        times["service time"] = summary.service_time
+    return {name: _cells(each) for name, each in times.items()}
+
+
+def phase_rows(summary: Summary) -> TimeRows:
+    """Return the percentiles of their phases."""
+    return {phase: _cells(each) for phase, each in summary.phases.items()}
+
+
+def _cells(times: Distribution) -> Sequence[str]:
+    percentiles = [percentile_text(times, percent) for percent in PERCENTILES]
+    return [*percentiles, time_text(times.most), time_text(times.mean)]
 
 
 def percentile_text(times: Distribution, percent: float) -> str:
-    """Return a percentile, or `-` where so few were measured that it is none: then it would be the longest."""
+    """Return a percentile, or `-` if too few were measured: it would just be the longest."""
     beyond = round(times.count * (100 - percent) / 100, 6)
     return time_text(times.percentile(percent) if beyond >= 1 else None)
 
 
 def described(options: LoadOptions) -> str:
-    """Say in a line what kind of load it is."""
-    if options.rate is None:
-        shape = "closed loop"
-    elif options.rate.first == options.rate.last:
-        shape = f"{rate_text(options.rate.first)}/s"
-    else:
-        shape = f"{rate_text(options.rate.first)}/s to {rate_text(options.rate.last)}/s"
+    """Describe the kind of load in a line."""
+    shape = " to ".join(f"{rate_text(each)}/s" for each in _ends(options.rate)) or "closed loop"
     shape += " at random" if options.poisson else ""
-    most = "at most " if options.fresh else ""
-    over = f"over {most}{count_text(options.connections, 'fresh connection' if options.fresh else 'connection')}"
+    connections = count_text(options.connections, "fresh connection" if options.fresh else "connection")
+    over = f"over {'at most ' if options.fresh else ''}{connections}{', TLS' if options.dial.tls else ''}"
     sizes = ", ".join(bytes_text(size) for size in options.sizes)
     deep = f", {options.pipeline} deep" if options.pipeline > 1 else ""
-    tls = ", TLS" if options.dial.tls else ""
-    return f"{shape} {over}{tls}, {sizes}{deep}, {options.duration_seconds:g} s"
+    return f"{shape} {over}, {sizes}{deep}, {options.duration_seconds:g} s"
 
 
 def failed_text(summary: Summary) -> str:
@@ -62,7 +60,7 @@ def failed_text(summary: Summary) -> str:
 
 
 def knee_text(knee: Slice) -> str:
-    """Say where throughput stopped to follow the rate."""
+    """Say from which rate on throughput no longer followed."""
     return (
         f"The knee: up to {rate_text(knee.due_rate)}/s throughput followed the rate (p99 "
         f"{time_text(knee.p99_seconds)}); beyond, it fell behind."
@@ -70,43 +68,34 @@ def knee_text(knee: Slice) -> str:
 
 
 def option_values(options: LoadOptions) -> list[tuple[str, str]]:
-    """Return every option that shaped the load, as a command line would have it, with its value."""
-    rate, dial = options.rate, options.dial
-    shape = [("--closed", "")] if rate is None else [("--rate", _rate(rate.first, rate.last))]
-    switches = [("--poisson", options.poisson), ("--tls", dial.tls)]
-    given = [
-        ("--tls-ca", dial.tls_ca),
-        ("--tls-cert", dial.tls_cert),
-        ("--tls-key", dial.tls_key),
-        ("--tls-server-name", dial.tls_server_name),
-        ("--proxy-protocol", dial.proxy_protocol),
-    ]
-    return [
-        ("--target", dial.target),
-        *shape,
-        *((flag, "") for flag, on in switches if on),
-        ("--connections", str(options.connections)),
-        ("--connection", "fresh" if options.fresh else "persistent"),
-        ("--size", ",".join(map(str, options.sizes))),
-        ("--pipeline", str(options.pipeline)),
-        ("--warmup", f"{_exact(options.warmup_seconds)}s"),
-        ("--duration", f"{_exact(options.duration_seconds)}s"),
-        ("--workers", str(options.workers)),
-        ("--expect", options.expect),
-        ("--timeout", f"{_exact(options.timeout_seconds)}s"),
-        ("--connect-timeout", f"{_exact(dial.connect_timeout_seconds)}s"),
-        *((flag, value) for flag, value in given if value is not None),
-    ]
+    """Return every option that shaped the load, and its value, as on a command line."""
+    dial = options.dial
+    values = {
+        "target": dial.target,
+        "closed": options.rate is None,
+        "rate": "..".join(f"{each:.12g}" for each in _ends(options.rate)) or None,
+        "poisson": options.poisson,
+        "tls": dial.tls,
+        "connections": options.connections,
+        "connection": "fresh" if options.fresh else "persistent",
+        "size": ",".join(map(str, options.sizes)),
+        "pipeline": options.pipeline,
+        "warmup": f"{options.warmup_seconds:.12g}s",
+        "duration": f"{options.duration_seconds:.12g}s",
+        "workers": options.workers,
+        "expect": options.expect,
+        "timeout": f"{options.timeout_seconds:.12g}s",
+        "connect-timeout": f"{dial.connect_timeout_seconds:.12g}s",
+        "tls-ca": dial.tls_ca,
+        "tls-cert": dial.tls_cert,
+        "tls-key": dial.tls_key,
+        "tls-server-name": dial.tls_server_name,
+        "proxy-protocol": dial.proxy_protocol,
+    }
+    given = {name: value for name, value in values.items() if value is not None and value is not False}
+    return [(f"--{name}", "" if value is True else str(value)) for name, value in given.items()]
 
 
-def _rate(first: float, last: float) -> str:
-    return _exact(first) if first == last else f"{_exact(first)}..{_exact(last)}"
-
-
-def _exact(number: float) -> str:
-    return f"{number:.12g}"
-
-
-def _cells(times: Distribution) -> tuple[str, ...]:
-    percentiles = (percentile_text(times, percent) for percent in PERCENTILES)
-    return (*percentiles, *map(time_text, (times.most if times.count else None, times.mean)))
+def _ends(rate: Rate | None) -> list[float]:
+    """Return both ends of a ramp, one of a constant rate, and none of a closed loop."""
+    return [*dict.fromkeys((rate.first, rate.last))] if rate else []

@@ -1,4 +1,4 @@
-"""A load as a page of its own: one file, nothing from outside, and no script."""
+"""A load as a page: one file, with nothing from outside and no script."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,15 +9,8 @@ from string import Template
 
 from stentor_chassis.escaping import escaped
 from stentor_client import __version__
-from stentor_client.load.report.figures import (
-    TIME_HEADINGS,
-    TimeRow,
-    described,
-    knee_text,
-    option_values,
-    percentile_text,
-    time_rows,
-)
+from stentor_client.load.report import figures
+from stentor_client.load.report.figures import TIME_HEADINGS, TimeRows
 from stentor_client.load.report.pictures import COLOURS, Picture, inline_svg, pictures
 from stentor_client.load.report.quantities import bytes_text, count_text, rate_text, share_text
 from stentor_client.load.report.summary import Summary
@@ -28,45 +21,43 @@ from stentor_client.verify.outcomes import Outcome
 def page(summary: Summary, results: Sequence[ThresholdResult]) -> str:
     """Return the page."""
     template = Template(files("stentor_client.load.report").joinpath("report.html").read_text(encoding="utf-8"))
+    phases = figures.phase_rows(summary)
     return template.substitute(
         target=escape(escaped(summary.options.dial.target)),
-        described=escape(described(summary.options)),
+        described=escape(figures.described(summary.options)),
         started=f"{datetime.fromisoformat(summary.started_at):%Y-%m-%d at %H:%M:%S} UTC",
         measured=f"{summary.measured_seconds:.4g} s",
         headline="\n".join(_headline(summary)),
         notes="\n".join(_notes(summary, results)),
         pictures="\n".join(_figure(picture, summary) for picture in pictures(summary)),
-        outcomes="\n".join(_outcomes(summary)),
+        outcomes=_outcomes(summary),
         connections=_connections(summary),
-        times="\n".join(_times([row for row in time_rows(summary) if not row.phase])),
-        phases=_phases(summary),
+        times=_times(figures.time_rows(summary)),
+        phases=f"<section>\n<h2>Phases</h2>\n{_times(phases)}\n</section>" if phases else "",
         options="\n".join(_options(summary)),
         version=escape(__version__),
     )
 
 
 def _headline(summary: Summary) -> Iterable[str]:
-    times = summary.response_time
-    bad = summary.exchanges - summary.good
-    share = (
-        f"{share_text(summary.error_rate)} of {summary.exchanges:,}" if summary.exchanges else "nothing was measured"
-    )
-    for name, figure, meaning in (
-        ("Throughput", f"{rate_text(summary.throughput)}/s", f"{bytes_text(summary.bytes_per_second)}/s each way"),
-        ("Response time, p50", percentile_text(times, 50), "half of them took no longer"),
-        ("Response time, p99", percentile_text(times, 99), "one in a hundred took longer"),
-        ("Failures", f"{bad:,}", share),
+    bad, times = summary.exchanges - summary.good, summary.response_time
+    share = f"{share_text(summary.error_rate)} of {summary.exchanges:,}"
+    for name, kind, figure, meaning in (
+        ("Throughput", "", f"{rate_text(summary.throughput)}/s", f"{bytes_text(summary.bytes_per_second)}/s each way"),
+        ("Response time, p50", "", figures.percentile_text(times, 50), "half of them took no longer"),
+        ("Response time, p99", "", figures.percentile_text(times, 99), "one in a hundred took longer"),
+        ("Failures", "bad" if bad else "", f"{bad:,}", share if summary.exchanges else "nothing was measured"),
     ):
-        kind = "figure bad" if name == "Failures" and bad else "figure"
-        yield f'<div><dt>{name}</dt><dd class="{kind}">{escape(figure)}</dd>'
+        yield f'<div><dt>{name}</dt><dd class="figure {kind}">{escape(figure)}</dd>'
         yield f'<dd class="quiet">{escape(meaning)}</dd></div>'
 
 
 def _notes(summary: Summary, results: Sequence[ThresholdResult]) -> Iterable[str]:
     for warning in summary.warnings:
-        yield f'<li class="warning"><b>Warning:</b> {_prose(warning)}</li>'
+        text = re.sub(r"--[a-z-]+", r"<code>\g<0></code>", escape(warning))  # does not break an option at its hyphens
+        yield f'<li class="warning"><b>Warning:</b> {text}</li>'
     if summary.knee is not None:
-        yield f"<li>{escape(knee_text(summary.knee))}</li>"
+        yield f"<li>{escape(figures.knee_text(summary.knee))}</li>"
     for result in results:
         kind, word = ("met", "✓ Met:") if result.met else ("missed", "✗ Not met:")
         limit, actual = escape(result.limit_text), escape(result.actual_text)
@@ -81,7 +72,7 @@ def _figure(picture: Picture, summary: Summary) -> str:
 
 
 def _themed(svg: str, title: str) -> str:
-    """Return a picture in the page's colours, font and width, without what only a file of its own needs."""
+    """Return a picture in the page's colours, font and width, without metadata and ids."""
     for name, colour in COLOURS.items():
         svg = svg.replace(colour, f"var(--{name})")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -92,26 +83,27 @@ def _themed(svg: str, title: str) -> str:
     return re.sub(r"<svg[^>]*>", f'<svg role="img" aria-label="{escape(title)}" {view[0]}>', svg, count=1)
 
 
-def _times(rows: Sequence[TimeRow]) -> Iterable[str]:
-    """Yield the rows of a table with the percentiles one below the other: so it fits a telephone."""
-    yield f"<tr><th></th>{''.join(f'<th>{escape(row.name)}</th>' for row in rows)}</tr>"
-    for number, heading in enumerate(TIME_HEADINGS):
-        yield f"<tr><td>{heading}</td>{''.join(f'<td>{escape(row.cells[number])}</td>' for row in rows)}</tr>"
+def _times(rows: TimeRows) -> str:
+    """Return a table with the percentiles below each other, which fits a phone."""
+    return _table(["", *rows], zip(TIME_HEADINGS, *rows.values(), strict=True))
 
 
-def _phases(summary: Summary) -> str:
-    rows = [row for row in time_rows(summary) if row.phase]
-    table = "\n".join(_times(rows))
-    return f"<section>\n<h2>Phases</h2>\n<table>\n{table}\n</table>\n</section>" if rows else ""
+def _outcomes(summary: Summary) -> str:
+    rows = [
+        [
+            outcome if outcome is Outcome.OK else f'<b class="bad">{outcome}</b>',
+            f"{count:,}",
+            share_text(count / summary.exchanges),
+        ]
+        for outcome, count in summary.outcomes.items()
+    ]
+    return _table(["outcome", "exchanges", "share"], rows or [["none", "0", "-"]])
 
 
-def _outcomes(summary: Summary) -> Iterable[str]:
-    yield "<tr><th>outcome</th><th>exchanges</th><th>share</th></tr>"
-    for outcome, count in summary.outcomes.items():
-        name = escape(outcome) if outcome is Outcome.OK else f'<b class="bad">{escape(outcome)}</b>'
-        yield f"<tr><td>{name}</td><td>{count:,}</td><td>{share_text(count / summary.exchanges)}</td></tr>"
-    if not summary.outcomes:
-        yield "<tr><td>none</td><td>0</td><td>-</td></tr>"
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = ["".join(f"<th>{cell}</th>" for cell in head)]
+    lines += ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
+    return "\n".join(("<table>", *(f"<tr>{line}</tr>" for line in lines), "</table>"))
 
 
 def _connections(summary: Summary) -> str:
@@ -122,10 +114,5 @@ def _connections(summary: Summary) -> str:
 
 
 def _options(summary: Summary) -> Iterable[str]:
-    for flag, value in option_values(summary.options):
+    for flag, value in figures.option_values(summary.options):
         yield f"<div><dt><code>{escape(flag)}</code></dt><dd><code>{escape(escaped(value))}</code></dd></div>"
-
-
-def _prose(sentence: str) -> str:
-    """Return a sentence whose options are not broken where a line ends."""
-    return re.sub(r"--[a-z-]+", r"<code>\g<0></code>", escape(sentence))

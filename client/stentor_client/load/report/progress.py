@@ -1,9 +1,11 @@
-"""A load as it goes, on a terminal."""
+"""The progress of a load, on a terminal."""
 
+import math
 import os
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -13,18 +15,17 @@ from rich.progress import Progress as Bar
 from rich.table import Column
 from rich.text import Text
 
+from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.logs.log import LogOptions
 from stentor_client.load.options import LoadOptions
-from stentor_client.load.report.quantities import clock_text, rate_text, time_text
-from stentor_client.load.report.series import Slice, failures
+from stentor_client.load.report.quantities import rate_text, time_text
+from stentor_client.load.report.series import Series, failures
 
 BAR_WIDTH = 10
-_TIME_WIDTH = len("9.99 ms")  # so that what stands behind a figure stays in its place
-_RATE_WIDTH = len("100,000/s")
 
 
 class Progress:
-    """A line at the foot of the terminal, on standard error; where that is none, nothing at all."""
+    """A line at the foot of the terminal, on standard error; nothing if that is not a terminal."""
 
     def __init__(self, options: LoadOptions, console: Console | None = None) -> None:
         """Show a load with these options."""
@@ -32,12 +33,12 @@ class Progress:
         self._options = options
         self._log_fd = -1
         self._reader = threading.Thread(target=self._show_log, name="log", daemon=True)
-        self._latest: Slice | None = None
+        self._series = Series()
         self._bar = Bar(
             TextColumn("{task.description}"),
-            # The library's own grey is darker than what is done where the terminal is light.
+            # On a light terminal, the library's own grey is darker than the part that is done.
             BarColumn(bar_width=BAR_WIDTH, style="dim", complete_style="cyan", finished_style="cyan"),
-            # A narrow terminal loses the end of it, and gets no second line.
+            # A narrow terminal shows less of it, and no second line.
             TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True, overflow="crop")),
             console=console,
             transient=True,
@@ -56,7 +57,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the line away: the report is what stays."""
+        """Remove the line: only the report stays."""
         if self._log_fd >= 0:
             os.close(self._log_fd)
             self._reader.join()
@@ -64,42 +65,43 @@ class Progress:
 
     @property
     def shown(self) -> bool:
-        """Whether anybody sees it."""
+        """Whether there is a terminal."""
         return self._console.is_terminal
 
     def log_options(self, options: LogOptions) -> LogOptions:
-        """Return how the workers are to log, so that their lines go above this one and not into it."""
+        """Return the options with which the workers log above this line, not into it."""
         if self._log_fd < 0:
             return options
         return replace(options, fd=self._log_fd, format="console" if options.format == "auto" else options.format)
 
-    def watch(self, seconds: float, totals: Sequence[int], latest: Slice | None) -> None:
-        """Show where the load is, and what was new."""
+    def watch(self, seconds: float, totals: Sequence[int]) -> None:
+        """Show the stage of the load, and the figures since the last look."""
         options = self._options
-        self._latest = latest or self._latest
+        self._series.look(int((seconds - options.warmup_seconds) * NANOSECONDS), totals)
         if seconds >= options.whole_seconds:
             description = "waiting for replies"
         else:
             stage = "warming up" if seconds < options.warmup_seconds else "measuring"
-            description = f"{stage}, {clock_text(options.whole_seconds - seconds)} to go"
+            left = timedelta(seconds=math.ceil(options.whole_seconds - seconds))
+            description = f"{stage}, {str(left).removeprefix('0:')} to go"
         self._bar.update(
             self._task,
             completed=min(max(seconds, 0.0), options.whole_seconds),
             description=description,
-            figures=_figures(self._latest, failures(totals)),
+            figures=self._figures(failures(totals)),
         )
+
+    def _figures(self, failed: int) -> str:
+        words = [f"[bold red]{failed:,} failed[/]"] if failed else []
+        if self._series.slices:
+            latest = self._series.slices[-1]
+            # Their widths are those of "100,000/s" and "9.99 ms", so that all figures stay in their places.
+            times = (("p50", latest.p50_seconds), ("p99", latest.p99_seconds))
+            words[:0] = f"{rate_text(latest.throughput) + '/s':>9}", *(f"{name} {time_text(t):>7}" for name, t in times)
+        return "  ".join(words)
 
     def _show_log(self) -> None:
         """Show what the workers log, until the last of them has ended."""
         with open(self._log_end, encoding="utf-8", errors="replace") as log:
             for line in log:
                 self._console.print(Text.from_ansi(line.rstrip("\n")), soft_wrap=True)
-
-
-def _figures(latest: Slice | None, failed: int) -> str:
-    words = [f"[bold red]{failed:,} failed[/]"] if failed else []
-    if latest is not None:
-        times = ((name, time_text(value)) for name, value in (("p50", latest.p50_seconds), ("p99", latest.p99_seconds)))
-        rate = f"{rate_text(latest.throughput)}/s"
-        words = [f"{rate:>{_RATE_WIDTH}}", *(f"{name} {value:>{_TIME_WIDTH}}" for name, value in times), *words]
-    return "  ".join(words)

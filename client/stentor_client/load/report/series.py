@@ -1,5 +1,7 @@
 """A load over time."""
 
+import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,16 +10,16 @@ from stentor_client.load.metrics import DUE, MEASURED, REPLIES, RESPONSE_TIME, S
 from stentor_client.load.report.distribution import Distribution
 from stentor_client.verify.outcomes import Outcome
 
-SHORTEST_NANOSECONDS = 20_000_000  # a slice: in a moment a single exchange makes any rate
+SHORTEST_NANOSECONDS = 20_000_000  # of a slice: in a moment a single exchange would make any rate
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A piece of the measured time; rates are per second, durations in seconds, None where nothing was answered."""
+    """A part of the measured time; rates are per second, durations in seconds, None if nothing was answered."""
 
     begin_seconds: float  # from the end of the warm-up
     end_seconds: float
-    due_rate: float  # what the schedule called for
+    due_rate: float  # called for by the schedule
     throughput: float  # right replies
     failures: int
     p50_seconds: float | None
@@ -26,7 +28,7 @@ class Slice:
 
 
 class Series:
-    """Takes a look at the counts now and then, and says what happened between two looks."""
+    """Makes slices of the differences between counts."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -35,33 +37,29 @@ class Series:
         self._before: Sequence[int] = [0] * SCHEMA.row_slots
 
     def look(self, now: int, totals: Sequence[int]) -> Slice | None:
-        """Take all counts at a moment, in nanoseconds from the end of the warm-up; before that there is no slice.
+        """Make a slice of all that was counted since the last; `now` is in nanoseconds from the end of the warm-up.
 
-        What happens within too short a time after the last slice goes into the next.
+        There is none before that, nor a very short one: its counts become part of the next.
         """
         before, since = self._before, self._at
-        if now > 0 and now - since < SHORTEST_NANOSECONDS:
+        if 0 < now < since + SHORTEST_NANOSECONDS:
             return None
         self._before, self._at = totals, max(now, 0)
         if now <= 0:
             return None
+        new = list(map(operator.sub, totals, before))
+        times = Distribution.of(new[SCHEMA.slots(RESPONSE_TIME)])
         seconds = (now - since) / NANOSECONDS
-        times = SCHEMA.slots(RESPONSE_TIME)
-        found = Distribution.of([new - old for new, old in zip(totals[times], before[times], strict=True)])
-        replies = SCHEMA.slot(REPLIES)
-        any_ = found.count > 0
-        made = Slice(
+        found = Slice(
             since / NANOSECONDS,
             now / NANOSECONDS,
-            (totals[SCHEMA.slot(DUE)] - before[SCHEMA.slot(DUE)]) / seconds,
-            (totals[replies] - before[replies]) / seconds,
-            failures(totals) - failures(before),
-            found.percentile(50) if any_ else None,
-            found.percentile(99) if any_ else None,
-            found.most if any_ else None,
+            new[SCHEMA.slot(DUE)] / seconds,
+            new[SCHEMA.slot(REPLIES)] / seconds,
+            failures(new),
+            *(None if math.isnan(each) else each for each in (times.percentile(50), times.percentile(99), times.most)),
         )
-        self.slices.append(made)
-        return made
+        self.slices.append(found)
+        return found
 
 
 def failures(totals: Sequence[int]) -> int:

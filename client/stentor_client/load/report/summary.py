@@ -1,4 +1,4 @@
-"""What came of a load."""
+"""What a load measured."""
 
 import math
 from collections.abc import Sequence
@@ -6,34 +6,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_chassis.counters.metrics import Gauge, Histogram
+from stentor_chassis.counters.metrics import Histogram, Metric
 from stentor_client import __version__
-from stentor_client.load.metrics import (
-    DUE,
-    LATE_MOST,
-    MEASURED,
-    PHASES,
-    PROCESSOR,
-    REPLIES,
-    REPLY_BYTES,
-    RESPONSE_MOST,
-    RESPONSE_TIME,
-    SCHEMA,
-    SERVICE_MOST,
-    SERVICE_TIME,
-)
+from stentor_client.load import metrics
+from stentor_client.load.metrics import SCHEMA
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.distribution import PERCENTILES, Distribution
 from stentor_client.load.report.series import Slice
 from stentor_client.load.report.thresholds import ThresholdResult
-from stentor_client.metrics import LATE, LOST, OPENED, RECEIVED, SENT, TIMED
-from stentor_client.verify.outcomes import Outcome, Phase
+from stentor_client.metrics import LATE, LOST, OPENED, RECEIVED, SENT
+from stentor_client.verify.outcomes import Outcome
 
 JSON_SCHEMA = "stentor-load/1"
-LATE_SHARE = 0.001  # of the sends: above it the generator is the limit, and not the server
+LATE_SHARE = 0.001  # of the sends: if more are late, the generator is the limit, not the server
 BUSY_SHARE = 0.9  # of a processor, for the busiest worker
-WHOLE = 0.999  # of the duration: what is shorter was interrupted
-FOLLOWS = 0.95  # throughput that is at least this much of what was due follows it
+WHOLE = 0.999  # of the duration: a shorter load was interrupted
+FOLLOWS = 0.95  # of the rate that was due: throughput of at least this much follows it
 
 
 @dataclass(frozen=True)
@@ -46,18 +34,24 @@ class Summary:
     totals: Sequence[int]
     slices: Sequence[Slice]
 
-    def _count(self, metric: Any, value: str = "") -> int:
+    def _count(self, metric: Metric, value: str = "") -> int:
         return self.totals[SCHEMA.slot(metric, value)]
 
-    def _distribution(self, metric: Histogram, value: str = "", most: Gauge | None = None) -> Distribution:
+    def _counts(self, metric: Metric) -> dict[Any, int]:
+        """Return the counts of all label values, except 0."""
+        return {value: count for value in metric.values if (count := self._count(metric, value))}
+
+    def _per_second(self, metric: Metric) -> float:
+        return self._count(metric) / self.measured_seconds if self.measured_seconds else 0.0
+
+    def _distribution(self, metric: Histogram, value: str = "", most: Metric | None = None) -> Distribution:
         first = SCHEMA.slot(metric, value)
         return Distribution.of(self.totals[first : first + metric.width], self._count(most) if most else None)
 
     @property
     def outcomes(self) -> dict[Outcome, int]:
-        """How many exchanges ended how, without the outcomes that did not occur."""
-        counts = {outcome: self._count(MEASURED, outcome) for outcome in Outcome}
-        return {outcome: count for outcome, count in counts.items() if count}
+        """How many exchanges ended in each outcome that occurred."""
+        return self._counts(metrics.MEASURED)
 
     @property
     def exchanges(self) -> int:
@@ -76,34 +70,34 @@ class Summary:
 
     @property
     def throughput(self) -> float:
-        """Right replies per second of the measured time; those that came after it do not count."""
-        return self._count(REPLIES) / self.measured_seconds if self.measured_seconds else 0.0
+        """Right replies per second of the measured time; those that arrived after it do not count."""
+        return self._per_second(metrics.REPLIES)
 
     @property
     def bytes_per_second(self) -> float:
         """Bytes of these replies per second; the messages had as many."""
-        return self._count(REPLY_BYTES) / self.measured_seconds if self.measured_seconds else 0.0
+        return self._per_second(metrics.REPLY_BYTES)
 
     @property
     def response_time(self) -> Distribution:
         """From the moment the schedule called for the send."""
-        return self._distribution(RESPONSE_TIME, most=RESPONSE_MOST)
+        return self._distribution(metrics.RESPONSE_TIME, most=metrics.RESPONSE_MOST)
 
     @property
     def service_time(self) -> Distribution:
         """From the actual send."""
-        return self._distribution(SERVICE_TIME, most=SERVICE_MOST)
+        return self._distribution(metrics.SERVICE_TIME, most=metrics.SERVICE_MOST)
 
     @property
-    def phases(self) -> dict[Phase, Distribution]:
-        """Parts of the exchanges, without those that did not occur."""
-        found = {phase: self._distribution(PHASES, phase) for phase in TIMED}
+    def phases(self) -> dict[str, Distribution]:
+        """Parts of the exchanges, except those that did not occur."""
+        found = {phase: self._distribution(metrics.PHASES, phase) for phase in metrics.PHASES.values}
         return {phase: each for phase, each in found.items() if each.count}
 
     @property
     def due(self) -> int:
         """How many exchanges the schedule called for."""
-        return self._count(DUE)
+        return self._count(metrics.DUE)
 
     @property
     def opened(self) -> int:
@@ -112,9 +106,8 @@ class Summary:
 
     @property
     def lost(self) -> dict[str, int]:
-        """How many of them ended before this side wanted it, by outcome, without those that did not occur."""
-        counts = {outcome: self._count(LOST, outcome) for outcome in LOST.values}
-        return {outcome: count for outcome, count in counts.items() if count}
+        """How many connections ended before this side wanted it, by each outcome that occurred."""
+        return self._counts(LOST)
 
     @property
     def late(self) -> int:
@@ -123,67 +116,60 @@ class Summary:
 
     @property
     def warnings(self) -> list[str]:
-        """What to know before the figures are believed; each a sentence."""
+        """What to know before believing the figures; each is a sentence."""
         found = []
         if self.measured_seconds <= 0:
             found.append("It was stopped before the warm-up was over: nothing was measured.")
         elif self.measured_seconds < WHOLE * self.options.duration_seconds:
-            found.append(
-                f"It was stopped after {self.measured_seconds:.1f} s of the {self.options.duration_seconds:g} s that "
-                "were to be measured."
-            )
+            found.append(f"It was stopped after {self.measured_seconds:.1f} s of {self.options.duration_seconds:g} s.")
         if not self.options.fresh and 0 < self.opened < self.options.connections:
             found.append(f"Only {self.opened} of the {self.options.connections} connections could be made.")
         if self.options.rate and self.due and self.late > LATE_SHARE * self.due:
-            most = self._count(LATE_MOST) / NANOSECONDS
+            most = self._count(metrics.LATE_MOST) / NANOSECONDS
             found.append(
                 f"The generator was the limit: {self.late / self.due:.2%} of the sends began over 1 ms late, the worst "
                 f"{most * 1000:.0f} ms. Use more --workers, or a lower --rate."
             )
-        busy = self._count(PROCESSOR) / NANOSECONDS / self.measured_seconds if self.measured_seconds else 0.0
+        busy = self._per_second(metrics.PROCESSOR) / NANOSECONDS
         if busy > BUSY_SHARE:
             found.append(
-                f"A worker of the generator used {busy:.0%} of a processor: it may be the limit, and not the server. "
-                "Use more --workers where there are processors."
+                f"A worker of the generator used {busy:.0%} of a processor: it may be the limit, not the server. "
+                "Use more --workers if there are processors."
             )
         return found
 
     @property
     def knee(self) -> Slice | None:
-        """The last slice in which throughput followed a growing rate before it stayed behind for good; else None."""
+        """The last slice in which throughput followed a growing rate, if it then fell behind for good."""
         rate = self.options.rate
         if rate is None or rate.last <= rate.first:
             return None
-        behind = [each.throughput < FOLLOWS * each.due_rate for each in self.slices]
-        for number in range(1, len(behind)):
-            if not behind[number - 1] and all(behind[number:]) and len(behind) - number > 1:
-                return self.slices[number - 1]
-        return None
+        followed = [number for number, each in enumerate(self.slices) if each.throughput >= FOLLOWS * each.due_rate]
+        return self.slices[followed[-1]] if followed and followed[-1] < len(self.slices) - 2 else None
 
     def as_json(self, results: Sequence[ThresholdResult]) -> dict[str, Any]:
-        """Return everything as the documented JSON has it: docs/load.md."""
-        options = asdict(self.options)
+        """Return everything as documented in docs/load.md."""
         return {
             "schema": JSON_SCHEMA,
             "version": __version__,
             "started_at": self.started_at,
-            "options": options,
+            "options": asdict(self.options),
             "measured_seconds": round(self.measured_seconds, 6),
             "due": self.due,
             "exchanges": self.exchanges,
-            "outcomes": {str(outcome): count for outcome, count in self.outcomes.items()},
+            "outcomes": self.outcomes,
             "error_rate": self.error_rate,
             "throughput_per_second": self.throughput,
             "throughput_bytes_per_second": self.bytes_per_second,
             "response_time_seconds": _figures(self.response_time),
             "service_time_seconds": _figures(self.service_time),
-            "phase_seconds": {str(phase): _figures(each) for phase, each in self.phases.items()},
+            "phase_seconds": {phase: _figures(each) for phase, each in self.phases.items()},
             "sent_bytes": self._count(SENT),
             "received_bytes": self._count(RECEIVED),
             "connections_opened": self.opened,
             "connections_lost": self.lost,
             "late_sends": self.late,
-            "late_most_seconds": self._count(LATE_MOST) / NANOSECONDS,
+            "late_most_seconds": self._count(metrics.LATE_MOST) / NANOSECONDS,
             "warnings": self.warnings,
             "knee": self.knee and asdict(self.knee),
             "thresholds": [asdict(result) for result in results],
@@ -191,12 +177,9 @@ class Summary:
         }
 
 
-def _figures(distribution: Distribution) -> dict[str, float | int | None]:
-    """Return the figures of a distribution, in seconds; None where there is nothing to tell."""
-    figures: dict[str, float] = {"mean": distribution.mean}
-    figures |= {f"p{percent:g}": distribution.percentile(percent) for percent in PERCENTILES}
-    figures["max"] = distribution.most
-    return {
-        "count": distribution.count,
-        **{name: None if math.isnan(value) else round(value, 9) for name, value in figures.items()},
-    }
+def _figures(times: Distribution) -> dict[str, float | None]:
+    """Return the figures of a distribution, in seconds; None if there is nothing to measure."""
+    percentiles = {f"p{percent:g}": times.percentile(percent) for percent in PERCENTILES}
+    figures = {"mean": times.mean, **percentiles, "max": times.most}
+    known = {name: None if math.isnan(value) else round(value, 9) for name, value in figures.items()}
+    return {"count": times.count, **known}

@@ -9,24 +9,23 @@ from rich.console import Console
 from rich.text import Text
 
 from stentor_chassis.escaping import escaped
-from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_text, knee_text, time_rows
+from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_text, knee_text, phase_rows, time_rows
 from stentor_client.load.report.quantities import bytes_text, rate_text
 from stentor_client.load.report.summary import Summary
 from stentor_client.load.report.thresholds import ThresholdResult
 from stentor_client.output.standard_streams import write_out
 from stentor_client.verify.outcomes import Outcome
 
-_GAP = "  "
 _WARNING = "magenta"  # yellow cannot be read on white
 
-Cells = Sequence[str]
+Row = tuple[tuple[str, ...], str]  # cells, and the style of the row
 
 
 def show(summary: Summary, results: Sequence[ThresholdResult]) -> None:
-    """Print the report to standard output: in colour and wrapped on a terminal, else plain lines of any length.
+    """Print the report to standard output: in colour and wrapped on a terminal, otherwise plain lines of any length.
 
     Raises:
-        Failure: where it cannot be written, or nobody reads it any more.
+        Failure: it cannot be written, or the reader has gone.
 
     """
     told = Console()
@@ -39,13 +38,13 @@ def show(summary: Summary, results: Sequence[ThresholdResult]) -> None:
 
 
 def lines(summary: Summary, results: Sequence[ThresholdResult], width: int) -> Iterable[Text]:
-    """Return the report line by line; sentences are broken to `width`, and tables are 78 characters wide at most."""
+    """Return the report line by line; sentences wrap at `width`, and tables are at most 78 characters wide."""
     yield Text(escaped(summary.options.dial.target), style="bold")
     yield from _sentence(described(summary.options), "", width, indent="")
     yield Text()
-    yield from _totals(summary)
+    yield from _table(_totals(summary), "<")
     yield Text()
-    yield from _times(summary)
+    yield from _table(_times(summary), ">")
     warnings, knee = summary.warnings, summary.knee
     if warnings or knee or results:
         yield Text()
@@ -54,38 +53,37 @@ def lines(summary: Summary, results: Sequence[ThresholdResult], width: int) -> I
     if knee is not None:
         yield from _sentence(knee_text(knee), "bold", width, indent="")
     for result in results:
-        yield Text(str(result), style="green" if result.met else "bold red")
+        verdict, style = ("met", "green") if result.met else ("not met", "bold red")
+        yield Text(f"{result.limit_text}: {verdict}, measured {result.actual_text}", style=style)
 
 
-def _totals(summary: Summary) -> Iterable[Text]:
-    throughput = f"{rate_text(summary.throughput)} exchanges/s"
-    rows: list[tuple[str, str, str, str]] = [
-        ("throughput", throughput, f"{bytes_text(summary.bytes_per_second)}/s each way", ""),
-        ("exchanges", f"{summary.exchanges:,}", failed_text(summary), ""),
-    ]
-    rows += [
-        ("", f"{count:,}", outcome, "bold red")
-        for outcome, count in summary.outcomes.items()
-        if outcome is not Outcome.OK
-    ]
+def _totals(summary: Summary) -> Iterable[Row]:
+    each_way = f"{bytes_text(summary.bytes_per_second)}/s each way"
+    yield ("throughput", f"{rate_text(summary.throughput)} exchanges/s", each_way), ""
+    yield ("exchanges", f"{summary.exchanges:,}", failed_text(summary)), ""
+    for outcome, count in summary.outcomes.items():
+        if outcome is not Outcome.OK:
+            yield ("", f"{count:,}", outcome), "bold red"
     if summary.options.rate:
-        rows.append(("late sends", f"{summary.late:,}", "begun over 1 ms late by the generator", ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    for name, value, meaning, style in rows:
-        line = Text(f"{name:<{widths[0]}}{_GAP}")
-        yield line.append(f"{value:<{widths[1]}}{_GAP}{meaning}", style=style)
+        yield ("late sends", f"{summary.late:,}", "begun over 1 ms late by the generator"), ""
 
 
-def _times(summary: Summary) -> Iterable[Text]:
-    rows = time_rows(summary)
-    table: list[tuple[Cells, str]] = [(("", *TIME_HEADINGS), "dim")]
-    for row in rows:
-        style = "dim" if row.phase else "bold" if row is rows[0] else ""
-        table.append((("  " * row.phase + row.name, *row.cells), style))
-    widths = [max(len(cells[column]) for cells, _ in table) for column in range(len(TIME_HEADINGS) + 1)]
-    for (name, *values), style in table:
-        right = (f"{value:>{width}}" for value, width in zip(values, widths[1:], strict=True))
-        yield Text(_GAP.join((f"{name:<{widths[0]}}", *right)), style=style)
+def _times(summary: Summary) -> Iterable[Row]:
+    yield ("", *TIME_HEADINGS), "dim"
+    for name, cells in time_rows(summary).items():
+        yield (name, *cells), "bold" if name == "response time" else ""
+    for name, cells in phase_rows(summary).items():
+        yield (f"  {name}", *cells), "dim"
+
+
+def _table(rows: Iterable[Row], others: str) -> Iterable[Text]:
+    """Yield the rows with their cells aligned: the first to the left, the others as they are to be."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*(cells for cells, _ in rows), strict=True)]
+    aligns = "<" + others * (len(widths) - 1)
+    for cells, style in rows:
+        padded = (f"{cell:{align}{width}}" for cell, align, width in zip(cells, aligns, widths, strict=True))
+        yield Text("  ".join(padded).rstrip(), style=style)
 
 
 def _sentence(sentence: str, style: str, width: int, indent: str = "  ") -> Iterable[Text]:

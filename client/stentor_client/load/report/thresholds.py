@@ -2,12 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from stentor_client.load.report.distribution import Distribution
 from stentor_client.load.report.quantities import share_text
-
-if TYPE_CHECKING:
-    from stentor_client.load.report.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,48 +13,43 @@ class ThresholdResult:
 
     name: str
     limit: float
-    actual: float | None  # None where there was nothing to measure, which does not meet it
+    actual: float | None  # None if there was nothing to measure, which does not meet it
     met: bool
 
     @property
     def limit_text(self) -> str:
-        """The threshold as the command line has it."""
-        return f"--{self.name} {share_text(self.limit) if self._share else f'{self.limit * 1000:g}ms'}"
+        """The threshold as an option."""
+        return f"--{self.name} {share_text(self.limit) if self._is_share else f'{self.limit * 1000:g}ms'}"
 
     @property
     def actual_text(self) -> str:
-        """What was measured: a time in the unit of its limit, and fine enough to tell the two apart."""
+        """The measured value: a time in the unit of its limit, precise enough to compare the two."""
         if self.actual is None:
             return "nothing"
-        return share_text(self.actual) if self._share else f"{self.actual * 1000:.3f} ms"
+        return share_text(self.actual) if self._is_share else f"{self.actual * 1000:.3f} ms"
 
     @property
-    def _share(self) -> bool:
+    def _is_share(self) -> bool:
         return self.name == "max-error-rate"
-
-    def __str__(self) -> str:
-        """Say it in words."""
-        return f"{self.limit_text}: {'met' if self.met else 'not met'}, measured {self.actual_text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """Rates from 0 to 1, times in seconds; None does not count."""
+    """Rates from 0 to 1, response times in seconds; None is no threshold."""
 
     max_error_rate: float | None = None
     max_p50: float | None = None
     max_p99: float | None = None
 
-    def judge(self, summary: "Summary") -> list[ThresholdResult]:
-        """Hold a load against them; times are response times."""
-        times = summary.response_time
+    def judge(self, error_rate: float, response_time: Distribution) -> list[ThresholdResult]:
+        """Compare a load with them."""
         actual = {
-            "max-error-rate": (self.max_error_rate, summary.error_rate),
-            "max-p50": (self.max_p50, times.percentile(50)),
-            "max-p99": (self.max_p99, times.percentile(99)),
+            "max_error_rate": error_rate,
+            "max_p50": response_time.percentile(50),
+            "max_p99": response_time.percentile(99),
         }
         return [
-            ThresholdResult(name, limit, None if math.isnan(value) else value, met=value <= limit)
-            for name, (limit, value) in actual.items()
-            if limit is not None
+            ThresholdResult(name.replace("_", "-"), limit, None if math.isnan(value) else value, met=value <= limit)
+            for name, value in actual.items()
+            if (limit := getattr(self, name)) is not None
         ]

@@ -1,33 +1,26 @@
-"""What the command line says of a load."""
+"""The options of a load."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_client.load.arrivals import Rate
 from stentor_client.load.options import LoadOptions
-from unit.client.load.loading import load_options
+from unit.client.loads import CLOSED, OPTIONS, RAMP
 
 
-@pytest.mark.parametrize("rate", [None, Rate(5, 50)])
-def test_travels_as_json(rate: Rate | None) -> None:
-    """What a worker reads is what the control process has."""
-    options = load_options("[::1]:8080", rate=rate, sizes=[1, 2])
+@pytest.mark.parametrize("options", [CLOSED, RAMP])
+def test_travels_as_json(options: LoadOptions) -> None:
+    """A worker reads what the control process has."""
     assert LoadOptions.read(json.loads(json.dumps(asdict(options)))) == options
 
 
 @given(workers=st.integers(1, 64), more=st.integers(0, 1000))
 def test_shares(workers: int, more: int) -> None:
-    """The workers' shares are the whole, and none has two more than another."""
-    options = load_options("a:1", workers=workers, connections=workers + more)
+    """The workers' shares are the whole, and differ by at most one."""
+    options = replace(OPTIONS, workers=workers, connections=workers + more)
     shares = [options.share(worker) for worker in range(workers)]
     assert sum(shares) == options.connections
     assert max(shares) - min(shares) <= 1
-
-
-def test_whole_time() -> None:
-    """Exchanges are begun in the warm-up, and in what is measured."""
-    assert load_options("a:1", warmup_seconds=1.5, duration_seconds=2.0).whole_seconds == 3.5

@@ -1,56 +1,57 @@
 """The control process of a load."""
 
-import asyncio
 import errno
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from lying import LyingServer, flip
+from lying import LyingServer
 from stentor_chassis.control.process import WorkerProcess
 from stentor_chassis.failure import INTERNAL_ERROR, Failure
 from stentor_chassis.logs.log import LogOptions
 from stentor_client.load import run as run_module
-from stentor_client.load.metrics import LATE_MOST, MEASURED, SCHEMA
+from stentor_client.load.metrics import MEASURED, SCHEMA
 from stentor_client.load.run import Run
 from stentor_client.verify.outcomes import Outcome
+from stentor_client.wire.dialer import DialOptions
 from unit.client.load.loading import level, load_options
 from unit.client.probing import honest
 
-LOG = LogOptions(level="error", format="json", fd=2)
+OK = SCHEMA.slot(MEASURED, Outcome.OK)
 
 
-def _run(target: str, watch: Callable[..., None] = lambda *_: None, **changes: Any) -> Run:
-    run = Run(load_options(target, **changes), LOG, watch)
-    asyncio.run(run.run())
-    return run
-
-
-def test_workers_together() -> None:
-    """What two workers count is the whole, and it is looked at while it grows."""
-    looks: list[int] = []
-
-    def watch(_seconds: float, totals: list[int], _latest: object) -> None:
-        looks.append(totals[SCHEMA.slot(MEASURED, Outcome.OK)])
-
+@pytest.fixture
+def target() -> Iterator[str]:
+    """The address of a server that answers right."""
     with LyingServer(honest) as server:
-        run = _run(server.target, watch, workers=2, rate=level(200), duration_seconds=0.8)
-    assert run.totals[SCHEMA.slot(MEASURED, Outcome.OK)] == 160
+        yield server.target
+
+
+def _new(target: str, watch: Callable[..., None] | None = None, **changes: Any) -> Run:
+    return Run(load_options(target, **changes), LogOptions(level="error", format="json", fd=2), watch)
+
+
+async def test_workers_together(target: str) -> None:
+    """The counts of two workers are the whole, and can be watched as they grow."""
+    looks: list[int] = []
+    run = _new(target, lambda _, totals: looks.append(totals[OK]), workers=2, rate=level(200), duration_seconds=0.8)
+    await run.run()
+    assert (run.totals[OK], run.failure) == (160, "")
     assert run.measured_seconds == pytest.approx(0.8)
     assert (looks[-1], looks == sorted(looks), len(set(looks)) > 2) == (160, True, True)
-    assert sum(each.throughput * (each.end_seconds - each.begin_seconds) for each in run.series.slices) <= 160.5
-    assert run.totals[SCHEMA.slot(LATE_MOST)] >= 0
+    assert 0 < sum(each.throughput * (each.end_seconds - each.begin_seconds) for each in run.series.slices) <= 160.5
 
 
 @pytest.mark.parametrize(
     ("duration", "ends"), [(1.0, [0.25, 0.5, 0.75, 1.0]), (0.6, [0.25, 0.5, 0.6]), (60.0, [0.5, 1.0, 1.5])]
 )
 def test_slices_are_equally_long(monkeypatch: pytest.MonkeyPatch, duration: float, ends: list[float]) -> None:
-    """Each slice ends where it should, whenever the load began; after the last one there is no hurry."""
-    run = Run(load_options("127.0.0.1:1", warmup_seconds=0.1, duration_seconds=duration), LOG)
+    """Each slice ends on time, whenever the load began; after the last one there is no hurry."""
+    run = _new("127.0.0.1:1", warmup_seconds=0.1, duration_seconds=duration)
     now = -0.05
     monkeypatch.setattr(run, "_seconds", lambda: now)
     while len(run.series.slices) < len(ends):
@@ -58,27 +59,19 @@ def test_slices_are_equally_long(monkeypatch: pytest.MonkeyPatch, duration: floa
         now += run._pause() + 1e-6
         run._look()
     assert [each.end_seconds for each in run.series.slices] == pytest.approx(ends, abs=1e-3)
-    if ends[-1] == duration:
-        now += 1.0
-        assert run._pause() == run_module.LOOK_SECONDS
+    now = duration + 1.0
+    assert run._pause() == run_module.LOOK_SECONDS
 
 
-def test_target_is_tried_first() -> None:
-    """What is wrong with the target is said once, before anything is started."""
-    with pytest.raises(Failure) as failure:
-        _run("127.0.0.1:1")
-    assert (failure.value.code, failure.value.message) == (3, "refused: 127.0.0.1:1: Connection refused")
+async def test_target_is_tried_first() -> None:
+    """A target that cannot be reached is reported once, before anything is started."""
+    with pytest.raises(Failure, match=r"refused: 127\.0\.0\.1:1: Connection refused") as failure:
+        await _new("127.0.0.1:1").run()
+    assert failure.value.code == 3
 
 
-def test_failures_are_counted() -> None:
-    """What fails is among the counts, by outcome."""
-    with LyingServer(flip) as server:
-        run = _run(server.target, rate=level(50))
-    assert run.totals[SCHEMA.slot(MEASURED, Outcome.MISMATCH)] == 10
-
-
-def test_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system has no room for another worker, one line says so, and those before it have ended by then."""
+async def test_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    """If the system has no room for another worker, one line says so, and the workers before it have ended."""
     started: list[WorkerProcess] = []
 
     def second_fails(*args: Any, **kwargs: Any) -> WorkerProcess:
@@ -88,30 +81,49 @@ def test_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
         return started[0]
 
     monkeypatch.setattr(run_module, "WorkerProcess", second_fails)
-    with LyingServer(honest) as server, pytest.raises(Failure) as failure:
-        _run(server.target, workers=2)
-    assert failure.value.code == INTERNAL_ERROR
-    assert failure.value.message == "cannot start a worker of the load: Too many open files"
-    assert started[0].exited.result() == -signal.SIGKILL
+    with pytest.raises(Failure, match="cannot start a worker of the load: Too many open files") as failure:
+        await _new(target, workers=2).run()
+    assert (failure.value.code, started[0].exited.result()) == (INTERNAL_ERROR, -signal.SIGKILL)
 
 
-def test_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     """A worker that ends before it is ready ends the load."""
     monkeypatch.setattr(run_module, "COMMAND", ("false",))
-    with LyingServer(honest) as server, pytest.raises(Failure, match="did not start"):
-        _run(server.target)
+    with pytest.raises(Failure, match="did not start"):
+        await _new(target).run()
 
 
-def test_lost_worker_leaves_what_was_counted() -> None:
-    """Where a worker is lost in the middle, what was counted is there to be told, and that it is not the whole."""
-    runs: list[Run] = []
+async def test_interrupted(target: str) -> None:
+    """A signal ends a load early, with its counts."""
 
-    def kill_one(seconds: float, *_: object) -> None:
-        if seconds > 0.3:
-            runs[0]._processes[1].kill()
+    def interrupt(_: float, totals: list[int]) -> None:
+        if totals[OK]:
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    with LyingServer(honest) as server:
-        runs.append(Run(load_options(server.target, workers=2, rate=level(200), duration_seconds=30.0), LOG, kill_one))
-        asyncio.run(runs[0].run())
-    assert "worker" in runs[0].failure
-    assert runs[0].totals[SCHEMA.slot(MEASURED, Outcome.OK)] > 0
+    run = _new(target, interrupt, rate=level(200), duration_seconds=3600.0)
+    await run.run()
+    assert (run.interrupted_by, run.failure, run.totals[OK] > 0) == (signal.SIGTERM, "", True)
+
+
+async def test_lost_worker(target: str) -> None:
+    """If a worker is lost, its counts remain, and the failure says that they are incomplete."""
+
+    def kill_one(_: float, totals: list[int]) -> None:
+        if totals[OK]:
+            run._processes[1].kill()
+
+    run = _new(target, kill_one, workers=2, rate=level(200), duration_seconds=3600.0)
+    await run.run()
+    assert run.failure == "a worker of the load was lost: its counts are incomplete"
+    assert run.totals[OK] > 0
+
+
+async def test_hung_worker(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    """A worker that does not end after all time-outs is lost as well."""
+    hung = "import os, time; os.write(0, b'ready\\n'); time.sleep(60)"
+    monkeypatch.setattr(run_module, "COMMAND", (sys.executable, "-c", hung))
+    monkeypatch.setattr(run_module, "GRACE_SECONDS", 0.1)
+    dial = DialOptions(target=target, connect_timeout_seconds=0.5)
+    run = _new(target, dial=dial, timeout_seconds=0.1)
+    await run.run()
+    assert "lost" in run.failure

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
@@ -10,65 +10,65 @@ from typing import Any
 import pytest
 
 from lying import LyingServer
-from stentor_chassis.counters.metrics import Schema
-from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_client.load.arrivals import Rate
-from stentor_client.load.metrics import MEASURED, PROCESSOR, SCHEMA, START
+from stentor_client.load.metrics import MEASURED, PROCESSOR, SCHEMA
 from stentor_client.load.worker import serve
 from stentor_client.verify.outcomes import Outcome
 from unit.client.load.loading import load_options
 from unit.client.probing import honest
 from unit.looping import Events, eventually
 
-NewCounters = Callable[[Schema, int], SharedCounters]
+NewWorker = Callable[..., Any]
 
 
-def _worker(counters: SharedCounters, events: Events, target: str, **changes: Any) -> tuple[Any, list[str]]:
-    said: list[str] = []
-    worker = SimpleNamespace(
-        options=asdict(load_options(target, **changes)),
-        number=0,
-        counters=counters,
-        row=counters.row(FIRST_WORKER),
-        log=events.logger,
-        stop=asyncio.Event(),
-        ready=lambda: said.append("ready"),
-        done=lambda: said.append("done"),
-    )
-    return worker, said
+@pytest.fixture
+async def new_worker(events: Events) -> AsyncIterator[NewWorker]:
+    """Makes what a worker process works with, and a server that answers it."""
+    with LyingServer(honest) as server:
+
+        def make(**changes: Any) -> Any:
+            said: list[str] = []
+            return SimpleNamespace(
+                options=asdict(load_options(server.target, **changes)),
+                number=0,
+                row=[0] * SCHEMA.row_slots,
+                log=events.logger,
+                stop=asyncio.Event(),
+                messages=asyncio.Queue(),
+                said=said,
+                ready=lambda: said.append("ready"),
+                done=lambda: said.append("done"),
+            )
+
+        yield make
 
 
 @pytest.mark.parametrize("rate", [None, Rate(200, 200)])
-async def test_waits_for_the_common_start(events: Events, new_counters: NewCounters, rate: Rate | None) -> None:
+async def test_waits_for_the_common_start(new_worker: NewWorker, rate: Rate | None) -> None:
     """A worker connects, says that it is ready, sends nothing before the start, and says that it is done."""
-
-    async def scenario(target: str) -> None:
-        counters = new_counters(SCHEMA, FIRST_WORKER + 1)
-        worker, said = _worker(counters, events, target, rate=rate)
-        serving = asyncio.create_task(serve(worker))
-        await eventually(lambda: "ready" in said, "it to be ready")
-        assert not serving.done()
-        start = time.perf_counter_ns() + 20_000_000
-        counters.row(CONTROL)[SCHEMA.slot(START)] = start
-        await serving
-        assert said == ["ready", "done"]
-        assert time.perf_counter_ns() - start >= 200_000_000  # it ran as long as it was to
-        good = worker.row[SCHEMA.slot(MEASURED, Outcome.OK)]
-        assert good == 40 if rate else good > 0
-        assert worker.row[SCHEMA.slot(PROCESSOR)] > 0
-
-    with LyingServer(honest) as server:
-        await scenario(server.target)
+    worker = new_worker(rate=rate)
+    serving = asyncio.create_task(serve(worker))
+    await eventually(lambda: "ready" in worker.said, "it to be ready")
+    assert not serving.done()
+    start = time.perf_counter_ns() + 20_000_000
+    worker.messages.put_nowait(b"%d" % start)
+    await serving
+    assert worker.said == ["ready", "done"]
+    assert time.perf_counter_ns() - start >= 200_000_000  # it ran for the whole duration
+    good = worker.row[SCHEMA.slot(MEASURED, Outcome.OK)]
+    assert good == 40 if rate else good > 0
+    assert worker.row[SCHEMA.slot(PROCESSOR)] > 0
 
 
-async def test_stopped_before_the_start(events: Events, new_counters: NewCounters) -> None:
-    """Told to stop while it waits, a worker ends."""
-
-    async def scenario(target: str) -> None:
-        worker, said = _worker(new_counters(SCHEMA, FIRST_WORKER + 1), events, target)
-        worker.stop.set()
-        await serve(worker)
-        assert said == ["ready", "done"]
-
-    with LyingServer(honest) as server:
-        await scenario(server.target)
+@pytest.mark.parametrize("started", [False, True])
+async def test_stopped(new_worker: NewWorker, *, started: bool) -> None:
+    """A worker that must stop ends, before the start or after it."""
+    worker = new_worker(duration_seconds=3600.0)
+    serving = asyncio.create_task(serve(worker))
+    await eventually(lambda: "ready" in worker.said, "it to be ready")
+    if started:
+        worker.messages.put_nowait(b"%d" % time.perf_counter_ns())
+        await eventually(lambda: worker.row[SCHEMA.slot(MEASURED, Outcome.OK)], "a reply")
+    worker.stop.set()
+    await serving
+    assert worker.said == ["ready", "done"]
