@@ -50,8 +50,8 @@ async def test_garbage(serving_tls: NewServing, authority: Authority, events: Ev
         assert "bad record mac" in closed["error"]
 
 
-@pytest.mark.parametrize("garbage", [b"", b"garbage" * 10])
-async def test_end_after_finish(serving_tls: NewServing, authority: Authority, events: Events, garbage: bytes) -> None:
+@pytest.mark.parametrize("end", ["fin", "close_notify", "garbage"])
+async def test_end_after_finish(serving_tls: NewServing, authority: Authority, events: Events, end: str) -> None:
     """However the client ends after the server has finished, the reason stays the server's."""
     async with serving_tls() as server:
         client = await server.connect_tls(authority.client())
@@ -59,8 +59,10 @@ async def test_end_after_finish(serving_tls: NewServing, authority: Authority, e
         connection.finish(CloseReason.DRAIN)
         connection.closing_since = float("inf")
         assert await client.receive_all() == b""
-        client.connection.send(garbage)
-        client.shut_down_writing()
+        if end == "fin":
+            client.shut_down_writing()
+        else:
+            client.connection.send(client.close_notify() if end == "close_notify" else b"garbage" * 10)
         await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
         assert "error" not in events.find("connection.closed")[0]
 
