@@ -12,7 +12,7 @@ _LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
 
 class Authority:
-    """An authority, a server's certificate of it, and what else clients may come with."""
+    """An authority, its certificate for a server, and certificates for clients."""
 
     def __init__(self, directory: Path) -> None:
         """Write the server's files into `directory`."""

@@ -41,6 +41,20 @@ def tls(authority: Authority) -> dict[str, Any]:
     return {"tls_cert": authority.cert, "tls_key": authority.key}
 
 
+@pytest.fixture(params=["tcp", "unix", "tls"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every kind of connection in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def serving_kind(
+    kind: str, serving: Callable[..., Serving], tls: dict[str, Any], authority: Authority
+) -> Callable[..., Serving]:
+    """Makes servers for clients of this kind."""
+    return partial(serving, **tls, context=authority.client()) if kind == "tls" else serving
+
+
 @pytest.fixture
 def serving_tls(serving: Callable[..., Serving], tls: dict[str, Any]) -> Callable[..., Serving]:
     """Makes servers with a certificate."""

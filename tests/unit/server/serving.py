@@ -77,6 +77,7 @@ class Serving:
         *,
         chunk: int = BUFFER_BYTES,
         send_buffer: int = 0,
+        context: ssl.SSLContext | None = None,
         **changes: Any,
     ) -> None:
         """Serve in the first worker's row of `counters`, with the Unix socket in `directory`.
@@ -88,6 +89,7 @@ class Serving:
         self.events = events
         self.options = options(**changes)
         self.counts: AddressCounts | None = None
+        self._context = context  # for clients over TLS
         self._clients: list[Peer] = []
         self._drained = False
         self._closed_before = len(events.find("connection.closed"))
@@ -160,7 +162,10 @@ class Serving:
         return connection
 
     async def connect(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
-        """Connect, and wait until the server has accepted or rejected the connection."""
+        """Connect, and wait until the server has accepted or rejected the connection, or the handshake is done."""
+        if path == "tls":
+            assert self._context is not None
+            return await self.connect_tls(self._context)
         before = self.accepted + self.rejected()
         client = self.connect_queued(path, receive_buffer, source)
         await self.until(lambda: self.accepted + self.rejected() > before, "the connection to be accepted or rejected")

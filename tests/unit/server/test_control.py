@@ -26,7 +26,7 @@ from unit.ending import Ended, RunCommand
 from unit.server.authority import Authority
 
 ROOM = 1000
-LISTS = ("allow", "proxy_from", "fault")  # tuples, but for the way to the workers
+LISTS = ("allow", "proxy_from", "fault")  # tuples, but lists on their way to the workers
 
 
 @dataclass

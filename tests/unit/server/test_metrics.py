@@ -87,6 +87,7 @@ def test_settle_those_who_wait(still_open: int, closed: int, announcing: int) ->
     settle(row)  # type: ignore[arg-type]
     assert row[SCHEMA.slot(ACCEPTED)] == closed + still_open + announcing
     assert row[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] == still_open + announcing
+    assert row[SCHEMA.slot(OPEN)] == 0
     half[SCHEMA.slot(OPEN)] = max(0, still_open - 1)
     settle(half)  # type: ignore[arg-type]
     assert half[SCHEMA.slot(ACCEPTED)] == closed + still_open

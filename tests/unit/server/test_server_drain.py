@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stentor_server import server as server_module
 from stentor_server.guard.timeouts import LINGER_SECONDS
 from stentor_server.metrics import CloseReason, RejectReason
 from stentor_server.server import QUIET_SECONDS
@@ -43,7 +44,7 @@ async def test_peer_that_does_not_close(serving: NewServing) -> None:
         assert server.closed(CloseReason.DRAIN) == 1
 
 
-async def test_peer_that_never_pauses(serving: NewServing) -> None:
+async def test_peer_that_never_pauses(serving: NewServing, monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer that never pauses is answered until shortly before the deadline, and then gets an orderly end."""
 
     async def talk(client: Peer) -> tuple[int, float]:
@@ -52,6 +53,7 @@ async def test_peer_that_never_pauses(serving: NewServing) -> None:
             answered += 1
         return answered, time.monotonic()
 
+    monkeypatch.setattr(server_module, "QUIET_SECONDS", 60.0)  # whatever pauses a busy machine makes
     async with serving(drain_timeout_seconds=0.8) as server:
         client = await server.connect()
         talking = asyncio.create_task(talk(client))
@@ -60,7 +62,7 @@ async def test_peer_that_never_pauses(serving: NewServing) -> None:
         drain = asyncio.create_task(server.drain())
         answered, ended = await talking
         assert not client.was_reset
-        assert ended - began > 0.8 - LINGER_SECONDS - QUIET_SECONDS
+        assert ended - began > 0.7 - LINGER_SECONDS
         assert server.sent == 4 * answered
         client.connection.close()
         await drain
@@ -142,7 +144,7 @@ async def test_reason_of_a_connection_that_was_ending(serving: NewServing) -> No
 
 async def test_proxy_headers(serving: NewServing) -> None:
     """A connection whose PROXY header has started is served if it completes; otherwise it is rejected at last."""
-    async with serving(proxy_protocol="v1", proxy_from=("127.0.0.0/8",), drain_timeout_seconds=0.5) as server:
+    async with serving(proxy_protocol="v1", proxy_from=("127.0.0.0/8",), drain_timeout_seconds=2.0) as server:
         early, late = server.connect_queued(), server.connect_queued()
         for each in (early, late):
             await each.send(b"PROXY ")

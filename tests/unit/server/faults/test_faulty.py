@@ -41,10 +41,13 @@ async def test_corrupt(serving: NewServing) -> None:
     """One bit of one byte is flipped."""
     async with serving(fault=("corrupt=1",)) as server:
         client = await server.connect()
+        connection = server.connection(client)
+        connection.active_at = 0.0
         for _ in range(100):
             answer = await client.exchange(MESSAGE)
             wrong = [ours ^ theirs for ours, theirs in zip(MESSAGE.upper(), answer, strict=True) if ours != theirs]
             assert [each.bit_count() for each in wrong] == [1]
+        assert connection.active_at
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -87,10 +90,13 @@ async def test_stall(serving: NewServing) -> None:
 @pytest.mark.parametrize("end", ["time-out", "drain"])
 async def test_end_of_a_stalled_connection(serving: NewServing, end: str) -> None:
     """The idle time-out and a drain end it, and the reason is the fault."""
-    async with serving(fault=("stall=1",), idle_timeout_seconds=0.05 if end == "time-out" else 0) as server:
+    limits = {"idle_timeout_seconds": 60.0, "half_close_timeout_seconds": 0.1}  # sweeps often
+    async with serving(fault=("stall=1",), **limits) as server:
         client = await server.connect()
+        connection = server.connection(client)
         await client.send(MESSAGE)
         await server.until(lambda: server.unsent == len(MESSAGE), "the fault")
+        connection.active_at -= 61 if end == "time-out" else 0
         if end == "drain":
             await server.drain()
         await server.until(lambda: server.closed(CloseReason.FAULT) == 1, "the end")

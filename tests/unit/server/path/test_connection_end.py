@@ -38,30 +38,30 @@ async def test_log_and_duration(serving: NewServing, events: Events, path: str) 
         }
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_reset_before_the_answer(serving: NewServing, events: Events, path: str) -> None:
+async def test_reset_before_the_answer(serving_kind: NewServing, events: Events, kind: str) -> None:
     """What was answered before a reset stays sent; what was read and could not be answered is unsent."""
-    async with serving() as server:
-        client = await server.connect(path)
+    async with serving_kind() as server:
+        client = await server.connect(kind)
         await client.exchange(b"hello")
-        await client.send(b"gone")
+        client.connection.send(client.encoded(b"gone"))
         client.reset()
         await server.until(lambda: server.closed(CloseReason.RESET) == 1, "the reset to be counted")
         assert (server.sent, server.unsent) == (5, server.received - 5)
         assert events.find("connection.closed", reason="reset", received_bytes=server.received, sent_bytes=5)
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_finish(serving: NewServing, events: Events, path: str) -> None:
+async def test_finish(serving_kind: NewServing, events: Events, kind: str) -> None:
     """The server finishes with a FIN; what the peer sends after that is unsent; its own FIN ends the connection."""
-    async with serving() as server:
-        client = await server.connect(path)
+    async with serving_kind() as server:
+        client = await server.connect(kind)
         assert await client.exchange(b"before") == b"BEFORE"
         connection = server.connection(client)
         connection.finish(CloseReason.MAX_AGE)
         assert connection.closing_since == server.now
         connection.closing_since = float("inf")  # so that it is not closed for lingering
         assert await client.receive_all() == b""
+        assert getattr(client, "got_close_notify", True)
+        assert await client.receive_some() == b""
         assert not client.was_reset
         for count, word in enumerate((b"after", b"wards"), 1):
             await client.send(word)
@@ -69,33 +69,38 @@ async def test_finish(serving: NewServing, events: Events, path: str) -> None:
         assert (server.received, server.sent, server.active) == (16, 6, 1)
         client.shut_down_writing()
         await server.until(lambda: server.closed(CloseReason.MAX_AGE) == 1, "the peer's end")
-        assert events.find("connection.closed", reason="max_age", received_bytes=16, sent_bytes=6)
+        (closed,) = events.find("connection.closed", reason="max_age", received_bytes=16, sent_bytes=6)
+        assert "error" not in closed
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_finish_after_the_answers(serving: NewServing, path: str) -> None:
+async def test_finish_after_the_answers(serving_kind: NewServing, kind: str) -> None:
     """A slow reader gets the answers to everything received before, then the FIN, and then its time to close."""
-    async with serving() as server:
-        client = await server.connect(path)
+    async with serving_kind() as server:
+        client = await server.connect(kind)
         payload = await server.fill(client, numbered("late"))
         received = server.received
         connection = server.connection(client)
         connection.finish(CloseReason.DRAIN)
         connection.closing_since = 1.0  # long ago
         assert payload[:received].upper() == await client.receive_all()
+        assert getattr(client, "got_close_notify", True)
+        assert await client.receive_some() == b""
         assert not client.was_reset
         assert connection.closing_since == pytest.approx(server.now, abs=60)
-        await server.until(lambda: server.received == len(payload), "the rest to be read")
-        assert (server.sent, server.unsent) == (received, len(payload) - received)
+        await server.until(server.at_rest, "the rest to be read")
+        assert (server.sent, server.unsent) == (received, server.received - received)
+        assert server.received > received
         client.shut_down_writing()
         await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the peer's end")
 
 
+@pytest.mark.parametrize("kind", ["tcp", "tls"])  # a Unix socket has no reset
 @pytest.mark.parametrize("before", [True, False])
-async def test_reset_and_finish(serving: NewServing, *, before: bool) -> None:
+async def test_reset_and_finish(serving_kind: NewServing, kind: str, *, before: bool) -> None:
     """A reset counts as one, whether the peer resets before the server finishes or after."""
-    async with serving() as server:
-        client = await server.connect()
+    async with serving_kind() as server:
+        client = await server.connect(kind)
+        await client.exchange(b"hello")
         connection = server.connection(client)
         if before:
             client.reset()

@@ -102,7 +102,7 @@ async def test_reset_before_the_header(serving: NewServing, events: Events) -> N
 
 async def test_late_header(serving: NewServing, events: Events) -> None:
     """A connection whose header does not arrive in time is rejected; one that has time left is waited for."""
-    async with serving(**TRUST, idle_timeout_seconds=0.2) as server:
+    async with serving(**TRUST, half_close_timeout_seconds=0.2) as server:
         late = server.connect_queued()
         await server.until(lambda: server.server.prefaces, "the server to wait for it")
         (preface,) = server.server.prefaces.values()

@@ -110,7 +110,7 @@ def test_wrong_line(line: str) -> None:
 
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\r", b" \r\n"])
 def test_line_too_long(ending: bytes) -> None:
-    """A line that has not ended where it must have is refused."""
+    """A line without an end within the allowed length is refused."""
     start = b"PROXY UNKNOWN "
     line = start + b"x" * (V1_MAX_BYTES - len(start)) + ending
     assert parse(line[: V1_MAX_BYTES - 1], "v1") is None

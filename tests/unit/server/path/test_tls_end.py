@@ -12,7 +12,7 @@ from stentor_server.path import tls as tls_module
 from stentor_server.server import DRAIN_STEP_SECONDS
 from unit.looping import Events
 from unit.server.authority import Authority
-from unit.server.serving import Serving, numbered
+from unit.server.serving import Serving
 
 NewServing = Callable[..., Serving]
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -50,40 +50,8 @@ async def test_garbage(serving_tls: NewServing, authority: Authority, events: Ev
         assert "bad record mac" in closed["error"]
 
 
-async def test_reset_before_the_answer(serving_tls: NewServing, authority: Authority) -> None:
-    """What was read from a client that has gone is unsent."""
-    async with serving_tls() as server:
-        client = await server.connect_tls(authority.client())
-        await client.exchange(b"hello")
-        client.connection.send(client.encoded(b"gone"))
-        client.reset()
-        await server.until(lambda: server.closed(CloseReason.RESET) == 1, "the reset")
-        assert (server.received, server.sent, server.unsent) == (9, 5, 4)
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_finish(serving_tls: NewServing, authority: Authority, events: Events, version: ssl.TLSVersion) -> None:
-    """The server finishes with close_notify and a FIN; what arrives after that is received and unsent."""
-    async with serving_tls() as server:
-        client = await server.connect_tls(authority.client(version))
-        assert await client.exchange(b"before") == b"BEFORE"
-        connection = server.connection(client)
-        connection.finish(CloseReason.MAX_AGE)
-        connection.closing_since = float("inf")  # so that it is not closed for lingering
-        assert await client.receive_all() == b""
-        assert client.got_close_notify
-        assert await client.receive_some() == b""
-        for count in (1, 2):
-            client.connection.send(client.encoded(b"after"))
-            await server.until(lambda: server.unsent == 5 * count, "the rest to be read")  # noqa: B023
-        assert (server.received, server.sent, server.active) == (16, 6, 1)
-        await client.send_close_notify()
-        await server.until(lambda: server.closed(CloseReason.MAX_AGE) == 1, "the client's end")
-        assert "error" not in events.find("connection.closed")[0]
-
-
-@pytest.mark.parametrize("garbage", [b"", b"garbage" * 10])
-async def test_end_after_finish(serving_tls: NewServing, authority: Authority, events: Events, garbage: bytes) -> None:
+@pytest.mark.parametrize("end", ["fin", "close_notify", "garbage"])
+async def test_end_after_finish(serving_tls: NewServing, authority: Authority, events: Events, end: str) -> None:
     """However the client ends after the server has finished, the reason stays the server's."""
     async with serving_tls() as server:
         client = await server.connect_tls(authority.client())
@@ -91,21 +59,12 @@ async def test_end_after_finish(serving_tls: NewServing, authority: Authority, e
         connection.finish(CloseReason.DRAIN)
         connection.closing_since = float("inf")
         assert await client.receive_all() == b""
-        client.connection.send(garbage)
-        client.shut_down_writing()
+        if end == "fin":
+            client.shut_down_writing()
+        else:
+            client.connection.send(client.close_notify() if end == "close_notify" else b"garbage" * 10)
         await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
         assert "error" not in events.find("connection.closed")[0]
-
-
-async def test_finish_after_a_reset(serving_tls: NewServing, authority: Authority) -> None:
-    """Sending close_notify to a client that has just reset is no error, and counts as a reset."""
-    async with serving_tls() as server:
-        client = await server.connect_tls(authority.client())
-        await client.exchange(b"hello")
-        connection = server.connection(client)
-        client.reset()
-        connection.finish(CloseReason.DRAIN)
-        assert server.closed(CloseReason.RESET) == 1
 
 
 async def test_finish_during_the_handshake(serving_tls: NewServing, authority: Authority) -> None:
@@ -117,23 +76,6 @@ async def test_finish_during_the_handshake(serving_tls: NewServing, authority: A
         with pytest.raises(ConnectionError, match="ended during the handshake"):
             await client.handshake()
         assert not client.was_reset
-        client.shut_down_writing()
-        await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
-
-
-async def test_finish_after_the_answers(serving_tls: NewServing, authority: Authority) -> None:
-    """A slow reader gets the answers to everything received before the server finished, then close_notify."""
-    async with serving_tls() as server:
-        client = await server.connect_tls(authority.client())
-        payload = await server.fill(client, numbered("late"))
-        received = server.received
-        server.connection(client).finish(CloseReason.DRAIN)
-        assert payload[:received].upper() == await client.receive_all()
-        assert client.got_close_notify
-        assert await client.receive_some() == b""
-        assert not client.was_reset
-        await server.until(server.at_rest, "the rest to be read")
-        assert (server.sent, server.unsent) == (received, server.received - received)
         client.shut_down_writing()
         await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
 
