@@ -66,6 +66,7 @@ lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts, and
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/hadolint Dockerfile.server Dockerfile.client
 	@$(BIN)/shellcheck scripts/docker-engine scripts/apt-install scripts/base-images scripts/lock scripts/promtool scripts/test-peers scripts/what-to-open .ci/run
+	@$(BIN)/pytest -q tests/unit/test_layout.py
 	@scripts/promtool check config prometheus.yml
 	@scripts/promtool check rules --lint=all --lint-fatal $(RULES)
 	@scripts/promtool test rules $(RULE_TESTS)

@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 
 import uvloop
 
-from stentor_chassis.control.descriptors import fill_standard
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOG_WAITING, LOOP_LAG, Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
+from stentor_chassis.descriptors import fill_standard
 from stentor_chassis.failure import Failure
 from stentor_chassis.logs.log import Log, Logger, LogOptions
 

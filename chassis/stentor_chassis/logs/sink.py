@@ -4,8 +4,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from stentor_chassis.control.descriptors import write_all
 from stentor_chassis.counters.histogram import Slots
+from stentor_chassis.descriptors import write_all
 from stentor_chassis.logs.bounds import MOST_BYTES
 
 BATCH_BYTES = MOST_BYTES

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from stentor_chassis.control.descriptors import fill_standard
+from stentor_chassis.descriptors import fill_standard
 from stentor_chassis.escaping import escaped
 from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
 from stentor_chassis.options import config_file

@@ -9,7 +9,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 
-from stentor_chassis.control.descriptors import write_all
+from stentor_chassis.descriptors import write_all
 from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, Failure
 from stentor_chassis.options.option import wrong_value
 

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import AsyncIterator
 
-from stentor_chassis.control.descriptors import write_all
+from stentor_chassis.descriptors import write_all
 from stentor_chassis.escaping import escaped
 from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
 

@@ -31,8 +31,6 @@ def tally(row: list[int]) -> Tally:
 def test_begins_like_what_is_exported() -> None:
     """An `Account`, which knows the exported slots, counts in the same ones of a load's row."""
     assert all(SCHEMA.slots(metric) == EXPORTED.slots(metric) for metric in EXPORTED.stored)
-        EXPORTED.slots(metric) for metric in EXPORTED.stored
-    ]
 
 
 def test_good(tally: Tally, row: list[int]) -> None:

@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from stentor_chassis.control.descriptors import write_all
+from stentor_chassis.descriptors import write_all
 
 SCRIPT = """
 import os, sys
-from stentor_chassis.control.descriptors import fill_standard
+from stentor_chassis.descriptors import fill_standard
 fill_standard()
 null = os.stat(os.devnull)
 assert all(os.get_inheritable(fd) for fd in (0, 1, 2))
