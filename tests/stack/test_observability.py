@@ -30,7 +30,7 @@ def _promtool(stack: Stack, *arguments: str, data: bytes = b"") -> tuple[int, st
     temporary = "TMPDIR=/prometheus"  # all else is read-only
     container = str(stack.container("prometheus").id)
     command = ["docker", "exec", "--interactive", "--env", temporary, container, "promtool", *arguments]
-    done = subprocess.run(command, input=data, env=ENVIRONMENT, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, input=data, env=ENVIRONMENT, capture_output=True, timeout=300, check=False)
     return done.returncode, (done.stdout + done.stderr).decode()
 
 
