@@ -179,7 +179,7 @@ class Prober:
                 verdict = await connection.verdict()
                 connection.look_at_kernel()
                 if fresh and verdict.outcome is Outcome.OK:
-                    verdict = await _finish(connection)
+                    verdict = await connection.finish()
         except TimeoutError:
             verdict = next(iter(connection.verifier.end(Outcome.TIMEOUT)), Verdict(Outcome.TIMEOUT))
         if verdict.outcome is not Outcome.OK:
@@ -204,24 +204,13 @@ class Prober:
             return
         try:
             async with asyncio.timeout(min(CLOSE_SECONDS, self._run.options.timeout_seconds)):
-                verdict = await _finish(kept.connection)
+                verdict = await kept.connection.finish()
         except TimeoutError:  # every reply was right; how long the peer takes to leave is its own affair
             verdict = GOOD
         if verdict.outcome is Outcome.EXTRA:  # the last exchange was counted as good, and no other was made
             await self._let_go(kept, verdict.outcome, verdict)
         else:
             await kept.connection.close()
-
-
-async def _finish(connection: Connection) -> Verdict:
-    """End our side and read to the end, so that a byte too much is seen."""
-    connection.end_sending()
-    if connection.lost_by is None and not connection.ended_sending:
-        return connection.verifier.failed or GOOD  # TLS cannot end one side alone
-    outcome = await connection.end()
-    if connection.verifier.failed is not None:
-        return connection.verifier.failed
-    return GOOD if outcome is Outcome.EOF else Verdict(outcome)
 
 
 def _seconds(**nanoseconds: int) -> dict[str, float]:

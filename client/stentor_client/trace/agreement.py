@@ -1,11 +1,11 @@
-"""What a TLS handshake agreed on, and whose certificate the server showed."""
+"""What a TLS handshake agreed on, and the server's certificate."""
 
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-_Name = tuple[tuple[tuple[str, str], ...], ...]  # parts, each of attributes: what they are, and their values
+_Name = tuple[tuple[tuple[str, str], ...], ...]  # parts, each with attributes: kind and value
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +15,12 @@ class Agreement:
     version: str
     cipher: str
     subject: str  # of the server's certificate, as in `O=Example, CN=server`
-    names: list[str]  # what the certificate is good for: host names and addresses
+    names: list[str]  # host names and addresses that the certificate is valid for
     expires_at: str  # ISO 8601, UTC
 
     @classmethod
     def of(cls, connection: ssl.SSLObject) -> "Agreement":
-        """Look at a connection after a handshake that verified the server's certificate."""
+        """Read it from a connection that has verified the server's certificate."""
         certificate: dict[str, Any] = connection.getpeercert() or {}
         cipher = connection.cipher()
         ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
@@ -29,7 +29,7 @@ class Agreement:
             cipher=cipher[0] if cipher else "",
             subject=_printable(_name(certificate["subject"])),
             names=[
-                # A directory name among them comes in parts, as a subject does.
+                # A directory name has parts, like a subject.
                 _printable(value if isinstance(value, str) else _name(value))
                 for _, value in certificate.get("subjectAltName", ())
             ],
@@ -42,12 +42,12 @@ _ABBREVIATIONS = {"commonName": "CN", "organizationName": "O", "organizationalUn
 
 
 def _name(parts: _Name) -> str:
-    """Write a name down as people read it; a part can have several attributes, with `+` between them."""
+    """Return a name for people; `+` joins the attributes of one part."""
     return ", ".join(
         "+".join(f"{_ABBREVIATIONS.get(kind, kind)}={value}" for kind, value in attributes) for attributes in parts
     )
 
 
 def _printable(text: str) -> str:
-    """Escape what a terminal could take for a command: a certificate can hold anything."""
+    """Escape control characters: a certificate can hold anything."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

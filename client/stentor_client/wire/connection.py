@@ -1,6 +1,7 @@
 """One connection of the client: writes while it reads, and feeds the verifier."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
@@ -13,6 +14,7 @@ from stentor_client.wire.tcp_info import TcpInfo
 WRITE_HIGH_BYTES = 256 * 1024
 WRITE_LOW_BYTES = 64 * 1024
 RECEIVE_BYTES = 256 * 1024
+GOODBYE_SECONDS = 1.0  # to wait for the peer's end after a good exchange
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -101,6 +103,13 @@ class Connection(asyncio.BufferedProtocol):
             await self.news()
         return self.verifier.failed or (GOOD if self.lost_by is Outcome.EOF else Verdict(self.lost_by or Outcome.EOF))
 
+    async def finish(self) -> Verdict:
+        """End our side and read to the end of the peer's; return what is wrong with that. TLS cannot end one side."""
+        self.end_sending()
+        if self.ended_sending or self.lost_by is not None:
+            return await self.orderly_end()
+        return self.verifier.failed or GOOD
+
     async def news(self) -> None:
         """Wait until something arrives or the connection ends."""
         self._news.clear()
@@ -115,12 +124,14 @@ class Connection(asyncio.BufferedProtocol):
         """
         return (self._asked_at or self._lost_at) - self._moved_at
 
-    async def close(self) -> None:
-        """Close, and wait until it is; after TLS the peer has a moment to end it as well."""
+    async def close(self, patience_seconds: float | None = None) -> None:
+        """Close, and wait until it is, if need be not longer than this; after TLS the peer has to end it as well."""
         self.look_at_kernel()
         self._closing = True
         self._transport.close()
-        await self._closed.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
+                await self._closed.wait()
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed, by whomever."""
