@@ -16,7 +16,7 @@ def test_on_a_terminal(shared_server: Server, columns: int) -> None:
     with Terminal("stentor-client", "trace", "--target", shared_server.target, columns=columns) as terminal:
         code, shown = terminal.end()
         assert b"\x1b[32m" in terminal.shown
-    assert (code, "ok: 5 bytes came back, every one right" in shown) == (0, True)
+    assert (code, "ok: 5 bytes came back, all correct" in shown) == (0, True)
     assert max(map(len, shown.splitlines())) <= columns
 
 
@@ -51,4 +51,4 @@ def test_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "stentor.sock"
     with Server("--workers", "1", "--unix", str(path)):
         traced = run("stentor-client", "trace", "--target", f"unix:{path}")
-    assert (traced.returncode, "joined within the kernel" in traced.stdout.decode()) == (0, True)
+    assert (traced.returncode, "connected within the kernel" in traced.stdout.decode()) == (0, True)
