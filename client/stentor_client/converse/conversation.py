@@ -133,9 +133,10 @@ class Conversation:
             await asyncio.gather(typing, ending, return_exceptions=True)  # so that the terminal is restored
 
     async def _end(self, connection: Connection) -> None:
-        """Wait until the connection ends, or the server has sent too much that nobody asked for."""
+        """Wait until the connection ends; end it if the server sends too much that nobody asked for."""
         while connection.lost_by is None and len(self._received) <= _MOST_SURPLUS_BYTES:
             await connection.news()
+        await connection.abandon(Outcome.EXTRA)  # at once: to leave the prompt takes a while
 
     async def _ask(self, connection: Connection, message: bytes) -> _Answer:
         expected = self._expect(message)
