@@ -99,15 +99,21 @@ async def test_slow_reply_is_no_silence() -> None:
 
 
 async def test_reply_of_another_connection() -> None:
-    """A reply that belongs elsewhere is called so."""
+    """A reply that belongs to another connection is recognised, also after a good one."""
 
     def answer_as_another(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(100).upper())
         reply = bytearray(connection.recv(100).upper())
         reply[9:17] = b"0000000B"
         connection.sendall(reply)
 
-    error = await failing(answer_as_another)
-    assert error.detail == "the reply belongs to another connection (message 1 of connection 11)"
+    async def scenario(call: Call) -> None:
+        await call.ask(64)
+        await call.ask(64)
+
+    with pytest.raises(ExchangeError) as raised:
+        await with_call(answer_as_another, scenario)
+    assert raised.value.detail == "the reply belongs to another connection (message 2 of connection 11)"
 
 
 async def test_stale_reply() -> None:
