@@ -14,7 +14,8 @@ from typing import Self
 from processes import BIN, ENVIRONMENT, NOTHING, state
 from waiting import SECONDS, until
 
-_COMMANDS = re.compile(rb"\x1b\[[?0-9;]*[A-Za-z]|\r")  # to the terminal: colours, and what a line editor sends
+_PIECE = re.compile(r"\x1b\[(?P<number>[?0-9;]*)(?P<command>[A-Za-z])|(?P<character>.)", re.DOTALL)
+_TRAILING_BLANKS = re.compile(" +$", re.MULTILINE)
 
 
 def _take_terminal() -> None:
@@ -30,6 +31,7 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self.shown = b""
+        self._seen = 0  # how much of the screen was waited for
         self.process = subprocess.Popen(
             [f"{BIN}/{command[0]}", *command[1:]],
             stdin=theirs,
@@ -57,13 +59,12 @@ class Terminal:
 
     def until(self, text: str) -> str:
         """Wait until this stands on the screen, below what was waited for before; return all up to there."""
-        wanted = text.encode()
-        while wanted not in (plain := _COMMANDS.sub(b"", self.shown)):
-            assert select.select([self._ours], [], [], SECONDS)[0], f"{text!r} is not shown, but {plain!r}"
-            assert self._read(), f"{text!r} was not shown, but {plain!r}"
-        before, _, after = plain.partition(wanted)
-        self.shown = after
-        return (before + wanted).decode(errors="backslashreplace")
+        while text not in (new := self._screen()[self._seen :]):
+            assert select.select([self._ours], [], [], SECONDS)[0], f"{text!r} is not shown, but {new!r}"
+            assert self._read(), f"{text!r} was not shown, but {new!r}"
+        before, _, _ = new.partition(text)
+        self._seen += len(before + text)
+        return before + text
 
     def interrupt(self) -> None:
         """Press Ctrl-C once the program waits for keys: Python's line editor can miss a signal that is earlier."""
@@ -74,7 +75,35 @@ class Terminal:
         """Wait for the end of the program; return its exit code, and what it showed since."""
         while self._read():
             pass
-        return self.process.wait(SECONDS), _COMMANDS.sub(b"", self.shown).decode(errors="backslashreplace")
+        return self.process.wait(SECONDS), _TRAILING_BLANKS.sub("", self._screen()[self._seen :])
+
+    def _screen(self) -> str:
+        """Return all lines as they look now, which is not how they were written: a line editor moves the cursor."""
+        lines, column = [""], 0
+        for piece in _PIECE.finditer(self.shown.decode(errors="replace")):
+            number, command, character = piece.groups()
+            match character or f"\x1b{command}":
+                case "\r":
+                    column = 0
+                case "\n":
+                    lines.append("")
+                case "\b":
+                    column -= 1
+                case "\x1bD":
+                    column -= int(number or 1)
+                case "\x1bC":
+                    column += int(number or 1)
+                    lines[-1] = lines[-1].ljust(column)
+                case "\x1bJ" | "\x1bK":
+                    lines[-1] = lines[-1][:column].ljust(len(lines[-1]))
+                case _ if character:
+                    lines[-1] = lines[-1][:column].ljust(column) + character + lines[-1][column + 1 :]
+                    column += 1
+        return "\n".join(lines)
+
+    def _state(self) -> str:
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0]
 
     def _read(self) -> bool:
         try:

@@ -50,6 +50,9 @@ def test_history(shared_server: Server, home: Mapping[str, str], tmp_path: Path)
     for line, typed in (("remember me", "remember me\n"), ("remember me", "\x1b[A\n")):
         with Terminal(*_send("--target", shared_server.target), environment=home) as terminal:
             terminal.until("> ")
+            terminal.type("x")  # the history is loaded when keys are shown
+            terminal.until("x")
+            terminal.type("\x15")
             terminal.type(typed)
             terminal.until(f"< {line.upper()}")
             terminal.until("> ")

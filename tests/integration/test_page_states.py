@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from background_loop import BackgroundLoop
 from browser import Browser
 from live_page import LivePage
 from stentor_chassis.admin.endpoint import Admin
@@ -17,7 +18,6 @@ from stentor_chassis.page import history as history_module
 from stentor_chassis.page.history import History
 from stentor_chassis.page.routes import routes
 from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
-from stentor_client.converse.background_loop import BackgroundLoop
 from unit.chassis.example import ENDED, OPEN, SCHEMA, SPAN, TAKEN
 from waiting import until
 

@@ -1,4 +1,4 @@
-"""Whether every address of the name leads there."""
+"""Whether every address of the name works."""
 
 import asyncio
 
@@ -14,25 +14,25 @@ class Addresses(Check):
     """Exchanges with every address that the target's name resolves to."""
 
     name = "addresses"
-    proves = "Every address that the name resolves to leads to a server that answers, not only the first that does."
-    usual_cause = "a name with an address nobody listens on (often the IPv6 one), or one server of several that is down"
-    needs = ("connect",)  # and not an answer: that of the first address says nothing of the others
+    proves = "Every address that the name resolves to leads to a server that answers, not only the first."
+    usual_cause = "an address that nobody listens on (often the IPv6 one), or one server of several that is down"
+    needs = ("connect",)  # but no answer: that of the first address proves nothing about the others
 
     async def run(self, subject: Subject) -> Finding:
-        """Try it."""
+        """Run the check."""
         if subject.is_unix:
             return Finding(Status.SKIP, "a Unix socket has one address")
         endpoints = await subject.endpoints()
         if len(endpoints) == 1:
-            return Finding(Status.SKIP, f"{endpoints[0]} is the only one, and the other checks have tried it")
+            return Finding(Status.SKIP, f"{endpoints[0]} is the only one, and the other checks use it")
         failures = await asyncio.gather(*(failure_of(_try(subject, endpoint)) for endpoint in endpoints))
         tried = list(zip(endpoints, failures, strict=True))
         measured = [{"address": str(at), "outcome": error.outcome if error else "ok"} for at, error in tried]
-        bad = [(endpoint, error) for endpoint, error in tried if error is not None]
+        bad = [(at, error) for at, error in tried if error is not None]
         if not bad:
             return Finding.good(wording.listed([str(endpoint) for endpoint in endpoints]), addresses=measured)
         worst = max((error for _, error in bad), key=lambda error: error.outcome.exit_code)
-        named = "; ".join(f"{endpoint}: {error.outcome}" for endpoint, error in bad)
+        named = "; ".join(f"{at}: {error.outcome}" for at, error in bad)
         return Finding.bad(worst, f"{len(bad)} of {len(tried)} failed: {named}", addresses=measured)
 
 

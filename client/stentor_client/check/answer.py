@@ -1,4 +1,4 @@
-"""Whether the server answers, and no one in its place."""
+"""Whether the server itself answers."""
 
 from stentor_client.check.check import Check, Finding
 from stentor_client.check.subject import Subject
@@ -8,20 +8,18 @@ SIZE_BYTES = 64
 
 
 class Answer(Check):
-    """Makes the simplest exchange there is."""
+    """Makes the simplest exchange."""
 
     name = "answer"
-    proves = (
-        "A program at the other end reads what is sent and answers it, and nothing on the way does so in its place."
-    )
+    proves = "A program at the other end reads the message and answers it, and nothing on the way does so instead."
     usual_cause = (
-        "a middlebox or another service that answers by itself, a proxy whose server is gone, or a server that waits "
-        "for TLS or a PROXY header"
+        "a middlebox or another service that answers, a proxy that has lost its server, or a server that waits for TLS "
+        "or a PROXY header"
     )
     needs = ("connect",)
 
     async def run(self, subject: Subject) -> Finding:
-        """Try it."""
+        """Run the check."""
         async with subject.call() as call:
             await call.ask(SIZE_BYTES)
-        return Finding.good(f"{wording.size(SIZE_BYTES)} came back as they must")
+        return Finding.good(f"{wording.size(SIZE_BYTES)} came back correctly")

@@ -1,4 +1,4 @@
-"""All checks, and the running of them."""
+"""Runs the checks."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from stentor_client.verify.outcomes import CHECK_FAILED, ExchangeError, worst_ex
 
 
 def battery(largest: int, idle_seconds: float) -> list[Check]:
-    """Return the checks in their order; `largest` message in bytes, longest silence in seconds, 0 for none."""
+    """Return the checks in order; `largest` is a message in bytes, `idle_seconds` the longest silence, 0 for none."""
     idle = [Idle(idle_seconds)] if idle_seconds else []
     return [
         *(Connect(), Answer(), ByteValues(), Sizes(largest), Segmentation(), HalfClose(), Duplex()),
@@ -29,7 +29,7 @@ def battery(largest: int, idle_seconds: float) -> list[Check]:
 
 
 async def run(checks: Sequence[Check], subject: Subject, on_begin: Callable[[Check], object]) -> list[Result]:
-    """Run the checks one after the other; `on_begin` is told of each as it begins."""
+    """Run the checks one after the other; call `on_begin` with each as it begins."""
     results: list[Result] = []
     failed: set[str] = set()
     for check in checks:
@@ -37,7 +37,7 @@ async def run(checks: Sequence[Check], subject: Subject, on_begin: Callable[[Che
         begun = time.perf_counter()
         missing = next((name for name in check.needs if name in failed), None)
         finding = (
-            Finding(Status.SKIP, f"not tried, for {missing} failed") if missing else await _finding(check, subject)
+            Finding(Status.SKIP, f"not tried, because {missing} failed") if missing else await _finding(check, subject)
         )
         if finding.status is Status.FAIL:
             failed.add(check.name)
@@ -46,7 +46,7 @@ async def run(checks: Sequence[Check], subject: Subject, on_begin: Callable[[Che
 
 
 def exit_code(results: Sequence[Result]) -> int:
-    """Return the exit code of a battery with these results: that of the worst outcome, where there is one."""
+    """Return the exit code of a battery with these results: that of the worst outcome, if any."""
     failed = [result.finding for result in results if result.status is Status.FAIL]
     worst = worst_exit_code(finding.outcome for finding in failed if finding.outcome is not None)
     return worst or (CHECK_FAILED if failed else 0)

@@ -1,4 +1,4 @@
-"""One connection over the path under test, and the exchanges on it."""
+"""One connection on the path under test, and the exchanges on it."""
 
 import asyncio
 import re
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from stentor_client.account import Account
 from stentor_client.metrics import RETRANSMITS, SCHEMA
+from stentor_client.output.wording import counted
 from stentor_client.verify.explanation import explain
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
@@ -14,37 +15,25 @@ from stentor_client.wire.connection import Connection
 from stentor_client.wire.dial_record import DialRecord
 from stentor_client.wire.stall_watcher import StallWatcher
 
-PIECE_BYTES = 64 * 1024  # large messages are handed over in pieces, so that it is seen whether anything moves
+PIECE_BYTES = 64 * 1024  # large messages are sent in pieces, so that a stall is noticed
 HEAD_BYTES = 1024
 _HEADER = re.compile(rb"([0-9A-F]{8})\.([0-9A-F]{8})\.([0-9A-F]{8})\.")  # as MessageSource.build makes it
 
 
-class Head:
-    """The first bytes of a reply, kept to say more of a wrong one."""
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.data = b""
-
-    def take(self, data: memoryview) -> None:
-        """Keep what there is room for."""
-        self.data += bytes(data[: HEAD_BYTES - len(self.data)])
-
-
 class Call:
-    """Sends messages one after the other; a reply that is not good is raised as `ExchangeError`."""
+    """Sends messages one after the other; raises `ExchangeError` for a bad reply."""
 
     def __init__(
         self,
         connection: Connection,
         record: DialRecord,
         account: Account,
-        head: Head,
+        head: bytearray,
         messages: MessageSource,
         number: int,
         timeout_seconds: float,
     ) -> None:
-        """`account` is that of this connection alone; `number` stands in the header of its messages."""
+        """`account` is for this connection only; `head` receives the start of each reply."""
         self.connection = connection
         self.record = record
         self.head = head
@@ -62,48 +51,47 @@ class Call:
         return self._messages.build(self._number, self._sequence, size)
 
     async def ask(self, size: int) -> None:
-        """Send a message of `size` bytes, and wait for its whole reply."""
+        """Send a message of `size` bytes and wait for the whole reply."""
         message, reply = self.build(size)
         await self.exchange(reply, pieces(message))
 
     async def exchange(self, reply: Sequence[ReplyPart], parts: Iterable[bytes]) -> None:
-        """Send a message in these parts, each on its own as far as the kernel can tell, and wait for its reply."""
+        """Send a message in these parts, each in its own write, and wait for the reply."""
         await self.send(reply, parts)
         await self.answered()
 
     async def send(self, reply: Sequence[ReplyPart], parts: Iterable[bytes]) -> None:
-        """Send a message in these parts; with no `reply`, they are more of the message before."""
+        """Send a message in these parts; without a `reply` they continue the previous message."""
         if reply:
             self._message = b""
-            self.head.data = b""
+            self.head.clear()
         await self._watcher.during(self._send(reply, parts))
 
     async def answered(self) -> None:
         """Wait for the whole reply."""
         verdict = await self._watcher.during(self.connection.verdict())
         if verdict.outcome is not Outcome.OK:
-            # It sees the connection off, and how often the kernel sent again with it.
-            await self.connection.abandon(verdict.outcome)
+            await self.connection.abandon(verdict.outcome)  # also notes retransmissions
             raise ExchangeError(verdict.outcome, verdict.phase, self._words(verdict))
 
     async def begun(self) -> bool:
-        """Wait for the first byte of the reply, up to the time-out; return whether it came."""
+        """Wait for the first byte of the reply, up to the time-out; return whether it arrived."""
         try:
             async with asyncio.timeout(self._timeout):
-                while not self.head.data and self.connection.lost_by is None:
+                while not self.head and self.connection.lost_by is None:
                     await self.connection.news()
         except TimeoutError:
             return False
-        return bool(self.head.data)
+        return bool(self.head)
 
     async def ended(self) -> None:
-        """Wait for the peer's end of the connection, which must come in order, and after no further byte."""
+        """Wait for the peer to end the connection, in order and without another byte."""
         verdict = await self._watcher.during(self.connection.orderly_end())
         if verdict.outcome is not Outcome.OK:
             raise ExchangeError(verdict.outcome, Phase.CLOSE, explain(verdict, self._timeout))
 
     async def silent(self, seconds: float) -> None:
-        """Be silent for so long; raise where the connection ends meanwhile."""
+        """Be silent for so long; raise if the connection ends meanwhile."""
         begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(seconds):
@@ -120,7 +108,7 @@ class Call:
         for part in parts:
             self._message += part[: HEAD_BYTES - len(self._message)]
             await self.connection.send(part, reply)
-            reply = ()  # the first part has told all that is to come
+            reply = ()  # the first part announced all of it
             await asyncio.sleep(0)
 
     def _words(self, verdict: Verdict) -> str:
@@ -129,17 +117,17 @@ class Call:
             return self._words_of_mismatch(verdict.offset or 0) or words
         again = self._account.row[SCHEMA.slot(RETRANSMITS)]
         if verdict.outcome is Outcome.TIMEOUT and again:
-            words += f"; the kernel sent again {again} {'time' if again == 1 else 'times'}, so packets get lost"
+            words += f"; the kernel sent {counted(again, 'segment')} again, so packets get lost"
         return words
 
     def _words_of_mismatch(self, offset: int) -> str:
-        if offset < len(self.head.data) and self._message.startswith(self.head.data):
-            return "the reply is what was sent, unchanged: something echoes"
-        asked, came = _HEADER.match(self._message), _HEADER.match(self.head.data)
-        if asked and came and asked[1] == came[1] and asked[0] != came[0]:
-            connection, sequence = int(came[2], 16), int(came[3], 16)
-            what = "an earlier message" if connection == self._number else "another connection"
-            return f"the reply belongs to {what} (message {sequence} of connection {connection})"
+        if offset < len(self.head) and self._message.startswith(self.head):
+            return "the reply is the message, unchanged: something echoes"
+        sent, received = _HEADER.match(self._message), _HEADER.match(self.head)
+        if sent and received and sent[1] == received[1] and sent[0] != received[0]:
+            connection, sequence = int(received[2], 16), int(received[3], 16)
+            owner = "an earlier message" if connection == self._number else "another connection"
+            return f"the reply belongs to {owner} (message {sequence} of connection {connection})"
         return ""
 
 

@@ -11,7 +11,7 @@ from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 
 
 class Status(StrEnum):
-    """The end of a check."""
+    """How a check ended."""
 
     PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
@@ -20,10 +20,9 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found; `measured` are its figures for programs, with their units in their names.
+    """What a check found; `measured` are figures for programs, with units in their names.
 
-    A check can fail without a wrong outcome: every byte is right, and yet not what it must prove. Then `outcome` and
-    `phase` are empty.
+    A check can fail although every byte is correct. Then `outcome` and `phase` are empty.
     """
 
     status: Status
@@ -34,12 +33,12 @@ class Finding:
 
     @classmethod
     def good(cls, detail: str, **measured: Any) -> "Finding":
-        """Return that of a check that passed."""
+        """Return the finding of a check that passed."""
         return cls(Status.PASS, detail, measured=measured)
 
     @classmethod
     def bad(cls, error: ExchangeError, detail: str = "", **measured: Any) -> "Finding":
-        """Return that of a check that failed with an exchange; `detail` takes the place of the error's own."""
+        """Return the finding of a check whose exchange failed; `detail` replaces that of the error."""
         return cls(Status.FAIL, detail or str(error), error.outcome, error.phase, measured)
 
 
@@ -48,17 +47,17 @@ class Check(ABC):
 
     name: ClassVar[str]
     proves: ClassVar[str]  # a sentence
-    usual_cause: ClassVar[str]  # of its failing, to come after "Usually"
-    needs: ClassVar[tuple[str, ...]] = ("connect", "answer")  # names of checks without which it would prove nothing
+    usual_cause: ClassVar[str]  # of a failure; follows "Usually: "
+    needs: ClassVar[tuple[str, ...]] = ("connect", "answer")  # checks that must pass first
 
     @abstractmethod
     async def run(self, subject: Subject) -> Finding:
-        """Try it; an `ExchangeError` that is raised is a failure that speaks for itself."""
+        """Run the check; an `ExchangeError` makes it fail with the words of the error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A check that was run, or skipped."""
+    """A check that ran or was skipped."""
 
     check: Check
     finding: Finding

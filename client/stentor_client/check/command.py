@@ -1,8 +1,9 @@
-"""`check`: the battery that proves a path."""
+"""`check`: runs a battery of checks that prove a path."""
 
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -11,7 +12,6 @@ from rich.console import Console
 from rich.text import Text
 
 from stentor_chassis.control.terminable import restore_sighup
-from stentor_chassis.escaping import escaped
 from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Duration, Size
 from stentor_chassis.options.text import Path
@@ -21,19 +21,22 @@ from stentor_client.check.check import Check, Result
 from stentor_client.check.subject import Subject
 from stentor_client.options import LARGEST_BYTES, dial_options, dialing, exchange_options
 from stentor_client.output.json_output import JsonOutput
-from stentor_client.output.standard_streams import write_out
+from stentor_client.output.terminal import show
 
 
 @click.command()
 @dial_options
 @exchange_options
-@option("--largest", type=Size(), default="16MiB", help="The largest message of the size ladder.")
-@option("--idle", type=Duration(zero=True), default="10s", help="The longest silence to try; 0 tries none.")
+@option("--largest", type=Size(), default="16MiB", help="The largest message to try.")
+@option("--idle", type=Duration(zero=True), default="10s", help="The longest silence to try (0 disables).")
 @option(
-    "--json", type=Path(), metavar="FILE", help="Write the results as JSON, too; - writes them in place of the table."
+    "--json",
+    type=Path(),
+    metavar="FILE",
+    help="Write the results to this file as JSON. - means standard output, without the table.",
 )
 def check(*, largest: int, idle: float, json: str | None, timeout_seconds: float, expect: str, **dial: Any) -> int:
-    """Try everything that a path can do wrong, and say what passed, what failed, and what usually causes that.
+    """Test what can go wrong on a path, and report what passed, what failed, and the usual causes.
 
     Example: stentor-client check --target server:8080 --idle 5m
     """
@@ -48,26 +51,16 @@ def check(*, largest: int, idle: float, json: str | None, timeout_seconds: float
         results = runner.run(_run(checks, subject))
     try:
         output.write(report.document(results, subject, started_at, __version__))
-    finally:  # a full disk does not cost the results
+    finally:  # even if the disk is full
         if not output.in_place_of_text:
-            write_out(_rendered(f"The path to {escaped(subject.dial.target)}", results))
+            show(partial(report.draw, results, subject))
     return battery.exit_code(results)
 
 
 async def _run(checks: Sequence[Check], subject: Subject) -> list[Result]:
-    """Run the battery; on a terminal, say on standard error what is being tried."""
+    """Run the battery; if standard error is a terminal, show the current check there."""
     console = Console(stderr=True)
     if not console.is_terminal:
         return await battery.run(checks, subject, lambda _: None)
     with console.status("") as status:
         return await battery.run(checks, subject, lambda each: status.update(Text(f"{each.name}: {each.proves}")))
-
-
-def _rendered(title: str, results: Sequence[Result]) -> bytes:
-    """Return what standard output gets, without the blanks that fill the table's last column."""
-    console = Console(highlight=False, markup=False)
-    with console.capture() as captured:
-        for part in (f"{title}\n", report.table(results), report.summary(results)):
-            console.print(part)
-    lines = (f"{line.rstrip()}\n" for line in captured.get().splitlines())
-    return "".join(lines).encode(console.encoding, "replace")

@@ -18,17 +18,17 @@ class Concurrency(Check):
 
     name = "concurrency"
     proves = f"Each of {CONNECTIONS} connections at once is served, and none gets the reply of another."
-    usual_cause = "a limit of connections below that, or a proxy that mixes connections up when it reuses them"
+    usual_cause = "a lower connection limit, or a proxy that mixes connections up when it reuses them"
 
     async def run(self, subject: Subject) -> Finding:
-        """Try it."""
+        """Run the check."""
         async with contextlib.AsyncExitStack() as open_calls:
             calls: list[Call] = []
             try:
                 while len(calls) < CONNECTIONS:
                     calls.append(await open_calls.enter_async_context(subject.call()))
             except ExchangeError as error:
-                return Finding.bad(error, f"with {len(calls)} connections open no other can be made: {error}")
+                return Finding.bad(error, f"with {len(calls)} connections open, another fails: {error}")
             failures = await asyncio.gather(*(failure_of(_talk(call, subject)) for call in calls))
         bad = [error for error in failures if error is not None]
         if bad:

@@ -1,4 +1,4 @@
-"""Whether there is a way at all."""
+"""Whether a connection is possible."""
 
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.check.check import Check, Finding
@@ -7,17 +7,17 @@ from stentor_client.output import wording
 
 
 class Connect(Check):
-    """Connects, and says how long each part of it took."""
+    """Connects, and measures each phase."""
 
     name = "connect"
-    proves = "A connection can be made, TLS included where it is asked for."
+    proves = "A connection can be made, including TLS if it is enabled."
     usual_cause = (
-        "the name is wrong, nobody listens there, a firewall drops or refuses, or the two sides do not agree on TLS"
+        "the name is wrong, nobody listens, a firewall drops or rejects packets, or the two sides do not agree on TLS"
     )
     needs = ()
 
     async def run(self, subject: Subject) -> Finding:
-        """Try it."""
+        """Run the check."""
         async with subject.call() as call:
             record = call.record
             seconds = {phase: duration / NANOSECONDS for phase, duration in record.durations.items()}

@@ -9,14 +9,14 @@ SIZE_BYTES = 1 << 20
 
 
 class Duplex(Check):
-    """Holds the last piece of a large message back until its reply has begun."""
+    """Holds back the last piece of a large message until its reply begins."""
 
     name = "full-duplex"
     proves = "The reply begins while the message is still being sent: both directions run at once."
-    usual_cause = "a proxy or an inspecting firewall that stores the whole message before it passes anything on"
+    usual_cause = "a proxy or an inspecting firewall that stores the whole message before it forwards anything"
 
     async def run(self, subject: Subject) -> Finding:
-        """Try it."""
+        """Run the check."""
         size = subject.fitting(SIZE_BYTES)
         last = min(PIECE_BYTES, size // 2)
         async with subject.call() as call:
@@ -30,8 +30,8 @@ class Duplex(Check):
             return Finding.good(
                 f"the reply to {wording.size(size)} began before the last {wording.size(last)} were sent"
             )
-        waited = wording.duration(subject.timeout_seconds)  # with the last piece held back
+        waited = wording.duration(subject.timeout_seconds)
         return Finding(
             Status.FAIL,
-            f"nothing of the reply to {wording.size(size)} came before the last byte was sent, {waited} later",
+            f"no byte of the reply to {wording.size(size)} arrived before the last byte was sent, {waited} later",
         )

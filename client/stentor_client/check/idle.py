@@ -1,4 +1,4 @@
-"""How long a connection may be silent."""
+"""Whether a connection survives silence."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ LADDER = (
 
 
 class Idle(Check):
-    """Lets connections be silent, each for its own time and all at once, and exchanges again."""
+    """Keeps connections silent, all at once and each for its own time, and then exchanges again."""
 
     name = "idle"
     proves = "A connection that was silent for a while still works."
@@ -27,11 +27,11 @@ class Idle(Check):
     )
 
     def __init__(self, longest_seconds: float) -> None:
-        """Climb up to a silence of `longest_seconds`."""
+        """Try silences of up to `longest_seconds`."""
         self.ladder = [*(step for step in LADDER if step < longest_seconds), longest_seconds]
 
     async def run(self, subject: Subject) -> Finding:
-        """Try it."""
+        """Run the check."""
         async with contextlib.AsyncExitStack() as open_calls:
             calls = [await open_calls.enter_async_context(subject.call()) for _ in self.ladder]
             for call in calls:

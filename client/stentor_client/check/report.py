@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,29 +19,10 @@ _STYLES = {Status.PASS: "green", Status.FAIL: "bold red", Status.SKIP: "dim"}
 _COUNTED = {Status.PASS: "passed", Status.FAIL: "failed", Status.SKIP: "skipped"}
 
 
-def table(results: Sequence[Result]) -> Table:
-    """Return the results as a table to print."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    made.add_column("check", no_wrap=True)
-    made.add_column("result", no_wrap=True)
-    made.add_column("time", no_wrap=True, justify="right")
-    made.add_column("what it proves, and what was found", ratio=1, overflow="fold")
-    for result in results:
-        skipped = result.status is Status.SKIP
-        made.add_row(
-            result.name,
-            Text(result.status, _STYLES[result.status]),
-            "" if skipped else wording.elapsed(result.duration_seconds),
-            _told(result),
-        )
-    return made
-
-
-def summary(results: Sequence[Result]) -> str:
-    """Return the last line: how many passed, failed, and were skipped."""
-    counts = Counter(result.status for result in results)
-    counted = ", ".join(f"{counts[status]} {word}" for status, word in _COUNTED.items() if counts[status])
-    return f"{counted} in {wording.elapsed(sum(result.duration_seconds for result in results))}"
+def draw(results: Sequence[Result], subject: Subject, console: Console) -> None:
+    """Print the results for people."""
+    for part in (f"The path to {escaped(subject.dial.target)}\n", _table(results), _summary(results)):
+        console.print(part)
 
 
 def document(results: Sequence[Result], subject: Subject, started_at: str, version: str) -> dict[str, Any]:
@@ -70,12 +52,35 @@ def document(results: Sequence[Result], subject: Subject, started_at: str, versi
     }
 
 
-def _told(result: Result) -> Text:
-    """Return what there is to say of a check: of a skipped one why, of a failed one what usually causes it."""
+def _table(results: Sequence[Result]) -> Table:
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made.add_column("check", no_wrap=True)
+    made.add_column("result", no_wrap=True)
+    made.add_column("time", no_wrap=True, justify="right")
+    made.add_column("what it proves, and what was found", ratio=1, overflow="fold")
+    for result in results:
+        skipped = result.status is Status.SKIP
+        made.add_row(
+            result.name,
+            Text(result.status, _STYLES[result.status]),
+            "" if skipped else wording.elapsed(result.duration_seconds),
+            _described(result),
+        )
+    return made
+
+
+def _summary(results: Sequence[Result]) -> str:
+    counts = Counter(result.status for result in results)
+    counted = ", ".join(f"{counts[status]} {word}" for status, word in _COUNTED.items() if counts[status])
+    return f"{counted} in {wording.elapsed(sum(result.duration_seconds for result in results))}"
+
+
+def _described(result: Result) -> Text:
+    """Describe a result: the reason if it was skipped, the usual cause if it failed."""
     if result.status is Status.SKIP:
         return Text(escaped(result.finding.detail), "dim")
-    told = Text(f"{result.check.proves}\n")
-    told.append(escaped(result.finding.detail), "dim" if result.status is Status.PASS else "red")
+    words = Text(f"{result.check.proves}\n")
+    words.append(escaped(result.finding.detail), "dim" if result.status is Status.PASS else "red")
     if result.status is Status.FAIL:
-        told.append(f"\nUsually: {result.check.usual_cause}.")
-    return told
+        words.append(f"\nUsually: {result.check.usual_cause}.")
+    return words

@@ -1,4 +1,4 @@
-"""Whether it matters how a message is cut."""
+"""Whether segmentation matters."""
 
 import itertools
 import random
@@ -11,20 +11,20 @@ from stentor_client.verify.outcomes import ExchangeError
 
 BYTEWISE_BYTES = 64
 RANDOM_BYTES = 64 * 1024
-RANDOM_CUTS = 50  # fewer than the smallest message has places for
+RANDOM_CUTS = 50  # fewer than the smallest message has bytes
 JOINED = 20
-JOINED_BYTES = 2000  # all together
+JOINED_BYTES = 2000  # in total
 
 
 class Segmentation(Check):
-    """Sends messages in pieces, and pieces with many messages."""
+    """Sends messages in many pieces, and many messages in one piece."""
 
     name = "segmentation"
     proves = "The reply does not depend on how the bytes are cut into segments."
-    usual_cause = "something that takes one segment for one message, or waits for the end of a line"
+    usual_cause = "something that treats one segment as one message, or waits for the end of a line"
 
     async def run(self, subject: Subject) -> Finding:
-        """Try it."""
+        """Run the check."""
         for words, attempt in (
             ("one byte at a time", _bytewise),
             (f"cut at {RANDOM_CUTS} random places", _at_random),
@@ -59,6 +59,6 @@ async def _joined(call: Call, subject: Subject) -> None:
 
 
 def cut(message: bytes, places: list[int]) -> Iterable[bytes]:
-    """Yield a message cut at these places, which rise."""
+    """Yield a message cut at these places, in ascending order."""
     edges = [0, *places, len(message)]
     return (message[start:stop] for start, stop in itertools.pairwise(edges))

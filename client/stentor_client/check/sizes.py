@@ -1,11 +1,11 @@
-"""Whether messages of every size come through."""
+"""Whether the path delivers messages of every size."""
 
 from stentor_client.check.check import Check, Finding
 from stentor_client.check.subject import Subject
 from stentor_client.output import wording
 from stentor_client.verify.outcomes import ExchangeError
 
-# The edges of what one packet holds, with and without IP and TCP headers: IPv6's least, tunnels, Ethernet, jumbo.
+# Packet sizes, with and without IP and TCP headers: the minimum of IPv6, tunnels, Ethernet, jumbo frames.
 _PACKETS = (1280, 1400, 1448, 1460, 1472, 1500, 8960, 9001)
 LADDER = (1, 2, 10, 64, 512, *_PACKETS, *(1 << power for power in (14, 16, 18, 20, 22, 24, 26)))
 
@@ -14,18 +14,18 @@ class Sizes(Check):
     """Sends one message of each size, on a connection of its own, up to the first that fails."""
 
     name = "sizes"
-    proves = "A message of any size comes back whole, those at the edges of a packet as well."
+    proves = "A message of any size comes back whole, including those that just fill a packet."
     usual_cause = (
-        "from 1,280 to 9,001 bytes an MTU black hole (a tunnel or VPN, and ICMP that is filtered); elsewhere a proxy "
-        "with a limit, or one that does not read while it writes"
+        "from 1,280 to 9,001 bytes an MTU black hole (a tunnel or VPN with ICMP filtered); otherwise a proxy with a "
+        "limit, or one that does not read while it writes"
     )
 
     def __init__(self, largest: int) -> None:
-        """Climb up to a message of `largest` bytes."""
+        """Try messages of up to `largest` bytes."""
         self.ladder = [*(step for step in LADDER if step < largest), largest]
 
     async def run(self, subject: Subject) -> Finding:
-        """Try it."""
+        """Run the check."""
         good = 0
         for step in self.ladder:
             try:

@@ -1,37 +1,35 @@
 """The path under test."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable
 
 from stentor_client.account import Account
-from stentor_client.check.call import Call, Head
+from stentor_client.check.call import HEAD_BYTES, Call
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome
 from stentor_client.verify.verifier import EXPECTATIONS
-from stentor_client.wire.connection import Connection
+from stentor_client.wire.connection import GOODBYE_SECONDS, Connection
 from stentor_client.wire.dial_record import Endpoint
 from stentor_client.wire.dialer import Dialer, DialOptions
 
-LEAST_BYTES = 64  # every check may send messages of this size
+LEAST_BYTES = 64  # that every check may send
 _ROOM_BYTES = 1024
-GOODBYE_SECONDS = 1.0
 
 
 class Subject:
-    """Makes calls to one target, and the messages for them."""
+    """Makes calls to one target."""
 
     def __init__(self, dial: DialOptions, expect: str, timeout_seconds: float, largest: int) -> None:
-        """`timeout_seconds` is how long a reply may stand still, `largest` the size of the largest message, in bytes.
+        """`timeout_seconds` is how long a reply may stall, `largest` the size of the largest message in bytes.
 
         Raises:
-            Failure: in one line, which file for TLS cannot be used, and why.
+            Failure: a file for TLS cannot be used; the message says which, and why.
 
         """
         self.dial = dial
         self.expect = expect
         self.timeout_seconds = timeout_seconds
-        self.largest_good = largest  # bytes; less, as soon as a check has found that less comes through
+        self.largest_good = largest  # bytes; a check lowers it if large messages are lost
         self._dialer = Dialer(dial)
         self._messages = MessageSource(max(largest, _ROOM_BYTES), EXPECTATIONS[expect])
         self._calls = 0
@@ -42,43 +40,37 @@ class Subject:
         return bool(self._dialer.target.path)
 
     def fitting(self, size: int) -> int:
-        """Return the size of a message that should be of `size` bytes, or less where so much does not come through.
-
-        So a path that swallows large messages is found by the size ladder, and does not make all other checks fail.
-        """
+        """Return `size`, or the largest size that the path delivers, so that only one check fails if it is less."""
         return min(size, max(self.largest_good, LEAST_BYTES))
 
     async def endpoints(self) -> list[Endpoint]:
-        """Return every address of the target, each once; raise `ExchangeError` where it has none, or not in time."""
+        """Return every address of the target once; raise `ExchangeError` if there is none, or not in time."""
         return list(dict.fromkeys((await self._dialer.resolve()).endpoints))
 
     @contextlib.asynccontextmanager
     async def call(self, endpoint: Endpoint | None = None) -> AsyncIterator[Call]:
-        """Connect to `endpoint`, or to the first of the target's that takes the connection, and hang up at the end.
+        """Connect to `endpoint`, or to the first of the target's that accepts, and close at the end.
 
         Raises:
-            ExchangeError: where no connection can be made.
+            ExchangeError: no connection can be made.
 
         """
         self._calls += 1
-        number, account, head = self._calls, Account(), Head()
-        connection, record = await self._dialer.dial(lambda: Connection(account, head.take), endpoint)
+        number, account, head = self._calls, Account(), bytearray()
+
+        def keep_head(data: memoryview) -> None:
+            head.extend(data[: HEAD_BYTES - len(head)])
+
+        connection, record = await self._dialer.dial(lambda: Connection(account, keep_head), endpoint)
         try:
             yield Call(connection, record, account, head, self._messages, number, self.timeout_seconds)
-            await _close(connection)
+            await connection.close(GOODBYE_SECONDS)
         finally:
             await connection.abandon(Outcome.EOF)
 
 
-async def _close(connection: Connection) -> None:
-    """Close in order, which over TLS takes an answer; how long the peer takes to give it is its own affair."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(GOODBYE_SECONDS):
-            await connection.close()
-
-
 async def failure_of(work: Awaitable[None]) -> ExchangeError | None:
-    """Return what made an exchange fail, if it did: for exchanges that run side by side."""
+    """Return the error of an exchange, or None; for concurrent exchanges."""
     try:
         await work
     except ExchangeError as error:

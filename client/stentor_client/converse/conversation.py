@@ -1,54 +1,51 @@
-"""A conversation on a terminal: a person types lines, and sees the reply beneath each."""
+"""Converses on a terminal: a person types lines, and sees the reply beneath each."""
 
 import asyncio
-import contextlib
-import readline
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
+import uvloop
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import create_app_session, get_app_session
+from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.utils import is_dumb_terminal
 from rich.console import Console
 
 from stentor_chassis.escaping import escaped
 from stentor_chassis.failure import Failure
 from stentor_client.account import Account
 from stentor_client.converse.answer import PROMPT, show_fault, show_reply
-from stentor_client.converse.background_loop import BackgroundLoop
-from stentor_client.converse.history import History
+from stentor_client.converse.history import PrivateHistory
 from stentor_client.verify.explanation import explain
 from stentor_client.verify.outcomes import ExchangeError, Outcome
 from stentor_client.verify.verifier import EXPECTATIONS, Verdict
-from stentor_client.wire.connection import Connection
+from stentor_client.wire.connection import GOODBYE_SECONDS, Connection
 from stentor_client.wire.dialer import Dialer, DialOptions
 from stentor_client.wire.stall_watcher import StallWatcher
 
-_GOODBYE_SECONDS = 1.0
-_TOLD_AGAIN_SECONDS = 0.1
-_MOST_SURPLUS_SHOWN = 1024  # bytes beyond the end of a reply
+_MOST_SURPLUS_SHOWN = 1024  # bytes after the end of a reply
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     verdict: Verdict
     reply: bytes
     service_time: int  # nanoseconds
 
 
-class _LostError(Exception):
-    """The connection ended while a person was at the prompt."""
+class _DroppedError(Exception):
+    """Ctrl-C at the prompt."""
 
 
 class Conversation:
-    """Sends each line over one connection; the connection runs in another thread while the person types."""
+    """Sends each line over one connection, and watches the connection while the person types."""
 
-    def __init__(self, dial: DialOptions, expect: str, timeout: float, history: History) -> None:
-        """`timeout`, in seconds, is how long a reply may stand still.
+    def __init__(self, dial: DialOptions, expect: str, timeout: float, history: PrivateHistory) -> None:
+        """`timeout`, in seconds, is how long a reply may stall.
 
         Raises:
-            Failure: in one line, which certificate file cannot be used, and why.
+            Failure: a certificate file cannot be used; the message says which, and why.
 
         """
         self._dialer = Dialer(dial)
@@ -58,132 +55,115 @@ class Conversation:
         self._history = history
         self._console = Console(highlight=False)
         self._account = Account()
-        self._reply = bytearray()
-        self._prompting = False
+        self._received = bytearray()  # since the last reply
 
     def run(self) -> int:
         """Converse until the person ends it; return the exit code of the worst reply.
 
         Raises:
-            Failure: in one line, what ended the connection.
+            Failure: the connection ended; the message says how.
+            KeyboardInterrupt: the person pressed Ctrl-C twice, or while waiting for a reply.
 
         """
-        for line in self._history.lines:
-            readline.add_history(line)
         try:
-            with self._told_of_the_end(), BackgroundLoop() as loop:
-                connection = loop.do(self._connect())
-                print(
-                    f"Connected to {escaped(str(self._target))}: type a line to send it, Ctrl-D to end.",
-                    file=sys.stderr,
-                )
-                try:
-                    loop.start(self._watch(connection))
-                    return self._converse(loop, connection)
-                finally:
-                    loop.do(connection.abandon(Outcome.EOF))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(self._run())
         finally:
             self._history.trim()
 
-    def _converse(self, loop: BackgroundLoop, connection: Connection) -> int:
+    async def _run(self) -> int:
+        try:
+            connection, _ = await self._dialer.dial(lambda: Connection(self._account, self._received.extend))
+        except ExchangeError as error:
+            raise Failure(error.outcome.exit_code, str(error)) from error
+        print(f"Connected to {escaped(str(self._target))}: type a line to send it, Ctrl-D to end.", file=sys.stderr)
+        try:
+            return await self._converse(connection)
+        finally:
+            await connection.abandon(Outcome.EOF)
+
+    async def _converse(self, connection: Connection) -> int:
+        session = _session(self._history)
         code, interrupted = 0, False
         while True:
             try:
-                line = self._typed()
-            except KeyboardInterrupt:
-                print(file=sys.stderr)
+                line = await self._typed(session, connection)
+            except _DroppedError:
                 if interrupted:
-                    raise
+                    raise KeyboardInterrupt from None
                 print("Ctrl-C again, or Ctrl-D, ends.", file=sys.stderr)
                 interrupted = True
                 continue
-            except _LostError:
-                print(file=sys.stderr)
-                verdict = connection.verifier.failed or Verdict(connection.lost_by or Outcome.EOF)
-                raise self._failure(verdict, code) from None
             except EOFError:
-                print(file=sys.stderr)
-                loop.do(self._say_goodbye(connection))
+                await connection.close(GOODBYE_SECONDS)
                 return code
+            if line is None:
+                raise self._failure(connection.verifier.failed or Verdict(connection.lost_by or Outcome.EOF), code)
             interrupted = False
             message = line.encode(errors="surrogateescape") + b"\n"
-            answer = loop.do(self._ask(connection, message))
-            if answer.reply or answer.verdict.outcome is Outcome.OK:
-                show_reply(self._console, message, answer.reply, f"{answer.service_time / 1e6:.2f} ms")
-            if answer.verdict.outcome is Outcome.OK:
+            verdict, reply, service_time = await self._ask(connection, message)
+            if reply or verdict.outcome is Outcome.OK:
+                show_reply(self._console, message, reply, f"{service_time / 1e6:.2f} ms")
+            if verdict.outcome is Outcome.OK:
                 continue
-            code = max(code, answer.verdict.outcome.exit_code)
+            code = max(code, verdict.outcome.exit_code)
             lost = connection.lost_by is not None
-            if answer.verdict.offset is not None and answer.reply:
-                fault = f"{answer.verdict.outcome}: {explain(answer.verdict, self._timeout)}"
-                show_fault(self._console, answer.reply, answer.verdict.offset, "" if lost else fault)
+            if verdict.offset is not None and reply:
+                fault = "" if lost else f"{verdict.outcome}: {explain(verdict, self._timeout)}"
+                show_fault(self._console, reply, verdict.offset, fault)
             if lost:
-                raise self._failure(answer.verdict, code)
+                raise self._failure(verdict, code)
 
-    def _typed(self) -> str:
-        """Return the next line.
+    async def _typed(self, session: PromptSession[str], connection: Connection) -> str | None:
+        """Return the next line, or None as soon as the conversation cannot go on.
 
         Raises:
-            EOFError: at the end of input.
-            KeyboardInterrupt: after Ctrl-C.
-            _LostError: when the connection ends meanwhile.
+            EOFError: the person pressed Ctrl-D.
+            _DroppedError: the person pressed Ctrl-C.
 
         """
-        self._prompting = True
+        typing = asyncio.ensure_future(_prompt(session))
+        ending = asyncio.ensure_future(connection.end())
         try:
-            line = input(PROMPT)
+            await asyncio.wait([typing, ending], return_when=asyncio.FIRST_COMPLETED)
+            return typing.result() if typing.done() else None
         finally:
-            self._prompting = False
-        self._history.add(line)
-        return line
-
-    async def _connect(self) -> Connection:
-        try:
-            connection, _ = await self._dialer.dial(lambda: Connection(self._account, self._reply.extend))
-        except ExchangeError as error:
-            raise Failure(error.outcome.exit_code, str(error)) from error
-        return connection
+            for task in (typing, ending):
+                task.cancel()
+            await asyncio.gather(typing, ending, return_exceptions=True)  # so that the terminal is restored
 
     async def _ask(self, connection: Connection, message: bytes) -> _Answer:
-        reply = self._expect(message)
+        expected = self._expect(message)
         begun = time.perf_counter_ns()
 
         async def exchange() -> Verdict:
-            await connection.send(message, [(reply, 0, len(reply))])
+            await connection.send(message, [(expected, 0, len(expected))])
             return await connection.verdict()
 
         verdict = await StallWatcher(connection, self._account, self._timeout).during(exchange())
-        came = bytes(self._reply[: len(reply) + _MOST_SURPLUS_SHOWN])
-        self._reply.clear()
-        return _Answer(verdict, came, (connection.answered_at or time.perf_counter_ns()) - begun)
-
-    async def _say_goodbye(self, connection: Connection) -> None:
-        with contextlib.suppress(TimeoutError):  # every reply was there; how long the server takes is its own affair
-            async with asyncio.timeout(_GOODBYE_SECONDS):
-                await connection.close()
-
-    async def _watch(self, connection: Connection) -> None:
-        """Call the person at the prompt when the connection ends; again and again, for one call can be too early."""
-        await connection.end()
-        while True:
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-            await asyncio.sleep(_TOLD_AGAIN_SECONDS)
-
-    @contextlib.contextmanager
-    def _told_of_the_end(self) -> Iterator[None]:
-        """Let the signal that `_watch` sends interrupt the prompt, and nothing else."""
-
-        def leave(*_: object) -> None:
-            if self._prompting:
-                self._prompting = False
-                raise _LostError
-
-        before = signal.signal(signal.SIGUSR1, leave)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGUSR1, before)
+        reply = bytes(self._received[: len(expected) + _MOST_SURPLUS_SHOWN])
+        self._received.clear()
+        return _Answer(verdict, reply, (connection.answered_at or time.perf_counter_ns()) - begun)
 
     def _failure(self, verdict: Verdict, code: int) -> Failure:
         message = f"{verdict.outcome}: {self._target}: {explain(verdict, self._timeout)}"
         return Failure(max(code, verdict.outcome.exit_code), message)
+
+
+def _session(history: PrivateHistory) -> PromptSession[str]:
+    """Return a prompt that asks the terminal for nothing: one that does not answer would get a warning."""
+    output = get_app_session().output
+    if isinstance(output, Vt100_Output):
+        output.enable_cpr = False
+    # A new session writes escape sequences, which a dumb terminal would show.
+    with create_app_session(output=DummyOutput() if is_dumb_terminal() else output):
+        session: PromptSession[str] = PromptSession(
+            history=history, interrupt_exception=_DroppedError, enable_suspend=True
+        )
+    session.app.output = output
+    return session
+
+
+async def _prompt(session: PromptSession[str]) -> str:
+    with session.input.raw_mode():  # a dumb terminal shows the prompt before the session takes the keys
+        return await session.prompt_async(PROMPT)

@@ -1,1 +1,1 @@
-"""Hold both sides' counts against each other, to the byte, while traffic goes on."""
+"""`reconcile`: compares the counts of both sides, to the byte, under live traffic."""

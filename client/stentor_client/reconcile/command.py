@@ -1,6 +1,5 @@
-"""`reconcile`: the counts of both sides against each other."""
+"""`reconcile`: compares the counts of both sides."""
 
-import sys
 from typing import Any
 
 import click
@@ -11,15 +10,15 @@ from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import Path
 from stentor_client.output.json_output import JsonOutput
-from stentor_client.output.standard_streams import write_out
+from stentor_client.output.terminal import show
 from stentor_client.reconcile.base_url import BaseUrl
+from stentor_client.reconcile.quantity import Side
 from stentor_client.reconcile.query import QueryType
 from stentor_client.reconcile.reconciler import Reconciler, Sources
-from stentor_client.reconcile.report import Report, console
-from stentor_client.reconcile.side import Side
+from stentor_client.reconcile.report import Report
 
-_CLIENT_ADMIN = "http://127.0.0.1:8082"
 _METRICS = BaseUrl("/metrics")
+_PIPE_COLUMNS = 160  # wrapped lines help nobody there
 
 
 @click.command()
@@ -28,48 +27,48 @@ _METRICS = BaseUrl("/metrics")
     "--client-admin",
     type=_METRICS,
     multiple=True,
-    default=(_CLIENT_ADMIN,),
-    help="The client's admin endpoint; repeated, the counts of all clients add up.",
+    default=("http://127.0.0.1:8082",),
+    help="The client's admin endpoint. Repeat it to add up the counts of several clients.",
 )
-@option("--timeout", type=Duration(), default="10s", help="How long to look for a moment at which all agree.")
+@option("--timeout", type=Duration(), default="10s", help="Look this long for a moment when all counts agree.")
 @option(
     "--during",
     type=Duration(),
-    help="Compare only what is counted from now on for this long; else all since the start.",
+    help="Compare only what is counted from now on, for this long. Default: all since the start.",
     show_default=False,
 )
-@option("--prometheus", type=BaseUrl("/api/v1"), default="http://127.0.0.1:9090", help="Where to send the queries.")
+@option("--prometheus", type=BaseUrl("/api/v1"), default="http://127.0.0.1:9090", help="Send the queries there.")
 @option(
     "--server-query",
     type=QueryType(Side.SERVER),
     multiple=True,
     metavar="NAME=PROMQL",
-    help="Hold what this query returns against the server's count of that name; may be repeated.",
+    help="Compare the result of this query with the server's own count. May be repeated.",
 )
 @option(
     "--client-query",
     type=QueryType(Side.CLIENT),
     multiple=True,
     metavar="NAME=PROMQL",
-    help="The same against the client's. NAME: connections, sent_bytes or received_bytes.",
+    help="The same for the client's count. NAME is connections, sent_bytes or received_bytes.",
 )
 @option(
     "--json",
     type=Path(),
     metavar="FILE",
-    help="Write the result there as JSON; -: on standard output, in place of the table.",
+    help="Write the result to this file as JSON. - means standard output, without the table.",
 )
 def reconcile(**options: Any) -> int:
-    """Say whether server and clients counted the same connections and bytes; exit with 6 where they did not.
+    """Compare the connections and bytes that the server and its clients counted; exit 6 if they differ.
 
-    Traffic may go on meanwhile. What the server's own health checks moved is left out.
+    Traffic may continue meanwhile. The server's own health checks are left out.
 
     Example: stentor-client reconcile --server-admin http://server:8081 --client-admin http://client:8082
     """
     restore_sighup()
     clients = options["client_admin"]
     if len(set(clients)) < len(clients):
-        raise wrong_value("client_admin", "one client is given twice, and would count twice")
+        raise wrong_value("client_admin", "the same client is given twice, and would be counted twice")
     json, during = JsonOutput(options["json"]), options["during"]
     sources = Sources(
         server=options["server_admin"],
@@ -80,16 +79,7 @@ def reconcile(**options: Any) -> int:
     report = Report(uvloop.run(Reconciler(sources, options["timeout"]).run(during)), during)
     try:
         json.write(report.data())
-    finally:  # a full disk does not cost the table
+    finally:  # even if the disk is full
         if not json.in_place_of_text:
-            write_out(_printed(report))
+            show(report.print, pipe_columns=_PIPE_COLUMNS)
     return report.exit_code
-
-
-def _printed(report: Report) -> bytes:
-    """Return the table as this terminal, file or pipe takes it, without the blanks that fill its last column."""
-    out = console(sys.stdout)
-    with out.capture() as printed:
-        report.print(out)
-    lines = (line.rstrip() for line in printed.get().split("\n"))
-    return "\n".join(lines).encode(out.encoding, "replace")

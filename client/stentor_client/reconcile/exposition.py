@@ -1,12 +1,15 @@
-"""Prometheus' text format: the samples of some names."""
+"""Reads samples in Prometheus' text format.
+
+The parser of prometheus_client keeps every sample; this one reads untrusted input in linear time and bounded memory.
+"""
 
 import re
 from collections.abc import Collection, Iterator
 from io import StringIO
 
-MOST_COUNT = 1 << 63  # no counter gets this far
+MOST_COUNT = 1 << 63  # no counter gets there
 
-# Possessive throughout: a line takes time in proportion to its length, whatever it holds.
+# Possessive throughout: time grows linearly with the length of a line, whatever it contains.
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*+"
 _QUOTED = r'"(?:[^"\\]++|\\.)*+"'
 _SAMPLE = re.compile(
@@ -18,7 +21,7 @@ _ESCAPED = re.compile(r'\\([\\n"])')
 
 
 def samples(text: str, names: Collection[str]) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Yield name, labels and value of each sample with one of these names; nothing is kept of the others.
+    """Yield name, labels and value of each sample with one of these names.
 
     Raises:
         ValueError: a line is neither a sample nor a comment.
@@ -29,11 +32,11 @@ def samples(text: str, names: Collection[str]) -> Iterator[tuple[str, dict[str, 
             continue
         sample = _SAMPLE.fullmatch(line)
         if not sample:
-            raise ValueError("no sample")
+            raise ValueError("not a sample")
         name, labels, number = sample.groups()
         value = float(number)
         if name in names:
-            # A float has no room for all digits of a large count.
+            # A float cannot hold all digits of a large count.
             exact = int(number) if number.isdecimal() and value < MOST_COUNT else value
             yield name, _labels(labels or ""), exact
 
@@ -44,7 +47,7 @@ def _labels(text: str) -> dict[str, str]:
     while end < len(text):
         label = _LABEL.match(text, end)
         if not label or label[1] in labels:
-            raise ValueError("no labels")
+            raise ValueError("not labels")
         labels[label[1]] = _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], label[2][1:-1])
         end = label.end()
     return labels

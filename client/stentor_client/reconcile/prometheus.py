@@ -1,4 +1,4 @@
-"""What Prometheus says of the same counts."""
+"""Queries a Prometheus for the same counts."""
 
 import json
 import math
@@ -7,24 +7,24 @@ from typing import Any
 from urllib.parse import urlencode
 
 from stentor_chassis.failure import USAGE, Failure
+from stentor_client.reconcile.bracket import Point
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.web import excerpt, get
-from stentor_client.reconcile.window import Point
 from stentor_client.verify.outcomes import NOT_REACHED
 
 
 class Prometheus:
-    """The HTTP API of a Prometheus, or of what speaks as one."""
+    """The HTTP API of Prometheus, or of a compatible database."""
 
     def __init__(self, url: str) -> None:
-        """`url` is what stands before `/api/v1`."""
+        """`url` is the part before `/api/v1`."""
         self._url = url
 
     async def ask(self, query: Query) -> Point | None:
-        """Return what the query says now; nothing where there is no such series, or not yet.
+        """Return the value of the query now; None if there is no such series, or not yet.
 
         Raises:
-            Failure: in one line, what is wrong with the query, or why there is no answer.
+            Failure: the query is wrong, or there is no answer; the message says why.
 
         """
         began = time.monotonic()
@@ -39,9 +39,9 @@ class Prometheus:
             case "scalar", [_, str(text)]:
                 pass
             case "vector", [_, *_]:
-                raise Failure(USAGE, f"{query}: it returns {len(result)} series; add them up with sum(…)")
+                raise Failure(USAGE, f"{query}: it returns {len(result)} series; add them with sum(…)")
             case "vector" | "scalar" | "matrix" | "string", _:
-                raise Failure(USAGE, f"{query}: it returns a {kind}, and no single value")
+                raise Failure(USAGE, f"{query}: it returns a {kind}, not a single value")
             case _:
                 raise Failure(USAGE, f"{query}: it returns no single value")
         return Point(began, ended, _number(query, text))
@@ -53,18 +53,18 @@ class Prometheus:
             error = found.get("error")
             if isinstance(error, str) and error:
                 raise Failure(USAGE, f"{query}: {excerpt(error)}")
-            raise Failure(NOT_REACHED, f"cannot query {self._url}: it answers {answer.status}")
+            raise Failure(NOT_REACHED, f"cannot query {self._url}: it answered {answer.status}")
         data = found.get("data")
         if not isinstance(data, dict):
-            raise Failure(NOT_REACHED, f"cannot query {self._url}: it does not answer as Prometheus does")
+            raise Failure(NOT_REACHED, f"cannot query {self._url}: its answer is not from Prometheus")
         return data
 
 
 def _json(text: bytes) -> dict[str, Any]:
-    """Return the object that a text is; an empty one where it is none."""
+    """Return the JSON object in `text`; an empty one if there is none."""
     try:
         found = json.loads(text)
-    except (ValueError, RecursionError):  # it is no JSON, or deeper than any answer
+    except (ValueError, RecursionError):  # not JSON, or nested deeper than any answer
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -75,5 +75,5 @@ def _number(query: Query, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise Failure(USAGE, f"{query}: it returns {excerpt(text)!r}, which is no count")
+        raise Failure(USAGE, f"{query}: it returns {excerpt(text)!r}, which is not a count")
     return value

@@ -1,121 +1,103 @@
-"""What is compared: which count of one side with which of the other."""
+"""Which count of one side is compared with which of the other."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
 
-from stentor_client.reconcile.reading import Counts, Reading
-from stentor_client.reconcile.side import Side
-from stentor_client.reconcile.window import Point
+from stentor_client.reconcile.bracket import Point
+from stentor_client.reconcile.reading import Reading
 
-CHECK_BYTES: Final = 2  # the most that one of the server's health checks moves each way
-
-
-Take = Callable[[Counts], tuple[int, int, int]]  # up, down and slack of a `Point`
+CHECK_BYTES: Final = 2  # that one of the server's health checks moves each way, at most
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """One count of one side."""
+class Side(StrEnum):
+    """A side that counts."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class Count(NamedTuple):
+    """One count of one side, `up - down - checks`, by the names that a reading has for them."""
 
     side: Side
-    take: Take
+    up: str
+    down: str = ""
+    checks: str = ""  # the part that belongs to the server's own health checks, which nobody else counts
+    slack: int = 0  # that a health check under way may have added
 
     def points(self, readings: Sequence[Reading]) -> list[Point]:
         """Return it as it was at each reading of its side."""
-        return [Point(reading.began, reading.ended, *self.take(reading.counts)) for reading in readings]
+        return [
+            Point(
+                reading.began,
+                reading.ended,
+                reading.counts[self.up] - reading.counts.get(self.checks, 0),
+                reading.counts.get(self.down, 0),
+                self.slack and self.slack * reading.counts["checks_unfinished"],
+            )
+            for reading in readings
+        ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
-    """Two counts that agree if nothing was lost and nothing added; `unit` is of one and of several."""
+class Quantity(NamedTuple):
+    """Two counts that agree if nothing was lost and nothing added."""
 
     name: str
-    unit: tuple[str, str]
+    unit: str
     left: Count
     right: Count
     needs_good_exchanges: bool = False
 
     @property
     def between_sides(self) -> bool:
-        """Whether it is one side's count against the other's, and not a side's own balance."""
+        """Whether it compares two sides, and is not one side's own balance."""
         return self.left.side is not self.right.side
 
 
-def _plain(name: str) -> Take:
-    return lambda counts: (counts[name], 0, 0)
-
-
-_CONNECTIONS, _BYTES = ("connection", "connections"), ("byte", "bytes")
-_CLIENTS = {
-    "connections": _plain("opened"),
-    "sent_bytes": _plain("sent_bytes"),
-    "received_bytes": _plain("received_bytes"),
+# What a query is compared with, by the name that it gives.
+COUNTS = {
+    Side.CLIENT: {
+        "connections": Count(Side.CLIENT, "opened"),
+        "sent_bytes": Count(Side.CLIENT, "sent_bytes"),
+        "received_bytes": Count(Side.CLIENT, "received_bytes"),
+    },
+    Side.SERVER: {
+        "connections": Count(Side.SERVER, "opened", checks="checks", slack=1),
+        "sent_bytes": Count(Side.SERVER, "sent_bytes", checks="checks_sent_bytes", slack=CHECK_BYTES),
+        "received_bytes": Count(Side.SERVER, "received_bytes", checks="checks_received_bytes", slack=CHECK_BYTES),
+    },
 }
-# Without those of the server's own health checks, of which nobody else knows.
-_SERVERS: dict[str, Take] = {
-    "connections": lambda counts: (counts["opened"] - counts["checks"], 0, counts["checks_unfinished"]),
-    "received_bytes": lambda counts: (
-        counts["received_bytes"] - counts["checks_received_bytes"],
-        0,
-        CHECK_BYTES * counts["checks_unfinished"],
-    ),
-    "sent_bytes": lambda counts: (
-        counts["sent_bytes"] - counts["checks_sent_bytes"],
-        0,
-        CHECK_BYTES * counts["checks_unfinished"],
-    ),
-}
-# What a query of Prometheus' can be held against, by its name.
-COUNTS: dict[Side, dict[str, Count]] = {
-    side: {name: Count(side=side, take=take) for name, take in takes.items()}
-    for side, takes in ((Side.CLIENT, _CLIENTS), (Side.SERVER, _SERVERS))
-}
+COUNT_NAMES = (*COUNTS[Side.CLIENT],)
+_CLIENT, _SERVER = COUNTS[Side.CLIENT], COUNTS[Side.SERVER]
 
 QUANTITIES = (
+    Quantity("connections", "connection", _CLIENT["connections"], _SERVER["connections"]),
     Quantity(
-        name="connections",
-        unit=_CONNECTIONS,
-        left=COUNTS[Side.CLIENT]["connections"],
-        right=COUNTS[Side.SERVER]["connections"],
+        "open connections",
+        "connection",
+        Count(Side.CLIENT, "opened", down="closed"),
+        Count(Side.SERVER, "opened", down="closed", slack=1),
     ),
+    Quantity("bytes to the server", "byte", _CLIENT["sent_bytes"], _SERVER["received_bytes"]),
+    Quantity("bytes back", "byte", _CLIENT["received_bytes"], _SERVER["sent_bytes"]),
     Quantity(
-        name="open connections",
-        unit=_CONNECTIONS,
-        left=Count(side=Side.CLIENT, take=lambda counts: (counts["opened"], counts["closed"], 0)),
-        right=Count(
-            side=Side.SERVER, take=lambda counts: (counts["opened"], counts["closed"], counts["checks_unfinished"])
-        ),
-    ),
-    Quantity(
-        name="bytes to the server",
-        unit=_BYTES,
-        left=COUNTS[Side.CLIENT]["sent_bytes"],
-        right=COUNTS[Side.SERVER]["received_bytes"],
-    ),
-    Quantity(
-        name="bytes back",
-        unit=_BYTES,
-        left=COUNTS[Side.CLIENT]["received_bytes"],
-        right=COUNTS[Side.SERVER]["sent_bytes"],
-    ),
-    Quantity(
-        name="client: sent = received",
-        unit=_BYTES,
-        left=COUNTS[Side.CLIENT]["sent_bytes"],
-        right=COUNTS[Side.CLIENT]["received_bytes"],
+        "client: sent = received",
+        "byte",
+        _CLIENT["sent_bytes"],
+        _CLIENT["received_bytes"],
         needs_good_exchanges=True,
     ),
     Quantity(
-        name="server: accepted = active + closed",
-        unit=_CONNECTIONS,
-        left=Count(side=Side.SERVER, take=_plain("accepted")),
-        right=Count(side=Side.SERVER, take=_plain("accounted")),
+        "server: accepted = active + closed",
+        "connection",
+        Count(Side.SERVER, "accepted"),
+        Count(Side.SERVER, "accounted"),
     ),
     Quantity(
-        name="server: received = sent + unsent + waiting",
-        unit=_BYTES,
-        left=Count(side=Side.SERVER, take=_plain("received_bytes")),
-        right=Count(side=Side.SERVER, take=_plain("answered_bytes")),
+        "server: received = sent + unsent + waiting",
+        "byte",
+        Count(Side.SERVER, "received_bytes"),
+        Count(Side.SERVER, "answered_bytes"),
     ),
 )

@@ -6,33 +6,33 @@ from typing import Any
 import click
 
 from stentor_chassis.escaping import escaped
-from stentor_client.reconcile.side import COUNT_NAMES, Side
+from stentor_client.reconcile.quantity import COUNT_NAMES, Side
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query, and the count of which side it is held against."""
+    """A PromQL query, and the count that its result is compared with."""
 
     side: Side
     name: str
     promql: str
 
     def __str__(self) -> str:
-        """Return it as it was given, for people."""
+        """Return the option as it was given, for people."""
         return escaped(f"--{self.side}-query {self.name}={self.promql}")
 
 
 class QueryType(click.ParamType[Query]):
-    """`NAME=PROMQL`; of an option with `multiple=True` the variable takes one on each line."""
+    """`NAME=PROMQL`; the variable of an option with `multiple=True` holds one on each line."""
 
     name = "query"
 
     def __init__(self, side: Side) -> None:
-        """Hold it against what this side counted."""
+        """Compare it with a count of this side."""
         self._side = side
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Query:
-        """Parse, or fail with what is wanted."""
+        """Parse, or fail with the expected form."""
         if isinstance(value, Query):
             return value
         name, _, promql = (part.strip() for part in value.partition("="))
@@ -41,5 +41,5 @@ class QueryType(click.ParamType[Query]):
         return Query(self._side, name, promql)
 
     def split_envvar_value(self, rv: str) -> list[str]:
-        """Split the value of the variable: PromQL has blanks and commas in it."""
+        """Split the value of the variable by lines: PromQL contains blanks and commas."""
         return [line for line in rv.splitlines() if line.strip()]

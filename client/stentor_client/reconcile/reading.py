@@ -1,4 +1,4 @@
-"""What one side counted, as its admin endpoints tell it."""
+"""Reads the counts of one side from its admin endpoints."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,23 +15,23 @@ Counts = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Counts by name, and when they were read; with several endpoints the sums of theirs."""
+    """Counts by name, and when they were read; counts of several endpoints are added up."""
 
     began: float  # seconds of the monotonic clock
     ended: float
-    started: tuple[float, ...]  # when each service started, in Unix time; 0 where it does not say
-    exchange_seconds: float  # how long a good exchange took in the mean, at the slowest client; 0 where there is none
+    started: tuple[float, ...]  # when each service started, in Unix time; 0 if it does not report it
+    exchange_seconds: float  # the mean duration of good exchanges at the slowest client; 0 if there were none
     counts: Counts
 
     def follows(self, other: "Reading") -> bool:
-        """Whether no service started anew between the other reading and this one."""
+        """Return whether no service restarted between the other reading and this one."""
         return self.started == other.started and all(self.counts[name] >= other.counts[name] for name in _GROWING)
 
 
-# Those that both sides have, and that only grow.
+# Counts of both sides that only grow.
 _GROWING = ("opened", "sent_bytes", "received_bytes")
 
-# All that is read of an exposition.
+# All names that are read from an exposition.
 _NAMES = (
     "process_start_time_seconds",
     "stentor_client_connections_active",
@@ -59,10 +59,10 @@ _NAMES = (
 
 
 class Samples:
-    """The samples of one exposition that the counts are made of."""
+    """The samples of one exposition that the counts need."""
 
     def __init__(self, url: str, text: str) -> None:
-        """Parse; raise `Failure` where it is none."""
+        """Parse `text`; raise `Failure` if it is not an exposition."""
         self._url = url
         self._values: dict[str, dict[frozenset[tuple[str, str]], float]] = {name: {} for name in _NAMES}
         try:
@@ -72,28 +72,28 @@ class Samples:
             raise Failure(NOT_REACHED, f"{url} is not in Prometheus' text format") from error
 
     def count(self, name: str, **labels: str) -> int:
-        """Return the sum of the samples of a metric that have these labels; raise `Failure` where there is none."""
+        """Return the sum of a metric's samples with these labels; raise `Failure` if there is none."""
         found = [value for key, value in self._values[name].items() if labels.items() <= dict(key).items()]
         if not found:
             service = name.split("_")[1]
-            raise Failure(NOT_REACHED, f"{self._url} has no {name}: it must be the admin endpoint of a {service}")
+            raise Failure(NOT_REACHED, f"{self._url} has no {name}: give the URL of a {service}'s admin endpoint")
         total = sum(found)
-        if not abs(total) < MOST_COUNT:  # NaN is not, either
-            raise Failure(NOT_REACHED, f"{self._url} says that {name} is {total:g}, which is no count")
+        if not abs(total) < MOST_COUNT:  # also excludes NaN
+            raise Failure(NOT_REACHED, f"{self._url} reports {total:g} for {name}, which is not a count")
         return int(total)
 
     def mean(self, name: str) -> float:
-        """Return the mean of a histogram's observations; 0 where there is none."""
+        """Return the mean of a histogram's observations; 0 if there is none."""
         count, total = (sum(self._values[f"{name}_{what}"].values()) for what in ("count", "sum"))
         return total / count if count else 0.0
 
     def started(self) -> float:
-        """Return when the control process started, in Unix time; 0 where that is not told."""
+        """Return when the control process started, in Unix time; 0 if it does not report it."""
         return self._values["process_start_time_seconds"].get(frozenset({("process", "control")}), 0.0)
 
 
 def of_server(samples: Samples) -> Counts:
-    """Return what a server counted; connections are all that arrived, taken or rejected."""
+    """Return the counts of a server; `opened` includes rejected connections."""
 
     def count(name: str, **labels: str) -> int:
         return samples.count(f"stentor_server_{name}", **labels)
@@ -102,7 +102,7 @@ def of_server(samples: Samples) -> Counts:
         count(f"connections_{name}") for name in ("accepted_total", "active", "closed_total", "rejected_total")
     )
     sent, unsent = count("sent_bytes_total"), count("unsent_bytes_total")
-    added = count("faults_injected_total", fault="extra")  # one byte each, sent and never received
+    added = count("faults_injected_total", fault="extra")  # one byte each, sent but never received
     return {
         "opened": accepted + rejected,
         "closed": accepted + rejected - active,
@@ -122,7 +122,7 @@ def of_server(samples: Samples) -> Counts:
 
 
 def of_client(samples: Samples) -> Counts:
-    """Return what a client counted."""
+    """Return the counts of a client."""
 
     def count(name: str, **labels: str) -> int:
         return samples.count(f"stentor_client_{name}", **labels)
@@ -144,7 +144,7 @@ async def read(urls: Sequence[str], counts_of: Callable[[Samples], Counts]) -> R
     """Read all endpoints of one side, one after the other.
 
     Raises:
-        Failure: in one line, which cannot be read, and why.
+        Failure: one of them cannot be read; the message says why.
 
     """
     began = time.monotonic()
@@ -164,7 +164,7 @@ async def read(urls: Sequence[str], counts_of: Callable[[Samples], Counts]) -> R
 def _samples(url: str, answer: Answer) -> Samples:
     if not answer.ok:
         hint = "; its option --admin-name adds this name" if answer.status == HTTPStatus.MISDIRECTED_REQUEST else ""
-        raise Failure(NOT_REACHED, f"cannot read {url}: it answers {answer.status} {answer.reason}{hint}")
+        raise Failure(NOT_REACHED, f"cannot read {url}: it answered {answer.status} {answer.reason}{hint}")
     try:
         return Samples(url, answer.body.decode())
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""Reads both sides until they agree, or until there is no time left."""
+"""Reads both sides until they agree, or until the time is up."""
 
 import time
 from asyncio import sleep
@@ -6,39 +6,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stentor_chassis.failure import Failure
-from stentor_client.reconcile.prometheus import Prometheus
-from stentor_client.reconcile.quantity import COUNTS, QUANTITIES, Quantity
-from stentor_client.reconcile.query import Query
-from stentor_client.reconcile.reading import Counts, Reading, of_client, of_server, read
-from stentor_client.reconcile.side import Side
-from stentor_client.reconcile.window import (
+from stentor_client.reconcile.bracket import (
     Bracket,
     Comparison,
     Conclusion,
     Point,
     brackets,
-    judge,
-    judge_late,
-    quietest,
-    whole_time,
+    compare,
+    compare_late,
+    narrowest,
+    widest,
 )
+from stentor_client.reconcile.prometheus import Prometheus
+from stentor_client.reconcile.quantity import COUNTS, QUANTITIES, Quantity, Side
+from stentor_client.reconcile.query import Query
+from stentor_client.reconcile.reading import Counts, Reading, of_client, of_server, read
 from stentor_client.verify.outcomes import NOT_REACHED
 
-# What is under way arrives within this time, or it is lost: in that of so many exchanges in the mean, and at the least
-# in what a busy machine may take to count it.
+# Bytes under way arrive within so many mean exchanges, or else are lost; a busy machine needs a moment to count them.
 _SETTLING_EXCHANGES = 3
 _SETTLING_SECONDS = 0.05
-_UNKNOWN_SETTLING_SECONDS = 0.25  # where no exchange tells how long the way is
-_SETTLINGS_PER_TIMEOUT = 4  # so that even a short time has room for a moment that is settled
+_UNKNOWN_SETTLING_SECONDS = 0.25  # while no exchange shows how long the path is
+_SETTLINGS_PER_TIMEOUT = 4  # so that even a short time has room for a settled moment
 _LONGEST_PAUSE_SECONDS = 0.1  # between readings, so that reading is no load
 _SHORTEST_PAUSE_SECONDS = 0.002
 _FEWEST_READINGS = 2  # to see whether anything moved
-_CHECK_SECONDS = 3.0  # one of the server's health checks that is not over by then never will be
+_CHECK_SECONDS = 3.0  # a health check of the server that has not ended by then never will
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where the counts are, by base URLs."""
+    """The base URLs of the counts."""
 
     server: str
     clients: Sequence[str]
@@ -48,33 +46,33 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of it; counts are those of the last readings, and with a time to compare, what they grew by."""
+    """The comparisons, and the counts of the last readings, or how much they grew in the time compared."""
 
-    judged: Sequence[tuple[Quantity, Comparison]]
-    answered: Sequence[tuple[Query, Comparison]]
+    quantities: Sequence[tuple[Quantity, Comparison]]
+    queries: Sequence[tuple[Query, Comparison]]
     client: Counts
     server: Counts
-    clients_started: float  # the first of them, in Unix time; 0 where one does not say
+    clients_started: float  # the first of them, in Unix time; 0 if one does not report it
     server_started: float
 
 
 class Reconciler:
-    """Holds the counts of one server and its clients against each other, while they move."""
+    """Compares the counts of one server and its clients while they move."""
 
     def __init__(self, sources: Sources, timeout: float) -> None:
-        """Try for `timeout` seconds to see a moment at which all agree."""
+        """Look for a moment when all counts agree, for at most `timeout` seconds."""
         self._sources = sources
         self._prometheus = Prometheus(sources.prometheus)
         self._timeout = timeout
         self._readings: dict[Side, list[Reading]] = {side: [] for side in Side}
         self._answers: dict[Query, list[Point]] = {query: [] for query in sources.queries}
         self._last: dict[Side, Reading] = {}
-        self._began_anew: Side | None = None
-        self._first: dict[Side, Counts] = {}  # those at the baseline; empty without one
+        self._restarted: Side | None = None
+        self._first: dict[Side, Counts] = {}  # at the baseline; empty without one
         self._baseline: dict[Quantity | Query, Bracket] = {}
 
     async def run(self, during: float | None = None) -> Result:
-        """Compare all that was counted, or with `during` what is counted in the seconds from now on.
+        """Compare all counts, or with `during` how much they grow in so many seconds from now on.
 
         Raises:
             Failure: in one line, what cannot be read, and why.
@@ -88,7 +86,7 @@ class Reconciler:
         return self._result()
 
     async def _observe(self, enough: Callable[[], bool]) -> None:
-        """Read again and again: each side between two readings of the other, and then a pause."""
+        """Read in rounds, each side between two readings of the other, with pauses."""
         deadline = time.monotonic() + self._timeout
         pause = _SHORTEST_PAUSE_SECONDS
         while True:
@@ -100,10 +98,10 @@ class Reconciler:
                     points.append(answer)
             if enough():
                 return
-            if time.monotonic() >= deadline and self._has_something_to_tell():
+            if time.monotonic() >= deadline and self._has_enough():
                 return
             await sleep(pause)
-            # Short pauses come back: between two long ones no moment is seen to be settled for less than both.
+            # Short pauses recur: two long ones would hide any settled moment shorter than both.
             pause = 2 * pause if 2 * pause <= _LONGEST_PAUSE_SECONDS else _SHORTEST_PAUSE_SECONDS
 
     async def _read(self, side: Side) -> None:
@@ -111,40 +109,40 @@ class Reconciler:
         reading = await read(urls, of_client if side is Side.CLIENT else of_server)
         if side in self._last and not reading.follows(self._last[side]):
             if self._baseline:
-                message = f"a {side} started anew, and what it had counted before is gone: compare once more"
+                message = f"a {side} restarted, and its earlier counts are gone: run the comparison again"
                 raise Failure(NOT_REACHED, message)
             self._forget()
-            self._began_anew = side
+            self._restarted = side
         self._readings[side].append(reading)
         self._last[side] = reading
 
-    def _has_something_to_tell(self) -> bool:
-        """Whether there are enough readings to judge by; raise `Failure` where there cannot be."""
+    def _has_enough(self) -> bool:
+        """Return whether there are enough readings to compare; raise `Failure` if there never will be."""
         if any(len(readings) < _FEWEST_READINGS for readings in self._readings.values()):
-            if self._began_anew is None:
+            if self._restarted is None:
                 return False
-            message = f"a {self._began_anew} starts anew all the time: is there more than one behind its URL?"
+            message = f"a {self._restarted} seems to restart all the time: is there more than one behind its URL?"
             raise Failure(NOT_REACHED, message)
         for query, points in self._answers.items():
             if not points:
-                raise Failure(NOT_REACHED, f"{query}: it returns nothing; is the series there, and scraped already?")
+                raise Failure(NOT_REACHED, f"{query}: it returns nothing; does the series exist, and is it scraped?")
         return True
 
     def _forget(self) -> None:
-        """Begin with the readings from the beginning: those of before are of other counts."""
+        """Discard all readings: they belong to other counts."""
         for readings in self._readings.values():
             readings.clear()
         for points in self._answers.values():
             points.clear()
 
     def _keep_baseline(self) -> None:
-        """Compare from here on what is counted since: keep the differences as they are now."""
+        """Keep the present differences, to compare only what is counted from now on."""
         for quantity in QUANTITIES:
             left, right = self._points(quantity)
-            bracket = quietest(self._settled(quantity)) or quietest(brackets(left, right))
-            self._baseline[quantity] = bracket or whole_time(left, right)
+            bracket = narrowest(self._settled(quantity)) or narrowest(brackets(left, right))
+            self._baseline[quantity] = bracket or widest(left, right)
         for query, points in self._answers.items():
-            self._baseline[query] = whole_time(self._exact(query), points)
+            self._baseline[query] = widest(self._exact(query), points)
         self._first = {side: reading.counts for side, reading in self._last.items()}
         self._forget()
 
@@ -165,36 +163,36 @@ class Reconciler:
         return min(seconds, self._timeout / _SETTLINGS_PER_TIMEOUT)
 
     def _at_rest(self) -> bool:
-        """Whether every difference is known exactly; what Prometheus tells late needs all the time there is.
+        """Return whether every difference is exact; never if there are queries, whose results arrive late.
 
-        What health checks that never ended may have moved, is the same before and after.
+        What health checks that never end may have moved is the same before and after.
         """
         if self._answers:
             return False
         readings = self._readings[Side.SERVER]
         lasting = readings[-1].began - readings[0].ended > _CHECK_SECONDS
         for quantity in QUANTITIES:
-            bracket = quietest(self._settled(quantity))
+            bracket = narrowest(self._settled(quantity))
             slack = min(point.slack for point in self._points(quantity)[1]) if lasting else 0
             if bracket is None or bracket.width > slack:
                 return False
         return True
 
     def _agreed(self) -> bool:
-        judgements = [judgement for _, judgement in (*self._judge(), *self._judge_answers())]
-        return all(judgement is not None and judgement.verdict is Conclusion.AGREE for judgement in judgements)
+        compared = [comparison for _, comparison in (*self._quantities(), *self._queries())]
+        return all(comparison is not None and comparison.conclusion is Conclusion.AGREE for comparison in compared)
 
-    def _judge(self) -> list[tuple[Quantity, Comparison | None]]:
+    def _quantities(self) -> list[tuple[Quantity, Comparison | None]]:
         good = not self._counts(Side.CLIENT)["failed"]
         return [
-            (quantity, judge(*self._points(quantity), self._settling(), self._baseline.get(quantity)))
+            (quantity, compare(*self._points(quantity), self._settling(), self._baseline.get(quantity)))
             for quantity in QUANTITIES
             if good or not quantity.needs_good_exchanges
         ]
 
-    def _judge_answers(self) -> list[tuple[Query, Comparison | None]]:
+    def _queries(self) -> list[tuple[Query, Comparison | None]]:
         return [
-            (query, judge_late(self._exact(query), points, self._baseline.get(query)))
+            (query, compare_late(self._exact(query), points, self._baseline.get(query)))
             for query, points in self._answers.items()
         ]
 
@@ -205,8 +203,8 @@ class Reconciler:
     def _result(self) -> Result:
         clients, server = (self._last[side].started for side in (Side.CLIENT, Side.SERVER))
         return Result(
-            judged=[(quantity, judgement) for quantity, judgement in self._judge() if judgement],
-            answered=[(query, judgement) for query, judgement in self._judge_answers() if judgement],
+            quantities=[(quantity, comparison) for quantity, comparison in self._quantities() if comparison],
+            queries=[(query, comparison) for query, comparison in self._queries() if comparison],
             client=self._counts(Side.CLIENT),
             server=self._counts(Side.SERVER),
             clients_started=min(clients),

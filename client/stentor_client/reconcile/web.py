@@ -1,4 +1,4 @@
-"""Reads over HTTP what a service reports about itself."""
+"""Makes HTTP requests to services."""
 
 import asyncio
 import socket
@@ -26,17 +26,17 @@ class Answer(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether it is the one that was asked for, and no error."""
+        """Whether the request succeeded."""
         return 200 <= self.status < 300
 
 
 class _Resolver(AbstractResolver):
-    """Looks names up without the event loop's threads: its end would wait for a silent name server."""
+    """Looks names up without the event loop's thread pool, which at exit would wait for a silent name server."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the addresses of a name, as text: an IPv6 address may have a zone."""
+        """Return the addresses of a name, as text, because an IPv6 address may have a zone."""
         numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
         return [
             ResolveResult(
@@ -52,17 +52,17 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 async def get(url: str) -> Answer:
     """Return the answer to a request for this URL, within five seconds.
 
-    Redirects are refused, because the operator named the host to trust, and so is a body over 1 MiB. Proxies and
-    credentials of the environment are ignored: a proxy has no way to loopback or into a container network.
+    A redirect is refused, because the operator named the host to trust, and so is a body over 1 MiB. Proxies and
+    credentials in the environment are ignored: a proxy cannot reach loopback or a container network.
 
     Raises:
-        Failure: in one line, why it cannot be read.
+        Failure: there is no complete answer; the message says why.
 
     """
     try:
@@ -73,15 +73,14 @@ async def get(url: str) -> Answer:
         ):
             target = response.headers.get("Location")
             if 300 <= response.status < 400 and target is not None:
-                reason = f"it redirects to {excerpt(target)!r}, which is not followed"
-                raise Failure(NOT_REACHED, f"cannot read {url}: {reason}")
+                raise Failure(NOT_REACHED, f"cannot read {url}: it redirects to {excerpt(target)!r}; use that URL")
             return Answer(response.status, excerpt(response.reason or ""), await _body(url, response.content))
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise Failure(NOT_REACHED, f"cannot read {url}: {_reason(error)}") from error
 
 
 def excerpt(text: str) -> str:
-    """Return as much of a text that the other side wrote as one line of a message has room for."""
+    """Return the beginning of a text of the other side, for a message of one line."""
     return " ".join(text[:_EXCERPT_CHARACTERS].split())
 
 
@@ -89,7 +88,7 @@ def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(resolver=_Resolver(), force_close=True),
         cookie_jar=aiohttp.DummyCookieJar(),
-        # Nothing is decompressed: a small body stays small.
+        # A body is not decompressed, so a small one stays small.
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
         trust_env=False,
@@ -101,11 +100,11 @@ async def _body(url: str, content: aiohttp.StreamReader) -> bytes:
         await content.readexactly(_MOST_BYTES + 1)
     except asyncio.IncompleteReadError as error:
         return error.partial
-    raise Failure(NOT_REACHED, f"cannot read {url}: it is longer than {_MOST_BYTES >> 20} MiB")
+    raise Failure(NOT_REACHED, f"cannot read {url}: the answer is longer than {_MOST_BYTES >> 20} MiB")
 
 
 def _reason(error: Exception) -> str:
-    """Return in plain words what went wrong."""
+    """Return the reason in plain words."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     match cause:
         case TimeoutError(errno=None):
@@ -115,10 +114,10 @@ def _reason(error: Exception) -> str:
         case aiohttp.ServerDisconnectedError():
             reason = "it closed the connection without an answer"
         case aiohttp.InvalidURL():
-            reason = "it is no host name"
+            reason = "the host name is invalid"
         case ssl.SSLError() | UnicodeError() | OSError(errno=int()):
             reason = reason_of(cause)
-        case OSError():  # each of its addresses failed in a way of its own
+        case OSError():  # the addresses failed for different reasons
             reason = "none of its addresses can be reached"
         case _:
             reason = "it does not speak HTTP"

@@ -11,7 +11,7 @@ from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.options.option import option
 from stentor_client.converse.conversation import Conversation
-from stentor_client.converse.history import History, history_path
+from stentor_client.converse.history import PrivateHistory, history_path
 from stentor_client.options import dial_options, dialing, exchange_options
 from stentor_client.output.standard_streams import TerminalText, write_out
 from stentor_client.send.sender import Sender
@@ -36,8 +36,7 @@ def send(text: tuple[str, ...], *, raw: bool, timeout_seconds: float, expect: st
     """
     restore_sighup()
     if not text and not raw and _is_terminal(sys.stdin) and _is_terminal(sys.stdout):
-        sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr] # what is no UTF-8 can be typed, too
-        return Conversation(dialing(dial), expect, timeout_seconds, History(history_path(os.environ))).run()
+        return Conversation(dialing(dial), expect, timeout_seconds, PrivateHistory(history_path(os.environ))).run()
     # At once, also while standard output is blocked: nothing is held back that could be lost.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     terminal = None if raw or not _is_terminal(sys.stdout) else TerminalText(sys.stdout.encoding)

@@ -1,4 +1,4 @@
-"""What a TLS handshake agreed on, and whose certificate the server showed."""
+"""What a TLS handshake agreed on, and the server's certificate."""
 
 import ssl
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from stentor_chassis.escaping import escaped
 
-_Name = tuple[tuple[tuple[str, str], ...], ...]  # parts, each of attributes: what they are, and their values
+_Name = tuple[tuple[tuple[str, str], ...], ...]  # parts, each with attributes: kind and value
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,12 @@ class Agreement:
     version: str
     cipher: str
     subject: str  # of the server's certificate, as in `O=Example, CN=server`
-    names: list[str]  # what the certificate is good for: host names and addresses
+    names: list[str]  # host names and addresses that the certificate is valid for
     expires_at: str  # ISO 8601, UTC
 
     @classmethod
     def of(cls, connection: ssl.SSLObject) -> "Agreement":
-        """Look at a connection after a handshake that verified the server's certificate."""
+        """Read it from a connection that has verified the server's certificate."""
         certificate: dict[str, Any] = connection.getpeercert() or {}
         cipher = connection.cipher()
         ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
@@ -31,7 +31,7 @@ class Agreement:
             cipher=cipher[0] if cipher else "",
             subject=escaped(_name(certificate["subject"])),
             names=[
-                # A directory name among them comes in parts, as a subject does.
+                # A directory name has parts, like a subject.
                 escaped(value if isinstance(value, str) else _name(value))
                 for _, value in certificate.get("subjectAltName", ())
             ],
@@ -44,7 +44,7 @@ _ABBREVIATIONS = {"commonName": "CN", "organizationName": "O", "organizationalUn
 
 
 def _name(parts: _Name) -> str:
-    """Write a name down as people read it; a part can have several attributes, with `+` between them."""
+    """Return a name for people; `+` joins the attributes of one part."""
     return ", ".join(
         "+".join(f"{_ABBREVIATIONS.get(kind, kind)}={value}" for kind, value in attributes) for attributes in parts
     )

@@ -1,4 +1,4 @@
-"""One exchange, and when each part of it began and ended."""
+"""Makes one exchange, and notes when each part began and ended."""
 
 import asyncio
 import time
@@ -15,13 +15,13 @@ from stentor_client.metrics import RETRANSMITS, RTT, SCHEMA
 from stentor_client.trace.agreement import Agreement
 from stentor_client.verify.explanation import explain
 from stentor_client.verify.outcomes import Outcome, Phase
-from stentor_client.verify.verifier import GOOD, ReplyPart, Verdict
+from stentor_client.verify.verifier import ReplyPart, Verdict
 from stentor_client.wire.connection import Connection
 from stentor_client.wire.dial_record import DialError, DialRecord
 from stentor_client.wire.dialer import Dialer, DialOptions
 from stentor_client.wire.stall_watcher import StallWatcher
 
-SEND = "send"  # the only part of an exchange that is no phase of the metrics: it takes as long as the kernel's copy
+SEND = "send"  # has no phase in the metrics: it takes only as long as the kernel's copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Part:
     name: str
     begun: int
     ended: int
-    remote: str = ""  # the address tried, where the part is the connecting to one
-    error: str = ""  # why this address did not do
+    remote: str = ""  # the address tried, if this is a connect
+    error: str = ""  # why this address failed
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class Trace:
 
     @property
     def between(self) -> int:
-        """How much of that lies between the parts: what the client itself did."""
+        """How much of that is between the parts: time in the client itself."""
         covered, until = 0, self.begun
         for part in sorted(self.parts, key=lambda part: part.begun):  # attempts to connect can overlap
             covered += max(0, part.ended - max(part.begun, until))
@@ -75,7 +75,7 @@ class Trace:
         return self.total - covered
 
     def facts(self) -> dict[str, Any]:
-        """Return all of it as JSON has it, times in seconds from the beginning."""
+        """Return the trace as JSON has it, with times in seconds from the beginning."""
         return {
             "target": self.target,
             "started_at": self.started_at.isoformat().replace("+00:00", "Z"),
@@ -111,17 +111,17 @@ class Tracer:
     """Makes one exchange on a connection of its own."""
 
     def __init__(self, dial: DialOptions, timeout: float) -> None:
-        """`timeout`, in seconds, is how long the reply, and after it the close, may stand still.
+        """`timeout`, in seconds, is how long the reply, and then the close, may stall.
 
         Raises:
-            Failure: in one line, which certificate file cannot be used, and why.
+            Failure: a certificate file cannot be used; the message says which, and why.
 
         """
         self._dialer = Dialer(dial)
         self._timeout = timeout
 
     def trace(self, message: bytes, reply: Sequence[ReplyPart]) -> Trace:
-        """Send `message`, which has a byte at least, expect `reply`, and close."""
+        """Send `message`, which is not empty, expect `reply`, and close."""
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(self._trace(message, reply))
 
@@ -157,7 +157,7 @@ class Tracer:
         if connection.first_byte_at:
             trace.parts.append(Part(Phase.REPLY, first, ended))
         if verdict.outcome is Outcome.OK:
-            connection.look_at_kernel()  # now: at the end there may be no connection left to look at
+            connection.look_at_kernel()  # now, because the peer may end the connection
             verdict = await watcher.during(_close(connection))
             trace.parts.append(Part(Phase.CLOSE, ended, time.perf_counter_ns()))
         await connection.abandon(verdict.outcome)
@@ -167,13 +167,13 @@ class Tracer:
 
 
 class _Traced(Connection):
-    """Notes what the exchange needs no account of."""
+    """Also notes TLS and the number of reads."""
 
     tls: Agreement | None = None
     reads = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in Connection
-        """Look at what TLS agreed on."""
+        """Note what TLS agreed on."""
         super().connection_made(transport)
         tls = transport.get_extra_info("ssl_object")
         self.tls = Agreement.of(tls) if tls else None
@@ -185,14 +185,11 @@ class _Traced(Connection):
 
 
 async def _close(connection: Connection) -> Verdict:
-    """End our side, read to the end of the server's, and close; TLS has no such ends, and is closed at once."""
-    connection.end_sending()
-    ended = GOOD
-    if connection.ended_sending or connection.lost_by is not None:
-        ended = await connection.orderly_end()
+    """Read to the end and close; TLS is closed at once."""
+    ended = await connection.finish()
     await connection.close()
-    if ended is GOOD and connection.lost_by is Outcome.TIMEOUT:  # TLS, whose end did not come
-        ended = Verdict(Outcome.TIMEOUT)
+    if connection.lost_by is Outcome.TIMEOUT:  # TLS, and the peer did not close
+        return Verdict(Outcome.TIMEOUT)
     return connection.verifier.failed or ended
 
 
@@ -200,7 +197,7 @@ def _note_dialing(trace: Trace, record: DialRecord) -> None:
     for step in record.steps:
         part = Part(step.phase, step.begun, step.ended, str(step.endpoint or ""), step.error)
         last = trace.parts[-1] if trace.parts else None
-        if last and (last.name, last.remote, last.error) == (part.name, part.remote, ""):  # the same, in two steps
+        if last and (last.name, last.remote, last.error) == (part.name, part.remote, ""):  # one part in two steps
             trace.parts[-1] = replace(part, begun=last.begun)
         else:
             trace.parts.append(part)
@@ -212,6 +209,6 @@ def _note_dialing(trace: Trace, record: DialRecord) -> None:
 def _note_connection(trace: Trace, connection: _Traced, account: Account) -> None:
     trace.tls, trace.reads = connection.tls, connection.reads
     trace.sent_bytes, trace.received_bytes = account.sent_bytes, account.received_bytes
-    if account.row[SCHEMA.slot(RTT)]:  # a Unix socket has none, nor has a connection that was gone before we looked
+    if account.row[SCHEMA.slot(RTT)]:  # missing for a Unix socket, and if the connection was gone before we looked
         trace.rtt_microseconds = account.row[SCHEMA.slot(RTT)]
         trace.retransmits = account.row[SCHEMA.slot(RETRANSMITS)]

@@ -1,4 +1,7 @@
-"""Shows a trace in a terminal: a line for each part of the exchange, on one axis of time."""
+"""Draws a trace: a line for each part of the exchange, on one time axis.
+
+Rich has no such chart: its bars all begin at zero.
+"""
 
 import textwrap
 from collections.abc import Callable
@@ -7,10 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from stentor_chassis.escaping import escaped
+from stentor_client.output.wording import counted, milliseconds
 from stentor_client.trace.tracer import SEND, Part, Trace
 from stentor_client.verify.outcomes import Outcome, Phase
 
-_CALLS: dict[str, str] = {  # what a program calls, in the order in which it does
+_CALLS: dict[str, str] = {  # what a program calls, in order
     Phase.RESOLVE: "getaddrinfo",
     Phase.CONNECT: "socket, connect",
     Phase.TLS: "TLS handshake",
@@ -19,21 +23,21 @@ _CALLS: dict[str, str] = {  # what a program calls, in the order in which it doe
     Phase.REPLY: "recv, last byte",
     Phase.CLOSE: "shutdown, close",
 }
-# Those of the sixteen that every terminal has which can be read on black and on white.
+# Of the sixteen colours of every terminal, those that are legible on black and on white.
 _COLOURS: dict[str, str] = {
     Phase.RESOLVE: "cyan",
     Phase.CONNECT: "cyan",
     Phase.TLS: "magenta",
     Phase.CLOSE: "bright_blue",
 }
-_WIDE = 110  # columns; from here on what happened stands beside the bar, and else below it
+_WIDE = 110  # columns; narrower terminals have the explanation below the bar
 _WIDE_BAR = 40
 _LEAST_BAR = 8
 _CALLS_WIDTH = max(map(len, _CALLS.values())) + 2
 _TIME_WIDTH = 12
 
 
-def show(trace: Trace, console: Console) -> None:
+def draw(trace: Trace, console: Console) -> None:
     """Print the waterfall."""
     ascii_only = console.options.ascii_only
     wide = console.width >= _WIDE
@@ -45,23 +49,23 @@ def show(trace: Trace, console: Console) -> None:
         line = Text.assemble(
             (mark + _calls(part, trace).ljust(_CALLS_WIDTH), "bold red" if failed else ""),
             (_bar(part, trace, bar, "#" if ascii_only else "█"), "red" if failed else _COLOURS.get(part.name, "green")),
-            _milliseconds(part.ended - part.begun),
+            _time(part.ended - part.begun),
         )
-        rows.append((line, _failure(part, trace), "red") if failed else (line, _sentence(part, trace), "dim"))
+        rows.append((line, _failure(part, trace), "red") if failed else (line, _SENTENCES[part.name](trace), "dim"))
     blank = " " * bar
-    between = Text(f"  {'between':{_CALLS_WIDTH}}{blank}{_milliseconds(trace.between)}")
-    rows.append((between, "what the client itself did in between", "dim"))
-    whole = Text(f"  {'in all':{_CALLS_WIDTH}}{blank}{_milliseconds(trace.total)}", "bold")
+    between = Text(f"  {'between':{_CALLS_WIDTH}}{blank}{_time(trace.between)}")
+    rows.append((between, "time in the client itself", "dim"))
+    whole = Text(f"  {'total':{_CALLS_WIDTH}}{blank}{_time(trace.total)}", "bold")
     rows.append((whole, _whole(trace), "bold" if trace.outcome is Outcome.OK else "bold red"))
 
     console.print(_headline(trace, "->" if ascii_only else "→"), soft_wrap=True)
     for line, sentence, style in rows:
         indent = len(line) + 2 if wide else 4
-        told = textwrap.wrap(escaped(sentence), max(console.width - indent, 20), break_on_hyphens=False)
+        explanation = textwrap.wrap(escaped(sentence), max(console.width - indent, 20), break_on_hyphens=False)
         if wide:
-            line.append("  ").append(told.pop(0), style)
+            line.append("  ").append(explanation.pop(0), style)
         console.print(line, soft_wrap=True)
-        for each in told:
+        for each in explanation:
             console.print(Text(" " * indent).append(each, style), soft_wrap=True)
 
 
@@ -77,75 +81,70 @@ def _calls(part: Part, trace: Trace) -> str:
 
 
 def _bar(part: Part, trace: Trace, width: int, block: str) -> str:
-    """Return the part's place on the axis, one cell wide at least."""
+    """Draw the part on the axis, at least one cell wide."""
     scale = width / max(trace.total, 1)
     first = min(int((part.begun - trace.begun) * scale), width - 1)
     last = max(round((part.ended - trace.begun) * scale), first + 1)
     return (" " * first + block * (last - first)).ljust(width)
 
 
-def _milliseconds(nanoseconds: int) -> str:
-    return f"{nanoseconds / 1e6:,.3f} ms".rjust(_TIME_WIDTH)
+def _time(nanoseconds: int) -> str:
+    return milliseconds(nanoseconds).rjust(_TIME_WIDTH)
 
 
 def _failure(part: Part, trace: Trace) -> str:
     if part is trace.parts[-1] and trace.outcome is not Outcome.OK:
         return f"{trace.outcome}: {trace.detail}"
-    return f"{part.remote}: {part.error}; the next address is tried"
+    return f"{part.remote}: {part.error}; trying the next address"
 
 
 def _whole(trace: Trace) -> str:
     if trace.outcome is Outcome.OK:
-        return f"ok: {_bytes(trace.received_bytes)} came back, every one right"
+        return f"ok: {counted(trace.received_bytes, 'byte')} came back, all correct"
     return f"{trace.outcome}, exit code {trace.outcome.exit_code}"
-
-
-def _sentence(part: Part, trace: Trace) -> str:
-    """Say what happened."""
-    return _SENTENCES[part.name](trace)
 
 
 def _resolved(trace: Trace) -> str:
     hosts = [address.rpartition(":")[0] for address in trace.addresses]
     if trace.target in trace.addresses:
-        return "it is an address already: nobody is asked"
+        return "already an address: no lookup"
     return f"{trace.host} is {' and '.join(hosts)}"
 
 
 def _connected(trace: Trace) -> str:
-    how = f"SYN, SYN-ACK, ACK with {trace.remote}" if trace.host else "joined within the kernel: no packets"
-    return how + (f"; then a PROXY header of {_bytes(len(trace.proxy_header))}" if trace.proxy_header else "")
+    how = f"SYN, SYN-ACK, ACK with {trace.remote}" if trace.host else "connected within the kernel: no packets"
+    return how + (f"; then a PROXY header of {counted(len(trace.proxy_header), 'byte')}" if trace.proxy_header else "")
 
 
 def _agreed(trace: Trace) -> str:
     tls = trace.tls
     assert tls is not None  # noqa: S101 - else this part has failed
-    whose = ", ".join(tls.names) or tls.subject
-    return f"{tls.version}, {tls.cipher}; certificate of {whose}, valid until {tls.expires_at}"
+    owner = ", ".join(tls.names) or tls.subject
+    return f"{tls.version}, {tls.cipher}; certificate of {owner}, valid until {tls.expires_at}"
 
 
 def _sent(trace: Trace) -> str:
     if trace.taken_bytes >= trace.message_bytes:
         first = "encrypted, and " if trace.tls else ""
-        return f"{_bytes(trace.message_bytes)} {first}copied to the kernel, which sends them on its own"
-    taken = f"{trace.taken_bytes:,} of {_bytes(trace.message_bytes)}"
+        return f"{counted(trace.message_bytes, 'byte')} {first}copied to the kernel, which sends them on its own"
+    taken = f"{trace.taken_bytes:,} of {counted(trace.message_bytes, 'byte')}"
     return f"the kernel took {taken} at once, and the rest while the reply came"
 
 
 def _waited(trace: Trace) -> str:
     rtt = trace.rtt_microseconds
-    known = f"; the kernel's estimate of a round trip is {rtt / 1000:,.3f} ms" if rtt else ""
-    return f"the way there, the server's work, and the way back{known}"
+    estimate = f"; the kernel estimates a round trip at {milliseconds(rtt * 1000)}" if rtt else ""
+    return f"the way there, the server's work, and the way back{estimate}"
 
 
 def _answered(trace: Trace) -> str:
-    return f"{_bytes(trace.received_bytes)} in {'1 read' if trace.reads == 1 else f'{trace.reads:,} reads'}"
+    return f"{counted(trace.received_bytes, 'byte')} in {counted(trace.reads, 'read')}"
 
 
 def _closed(trace: Trace) -> str:
     if trace.tls:
         return "close notify, then FIN, both ways"
-    return "we ended our side; the server had answered all, and ended its own"
+    return "we ended our side; the server answered everything, then ended its own"
 
 
 _SENTENCES: dict[str, Callable[[Trace], str]] = {
@@ -157,7 +156,3 @@ _SENTENCES: dict[str, Callable[[Trace], str]] = {
     Phase.REPLY: _answered,
     Phase.CLOSE: _closed,
 }
-
-
-def _bytes(count: int) -> str:
-    return "1 byte" if count == 1 else f"{count:,} bytes"

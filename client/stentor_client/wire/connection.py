@@ -14,7 +14,8 @@ from stentor_client.wire.tcp_info import TcpInfo
 WRITE_HIGH_BYTES = 256 * 1024
 WRITE_LOW_BYTES = 64 * 1024
 RECEIVE_BYTES = 256 * 1024
-MOST_SURPLUS_BYTES = 64 * 1024  # that belong to no reply: a peer that sends more is never going to be right
+MOST_SURPLUS_BYTES = 64 * 1024  # that belong to no reply; a peer that sends more is cut off
+GOODBYE_SECONDS = 1.0  # to wait for the peer's end after a good exchange
 
 
 class Connection(asyncio.BufferedProtocol):

@@ -1,6 +1,5 @@
 """A load's report, as text."""
 
-import io
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_
 from stentor_client.load.report.quantities import bytes_text, rate_text
 from stentor_client.load.report.summary import Summary
 from stentor_client.load.report.thresholds import ThresholdResult
-from stentor_client.output.standard_streams import write_out
+from stentor_client.output import terminal
 from stentor_client.verify.outcomes import Outcome
 
 _WARNING = "magenta"  # yellow cannot be read on white
@@ -28,13 +27,12 @@ def show(summary: Summary, results: Sequence[ThresholdResult]) -> None:
         Failure: it cannot be written, or the reader has gone.
 
     """
-    told = Console()
-    width = told.width if told.is_terminal else sys.maxsize
-    drawn = io.StringIO()
-    console = Console(file=drawn, force_terminal=told.is_terminal, no_color=told.no_color, highlight=False)
-    for line in lines(summary, results, width):
-        console.print(line, soft_wrap=True)
-    write_out(drawn.getvalue().encode(told.encoding, "replace"))
+
+    def draw(console: Console) -> None:
+        for line in lines(summary, results, console.width):
+            console.print(line, soft_wrap=True)
+
+    terminal.show(draw, pipe_columns=sys.maxsize)
 
 
 def lines(summary: Summary, results: Sequence[ThresholdResult], width: int) -> Iterable[Text]:

@@ -48,7 +48,7 @@ async def test_one_address() -> None:
     """Where there is one address, the other checks have tried it."""
     found = await run(subject("127.0.0.1:80"))
     assert found.status is Status.SKIP
-    assert found.finding.detail == "127.0.0.1:80 is the only one, and the other checks have tried it"
+    assert found.finding.detail == "127.0.0.1:80 is the only one, and the other checks use it"
 
 
 async def test_unix_socket() -> None:

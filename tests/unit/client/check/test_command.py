@@ -1,12 +1,10 @@
 """`check`, as the command line has it."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -45,26 +43,6 @@ def test_json(behaviour: Behaviour | None, code: int, failing: list[str]) -> Non
     assert document["target"] == target
 
 
-def test_json_file(tmp_path: Path) -> None:
-    """A file of JSON comes beside the table."""
-    path = tmp_path / "results.json"
-    with LyingServer(honest) as server:
-        ended = run("stentor-client", "check", "--target", server.target, *QUICK, "--json", str(path))
-    names = [each["name"] for each in json.loads(path.read_bytes())["checks"]]
-    assert len(names) == 10
-    assert [name for name in names if name not in ended.stdout.decode()] == []
-
-
-def test_idle_can_be_left_out() -> None:
-    """Without a silence to try there is no such check."""
-    with LyingServer(honest) as server:
-        ended = run(
-            *("stentor-client", "check", "--target", server.target, "--largest", "1", "--idle", "0", "--json", "-")
-        )
-    assert ended.returncode == 0
-    assert "idle" not in {each["name"] for each in json.loads(ended.stdout)["checks"]}
-
-
 @pytest.mark.parametrize(
     ("flag", "value"),
     [
@@ -82,25 +60,6 @@ def test_wrong_value(run_command: RunCommand, flag: str, value: str) -> None:
     ended = run_command(cli, "check", flag, value)
     assert ended.code == USAGE
     assert flag in ended.line
-
-
-def test_disk_that_is_full() -> None:
-    """A file that takes nothing ends with 1 and one line."""
-    with LyingServer(honest) as server:
-        ended = run("stentor-client", "check", "--target", server.target, *QUICK, "--json", "/dev/full")
-    assert (ended.returncode, ended.stderr) == (1, b"stentor-client: cannot write /dev/full: No space left on device\n")
-
-
-@pytest.mark.parametrize("options", [(), ("--json", "-")], ids=["table", "JSON"])
-def test_reader_that_leaves(options: tuple[str, ...]) -> None:
-    """Where nobody reads the results it ends as a filter does, without a word."""
-    here, there = os.pipe()
-    os.close(here)
-    with LyingServer(honest) as server:
-        command = [f"{BIN}/stentor-client", "check", "--target", server.target, *QUICK, *options]
-        ended = subprocess.run(command, stdout=there, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=60, check=False)
-    os.close(there)
-    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 def test_interrupt() -> None:

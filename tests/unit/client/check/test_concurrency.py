@@ -56,4 +56,4 @@ async def test_limit() -> None:
     found = await result(refuse, Concurrency())
     assert found.finding.outcome in {Outcome.EOF, Outcome.RESET}
     assert found.finding.detail.startswith("8 of 20 connections failed, the first with ")
-    assert "a limit of connections" in found.check.usual_cause
+    assert "a lower connection limit" in found.check.usual_cause

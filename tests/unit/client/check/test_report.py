@@ -21,40 +21,28 @@ RESULTS = [
 ]
 
 
-def printed(width: int, *, terminal: bool = False) -> str:
-    """Return the table as it is printed."""
-    out = io.StringIO()
-    system = "standard" if terminal else None
-    Console(file=out, width=width, force_terminal=terminal, color_system=system).print(report.table(RESULTS))  # type: ignore[arg-type]
-    return out.getvalue()
-
-
-@pytest.mark.parametrize("width", [80, 140])
-def test_table(width: int) -> None:
-    """At usual widths each result is there with its words, which are not taken for markup."""
-    text = printed(width)
-    assert max(map(len, text.splitlines())) <= width
-    words = " ".join(text.split())
-    assert f"connect pass 0.1 ms {Connect.proves}" in words
-    assert "[::1]:8080: connect 0.1 ms" in words
-    assert (
-        f"half-close fail 1.2 s {HalfClose.proves} 64 B, then FIN: [bold]eof Usually: {HalfClose.usual_cause}." in words
+def _printed(width: int, *, terminal: bool = False) -> str:
+    file = io.StringIO()
+    console = Console(
+        file=file, width=width, force_terminal=terminal, color_system="standard" if terminal else None, markup=False
     )
-    assert "addresses skip a Unix socket has one address" in words
-    assert Connect.usual_cause not in words
-    assert Addresses.proves not in words
+    report.draw(RESULTS, subject("127.0.0.1:80"), console)
+    return file.getvalue()
 
 
-def test_colour() -> None:
-    """Colour is for terminals only."""
-    assert "\x1b[" in printed(80, terminal=True)
-    assert "\x1b" not in printed(80)
-
-
-def test_summary() -> None:
-    """The last line counts what there is to count."""
-    assert report.summary(RESULTS) == "1 passed, 1 failed, 1 skipped in 1.3 s"
-    assert report.summary(RESULTS[:1]) == "1 passed in 0.1 ms"
+def test_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each result is there with its words, within the width; brackets are not markup. Colour is for terminals."""
+    monkeypatch.setenv("TERM", "xterm")
+    text = _printed(80)
+    assert max(map(len, text.splitlines())) <= 80
+    words = " ".join(text.split())
+    assert words.startswith("The path to 127.0.0.1:80 ")
+    assert f"connect pass 0.1 ms {Connect.proves} [::1]:8080: connect 0.1 ms half" in words
+    cause = f"Usually: {HalfClose.usual_cause}."
+    assert f"half-close fail 1.2 s {HalfClose.proves} 64 B, then FIN: [bold]eof {cause}" in words
+    assert "addresses skip a Unix socket has one address 1 passed, 1 failed, 1 skipped in 1.3 s" in words
+    assert "\x1b" not in text
+    assert "\x1b[" in _printed(80, terminal=True)
 
 
 def test_document() -> None:

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from lying import LyingServer
-from middlebox import between, honest, swallow_above
+from middlebox import between, swallow_above
 from stentor_client.check import battery
 from stentor_client.check.check import Status
 from stentor_client.check.sizes import LADDER, Sizes
@@ -43,12 +43,6 @@ async def test_all() -> None:
     assert found.finding.detail == "17 sizes up to 1 MiB"
     assert found.finding.measured == {"largest_good_bytes": 1 << 20, "first_failing_bytes": None}
     assert sizes == Sizes(1 << 20).ladder
-
-
-async def test_through_a_middlebox() -> None:
-    """What stands between and is honest harms no size."""
-    with LyingServer(upper) as server:
-        assert (await result(between(server.target, honest), Sizes(1 << 20))).status is Status.PASS
 
 
 @pytest.mark.parametrize(("swallowed", "good", "bad"), [(1460, 1460, 1472), (600, 512, 1280)])

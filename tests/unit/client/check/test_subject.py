@@ -7,11 +7,11 @@ import threading
 import pytest
 
 from lying import LyingServer, stay_silent
-from stentor_client.check.subject import LEAST_BYTES, Subject, failure_of
+from stentor_client.check.subject import LEAST_BYTES, Subject
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.wire import dialer
 from stentor_client.wire.dialer import DialOptions
-from unit.client.check.checking import closed_port, honest, subject
+from unit.client.check.checking import honest, subject
 
 
 async def test_calls_have_numbers_of_their_own() -> None:
@@ -24,14 +24,6 @@ async def test_calls_have_numbers_of_their_own() -> None:
             assert one[9:17] == b"00000001"
             assert two[9:17] == b"00000002"
             assert one[:9] == two[:9]
-
-
-async def test_nobody_there() -> None:
-    """A call that cannot be made says why."""
-    with pytest.raises(ExchangeError, match="refused") as refused:
-        async with subject(closed_port()).call():
-            pass
-    assert refused.value.phase is Phase.CONNECT
 
 
 async def test_hangs_up_in_order() -> None:
@@ -69,43 +61,6 @@ def test_fitting(good: int, wanted: int, size: int) -> None:
     path = subject("127.0.0.1:1")
     path.largest_good = good
     assert size == path.fitting(wanted)
-
-
-def test_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every address of a name is an endpoint, once."""
-    hosts = ("127.0.0.2", "127.0.0.3", "127.0.0.2")
-    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 80)) for host in hosts]
-
-    async def scenario() -> list[str]:
-        async def resolved(*_: object, **__: object) -> list[object]:
-            return [*found]
-
-        monkeypatch.setattr(dialer, "look_up", resolved)
-        return [str(endpoint) for endpoint in await subject("somewhere:80").endpoints()]
-
-    assert asyncio.run(scenario()) == ["127.0.0.2:80", "127.0.0.3:80"]
-
-
-def test_unix_socket() -> None:
-    """A Unix socket is told from a host."""
-    assert subject("unix:/nowhere").is_unix
-    assert not subject("127.0.0.1:80").is_unix
-
-
-async def test_failure_of() -> None:
-    """What makes an exchange fail is returned; what is no failure of an exchange is raised."""
-    error = ExchangeError(Outcome.RESET, Phase.REPLY, "cut")
-
-    async def failing(what: Exception) -> None:
-        raise what
-
-    async def well() -> None:
-        pass
-
-    assert await failure_of(failing(error)) is error
-    assert await failure_of(well()) is None
-    with pytest.raises(ZeroDivisionError):
-        await failure_of(failing(ZeroDivisionError()))
 
 
 def test_name_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Figures in words."""
+"""Numbers, sizes and times in words."""
 
 import pytest
 
@@ -43,3 +43,18 @@ def test_elapsed(seconds: float, words: str) -> None:
 def test_listed(words: list[str], text: str) -> None:
     """Several things are listed as in a sentence."""
     assert text == wording.listed(words)
+
+
+def test_numbers() -> None:
+    """Numbers have separators for thousands, and nouns their plural."""
+    assert [wording.number(1234), wording.number(10.5, sign="+")] == ["1,234", "+10.500"]
+    assert [wording.counted(1, "byte"), wording.counted(1200, "byte")] == ["1 byte", "1,200 bytes"]
+    assert wording.milliseconds(1_234_567_890) == "1,234.568 ms"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(-0.0001, "under 0.001 %"), (-1.5, "-1.5 %"), (130, "+130 %"), (9000, "+9,000 %")]
+)
+def test_percent(value: float, words: str) -> None:
+    """A percentage has a sign, and as many decimals as matter."""
+    assert words == wording.percent(value)

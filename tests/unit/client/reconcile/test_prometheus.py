@@ -7,8 +7,8 @@ import pytest
 
 from stentor_chassis.failure import USAGE, Failure
 from stentor_client.reconcile.prometheus import Prometheus
+from stentor_client.reconcile.quantity import Side
 from stentor_client.reconcile.query import Query
-from stentor_client.reconcile.side import Side
 from stentor_client.verify.outcomes import NOT_REACHED
 from unit.client.reconcile.endpoints import Answer, answering, prometheus
 
@@ -38,25 +38,18 @@ def test_value(found: Any) -> None:
     assert asked == [QUERY.promql]
 
 
-def test_no_series() -> None:
-    """A series that is not there yet is no value, and no error."""
-    with answering(prometheus(lambda _: [])) as url:
-        assert asyncio.run(Prometheus(url).ask(QUERY)) is None
-
-
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ([1, 2], "it returns 2 series; add them up with sum(…)"),
+        ([1, 2], "it returns 2 series; add them with sum(…)"),
         ("parse error:\n unclosed", "parse error: unclosed"),
         ("x" * 1000, "x" * 300),
         ("NaN", "NaN"),
-        (float("nan"), "it returns 'nan', which is no count"),
-        (float("inf"), "it returns 'inf', which is no count"),
-        ({"resultType": "matrix", "result": []}, "it returns a matrix, and no single value"),
+        (float("nan"), "it returns 'nan', which is not a count"),
+        ({"resultType": "matrix", "result": []}, "it returns a matrix, not a single value"),
         ({"resultType": ["matrix"], "result": []}, "it returns no single value"),
-        ({"resultType": "string", "result": [1.5, "x"]}, "it returns a string, and no single value"),
-        ({"resultType": "scalar", "result": [1.5, "many"]}, "it returns 'many', which is no count"),
+        ({"resultType": "string", "result": [1.5, "x"]}, "it returns a string, not a single value"),
+        ({"resultType": "scalar", "result": [1.5, "many"]}, "it returns 'many', which is not a count"),
     ],
 )
 def test_query_that_does_not_do(found: Any, message: str) -> None:

@@ -3,8 +3,8 @@
 import click
 import pytest
 
+from stentor_client.reconcile.quantity import COUNT_NAMES, Side
 from stentor_client.reconcile.query import Query, QueryType
-from stentor_client.reconcile.side import COUNT_NAMES, Side
 
 SERVERS = QueryType(Side.SERVER)
 

@@ -50,7 +50,7 @@ def test_server() -> None:
 def test_no_count(value: str, said: str) -> None:
     """What is no number of anything is said to be none."""
     text = f"stentor_server_connections_accepted_total {value}\n".encode()
-    words = f"URL/metrics says that stentor_server_connections_accepted_total is {said}, which is no count"
+    words = f"URL/metrics reports {said} for stentor_server_connections_accepted_total, which is not a count"
     assert _failure(lambda _: (200, text)) == words
 
 
@@ -76,16 +76,14 @@ def test_clients_add_up() -> None:
 
 def test_other_service() -> None:
     """The endpoint of the other service, or of none of both, is named with what it lacks."""
-    message = "URL/metrics has no stentor_server_connections_accepted_total: it must be the admin endpoint of a server"
+    message = "URL/metrics has no stentor_server_connections_accepted_total: give the URL of a server's admin endpoint"
     assert _failure(admin(Client())) == message
     assert _failure(lambda _: (200, b"")) == message
 
 
 def test_missing_label() -> None:
     """A metric without the series that is asked for is missing."""
-    with pytest.raises(
-        Failure, match="has no stentor_client_exchanges_total: it must be the admin endpoint of a client"
-    ):
+    with pytest.raises(Failure, match="has no stentor_client_exchanges_total: give the URL of a client"):
         Samples("URL", 'stentor_client_exchanges_total{outcome="eof"} 1\n').count(
             "stentor_client_exchanges_total", outcome="ok"
         )
@@ -99,9 +97,9 @@ def test_no_exposition(body: bytes) -> None:
 
 def test_error_status() -> None:
     """A path that is not there is told with the answer."""
-    assert _failure(lambda _: (404, b"")) == "cannot read URL/metrics: it answers 404 Not Found"
+    assert _failure(lambda _: (404, b"")) == "cannot read URL/metrics: it answered 404 Not Found"
     hint = "its option --admin-name adds this name"
-    assert _failure(lambda _: (421, b"")) == f"cannot read URL/metrics: it answers 421 Misdirected Request; {hint}"
+    assert _failure(lambda _: (421, b"")) == f"cannot read URL/metrics: it answered 421 Misdirected Request; {hint}"
 
 
 def _reading(started: float, opened: int) -> Reading:

@@ -11,11 +11,11 @@ import pytest
 
 from stentor_chassis.failure import Failure
 from stentor_client.reconcile import reconciler as reconciler_module
+from stentor_client.reconcile.bracket import Conclusion
+from stentor_client.reconcile.quantity import Side
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reading import Counts, Reading, Samples, of_client
 from stentor_client.reconcile.reconciler import Reconciler, Result, Sources
-from stentor_client.reconcile.side import Side
-from stentor_client.reconcile.window import Conclusion
 from stentor_client.verify.outcomes import NOT_REACHED
 from unit.client.reconcile.endpoints import Client, Server, admin, answering, pair, prometheus
 
@@ -47,20 +47,10 @@ def _run(
 def _found(result: Result) -> dict[str, tuple[Conclusion, float]]:
     """Return all that do not agree."""
     return {
-        quantity.name: (judgement.verdict, judgement.bracket.difference)
-        for quantity, judgement in result.judged
-        if judgement.verdict is not Conclusion.AGREE
+        quantity.name: (comparison.conclusion, comparison.bracket.difference)
+        for quantity, comparison in result.quantities
+        if comparison.conclusion is not Conclusion.AGREE
     }
-
-
-def test_agree_at_once() -> None:
-    """Two sides that stand still and are equal agree after a few readings."""
-    client, server = pair()
-    result = _run(client, server)
-    assert _found(result) == {}
-    assert len(result.judged) == 7
-    assert (client.scrapes, server.scrapes) == (2, 2)
-    assert {judgement.bracket.left for _, judgement in result.judged} == {1, 3, 1000}
 
 
 def test_agree_in_a_pause() -> None:
@@ -108,14 +98,8 @@ def test_traffic_without_a_pause() -> None:
     found = _found(result)
     assert {TO_SERVER, BACK} <= found.keys()
     assert set(found.values()) == {(Conclusion.WITHIN, 0)}
-    (bracket,) = (judgement.bracket for quantity, judgement in result.judged if quantity.name == TO_SERVER)
+    (bracket,) = (comparison.bracket for quantity, comparison in result.quantities if quantity.name == TO_SERVER)
     assert (bracket.low, bracket.high) == (-100, 50)
-
-
-def test_clients_add_up() -> None:
-    """The counts of several clients are held together against the server's."""
-    clients = [pair(2, 10)[0], pair(3, 20)[0], pair(4, 30)[0]]
-    assert _found(_run(clients, Server(accepted=9, active=3, received=60, sent=60))) == {}
 
 
 def test_failed_exchanges() -> None:
@@ -124,7 +108,7 @@ def test_failed_exchanges() -> None:
     client.sent, server.received, server.unsent, client.failed = 1200, 1200, 200, 1
     result = _run(client, server)
     assert _found(result) == {}
-    assert len(result.judged) == 6
+    assert len(result.quantities) == 6
     client.failed = 0
     assert _found(_run(client, server, SHORT)) == {"client: sent = received": (Conclusion.DIFFER, -200)}
 
@@ -160,7 +144,7 @@ def test_two_behind_one_address() -> None:
         server.started += 1
 
     server.before = alternate
-    with pytest.raises(Failure, match="a server starts anew all the time: is there more than one") as failure:
+    with pytest.raises(Failure, match="a server seems to restart all the time: is there more than one") as failure:
         _run(client, server, SHORT)
     assert failure.value.code == NOT_REACHED
 
@@ -172,7 +156,7 @@ def test_during() -> None:
     assert _found(_run(client, server, SHORT)).keys() == {CONNECTIONS, TO_SERVER, BACK}
     rest = _run(client, server, during=0.5)
     assert _found(rest) == {}
-    assert {judgement.bracket.left for _, judgement in rest.judged} == {0}
+    assert {comparison.bracket.left for _, comparison in rest.quantities} == {0}
     assert (rest.client["sent_bytes"], rest.server["received_bytes"]) == (0, 0)
 
 
@@ -196,8 +180,8 @@ def test_during_with_traffic(monkeypatch: pytest.MonkeyPatch, lost: int, unfinis
     assert BACK not in _found(result)
 
 
-@pytest.mark.parametrize("takes", [0.004, 0.008, 0.016])
-@pytest.mark.parametrize("phase", range(0, 200, 10))
+@pytest.mark.parametrize("takes", [0.004, 0.016])
+@pytest.mark.parametrize("phase", range(0, 200, 20))
 def test_short_pauses_are_found(monkeypatch: pytest.MonkeyPatch, phase: int, takes: float) -> None:
     """Where an exchange comes every 200 ms, a moment between two is found to begin with, whenever the first came."""
     now, (client, server) = 0.0, pair()
@@ -234,19 +218,6 @@ def _at_sleep(monkeypatch: pytest.MonkeyPatch, longest: float, act: Callable[[fl
     return acted
 
 
-def test_restart_during(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A side that starts anew in the time leaves nothing to compare, and one line says so."""
-    client, server = pair()
-
-    def restart(_: float) -> None:
-        server.started += 1
-
-    _at_sleep(monkeypatch, 0.3, restart)
-    with pytest.raises(Failure, match="a server started anew, and what it had counted before is gone") as failure:
-        _run(client, server, during=5.0)
-    assert failure.value.code == NOT_REACHED
-
-
 SENT = Query(Side.CLIENT, "sent_bytes", "sum(a)")
 TAKEN = Query(Side.SERVER, "connections", "sum(b)")
 
@@ -264,24 +235,16 @@ def test_queries() -> None:
         return {"sum(a)": 1000 if len(asked) > 12 else 900, "sum(b)": 3}[promql]
 
     result = _run(client, server, queries=[SENT, TAKEN], told=told)
-    assert [judgement.verdict for _, judgement in result.answered] == [Conclusion.AGREE] * 2
-    assert [query for query, _ in result.answered] == [SENT, TAKEN]
+    assert [comparison.conclusion for _, comparison in result.queries] == [Conclusion.AGREE] * 2
+    assert [query for query, _ in result.queries] == [SENT, TAKEN]
     assert 12 < len(asked) < 20
-
-
-def test_query_that_stays_wrong() -> None:
-    """What stays different is told, though both sides agree."""
-    result = _run(*pair(), SHORT, queries=[SENT], told=lambda _: 990)
-    assert _found(result) == {}
-    ((_, judgement),) = result.answered
-    assert (judgement.verdict, judgement.bracket.difference) == (Conclusion.DIFFER, -10)
 
 
 def test_query_of_an_older_counter() -> None:
     """With a time to compare, what a proxy counted before it is left out."""
     result = _run(*pair(), SHORT, during=0.1, queries=[SENT], told=lambda _: 123456)
-    ((_, judgement),) = result.answered
-    assert (judgement.verdict, judgement.bracket.left, judgement.bracket.right) == (Conclusion.AGREE, 0, 0)
+    ((_, comparison),) = result.queries
+    assert (comparison.conclusion, comparison.bracket.left, comparison.bracket.right) == (Conclusion.AGREE, 0, 0)
 
 
 def test_query_without_a_series() -> None:
@@ -291,19 +254,22 @@ def test_query_without_a_series() -> None:
     assert failure.value.code == NOT_REACHED
 
 
-def test_endpoint_that_goes() -> None:
-    """An endpoint that cannot be read any more ends it."""
-    client, server = pair()
-    server.received += 1
-    with answering(admin(client)) as gone:
-        pass
-    with (
-        answering(admin(server)) as url,
-        pytest.raises(Failure, match=f"cannot read {gone}/metrics: Connection refused"),
-    ):
-        asyncio.run(Reconciler(Sources(server=url, clients=[gone], prometheus=""), LONG).run())
-
-
 def test_no_time() -> None:
-    """However short the time is, there are enough readings to judge by."""
-    assert _found(_run(*pair(), 0.001)) == {}
+    """However short the time is, all quantities are compared, by two readings of each side."""
+    client, server = pair()
+    result = _run(client, server, 0.001)
+    assert (_found(result), len(result.quantities)) == ({}, 7)
+    assert (client.scrapes, server.scrapes) == (2, 2)
+
+
+def test_restart_during(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a side restarts in the time compared, one line says so."""
+    client, server = pair()
+
+    def restart(_: float) -> None:
+        server.started += 1
+
+    _at_sleep(monkeypatch, 0.3, restart)
+    with pytest.raises(Failure, match="a server restarted, and its earlier counts are gone") as failure:
+        _run(client, server, during=5.0)
+    assert failure.value.code == NOT_REACHED

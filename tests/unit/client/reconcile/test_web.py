@@ -27,12 +27,6 @@ def test_get() -> None:
         assert asyncio.run(get(f"{url}/metrics")) == (200, "OK", body)
 
 
-def test_error_status() -> None:
-    """An error is an answer as well."""
-    with answering(lambda _: (404, b"no")) as url:
-        assert asyncio.run(get(url)) == (404, "Not Found", b"no")
-
-
 def _fails(url: str, why: str) -> None:
     with pytest.raises(Failure) as failure:
         asyncio.run(get(url))
@@ -62,11 +56,6 @@ def test_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch, error: Exce
 
     monkeypatch.setattr(lookup, "_ask", fail)
     _fails("http://name/", why)
-
-
-def test_no_host_name() -> None:
-    """A name that nobody can be asked for is one line."""
-    _fails("http://a..b/", "not a valid host name")
 
 
 def _sends(head: bytes, dripping: bytes = b"") -> Behaviour:
@@ -116,13 +105,6 @@ def test_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
     answered.set()
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_name_and_address(host: str) -> None:
-    """A host may be given by name or by address."""
-    with answering(lambda _: (200, b"x")) as url:
-        assert asyncio.run(get(url.replace("127.0.0.1", host))).body == b"x"
-
-
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -148,13 +130,13 @@ def test_redirect() -> None:
         return 200, b""
 
     with answering(other_host) as other:
-        for target in (f"{other}/metrics", "ftp://127.0.0.1/metrics", "/metrics"):
-            head = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n"
-            with LyingServer(_sends(head.encode())) as server:
-                _fails(f"http://{server.target}/", f"it redirects to '{target}', which is not followed")
+        target = f"{other}/metrics"
+        head = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n"
+        with LyingServer(_sends(head.encode())) as server:
+            _fails(f"http://{server.target}/", f"it redirects to '{target}'; use that URL")
     head = "HTTP/1.1 307 Temporary Redirect\r\nLocation: \x9b2J" + "x" * 5000 + "\r\n\r\n"
     with LyingServer(_sends(head.encode())) as server:
-        _fails(f"http://{server.target}/", f"it redirects to '\\x9b2J{'x' * 297}', which is not followed")
+        _fails(f"http://{server.target}/", f"it redirects to '\\x9b2J{'x' * 297}'; use that URL")
     assert asked == []
 
 
@@ -171,7 +153,7 @@ def test_tls(tmp_path: Path) -> None:
 def test_too_long() -> None:
     """A body over 1 MiB is not read to its end."""
     with answering(lambda _: (200, bytes((1 << 20) + 1))) as url:
-        _fails(url, "it is longer than 1 MiB")
+        _fails(url, "the answer is longer than 1 MiB")
 
 
 def test_compressed() -> None:

@@ -3,14 +3,13 @@
 import json
 import os
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from lying import Behaviour, LyingServer, flip, stay_silent
-from processes import BIN, ENVIRONMENT, run
-from stentor_chassis.failure import READER_GONE, USAGE
+from processes import run
+from stentor_chassis.failure import USAGE
 from stentor_client.__main__ import cli
 from unit.ending import RunCommand
 
@@ -66,27 +65,9 @@ def test_wrong_size(run_command: RunCommand, value: str) -> None:
     assert (ended.code, "--size" in ended.line, "STENTOR_SIZE" in ended.line) == (USAGE, True, True)
 
 
-def test_file_that_cannot_be_written(run_command: RunCommand, tmp_path: Path) -> None:
-    """A file that cannot be written is told before anything is sent."""
-    ended = run_command(cli, "trace", "--target", "127.0.0.1:1", "--json", str(tmp_path / "none" / "file"))
-    assert (ended.code, "--json" in ended.line) == (USAGE, True)
-    assert "No such file or directory" in ended.line
-
-
 def test_path_that_is_no_text() -> None:
     """A path may hold any bytes: the waterfall shows what is no text, or could command the terminal, as an escape."""
     ended = run("stentor-client", "trace", "--target", os.fsdecode(b"unix:/none/\xff\x1b[2J"))
     assert (ended.returncode, ended.stderr) == (3, b"")
     assert ended.stdout.startswith(b"unix:/none/\\udcff\\x1b[2J")
     assert b"\x1b" not in ended.stdout
-
-
-def test_nobody_reads() -> None:
-    """When the reader has gone the code says so, without a word."""
-    with LyingServer(honest) as server:
-        command = [f"{BIN}/stentor-client", "trace", "--target", server.target]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as child:
-            assert child.stdout is not None
-            child.stdout.close()
-            assert child.stderr is not None
-            assert (child.stderr.read(), child.wait(30)) == (b"", READER_GONE)

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for a program whose first thread waits for a person."""
+"""An event loop in a thread of its own, for tests whose own thread waits."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class BackgroundLoop:
-    """Runs what it is given until the block of `with` ends, and calls the rest off then."""
+    """Runs coroutines until the `with` block ends, and then cancels the rest."""
 
     def __enter__(self) -> Self:
         """Start the thread."""
@@ -42,7 +42,7 @@ class BackgroundLoop:
         self._woken.close()
         self._wake.close()
 
-    def start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
@@ -59,7 +59,7 @@ class BackgroundLoop:
         with contextlib.suppress(BlockingIOError):  # full: it is woken anyway
             self._wake.send(b"\0")
 
-    def _run(self, runs: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]") -> None:
+    def _run(self, runs: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
         async def wait() -> None:
             stop = asyncio.Event()
             runs.set_result((asyncio.get_running_loop(), stop))
