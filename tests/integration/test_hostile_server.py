@@ -26,9 +26,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     ("command", "tls"),
     [
         *((command, False) for command in COMMANDS),
-        # Not `check`, whose first connection is closed at once: TLS reads on to the server's end of it, for a second at
-        # most, and drops what it reads.
-        *((command, True) for command in COMMANDS if command != "check"),
+        *((command, True) for command in COMMANDS if command != "check"),  # whose connections TLS closes as below
     ],
 )
 def test_flood(command: str, authority: Authority, *, answer: bool, tls: bool) -> None:
@@ -40,7 +38,10 @@ def test_flood(command: str, authority: Authority, *, answer: bool, tls: bool) -
         ended = run("stentor-client", *COMMANDS[command], "--target", server.target, "--timeout", "2s", *options)
     assert b"Traceback" not in ended.stderr
     assert ended.returncode == 5
-    assert max(flood.sent) < MOST_BYTES
+    # The first connection of a load is closed at once. TLS then reads up to the server's end of it, for at most a second,
+    # and keeps nothing.
+    first = 1 if tls and command == "load" else 0
+    assert max(flood.sent[first:]) < MOST_BYTES
 
 
 @pytest.mark.parametrize("answer", [False, True], ids=["unasked", "after-the-reply"])
