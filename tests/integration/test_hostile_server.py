@@ -38,8 +38,8 @@ def test_flood(command: str, authority: Authority, *, answer: bool, tls: bool) -
         ended = run("stentor-client", *COMMANDS[command], "--target", server.target, "--timeout", "2s", *options)
     assert b"Traceback" not in ended.stderr
     assert ended.returncode == 5
-    # The first connection of a load is closed at once. TLS then reads up to the server's end of it, for at most a second,
-    # and keeps nothing.
+    # The first connection of a load is closed at once. TLS then reads on up to the server's end of it, for a second at
+    # most, and keeps nothing.
     first = 1 if tls and command == "load" else 0
     assert max(flood.sent[first:]) < MOST_BYTES
 
