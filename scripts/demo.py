@@ -61,7 +61,7 @@ def exchange(ready: dict[str, Any]) -> bool:
 
 def probe(target: str) -> dict[str, Any]:
     """Run a short probe, print its exchanges, and return its summary."""
-    print(f"\n$ stentor-client probe --count {EXCHANGES} --interval 100ms")
+    print(f"\n# {EXCHANGES} exchanges of stentor-client probe")
     command = [f"{BIN}/stentor-client", "probe", "--target", target, "--count", EXCHANGES, "--interval", "100ms"]
     command += ["--admin-port", "0", "--log-format", "json", "--log-level", "debug"]
     run = subprocess.run(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, check=True)
