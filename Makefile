@@ -20,6 +20,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(SERVICES) ## Create .venv with stentor-server and stentor-client
+	@echo "stentor-server and stentor-client are in $(BIN); to have them on the path: . $(BIN)/activate"
 
 up: ## Start server, client and Prometheus in containers, and wait until they are healthy
 	@scripts/docker-engine start
