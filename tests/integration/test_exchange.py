@@ -8,8 +8,6 @@ import pytest
 from connections import exchanged
 from processes import Server
 
-EVERY_BYTE = bytes(range(256))
-
 
 @pytest.mark.parametrize("size", [0, 65_535, 65_536, 65_537, 256_001, 262_143, 262_144, 262_145, 16 << 20])
 def test_sizes_around_buffers(shared_server: Server, size: int) -> None:

@@ -7,7 +7,6 @@ import pytest
 from certificates import Authority
 from processes import Probe, Server
 
-OK = 'stentor_client_exchanges_total{outcome="ok"}'
 QUICK = ("--count", "6", "--interval", "20ms", "--sizes", "64,100KiB")
 SIX = 3 * (64 + (100 << 10))
 

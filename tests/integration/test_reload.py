@@ -16,7 +16,6 @@ from processes import Server, is_alive
 from waiting import until
 
 RELOADED = 'stentor_server_worker_restarts_total{reason="reload"}'
-LOST = 'stentor_server_connections_closed_total{reason="worker_lost"}'
 DRAINED = 'stentor_server_connections_closed_total{reason="drain"}'
 ENDED = 'stentor_server_connections_closed_total{reason="eof"}'
 

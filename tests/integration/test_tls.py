@@ -13,9 +13,6 @@ from connections import exchanged
 from processes import FREE, Server, run
 from proxies import converse, run_peer
 
-# What a client of TLS 1.2 begins with, cut in the middle.
-HALF_A_HELLO = b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03"
-
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
