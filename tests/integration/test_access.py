@@ -13,7 +13,8 @@ import pytest
 from certificates import Authority
 from connections import Crowd, exchanged, was_ended
 from exposition import balanced
-from processes import Server, descriptors
+from processes import Server
+from procfs import descriptors
 from proxies import run_peer
 from waiting import SECONDS, until
 

@@ -12,7 +12,8 @@ import pytest
 from certificates import Authority
 from connections import Crowd
 from exposition import balanced
-from processes import Probe, Server, anonymous_bytes, descriptors
+from processes import Probe, Server
+from procfs import anonymous_bytes, descriptors
 from waiting import until
 
 CHUNK = 256 << 10  # what a connection may hold for a peer that does not read

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from processes import descriptors
+from procfs import descriptors
 from stentor_chassis.admin.endpoint import MOST_CONNECTIONS, Admin
 from stentor_chassis.counters.collector import BuildCollector
 from stentor_chassis.failure import COULD_NOT_START, Failure
