@@ -14,6 +14,14 @@ from waiting import SECONDS
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, see socket(7)
 
 
+def reserved() -> socket.socket:
+    """Return a socket whose port refuses connections, and which the kernel gives only to a service that asks for it."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a listener may join it, see socket(7)
+    bound.bind(("127.0.0.1", 0))
+    return bound
+
+
 def exchanged(connection: socket.socket, data: bytes = b"a") -> bool:
     """Send, read as much, and return whether it is right; it is not if the server ended the connection."""
     answer = b""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from connections import answer_to, exchanged, read_all
+from connections import answer_to, exchanged, read_all, reserved
 from exposition import balanced, scrape
 from processes import BIN, ENVIRONMENT, FREE, Server, children, run, running
 from waiting import SECONDS, until
@@ -87,11 +87,10 @@ def test_queued_connections_outlive_their_worker() -> None:
 def test_closed_output_does_not_reach_the_counters(tmp_path: Path) -> None:
     """With standard output closed the server serves, and its log goes nowhere, least of all into its metrics."""
     path = tmp_path / "stentor.sock"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        admin = f"http://127.0.0.1:{free.getsockname()[1]}"
-    options = f"--port 0 --unix {path} --admin-port {admin.rpartition(':')[2]} --workers 1"
-    with subprocess.Popen(["bash", "-c", f"exec {BIN}/stentor-server serve {options} >&-"], env=ENVIRONMENT) as process:
+    bound = reserved()
+    port = bound.getsockname()[1]
+    command = f"exec {BIN}/stentor-server serve --port 0 --unix {path} --admin-port {port} --workers 1 >&-"
+    with bound, subprocess.Popen(["bash", "-c", command], env=ENVIRONMENT) as process:
         try:
             until(path.exists, "the server to listen")
             for _ in range(3):
@@ -99,6 +98,7 @@ def test_closed_output_does_not_reach_the_counters(tmp_path: Path) -> None:
                     until(lambda c=connection: c.connect(str(path)) is None, "the server to listen")  # type: ignore[misc]
                     assert answer_to(connection, b"abc") == b"ABC"
             # Three of the worker, and two of the control process: server.ready and worker.started.
+            admin = f"http://127.0.0.1:{port}"
             until(lambda: scrape(admin)[DROPPED] == 5, "the lines to be dropped")
             values = scrape(admin)
             assert values["stentor_server_connections_accepted_total"] == 3

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import threading
 import time
 from collections.abc import Coroutine, Iterator
@@ -12,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from browser import Browser, LivePage
+from connections import reserved
 from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.counters.metrics import RESTARTS
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
@@ -48,13 +48,11 @@ class Stub:
     """An admin endpoint whose service the test plays."""
 
     def __init__(self) -> None:
-        """Be up, on a port that stays its own while it is down: one that is bound is given to nobody else."""
+        """Be up, on a port that stays its own while it is down."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._bound = socket.socket()
-        self._bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._bound.bind(("127.0.0.1", 0))
+        self._bound = reserved()
         self.facts: dict[str, Any] = {
             "service": "an-example",
             "version": "1.2.3",

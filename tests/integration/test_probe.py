@@ -7,6 +7,7 @@ import threading
 import pytest
 
 import lying
+from connections import reserved
 from processes import Probe, Server
 from waiting import SECONDS, until
 
@@ -86,7 +87,5 @@ def test_last_word_between_exchanges() -> None:
 
 def test_quick_end_is_not_overlooked() -> None:
     """A worker that is done before the control process looks is not mistaken for one that serves."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        with Probe(f"127.0.0.1:{bound.getsockname()[1]}", "--count", "1") as probe:
-            assert probe.end() == 3
+    with reserved() as bound, Probe(f"127.0.0.1:{bound.getsockname()[1]}", "--count", "1") as probe:
+        assert probe.end() == 3
