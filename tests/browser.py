@@ -1,7 +1,8 @@
-"""A real browser, without a window, that a test can look into and press keys of."""
+"""A real browser, without a window, and what the live page of an admin endpoint shows in it."""
 
 import json
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ class Browser:
         self._ours.settimeout(SECONDS)
         self._read = b""
         self._number = 0
-        self._session = ""
+        self._session = self._context = ""
         self.complaints: list[str] = []  # what the page wrote to its console, errors of scripts, what was refused
         self.requests: list[str] = []
         command = [
@@ -36,11 +37,22 @@ class Browser:
             )
 
     def __enter__(self) -> Self:
-        """Open an empty page."""
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        """Use it."""
+        return self
+
+    def begin(self) -> Self:
+        """Begin a test, in an empty page that shares nothing with the one before."""
+        self._session = ""
+        if self._context:
+            self.call("Target.disposeBrowserContext", browserContextId=self._context)
+        self._context = self.call("Target.createBrowserContext")["browserContextId"]
+        target = self.call("Target.createTarget", url="about:blank", browserContextId=self._context)["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.complaints.clear()
+        self.requests.clear()
         for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
             self.call(f"{domain}.enable")
+        self.look()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -137,6 +149,8 @@ class Browser:
 
     def _note(self, event: dict[str, Any]) -> None:
         told = event.get("params", {})
+        if event.get("sessionId") != self._session:
+            return  # of a page before
         match event.get("method"):
             case "Network.requestWillBeSent":
                 self.requests.append(told["request"]["url"])
@@ -144,3 +158,50 @@ class Browser:
                 self.complaints.append(told["entry"]["text"])
             case "Runtime.exceptionThrown" | "Runtime.consoleAPICalled":
                 self.complaints.append(json.dumps(told))
+
+
+class LivePage:
+    """The page of one service, open in a browser."""
+
+    def __init__(self, browser: Browser, admin: str) -> None:
+        """Open it, and wait until it shows something."""
+        self.browser = browser
+        browser.open(f"{admin}/")
+        until(lambda: "✓" in self.state() or "▲" in self.state(), "the page to tell the state")
+
+    def state(self) -> str:
+        """What it says of the service's state."""
+        return self.browser.text("#state")
+
+    def title(self) -> str:
+        """What the tab says."""
+        return str(self.browser.ask("document.title"))
+
+    def totals(self) -> dict[str, int]:
+        """How much was counted in all, by the name of a chart's line and the chart's title."""
+        found = {}
+        for title in self.browser.texts("#charts h3"):
+            for line in self.browser.texts(f"#charts > div:nth-child({self._number(title)}) li"):
+                name, total = line.split("\n")[0], re.search(r"([\d,]+)(?: B \(.*\))? in total", line)
+                if total:
+                    found[f"{name}: {title}"] = int(total[1].replace(",", ""))
+        return found
+
+    def table(self, caption: str) -> dict[str, tuple[str, ...]]:
+        """The rows of a table, by their heading, without the marks of what should not be."""
+        script = """[...document.querySelectorAll("table")]
+          .filter((table) => table.caption.textContent.startsWith(%r))
+          .map((table) => [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.innerText)))[0]"""
+        return {row[0].removeprefix("▲ "): tuple(row[1:]) for row in self.browser.ask(script % caption)}
+
+    def counts(self, caption: str) -> dict[str, int]:
+        """How often each value of a label was counted in all, without those that never were."""
+        rows = self.table(caption)
+        return {value: int(row[1].replace(",", "")) for value, row in rows.items() if value != "none"}
+
+    def observed(self) -> int:
+        """How many observations the histogram of the window has."""
+        return sum(int(row[0].replace(",", "")) for row in self.table("Histogram").values())
+
+    def _number(self, title: str) -> int:
+        return self.browser.texts("#charts h3").index(title) + 1

@@ -6,7 +6,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # Files whose tests share services of their own, or have thousands of connections at a time.
-TOGETHER = {"test_flood.py", "test_log_recipes.py", "test_proxy_protocol.py", "test_tls.py"}
+TOGETHER = {"test_flood.py", "test_log_recipes.py", "test_tls.py"}
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

@@ -112,18 +112,6 @@ def stall(connection: socket.socket) -> None:
     stay_silent(connection)
 
 
-def mixing_up() -> Behaviour:
-    """Return a behaviour that answers the first message of every connection as that of the first connection."""
-    first: list[bytes] = []
-
-    def mix_up(connection: socket.socket) -> None:
-        first.append(connection.recv(65536).upper())
-        connection.sendall(first[0])
-        connection.recv(65536)
-
-    return mix_up
-
-
 class Flooding:
     """A behaviour that sends without end, and counts for each connection what it could send."""
 
@@ -133,7 +121,6 @@ class Flooding:
         """Send at once, or with `answer` after the right reply to the first message."""
         self._answer = answer
         self.sent: list[int] = []  # bytes, of each connection that has ended
-        self.ended = threading.Event()  # set when the first has
 
     def __call__(self, connection: socket.socket) -> None:
         """Flood until the client ends the connection."""
@@ -146,4 +133,3 @@ class Flooding:
                 sent += len(chunk)
         finally:
             self.sent.append(sent)
-            self.ended.set()

@@ -57,6 +57,18 @@ class Terminal:
         """Type."""
         os.write(self._ours, keys.encode() if isinstance(keys, str) else keys)
 
+    def press_until(self, keys: str, text: str) -> None:
+        """Type keys again and again until this stands on the screen: the program may ignore the first."""
+
+        def shown() -> bool:
+            self.type(keys)
+            while select.select([self._ours], [], [], 0.1)[0]:
+                assert self._read(), f"{text!r} was not shown"
+            return text in self._screen()[self._seen :]
+
+        until(shown, f"{text!r} after {keys!r}")
+        self.until(text)
+
     def until(self, text: str) -> str:
         """Wait until this stands on the screen, below what was waited for before; return all up to there."""
         while text not in (new := self._screen()[self._seen :]):
@@ -100,10 +112,6 @@ class Terminal:
                     lines[-1] = lines[-1][:column].ljust(column) + character + lines[-1][column + 1 :]
                     column += 1
         return "\n".join(lines)
-
-    def _state(self) -> str:
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
-            return stat.read().rpartition(")")[2].split()[0]
 
     def _read(self) -> bool:
         try:

@@ -34,9 +34,14 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    """A browser of the test's own, as wide as that of a desk."""
-    with Browser(tmp_path / "profile") as browser:
-        browser.look()
+@pytest.fixture(scope="session")
+def shared_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests, which takes seconds to start."""
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
         yield browser
+
+
+@pytest.fixture
+def browser(shared_browser: Browser) -> Browser:
+    """The browser with an empty page of the test's own, as wide as that of a desk."""
+    return shared_browser.begin()

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority
-from connections import exchanged, was_ended
-from crowd import Crowd
+from connections import Crowd, exchanged, was_ended
 from exposition import balanced
 from processes import Server
 from procfs import descriptors
@@ -35,22 +34,6 @@ def test_allow(allowed: set[str]) -> None:
         server.closed("eof", len(allowed))
         assert server.quiet()["stentor_server_connections_accepted_total"] == len(allowed)
         assert server.get("/readyz") == (200, "ready\n")
-
-
-def test_addresses() -> None:
-    """It listens on all given addresses, on one port, and nowhere else."""
-    with Server("--workers", "2", "--host", "127.0.0.1,::1") as server:
-        port = server.address[1]
-        assert server.facts["addresses"] == [f"127.0.0.1:{port}", f"[::1]:{port}"]
-        for host in ("127.0.0.1", "::1"):
-            with socket.create_connection((host, port), SECONDS) as connection:
-                assert exchanged(connection)
-                name = connection.getsockname()
-            server.event("connection.closed", peer=f"[::1]:{name[1]}" if ":" in host else f"{host}:{name[1]}")
-    with Server("--workers", "2", "--host", "::1") as server:
-        assert server.ask(b"six") == b"SIX"
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", server.address[1]), SECONDS)
 
 
 def test_default_limit() -> None:
@@ -107,24 +90,6 @@ def test_limit_per_address_after_a_worker_was_killed() -> None:
             assert was_ended(refused, b"x")
         server.rejected("per_address")
         assert balanced(server.metrics())
-
-
-def test_limit_per_address_after_a_leaving_worker_was_killed() -> None:
-    """So with one that is killed while it leaves after a reload, whose place nobody takes (rows 17, 21)."""
-    options = ("--workers", "1", "--max-connections-per-address", "1", "--drain-timeout", "10m")
-    with Server(*options) as server:
-        (pid,) = server.worker_pids()
-        with server.deaf():  # for which a drain waits
-            server.process.send_signal(signal.SIGHUP)
-            server.event("worker.started", 2)
-            with server.connect() as refused:
-                assert was_ended(refused, b"x")
-            server.rejected("per_address")
-            os.kill(pid, signal.SIGKILL)
-            server.event("worker.exited", pid=pid)
-            assert server.metrics()['stentor_server_connections_closed_total{reason="worker_lost"}'] == 1
-            assert server.ask(b"free") == b"FREE"
-        server.quiet()
 
 
 @pytest.mark.parametrize("command", [("socat", "-t", "60", "-", "UNIX-CONNECT:{path}"), ("nc", "-N", "-U", "{path}")])

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-import lying
 from certificates import Authority
-from lying import LyingServer
 from processes import Server, run
 from proxies import HAProxy, Nginx
 from terminal import Terminal
@@ -50,14 +48,6 @@ def test_nginx_that_breaks_half_close(tmp_path: Path, shared_server: Server) -> 
     assert code in {4, 5}
     assert others["half-close"]["outcome"] in {"eof", "short", "reset"}
     assert "proxy_half_close" in others["half-close"]["usual_cause"]
-
-
-def test_other_server() -> None:
-    """A program that only echoes is found at the first answer, and the rest is left alone."""
-    with LyingServer(lying.echo) as box:
-        code, others = checked(box.target)
-    assert (code, others.pop("answer")["outcome"]) == (5, "mismatch")
-    assert {each["status"] for each in others.values()} == {"skip"}
 
 
 def test_tls(authority: Authority) -> None:

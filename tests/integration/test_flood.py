@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 
 from certificates import Authority
-from crowd import Crowd
+from connections import Crowd
 from exposition import balanced
 from processes import Probe, Server
 from procfs import anonymous_bytes, descriptors

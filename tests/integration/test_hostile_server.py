@@ -1,14 +1,12 @@
 """What a server that sends without end can do to the client."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
 import lying
 from certificates import Authority
 from processes import run
-from terminal import Terminal
 
 # What fits into the buffers of the kernel at both ends, and what the client reads before it ends the connection.
 MOST_BYTES = 32 << 20
@@ -42,22 +40,3 @@ def test_flood(command: str, authority: Authority, *, answer: bool, tls: bool) -
     # most, and keeps nothing.
     first = 1 if tls and command == "load" else 0
     assert max(flood.sent[first:]) < MOST_BYTES
-
-
-@pytest.mark.parametrize("answer", [False, True], ids=["unasked", "after-the-reply"])
-def test_flood_at_the_prompt(tmp_path: Path, *, answer: bool) -> None:
-    """Nothing of a flood is kept while a person thinks: the conversation ends, in one line."""
-    flood = lying.Flooding(answer=answer)
-    home = {"XDG_STATE_HOME": str(tmp_path)}
-    with (
-        lying.LyingServer(flood) as server,
-        Terminal("stentor-client", "send", "--target", server.target, environment=home) as terminal,
-    ):
-        if answer:
-            terminal.until("> ")
-            terminal.type("hello\n")
-        assert flood.ended.wait(20)
-        code, shown = terminal.end()
-    assert code == 5
-    assert f"stentor-client: extra: {server.target}: at byte " in shown.splitlines()[-1]
-    assert flood.sent[0] < MOST_BYTES

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from connections import answer_to, exchanged, read_all
+from connections import answer_to, exchanged, read_all, reserved
 from exposition import balanced, scrape
-from processes import BIN, ENVIRONMENT, FREE, Server, children, is_alive, run, running
+from processes import BIN, ENVIRONMENT, FREE, Server, children, run, running
 from waiting import SECONDS, until
 
 SERVE = ("stentor-server", "serve", *FREE, "--log-format", "json")
@@ -41,25 +41,6 @@ def test_stop_answers_what_was_accepted(server: Server) -> None:
         writer.join()
     assert server.end() == 0
     assert reply == data.upper()
-
-
-def test_quiet_connection_gets_an_orderly_end(server: Server) -> None:
-    """A connection between exchanges gets a FIN, not a reset, and is booked as drained."""
-    with server.connect() as connection:
-        assert exchanged(connection)
-        server.process.send_signal(signal.SIGTERM)
-        assert connection.recv(9) == b""
-    assert server.end() == 0
-    assert server.event("connection.closed")["reason"] == "drain"
-
-
-def test_deaf_peer_cannot_hold_the_server() -> None:
-    """A peer that writes and never reads holds a stop no longer than the drain timeout."""
-    with Server("--workers", "1", "--drain-timeout", "300ms") as server, server.deaf():
-        assert server.stop() == 0
-        closed = server.event("connection.closed")
-        assert closed["reason"] == "drain"
-        assert closed["received_bytes"] > closed["sent_bytes"]
 
 
 def test_draining_server_is_not_ready() -> None:
@@ -103,33 +84,13 @@ def test_queued_connections_outlive_their_worker() -> None:
             assert connection.recv(16) == b"PATIENCE"
 
 
-def test_frozen_worker_is_replaced() -> None:
-    """A worker whose heartbeat stops is killed and replaced."""
-    with Server("--workers", "1") as server:
-        os.kill(server.worker_pids()[0], signal.SIGSTOP)
-        server.event("worker.hung")
-        server.event("worker.started", 2)
-        assert server.metrics()['stentor_server_worker_restarts_total{reason="heartbeat"}'] == 1
-        assert server.ask(b"again") == b"AGAIN"
-
-
-def test_workers_end_with_their_control_process(server: Server) -> None:
-    """When the control process is killed, the workers notice and exit: no orphan keeps the port."""
-    pids = server.worker_pids()
-    server.process.kill()
-    until(lambda: not any(is_alive(pid) for pid in pids), "the workers to exit")
-    with pytest.raises(ConnectionRefusedError):
-        server.connect()
-
-
 def test_closed_output_does_not_reach_the_counters(tmp_path: Path) -> None:
     """With standard output closed the server serves, and its log goes nowhere, least of all into its metrics."""
     path = tmp_path / "stentor.sock"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        admin = f"http://127.0.0.1:{free.getsockname()[1]}"
-    options = f"--port 0 --unix {path} --admin-port {admin.rpartition(':')[2]} --workers 1"
-    with subprocess.Popen(["bash", "-c", f"exec {BIN}/stentor-server serve {options} >&-"], env=ENVIRONMENT) as process:
+    bound = reserved()
+    port = bound.getsockname()[1]
+    command = f"exec {BIN}/stentor-server serve --port 0 --unix {path} --admin-port {port} --workers 1 >&-"
+    with bound, subprocess.Popen(["bash", "-c", command], env=ENVIRONMENT) as process:
         try:
             until(path.exists, "the server to listen")
             for _ in range(3):
@@ -137,6 +98,7 @@ def test_closed_output_does_not_reach_the_counters(tmp_path: Path) -> None:
                     until(lambda c=connection: c.connect(str(path)) is None, "the server to listen")  # type: ignore[misc]
                     assert answer_to(connection, b"abc") == b"ABC"
             # Three of the worker, and two of the control process: server.ready and worker.started.
+            admin = f"http://127.0.0.1:{port}"
             until(lambda: scrape(admin)[DROPPED] == 5, "the lines to be dropped")
             values = scrape(admin)
             assert values["stentor_server_connections_accepted_total"] == 3
@@ -200,16 +162,6 @@ def test_unix_socket(tmp_path: Path) -> None:
         assert path.exists()
         assert server.stop() == 0
     assert not path.exists()
-
-
-def test_port_in_use(server: Server) -> None:
-    """A port in use, of the exchange or of the admin endpoint, is one line and exit code 3."""
-    port, admin_port = str(server.address[1]), server.admin.rpartition(":")[2]
-    for options in (["--port", port, "--admin-port", "0"], ["--port", "0", "--admin-port", admin_port]):
-        second = run("stentor-server", "serve", *options)
-        assert (second.returncode, second.stderr.count(b"\n")) == (3, 1)
-        assert b"Address already in use" in second.stderr
-    assert server.ask(b"mine") == b"MINE"
 
 
 @contextmanager

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from browser import Browser
+from browser import Browser, LivePage
 from exposition import Samples, total
-from live_page import LivePage
 from processes import Probe, Server
 from waiting import until
 

@@ -1,16 +1,17 @@
 """The live page of a service that is in every state it can be in, in a real browser."""
 
+import asyncio
 import os
+import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Coroutine, Iterator
+from typing import Any, TypeVar
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from background_loop import BackgroundLoop
-from browser import Browser
-from live_page import LivePage
+from browser import Browser, LivePage
+from connections import reserved
 from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.counters.metrics import RESTARTS
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
@@ -19,7 +20,7 @@ from stentor_chassis.page.history import History
 from stentor_chassis.page.routes import routes
 from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
 from unit.chassis.example import ENDED, OPEN, SCHEMA, SPAN, TAKEN
-from waiting import until
+from waiting import SECONDS, until
 
 VIEW = View(
     charts=(
@@ -29,6 +30,7 @@ VIEW = View(
     distribution=Distribution("Span", SPAN),
     tables=(Table("Things ended", ENDED, ("lost",)),),
 )
+T = TypeVar("T")
 FAULTS = ["delay=0.1:200ms", "close=<b>0.01</b>"]
 
 
@@ -45,10 +47,12 @@ class Clock:
 class Stub:
     """An admin endpoint whose service the test plays."""
 
-    def __init__(self, loop: BackgroundLoop) -> None:
-        """Be up, on a free port."""
-        self._loop = loop
-        self.admin = ""
+    def __init__(self) -> None:
+        """Be up, on a port that stays its own while it is down."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._bound = reserved()
         self.facts: dict[str, Any] = {
             "service": "an-example",
             "version": "1.2.3",
@@ -69,19 +73,29 @@ class Stub:
         self.facts["started_timestamp_seconds"] = time.time()
         pages = routes("an-example", lambda number: {**self.facts, **self._history.since(number)})
         self._endpoint = Admin(CollectorRegistry(), lambda: True, dict, pages=pages)
-        port = int(self.admin.rpartition(":")[2] or 0)
-        self.admin = self._loop.do(self._endpoint.start("127.0.0.1", port))
+        self.admin = self._do(self._endpoint.start(*self._bound.getsockname()))
 
     def stop(self) -> None:
         """End it."""
-        self._loop.do(self._endpoint.stop())
+        self._do(self._endpoint.stop())
         os.close(self._counters.fd)
 
     def count(self, *metrics: tuple[Any, str, int]) -> None:
         """Count, and take a snapshot of it."""
         for metric, value, times in metrics:
             self.row[SCHEMA.slot(metric, value)] += times
-        self._loop.do(self._take())
+        self._do(self._take())
+
+    def close(self) -> None:
+        """Give the port back."""
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._bound.close()
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)
 
     async def _take(self) -> None:
         self._history.take()
@@ -98,10 +112,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def stub(clock: Clock) -> Iterator[Stub]:
     """A service that the test plays, and its page."""
-    with BackgroundLoop() as loop:
-        stub = Stub(loop)
-        yield stub
-        stub.stop()
+    stub = Stub()
+    yield stub
+    stub.close()
 
 
 def test_faults(stub: Stub, browser: Browser) -> None:

@@ -1,6 +1,5 @@
 """`stentor-client probe`, against servers that are well and servers that are not."""
 
-import os
 import signal
 import socket
 import threading
@@ -8,8 +7,7 @@ import threading
 import pytest
 
 import lying
-from certificates import Authority
-from exposition import balanced, total
+from connections import reserved
 from processes import Probe, Server
 from waiting import SECONDS, until
 
@@ -65,92 +63,6 @@ def test_metrics_of_a_running_probe(server: Server) -> None:
         assert probe.event("probe.summary")["outcomes"].keys() == {"ok"}
 
 
-def test_killed_worker_under_probe() -> None:
-    """When the worker behind its connection is killed, the probe logs the loss and reconnects; accounts balance."""
-    with Server("--workers", "1") as server, Probe(server.target, "--interval", "50ms") as probe:
-        probe.reaches(OK, 3)
-        os.kill(server.worker_pids()[0], signal.SIGKILL)
-        lost = probe.event("connection.lost")
-        assert lost["outcome"] in {"eof", "reset"}
-        probe.reaches(OK, probe.metrics()[OK] + 5)
-        assert probe.stop() == 0  # so that nothing changes any more
-        summary = probe.event("probe.summary")
-        assert summary["connections_lost"] == len(probe.find("connection.lost"))
-        assert summary["connections_opened"] == len(probe.find("connection.opened"))
-        values = server.quiet()
-        assert balanced(values)
-        assert values['stentor_server_connections_closed_total{reason="worker_lost"}'] == 1
-
-
-def test_target_that_returns() -> None:
-    """While nobody listens, exchanges end as refused; when the server is back, the probe goes on by itself."""
-    with Server("--workers", "1", "--drain-timeout", "200ms") as first:
-        port = str(first.address[1])
-        with Probe(first.target, "--interval", "50ms") as probe:
-            probe.reaches(OK, 3)
-            assert first.stop() == 0
-            probe.event("exchange.failed", outcome="refused")
-            assert probe.metrics()["stentor_client_target_up"] == 0
-            with Server("--workers", "1", "--port", port):
-                probe.reaches(OK, probe.metrics()[OK] + 3)
-                failed = probe.metrics()['stentor_client_exchanges_total{outcome="refused"}']
-                probe.event("exchange.failed", int(failed), outcome="refused")  # lines are written after the count
-                assert failed == len(probe.find("exchange.failed", outcome="refused"))
-
-
-@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
-@pytest.mark.parametrize(
-    ("behaviour", "connection", "outcomes", "offset", "phase", "code"),
-    [
-        ("flip", "mixed", {"mismatch": 2}, 4, "reply", 5),
-        ("repeat_the_first", "persistent", {"ok": 2, "mismatch": 1}, 25, "reply", 5),
-        ("close_early", "mixed", {"eof": 2}, 0, "first_byte", 4),
-        ("stall", "mixed", {"timeout": 2}, 32, "reply", 4),
-    ],
-)
-def test_every_lie_has_its_outcome(
-    authority: Authority,
-    behaviour: str,
-    connection: str,
-    outcomes: dict[str, int],
-    offset: int,
-    phase: str,
-    code: int,
-    *,
-    encrypted: bool,
-) -> None:
-    """Each lie has its own outcome, offset and phase in log and metrics, and decides the exit code."""
-    outcome = next(name for name in outcomes if name != "ok")
-    tls = authority.serve(authority.issue("server")) if encrypted else None
-    trust = ("--tls", "--tls-ca", authority.file) if encrypted else ()
-    timeout = "2s" if outcome == "timeout" else "1m"
-    options = ("--count", str(sum(outcomes.values())), "--interval", "1s", "--sizes", "64", "--timeout", timeout)
-    with (
-        lying.LyingServer(getattr(lying, behaviour), tls) as server,
-        Probe(server.target, *options, "--connection", connection, *trust) as probe,
-    ):
-        failed = probe.event("exchange.failed")
-        values = probe.metrics()
-        assert (failed["outcome"], failed["offset"], failed["phase"]) == (outcome, offset, phase)
-        assert values[f'stentor_client_exchanges_total{{outcome="{outcome}"}}'] >= 1
-        assert values[f'stentor_client_connections_lost_total{{outcome="{outcome}"}}'] >= 1
-        assert total(values, "stentor_client_exchanges_total") > 0
-        assert values["stentor_client_target_up"] == 0
-        assert probe.event("connection.lost", outcomes[outcome])["outcome"] == outcome
-        assert probe.event("probe.summary")["outcomes"] == outcomes
-        assert len(probe.find("exchange.failed")) == outcomes[outcome]
-        assert probe.end() == code
-
-
-@pytest.mark.parametrize("size", ["1", "27", "1KiB"])
-def test_echo_cannot_pass(size: str) -> None:
-    """A plain echo is found out by every single message, whatever its size."""
-    options = ("--count", "30", "--rate", "500", "--sizes", size)
-    with lying.LyingServer(lying.echo) as server, Probe(server.target, *options) as probe:
-        assert probe.event("probe.summary")["outcomes"] == {"mismatch": 30}
-        assert probe.end() == 5
-
-
 def test_last_word_between_exchanges() -> None:
     """What a server says unasked is not overlooked, and is no exchange; those before and after it are good."""
     verified = threading.Event()
@@ -175,7 +87,5 @@ def test_last_word_between_exchanges() -> None:
 
 def test_quick_end_is_not_overlooked() -> None:
     """A worker that is done before the control process looks is not mistaken for one that serves."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        with Probe(f"127.0.0.1:{bound.getsockname()[1]}", "--count", "1") as probe:
-            assert probe.end() == 3
+    with reserved() as bound, Probe(f"127.0.0.1:{bound.getsockname()[1]}", "--count", "1") as probe:
+        assert probe.end() == 3

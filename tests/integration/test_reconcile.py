@@ -10,7 +10,6 @@ import pytest
 from lying import LyingServer
 from middlebox import altering, between, once
 from processes import Probe, Server, run
-from unit.client.reconcile.endpoints import answering, prometheus
 
 OK = 'stentor_client_exchanges_total{outcome="ok"}'
 SLOW = ("--interval", "300ms", "--sizes", "64,1KiB,64KiB")
@@ -42,29 +41,6 @@ def test_agree_to_the_byte(server: Server, connection: str) -> None:
         code, report = _reconcile(server, probe)
     assert (code, _verdicts(report), report["notes"]) == (AGREED, {"agree"}, [])
     assert report["client"]["sent_bytes"] >= 64 + 1024 + 65536
-
-
-def test_several_clients(server: Server) -> None:
-    """The counts of several clients add up, and one that is left out is missed."""
-    with Probe(server.target, *SLOW) as one, Probe(server.target, *SLOW) as two:
-        for probe in (one, two):
-            probe.reaches(OK, 2)
-        code, report = _reconcile(server, one, two)
-        assert (code, _verdicts(report)) == (AGREED, {"agree"})
-        code, report = _reconcile(server, one, options=("--timeout", "1s"))
-        assert code == DISAGREED
-        assert _differences(report).items() >= {"connections": 1, "open connections": 1}.items()
-
-
-def test_traffic_without_a_pause(server: Server) -> None:
-    """Under load there is no quiet moment, and the counts agree within what moved."""
-    with Probe(server.target, "--rate", "5000", "--sizes", "64KiB") as probe:
-        probe.reaches(OK, 50)
-        code, report = _reconcile(server, probe, options=("--timeout", "1s"))
-    assert code == AGREED
-    bounds = {each["quantity"]: (each["difference_low"], each["difference_high"]) for each in report["quantities"]}
-    assert all(low <= 0 <= high for low, high in bounds.values())
-    assert bounds["connections"] == (0, 0)
 
 
 def test_health_checks(server: Server) -> None:
@@ -124,37 +100,3 @@ def test_killed_worker(server: Server) -> None:
     assert code in ({AGREED} if not report["client"]["failed"] else {AGREED, DISAGREED})
     assert all(-missing <= difference <= missing for difference in _differences(report).values())
     assert not {"connections", "open connections"} & _differences(report).keys()
-
-
-def test_prometheus(server: Server) -> None:
-    """A query's value is compared with the exact count: the same, read late, agrees; another does not."""
-    with Probe(server.target, *SLOW) as probe:
-
-        def value(promql: str) -> float:
-            values = (server if "server" in promql else probe).metrics()
-            return values[promql.partition(" ")[0]] - ("less" in promql)
-
-        with answering(prometheus(value)) as url:
-            probe.reaches(OK, 2)
-            queries = (
-                *("--server-query", "received_bytes=stentor_server_received_bytes_total"),
-                *("--client-query", "connections=stentor_client_connections_opened_total"),
-            )
-            code, report = _reconcile(server, probe, options=("--prometheus", url, *LONG, *queries))
-            assert (code, [each["verdict"] for each in report["queries"]]) == (AGREED, ["agree", "agree"])
-            wrong = ("--client-query", "connections=stentor_client_connections_opened_total less")
-            code, report = _reconcile(server, probe, options=("--prometheus", url, "--timeout", "4s", *wrong))
-            assert (code, report["queries"][0]["difference"], _differences(report)) == (DISAGREED, -1, {})
-
-
-def test_table_in_a_pipe(server: Server) -> None:
-    """In a pipe the table is plain text; an endpoint that cannot be read is one line, and exit code 3."""
-    with Probe(server.target, *SLOW) as probe:
-        probe.reaches(OK, 1)
-        arguments = ("--server-admin", server.admin, "--client-admin", probe.admin)
-        ended = run("stentor-client", "reconcile", *arguments, *LONG)
-    assert (ended.returncode, ended.stderr) == (0, b"")
-    lines = ended.stdout.decode("ascii").splitlines()
-    assert lines[0].split() == ["quantity", "client", "server", "difference", "verdict"]
-    ended = run("stentor-client", "reconcile", *arguments)
-    assert (ended.returncode, ended.stdout, ended.stderr.count(b"\n")) == (3, b"", 1)

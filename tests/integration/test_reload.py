@@ -16,7 +16,6 @@ from processes import Server, is_alive
 from waiting import until
 
 RELOADED = 'stentor_server_worker_restarts_total{reason="reload"}'
-LOST = 'stentor_server_connections_closed_total{reason="worker_lost"}'
 DRAINED = 'stentor_server_connections_closed_total{reason="drain"}'
 ENDED = 'stentor_server_connections_closed_total{reason="eof"}'
 
@@ -134,17 +133,6 @@ def test_second_reload_ends_the_oldest() -> None:
             assert (values[DRAINED], values["stentor_server_connections_active"], values[RELOADED]) == (1, 1, 2)
 
 
-def test_second_reload_waits_no_longer_than_a_drain() -> None:
-    """A peer that neither reads nor ends cannot hold a further reload longer than the drain timeout."""
-    with Server("--workers", "1", "--drain-timeout", "300ms") as server, server.connect() as connection:
-        oldest = _retired(server, connection)
-        server.fill(connection)
-        server.process.send_signal(signal.SIGHUP)
-        server.event("worker.retired", 2)
-        assert server.event("worker.exited", pid=oldest)
-        assert _accounts(server, lambda values: values["stentor_server_connections_active"] == 0, "it to be cut off")
-
-
 def test_stop_with_retired_workers() -> None:
     """A stop ends retired workers together with the others, in order, and well before the drain timeout."""
     with Server("--workers", "1", "--drain-timeout", "10m") as server, server.connect() as old:
@@ -156,36 +144,6 @@ def test_stop_with_retired_workers() -> None:
         old.close()
         assert server.end() == 0
         assert [event["reason"] for event in server.find("connection.closed")] == ["drain", "drain"]
-
-
-def test_second_signal_ends_retired_workers() -> None:
-    """A second SIGTERM waits for no retired worker either."""
-    with Server("--workers", "1", "--drain-timeout", "10m") as server, server.connect() as connection:
-        retired = _retired(server, connection)
-        server.fill(connection)
-        server.process.send_signal(signal.SIGTERM)
-        server.event("server.draining")
-        assert server.stop() == 128 + signal.SIGTERM
-        until(lambda: not is_alive(retired), "the retired worker to be gone")
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_lost_retired_worker(number: int) -> None:
-    """A retired worker that is killed, or freezes, is an error and its connections lost; nobody takes its place."""
-    with Server("--workers", "1") as server, server.connect() as connection:
-        retired = _retired(server, connection)
-        serving = server.worker_pids()
-        os.kill(retired, number)
-        exited = server.event("worker.exited", pid=retired)
-        assert (exited["code"], exited["level"]) == (-signal.SIGKILL, "error")
-        hung = [retired] if number == signal.SIGSTOP else []
-        assert hung == [event["pid"] for event in server.find("worker.hung")]
-        assert connection.recv(9) == b""  # by the kernel
-        values = _accounts(server, lambda values: values[LOST] == 1, "the loss to be booked")
-        assert values["stentor_server_connections_active"] == 0
-        assert (values[RELOADED], total(values, "stentor_server_worker_restarts_total")) == (1, 1)
-        assert server.ask(b"served") == b"SERVED"
-        assert serving == server.worker_pids()
 
 
 def test_retired_workers_end_with_their_control_process() -> None:

@@ -4,30 +4,15 @@ import hashlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-import lying
-from processes import BIN, ENVIRONMENT, Server, run, running
+from processes import BIN, ENVIRONMENT, Server, running
 from terminal import Terminal
 from waiting import SECONDS
-
-
-def test_arguments(shared_server: Server) -> None:
-    """Arguments are sent as one line, and the reply is all that standard output gets."""
-    sent = run("stentor-client", "send", "--target", shared_server.target, "hello", "wörld")
-    assert (sent.returncode, sent.stdout, sent.stderr) == (0, "HELLO WöRLD\n".encode(), b"")
-
-
-def test_standard_input(shared_server: Server) -> None:
-    """Standard input is sent as it is, whatever it holds."""
-    data = os.urandom(3_000_000)
-    sent = run("stentor-client", "send", "--target", shared_server.target, stdin=data)
-    assert (sent.returncode, sent.stderr, sent.stdout) == (0, b"", data.upper())
 
 
 def test_file_to_a_unix_socket(tmp_path: Path) -> None:
@@ -69,33 +54,6 @@ def test_large_stream_takes_little_memory(server: Server) -> None:
     assert got.digest() == expected.digest()
     assert peak < 100 << 20
     assert [pid for pid in server.worker_pids() if _peak_bytes(pid) > 100 << 20] == []
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "outcome", "code"),
-    [(lying.flip, "mismatch", 5), (lying.close_early, "eof", 4), (lying.stay_silent, "timeout", 4)],
-)
-def test_lies(behaviour: lying.Behaviour, outcome: str, code: int) -> None:
-    """A lie of a server has its outcome, in one line, and its exit code."""
-    timeout = "500ms" if outcome == "timeout" else "1m"
-    with lying.LyingServer(behaviour) as server:
-        sent = run("stentor-client", "send", "--timeout", timeout, "--target", server.target, "hello")
-    assert (sent.returncode, sent.stderr.count(b"\n")) == (code, 1)
-    assert sent.stderr.decode().startswith(f"stentor-client: {outcome}: {server.target}: ")
-
-
-def test_nobody_to_connect_to(tmp_path: Path) -> None:
-    """A port that refuses, a name without address, a missing socket: each by its name, exit code 3."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))  # bound, and not listening
-        targets = {
-            "refused": f"127.0.0.1:{bound.getsockname()[1]}",
-            "unreachable": f"unix:{tmp_path}/none",
-            "dns": "nobody.invalid:8080",
-        }
-        for outcome, target in targets.items():
-            sent = run("stentor-client", "send", "--target", target, "x")
-            assert (sent.returncode, sent.stderr.decode().split(":")[1].strip()) == (3, outcome)
 
 
 def test_reader_that_leaves(shared_server: Server) -> None:

@@ -2,13 +2,11 @@
 
 import os
 import socket
-import ssl
 import threading
 from contextlib import ExitStack
 
 import pytest
 
-import connections
 from certificates import Authority
 from connections import exchanged, read_all, send_and_end
 from processes import Server
@@ -77,33 +75,6 @@ def test_half_close(reason: str) -> None:
             (closed,) = server.closed(reason)
             with pytest.raises(ConnectionResetError):
                 read_all(deaf)
-        _assert_unsent(server, closed["received_bytes"] - closed["sent_bytes"])
-
-
-@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
-def test_max_age(authority: Authority, *, secure: bool) -> None:
-    """A connection that is old enough gets an orderly end, after the answer to all that was sent before (row 7)."""
-    tls = ("--tls-cert", authority.issue("server")) if secure else ()
-    with Server(*NEVER, "--max-age", "500ms", *tls) as server:
-        connection = server.secured(authority.trust()) if secure else server.connect()
-        answers = 0
-        while exchanged(connection):
-            answers += 1
-        if isinstance(connection, ssl.SSLSocket):
-            connection.unwrap()  # raises if the server's end was not one of TLS
-        connection.close()
-        (closed,) = server.closed("max_age")
-        assert closed["sent_bytes"] == answers
-        assert closed["duration_seconds"] > 0.5
-        assert "error" not in closed
-        server.quiet()
-
-
-def test_reset_while_reading_is_paused() -> None:
-    """A reset is seen at once though nothing is read, without any timeout, and nothing stays behind (row 14)."""
-    with Server(*NEVER) as server:
-        connections.reset(server.deaf())
-        (closed,) = server.closed("reset")
         _assert_unsent(server, closed["received_bytes"] - closed["sent_bytes"])
 
 

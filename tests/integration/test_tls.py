@@ -1,21 +1,17 @@
 """TLS, as clients of all kinds meet it."""
 
 import os
-import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from certificates import Authority
-from connections import exchanged, read_all, send_and_end
-from processes import ENVIRONMENT, FREE, Server, run
+from connections import exchanged
+from processes import FREE, Server, run
 from proxies import converse, run_peer
-
-# What a client of TLS 1.2 begins with, cut in the middle.
-HALF_A_HELLO = b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03"
 
 
 @pytest.fixture(scope="module")
@@ -100,15 +96,6 @@ def test_client_without_a_valid_certificate(
         assert exchanged(connection, b"others are served")
 
 
-def test_client_that_does_not_trust_the_server(server: Server, tmp_path: Path) -> None:
-    """A client that refuses the server's certificate says why, and the server logs it (row 36)."""
-    with pytest.raises(ssl.SSLCertVerificationError):
-        server.secured(Authority(tmp_path, "another").trust())
-    (closed,) = server.closed("tls_error")
-    assert "unknown ca" in closed["error"]
-    server.quiet()
-
-
 @pytest.mark.parametrize("certified", [True, False])
 def test_openssl(mutual_server: Server, authority: Authority, clients: Authority, *, certified: bool) -> None:
     """`openssl s_client` verifies the server, is served with a certificate, and gets an alert without one (row 36)."""
@@ -136,48 +123,6 @@ def test_socat(mutual_server: Server, authority: Authority, clients: Authority) 
     mutual_server.quiet()
 
 
-def test_plain_text(server: Server, authority: Authority) -> None:
-    """Plain text on the TLS port ends its own connection and no other, and is never answered in upper case (row 36)."""
-    with server.secured(authority.trust()) as other:
-        for count, data in enumerate((b"hello, this is plain text\n", b"GET / HTTP/1.1\r\n\r\n"), 1):
-            with server.connect() as plain:
-                plain.sendall(data)
-                assert data.upper() not in read_all(plain)
-            assert "tls" not in server.closed("tls_error", count)[-1]
-        assert exchanged(other, b"still here")
-    assert server.quiet()["stentor_server_received_bytes_total"] == len("still here")
-    assert server.find("worker.exception") == []
-
-
-def test_silence_before_the_first_byte(authority: Authority) -> None:
-    """Neither a handshake nor a PROXY header may take longer than ten seconds (rows 35, 36)."""
-    proxied = ("--proxy-protocol", "v1", "--proxy-from", "127.0.0.1")
-    header = b"PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n"
-    with Server("--workers", "1", "--tls-cert", authority.issue("server"), *proxied) as server:
-        said = [b"", header[:-1], header, header + HALF_A_HELLO]
-        silent = [server.connect() for _ in said]
-        for connection, data in zip(silent, said, strict=True):
-            connection.sendall(data)
-        for connection in silent:
-            with connection:
-                assert read_all(connection) == b""
-        assert {each["peer"] for each in server.closed("tls_error", 2)} == {"192.0.2.1:5"}
-        server.rejected("proxy_protocol", 2)
-        server.quiet()
-
-
-def test_empty_names_of_files(authority: Authority) -> None:
-    """An empty name switches nothing off: it is one line, by flag and by variable."""
-    for flag in ("--tls-cert", "--tls-client-ca", "--unix"):
-        others = ("--tls-cert", authority.issue("good")) if flag == "--tls-client-ca" else ()
-        variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
-        by_flag = run("stentor-server", "serve", *FREE, *others, flag, "")
-        by_variable = run("stentor-server", "serve", *FREE, *others, env={**ENVIRONMENT, variable: ""})
-        for ended in (by_flag, by_variable):
-            assert (ended.returncode, ended.stdout, ended.stderr.count(b"\n")) == (2, b"", 1), ended
-            assert f"'{flag}'" in ended.stderr.decode()
-
-
 def test_unusable_files(tmp_path: Path, authority: Authority) -> None:
     """A file that is missing, garbage, or does not fit is one line that names it, and exit code 3 (row 27)."""
     good, other, missing = authority.issue("good"), authority.issue("other"), str(tmp_path / "missing.pem")
@@ -193,50 +138,3 @@ def test_unusable_files(tmp_path: Path, authority: Authority) -> None:
         ended = run("stentor-server", "serve", *FREE, *chain.from_iterable(options))
         message = ended.stderr.decode()
         assert (ended.returncode, message.count("\n"), named in message) == (3, 1, True), message
-
-
-def test_half_close(server: Server, authority: Authority) -> None:
-    """A client that ends its side, by close_notify and FIN, before it reads anything gets the whole answer (row 11).
-
-    Its FIN is there before the server, which waits for the reader, has read what was sent before it.
-    """
-    arriving, departing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = authority.trust().wrap_bio(arriving, departing, server_hostname="127.0.0.1")
-    with socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
-        connection.connect(server.address)
-        while _wants_more(tls.do_handshake):
-            connection.sendall(departing.read())
-            arriving.write(connection.recv(1 << 16))
-        parts: list[bytes] = []
-        before = server.metrics()["stentor_server_read_pauses_total"]
-        while len(parts) < 2 or server.metrics()["stentor_server_read_pauses_total"] == before:
-            parts.append(os.urandom(16 << 10))
-            tls.write(parts[-1])
-            connection.sendall(departing.read())
-        parts.append(os.urandom(16 << 10))
-        tls.write(parts[-1])
-        assert _wants_more(tls.unwrap)  # what it wants is the other's close_notify
-        send_and_end(connection, departing.read())
-        arriving.write(read_all(connection))
-    answer = _all_of(tls)
-    assert answer == b"".join(parts).upper()
-    assert server.closed("eof")[0]["sent_bytes"] == len(answer)
-
-
-def _wants_more(step: Callable[[], object]) -> bool:
-    try:
-        step()
-    except ssl.SSLWantReadError:
-        return True
-    return False
-
-
-def _all_of(tls: ssl.SSLObject) -> bytes:
-    """Return what has arrived, up to the server's close_notify."""
-    answer = bytearray()
-    try:
-        while True:
-            answer += tls.read(1 << 16)
-    except ssl.SSLZeroReturnError:
-        return bytes(answer)

@@ -30,3 +30,11 @@ def test_kinds_of_files(tmp_path: Path) -> None:
         assert text.Path().convert(wrong, None, None) == wrong
         with pytest.raises(click.BadParameter, match=f"^'{wrong}' is not a regular file$"):
             text.File().convert(wrong, None, None)
+
+
+def test_host_name() -> None:
+    """A host name is kept in lower case; anything that could never be one is refused."""
+    assert text.HostName().convert("Server-1.Example.org", None, None) == "server-1.example.org"
+    for wrong in ("", "http://server", "server:8081", "a b", "a..b", "*"):
+        with pytest.raises(click.BadParameter, match="is not a host name such as"):
+            text.HostName().convert(wrong, None, None)
