@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -94,33 +94,12 @@ def test_defaults(serve: Serve) -> None:
         drain_timeout_seconds=8.0,
     )
     assert started.inherited == []
+    service = started.service
+    assert (service.schema, service.finalize, service.reloads) == (SCHEMA, settle, True)
+    assert service.on_readiness_query is health_checks.count
     (address,) = started.addresses
     assert address.startswith("127.0.0.1:")
     assert [len(own) for own in started.workers_listeners] == [1, 1]
-
-
-def test_defaults_of_a_worker() -> None:
-    """A worker without further options has no time-outs, networks, TLS or PROXY headers."""
-    plain = asdict(ServerOptions(max_connections=1, drain_timeout_seconds=1.0))
-    plain = {name: value for name, value in plain.items() if value}
-    assert plain == {
-        "transform": "upper",
-        "max_connections": 1,
-        "drain_timeout_seconds": 1.0,
-        "proxy_protocol": "off",
-    }
-
-
-def test_service(serve: Serve) -> None:
-    """The control process knows which service it runs, and how."""
-    started = serve("--drain-timeout", "250ms", "--admin-host", "::1", "--admin-port", "9", "--log-level", "debug")
-    service, control = started.service, started.control
-    assert (service.name, service.worker_module) == ("stentor-server", "stentor_server.worker")
-    assert (service.schema, service.finalize, service.reloads) == (SCHEMA, settle, True)
-    assert service.on_readiness_query is health_checks.count
-    assert (control.workers, control.drain_seconds, control.admin_host, control.admin_port) == (2, 0.25, "::1", 9)
-    assert (control.log.level, control.log.fd) == ("debug", 1)
-    assert started.options.drain_timeout_seconds == 0.25
 
 
 def test_every_option(serve: Serve, authority: Authority) -> None:

@@ -122,18 +122,6 @@ async def test_queued_connections(serving: NewServing, tmp_path: Path, path: str
         assert (tmp_path / "exchange").is_socket()  # a successor listens there, too
 
 
-async def test_queued_connections_above_the_limit(serving: NewServing) -> None:
-    """Of the queued connections, those above the limit are rejected, not forgotten."""
-    async with serving(max_connections=3, drain_timeout_seconds=60.0) as server:
-        queued = [server.connect_queued() for _ in range(3)] + [server.connect_queued("unix") for _ in range(2)]
-        drain = asyncio.create_task(server.drain())
-        for each in queued:
-            assert await each.receive_all() == b""
-            each.connection.close()
-        await drain
-        assert (server.accepted, server.rejected(RejectReason.MAX_CONNECTIONS)) == (3, 2)
-
-
 async def test_reason_of_a_connection_that_was_ending(serving: NewServing) -> None:
     """A connection that was already ending keeps its reason."""
     async with serving(drain_timeout_seconds=60.0) as server:
@@ -197,12 +185,6 @@ async def test_retire(serving: NewServing) -> None:
         busy.connection.close()
         await asyncio.wait_for(retiring, 20)
         assert (server.closed(CloseReason.EOF), server.rejected()) == (3, 0)
-
-
-async def test_retire_without_connections(serving: NewServing) -> None:
-    """Without connections a server has retired at once."""
-    async with serving(drain_timeout_seconds=60.0) as server:
-        await asyncio.wait_for(server.server.retire(), 20)
 
 
 async def test_time_outs_of_a_retired_server(serving: NewServing) -> None:

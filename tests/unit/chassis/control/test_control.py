@@ -230,29 +230,6 @@ def test_stopped_while_starting(start: Callable[..., Running]) -> None:
     assert service.find("example.stopped")
 
 
-def test_workers_inherit(start: Callable[..., Running]) -> None:
-    """Workers inherit the descriptors that the service shares with them."""
-    reader, writer = os.pipe()
-    service = start("\n    os.write(worker.inherited[0], b'!')\n" + STAYS, inherited=[writer])
-    service.event("example.ready")
-    os.close(writer)
-    service.process.terminate()
-    assert service.ended() == (0, "told\n")
-    with open(reader, "rb") as written:
-        assert written.read() == b"!!"
-
-
-def test_admin_port_in_use(start: Callable[..., Running]) -> None:
-    """If the admin port is in use, the service fails, and starts no worker."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        service = start(admin_port=port)
-        code, told = service.ended()
-    assert code == COULD_NOT_START
-    assert f"port {port} for the admin endpoint" in told
-    assert service.events == []
-
-
 def test_short_name() -> None:
     """The names of a service's own events begin with the last part of its name."""
     for name, short in (("stentor-server", "server"), ("plain", "plain")):

@@ -46,17 +46,6 @@ def test_addresses() -> None:
         assert _connects(copies[1][0].getsockname())
 
 
-def test_name_with_several_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that resolves to several addresses gets a socket for each."""
-    resolve = socket.getaddrinfo
-    hosts = {"both": ["127.0.0.1", "127.0.0.2"]}
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda host, *rest, **hints: [f for h in hosts[host] for f in resolve(h, *rest, **hints)]
-    )
-    with _bound("both") as (own,):
-        assert hosts["both"] == [each.getsockname()[0] for each in own]
-
-
 def test_wildcard_address() -> None:
     """A wildcard address includes all other addresses of its family, and none of the other family."""
     with _bound("127.0.0.1", "0.0.0.0", "127.0.0.2") as ((listener,),):
@@ -156,19 +145,6 @@ def test_impossible_path(tmp_path: Path) -> None:
         assert str(wrong) in failure.value.message
         assert failure.value.code == COULD_NOT_START
     assert path.read_text() == "precious"
-
-
-def test_what_a_worker_inherits(tmp_path: Path) -> None:
-    """Each worker inherits its own copies and the shared sockets, if there are any; the addresses are listed once."""
-    unix = bind_unix(str(tmp_path / "socket"), BACKLOG)
-    copies = bind_tcp(["127.0.0.1"], 0, 2, BACKLOG)
-    with Listeners(copies, [unix]) as listeners:
-        assert [copies[0][0].fileno(), unix.fileno()] == listeners.of_worker(0)
-        assert [copies[1][0].fileno(), unix.fileno()] == listeners.of_worker(1)
-        port = copies[0][0].getsockname()[1]
-        assert [f"127.0.0.1:{port}", f"unix:{tmp_path / 'socket'}"] == listeners.addresses
-    with Listeners([], []) as listeners:
-        assert (listeners.of_worker(0), listeners.addresses) == ([], [])
 
 
 def test_close(tmp_path: Path) -> None:

@@ -23,21 +23,6 @@ async def _block_until_exited(team: Team) -> int:
     return pid
 
 
-async def test_start(team: NewTeam, events: Events) -> None:
-    """All workers are started, each with its own row; the start returns when all are ready."""
-    async with team(workers=2) as own:
-        await own.supervisor.start()
-        assert 2 == own.ready() == len(own.pids)
-        (first,), (second,) = own.supervisor.live_rows().values()
-        assert first != second
-        assert {"control": os.getpid(), "worker0": own.pids[0], "worker1": own.pids[1]} == own.supervisor.pids()
-        status = [{"worker": number, "pid": own.pids[number], "state": "ready"} for number in range(2)]
-        assert status == own.supervisor.status()
-        for number in range(2):
-            assert events.find("worker.started", worker=number, pid=own.pids[number])
-        assert own.restarts() == {}
-
-
 async def test_killed_worker_is_replaced(team: NewTeam, events: Events) -> None:
     """A killed worker is replaced; its accounts are closed, its counts kept, its lost log lines counted."""
     async with team() as own:
@@ -103,17 +88,6 @@ async def test_work_finished_in_no_time(team: NewTeam) -> None:
         await starting
         await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 3)
         assert (own.restarts(), own.ready()) == ({}, 0)
-
-
-async def test_worker_lost_in_no_time(team: NewTeam) -> None:
-    """A worker that is ready and exits at once is replaced like any other."""
-    dies_once = FIRST_STAYS.replace("read more; ", FAILS) + STAYS_ON
-    async with team(dies_once) as own:
-        starting = asyncio.create_task(own.supervisor.start())
-        lost = await _block_until_exited(own)
-        await starting
-        await eventually(lambda: own.supervisor.live_rows() and own.pids not in ([], [lost]), "a successor", 3)
-        assert own.ready() == 1
 
 
 async def test_worker_that_never_starts(team: NewTeam, events: Events) -> None:

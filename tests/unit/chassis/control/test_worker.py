@@ -73,16 +73,6 @@ def start(new_counters: NewCounters, tmp_path: Path) -> Iterator[Callable[[str],
         child.process.communicate()
 
 
-def test_serves_until_told_to_stop(start: Callable[[str], Child]) -> None:
-    """It reports that it is ready, counts in its own row, and exits with 0 on SIGTERM, without log lines."""
-    child = start(STAYS)
-    child.assign()
-    assert child.lifeline.recv(64) == READY
-    assert list(child.counters.column(SCHEMA.slot(TAKEN))) == [0, 0, 10]
-    child.process.terminate()
-    assert child.ended() == (0, [])
-
-
 def test_told_to_stop_on_its_way_out(start: Callable[[str], Child]) -> None:
     """A second SIGTERM, even while the interpreter shuts down, does not change exit code 0."""
     child = start("""

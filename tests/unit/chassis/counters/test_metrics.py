@@ -3,7 +3,7 @@
 import pytest
 
 from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOOP_LAG, RESTARTS, WORKERS, Counter, Schema
-from unit.chassis.example import ENDED, OPEN, PHASES, SCHEMA, SPAN, TOLD, WORKER_OPEN
+from unit.chassis.example import ENDED, OPEN, SCHEMA, TOLD, WORKER_OPEN
 
 
 def test_slots() -> None:
@@ -44,22 +44,3 @@ def test_no_slot() -> None:
             SCHEMA.slot(metric)
     with pytest.raises(KeyError):
         SCHEMA.slot(ENDED, "surprise")
-
-
-@pytest.mark.parametrize(
-    ("name", "unit"), [("sent_bytes_total", "bytes"), ("age_seconds", "seconds"), ("bytes_lost", "")]
-)
-def test_unit(name: str, unit: str) -> None:
-    """The unit is what the name of a metric ends with."""
-    assert Counter(name=name, help="Some.").unit == unit
-
-
-def test_observer() -> None:
-    """An observer counts in the slots of its metric and label value, and in no others."""
-    for metric, value in ((SPAN, ""), (PHASES, "first"), (PHASES, "last")):
-        row = [0] * SCHEMA.row_slots
-        SCHEMA.observer(metric, row, value).observe(1 << 40)
-        first = SCHEMA.slot(metric, value)
-        own = row[first : first + metric.width]
-        assert [0] * len(metric.bounds) + [1, 1 << 40] == own
-        assert sum(row) == sum(own)

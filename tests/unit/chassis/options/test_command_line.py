@@ -1,6 +1,5 @@
 """Running a command line."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -187,19 +186,11 @@ def test_output_that_cannot_be_written() -> None:
     assert (child.returncode, child.stderr) == (INTERNAL_ERROR, b"a-service: No space left on device\n")
 
 
-@pytest.mark.parametrize("how", ["2>&-", "2>/dev/full", "2>&0"])
+@pytest.mark.parametrize("how", ["2>&-", "2>/dev/full"])
 def test_error_that_cannot_be_written(how: str) -> None:
     """If standard error cannot be written, the exit code is the same, and standard output stays empty."""
-    read, write = os.pipe()
-    os.close(read)
-    with open(write, "wb") as broken:
-        child = subprocess.run(
-            ["sh", "-c", f'exec "$@" {how}', "sh", sys.executable, "-c", SCRIPT, "say", "--nonsense"],
-            stdin=broken,
-            stdout=subprocess.PIPE,
-            check=False,
-            timeout=20,
-        )
+    command = ["sh", "-c", f'exec "$@" {how}', "sh", sys.executable, "-c", SCRIPT, "say", "--nonsense"]
+    child = subprocess.run(command, stdout=subprocess.PIPE, check=False, timeout=20)
     assert (child.returncode, child.stdout) == (USAGE, b"")
 
 

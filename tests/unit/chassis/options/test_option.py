@@ -10,7 +10,7 @@ import pytest
 from stentor_chassis.failure import USAGE
 from stentor_chassis.options.command_line import group
 from stentor_chassis.options.network import Network
-from stentor_chassis.options.option import admin_options, build, log_options, option, wrong_value
+from stentor_chassis.options.option import build, option
 from stentor_chassis.options.quantities import Size
 from stentor_chassis.options.text import File, Text
 from unit.ending import RunCommand
@@ -99,34 +99,6 @@ def test_empty_variable(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
             assert flag in ended.line
             assert ended.line.endswith(f"(env var: '{variable}'): the variable is empty")
             assert run_command(service, "show", flag, value).code is None
-
-
-def test_wrong_value_by_the_command(run_command: RunCommand, tmp_path: Path) -> None:
-    """A command can refuse a value like a type does, with the same names in the line."""
-
-    def refuse(**_: Any) -> None:
-        raise wrong_value("some_size", "too large for today")
-
-    service = group("A service.", "1")
-    service.command()(option("--some-size", type=Size(), help="A size.")(refuse))
-    path = tmp_path / "stentor.toml"
-    path.write_text("some-size = 5")
-    begin = "a-service refuse: Invalid value for '--some-size' (env var: 'STENTOR_SOME_SIZE')"
-    assert run_command(service, "refuse", "--some-size", "5").line == f"{begin}: too large for today"
-    ended = run_command(service, "refuse", "--config", str(path))
-    assert (ended.code, ended.line) == (USAGE, f"{begin} in '{path}': too large for today")
-
-
-def test_shared_options(run_command: RunCommand) -> None:
-    """Every service has the same options for the admin endpoint and the log."""
-    values = {
-        "admin_host": "127.0.0.1",
-        "admin_port": 8081,
-        "admin_names": (),
-        "level": "info",
-        "format": "auto",
-    }
-    assert values == eval(run_command(_command(admin_options(8081), log_options), "show").out)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,17 +94,6 @@ async def test_connections(door: Door) -> None:
     assert [each.getsockname() for each in door.clients] == [address for _, address in door.accepted]
     client.send(b"hello")
     assert door.accepted[0][0].recv(64) == b"hello"
-
-
-async def test_unix_clients_have_no_address(events: Events, tmp_path: Path) -> None:
-    """A client on a Unix socket has no address, even if it has bound one."""
-    door = Door(events, str(tmp_path / "door"))
-    door.clients.append(socket.socket(socket.AF_UNIX))
-    door.clients[0].bind(str(tmp_path / "client"))
-    door.clients[0].connect(door.address)
-    await eventually(lambda: door.accepted, "it to be accepted")
-    assert door.accepted[0][1] == ()
-    door.close()
 
 
 async def test_accept_queued(door: Door) -> None:

@@ -125,13 +125,3 @@ async def test_abort_with_pending_answers(serving: NewServing, events: Events, p
         assert server.unsent == server.received - server.sent > 0
         assert path == "tcp" or server.sent == len(reply)  # a Unix socket keeps what the kernel accepted
         assert events.find("connection.closed", sent_bytes=server.sent)
-
-
-async def test_abort_without_pending_answers(serving: NewServing) -> None:
-    """A peer that has got all its answers is not reset."""
-    async with serving() as server:
-        client = await server.connect()
-        await client.exchange(b"all")
-        server.connection(client).abort(CloseReason.IDLE_TIMEOUT)
-        assert await client.receive_all() == b""
-        assert not client.was_reset

@@ -151,14 +151,6 @@ async def test_handshake(serving_tls: NewServing, authority: Authority) -> None:
         assert await client.receive(6) == b"A PART"
 
 
-async def test_unix_socket(serving_tls: NewServing) -> None:
-    """There is no TLS on the Unix socket, and no handshake."""
-    async with serving_tls() as server:
-        local = await server.connect("unix")
-        assert not server.connection(local).handshaking
-        assert await local.exchange(b"plain") == b"PLAIN"
-
-
 async def test_overhead_is_sent_first(serving_tls: NewServing, authority: Authority) -> None:
     """Bytes never count as sent before they can have left: the overhead of TLS counts as sent first."""
     async with serving_tls(send_buffer=1) as server:
@@ -191,21 +183,6 @@ async def test_end_of_a_slow_reader(serving_tls: NewServing, authority: Authorit
         assert client.got_close_notify
         assert not client.was_reset
         assert (server.closed(CloseReason.EOF), server.unsent) == (1, 0)
-
-
-async def test_close_notify_of_a_slow_reader(serving_tls: NewServing, authority: Authority) -> None:
-    """A client that sends close_notify and keeps its socket open gets all its answers, then the server's."""
-    async with serving_tls(send_buffer=1) as server:
-        client = await server.connect_tls(authority.client(), receive_buffer=1)
-        payload = next(numbered("at once", 25_000))
-        client.connection.send(client.encoded(payload) + client.close_notify())
-        connection = server.connection(client)
-        await server.until(lambda: connection.peer_closed_at, "its close_notify to be read")
-        assert connection.pending
-        await server.until(server.at_rest, "the worker to rest")
-        assert payload.upper() == await client.receive_all()
-        assert client.got_close_notify
-        assert (server.closed(CloseReason.EOF), server.sent) == (1, len(payload))
 
 
 async def test_full_socket(serving_tls: NewServing, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
