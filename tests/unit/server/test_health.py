@@ -23,6 +23,7 @@ UNHEALTHY: dict[
 ] = {  # changes to the options of a server, then of its check, and what the check says
     "other transform": ({"transform": "echo"}, {}, "answered b'aZ' to b'aZ'"),
     "refused": ({"allow": ("192.0.2.0/24",)}, {}, r"answered b''|no exchange with"),
+    "not ready": ({}, {}, r"not ready \(503\)"),
     "no name": ({}, {"host": "a..b"}, r"no exchange with a\.\.b port"),
     "no socket": ({}, {"unix": "/no/such/socket"}, "no exchange with /no/such/socket: .*No such file"),
     "no admin": ({}, {"admin_port": 1}, r"no answer from 127\.0\.0\.1 port 1"),
@@ -72,17 +73,10 @@ async def test_healthy(serving: NewServing, authority: Authority, path: str) -> 
 async def test_unhealthy(serving: NewServing, case: str) -> None:
     """A server that cannot be reached, or answers anything else, is not healthy, and the message says why."""
     options, changes, message = UNHEALTHY[case]
-    async with serving(**options) as server, _admin(ready=True) as admin_port:
+    async with serving(**options) as server, _admin(ready=case != "not ready") as admin_port:
         with pytest.raises(Failure, match=message) as failure:
             await _check(server.address[1], **{"admin_port": admin_port, **changes})
         assert failure.value.code == COULD_NOT_START
-
-
-async def test_not_ready(serving: NewServing) -> None:
-    """A server that is not ready is not healthy, though it answers."""
-    async with serving() as server, _admin(ready=False) as admin_port:
-        with pytest.raises(Failure, match=r"not ready \(503\)"):
-            await _check(server.address[1], admin_port)
 
 
 async def test_stuck_server() -> None:

@@ -1,15 +1,11 @@
 """The command line of the server."""
 
-import resource
-
 import pytest
 
 from processes import Server
 from stentor_chassis.failure import COULD_NOT_START, USAGE
 from stentor_server.__main__ import cli
 from unit.ending import RunCommand
-
-SPARE_DESCRIPTORS = 100
 
 
 def test_health(run_command: RunCommand) -> None:
@@ -30,15 +26,3 @@ def test_health_of_port_0(run_command: RunCommand, flag: str) -> None:
     assert ended.code == USAGE
     assert flag in ended.line
     assert ended.line.endswith("0 lets a server take a free port; say here which one it took")
-
-
-def test_descriptor_limit() -> None:
-    """The server raises its limit of descriptors, and by default serves as many connections as that allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))  # inherited
-    try:
-        with Server("--workers", "1") as server:
-            assert hard - SPARE_DESCRIPTORS == server.status()["config"]["max_connections"]
-            assert (hard,) * 2 == resource.prlimit(server.worker_pids()[0], resource.RLIMIT_NOFILE)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -193,21 +193,3 @@ async def test_time_outs_of_a_retired_server(serving: NewServing) -> None:
         await server.connect()
         await asyncio.wait_for(server.server.retire(), 20)
         assert server.closed(CloseReason.IDLE_TIMEOUT) == 1
-
-
-@pytest.mark.parametrize("turns", [0, 1, 5])
-async def test_drain_of_a_retiring_server(serving: NewServing, turns: int) -> None:
-    """A server that retires can be drained at any moment, from the first on."""
-    async with serving(drain_timeout_seconds=60.0) as server:
-        quiet, queued = await server.connect(), server.connect_queued()
-        retiring = asyncio.create_task(server.server.retire())
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        retiring.cancel()
-        drain = asyncio.create_task(server.drain())
-        assert await queued.exchange(b"queued") == b"QUEUED"
-        for each in (quiet, queued):
-            assert await each.receive_all() == b""
-            each.connection.close()
-        await drain
-        assert (server.accepted, server.rejected(), server.closed(CloseReason.DRAIN)) == (2, 0, 2)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -70,29 +69,6 @@ async def test_many_idle_connections() -> None:
             each.close()
 
 
-@pytest.mark.parametrize("version", ["", "; Version=1.0.0 ; charset=utf-8"])
-async def test_metrics_as_openmetrics(version: str) -> None:
-    """Who asks for OpenMetrics gets it."""
-    async with _admin() as session:
-        wanted = f"application/openmetrics-text{version}"
-        status, kind, text = await _get(session, "/metrics", Accept=wanted)
-        assert (status, kind) == (200, "application/openmetrics-text")
-        (family,) = parse_openmetrics(text)  # type: ignore[no-untyped-call]
-        assert family.name == "stentor_build"
-
-
-@pytest.mark.parametrize(
-    "accept",
-    ["application/openmetrics-text;version=abc", "*/*", "¹", "text/plain;version=1." + "9" * 5000],
-)
-async def test_metrics_in_a_version_that_nobody_knows(accept: str) -> None:
-    """Whatever else is asked for, there is an answer: the text format that everybody reads."""
-    async with _admin() as session:
-        status, kind, text = await _get(session, "/metrics", Accept=accept)
-        assert (status, kind) == (200, "text/plain")
-        assert len(list(parse_text(text))) == 1
-
-
 async def test_health_and_readiness() -> None:
     """Alive is always, ready is what the service says at that moment."""
     ready = False
@@ -117,17 +93,6 @@ async def test_readiness_with_a_query() -> None:
         assert (await _get(session, "/readyz?colour=red"))[0] == 200
         assert await _get(session, "/readyz?colour=blue") == (400, "text/plain", "not blue\n")
         assert heard == [{}, {"colour": "red"}, {"colour": "blue"}]
-
-
-async def test_status() -> None:
-    """The status is what the service says at that moment, as JSON, whatever it holds."""
-    facts: dict[str, Any] = {"workers": [{"pid": 7}], "odd": {3}}
-    async with _admin(status=lambda: facts) as session:
-        status, kind, text = await _get(session, "/status")
-        assert (status, kind) == (200, "application/json")
-        assert json.loads(text) == {"workers": [{"pid": 7}], "odd": "{3}"}
-        facts["workers"] = []
-        assert json.loads((await _get(session, "/status"))[2])["workers"] == []
 
 
 async def test_anything_else() -> None:
@@ -167,3 +132,20 @@ async def test_stop_cuts_off() -> None:
     writer.close()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(url.hostname, url.port)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        *((f"application/openmetrics-text{version}", "open") for version in ("", "; Version=1.0.0 ; charset=utf-8")),
+        *((other, "text") for other in ("application/openmetrics-text;version=abc", "*/*", "¹")),
+        ("text/plain;version=1." + "9" * 5000, "text"),
+    ],
+)
+async def test_metrics(accept: str, kind: str) -> None:
+    """OpenMetrics is there for the asking; whatever else is asked for, the answer is the text that everybody reads."""
+    async with _admin() as session:
+        status, found, text = await _get(session, "/metrics", Accept=accept)
+        assert (status, found) == (200, "application/openmetrics-text" if kind == "open" else "text/plain")
+        (family,) = parse_openmetrics(text) if kind == "open" else parse_text(text)  # type: ignore[no-untyped-call]
+        assert {"service": "a-service", "version": "1.2.3"}.items() <= family.samples[0].labels.items()

@@ -205,16 +205,6 @@ def test_reload(start: Callable[..., Running]) -> None:
     assert service.ended() == (0, "told\n")
 
 
-def test_service_that_does_not_reload(start: Callable[..., Running]) -> None:
-    """A service that does not reload ignores SIGHUP."""
-    service = start(reloads=False)
-    service.event("example.ready")
-    service.process.send_signal(signal.SIGHUP)
-    service.process.terminate()
-    assert service.ended() == (0, "told\n")
-    assert len(service.find("worker.started")) == 2
-
-
 def test_stopped_while_starting(start: Callable[..., Running]) -> None:
     """A service can be stopped before its workers are ready."""
     service = start("\n    await worker.stop.wait()\n")

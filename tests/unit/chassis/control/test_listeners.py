@@ -172,25 +172,6 @@ def test_close_leaves_the_socket_of_another(tmp_path: Path) -> None:
             assert _connects(str(path))
 
 
-def test_stale_file_that_another_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket file without a listener, which another server replaces at that moment, is not removed."""
-    path = str(tmp_path / "socket")
-    bind_unix(path, BACKLOG).close()
-    with socket.socket(socket.AF_UNIX) as other:
-
-        def refused(_caller: socket.socket, address: str) -> None:
-            os.unlink(address)
-            other.bind(address)
-            other.listen()
-            raise ConnectionRefusedError
-
-        with monkeypatch.context() as meanwhile:
-            meanwhile.setattr(socket.socket, "connect", refused)
-            with pytest.raises(Failure, match="Address already in use"):
-                bind_unix(path, BACKLOG)
-        assert _connects(path)
-
-
 def test_free_port_in_use_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the free port of the first address is in use on the next, another port is used for both."""
     bind = listeners._bound

@@ -80,14 +80,15 @@ async def test_work_finished_before_others_start(team: NewTeam, events: Events) 
         assert own.restarts() == {}
 
 
-async def test_work_finished_in_no_time(team: NewTeam) -> None:
-    """A worker that is ready, finishes and exits at once has finished its work like any other."""
-    async with team(READY + DONE) as own:
+async def test_worker_lost_in_no_time(team: NewTeam) -> None:
+    """A worker that is ready and exits at once is replaced like any other."""
+    dies_once = FIRST_STAYS.replace("read more; ", FAILS) + STAYS_ON
+    async with team(dies_once) as own:
         starting = asyncio.create_task(own.supervisor.start())
-        await _block_until_exited(own)
+        lost = await _block_until_exited(own)
         await starting
-        await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 3)
-        assert (own.restarts(), own.ready()) == ({}, 0)
+        await eventually(lambda: own.supervisor.live_rows() and own.pids not in ([], [lost]), "a successor", 3)
+        assert own.ready() == 1
 
 
 async def test_worker_that_never_starts(team: NewTeam, events: Events) -> None:

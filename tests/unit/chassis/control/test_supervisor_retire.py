@@ -1,6 +1,5 @@
 """Retired workers."""
 
-import asyncio
 import os
 import signal
 
@@ -9,7 +8,7 @@ import pytest
 from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import RestartReason
 from unit.chassis.example import ENDED, TAKEN
-from unit.chassis.team import LINGERS, READY, WAITS, NewTeam, Team
+from unit.chassis.team import LINGERS, NewTeam, Team
 from unit.looping import Events, eventually
 
 DEAF = "trap '' TERM; " + LINGERS
@@ -78,18 +77,3 @@ async def test_retired_worker_that_is_lost(team: NewTeam, events: Events) -> Non
         assert (own.left(TAKEN), own.left(ENDED, "lost")) == (10, 10)
         assert len(events.find("worker.started")) == 2
         assert not own.supervisor.ended.done()
-
-
-async def test_drain_while_a_reload_makes_room(team: NewTeam, events: Events) -> None:
-    """A drain ends a reload that waits for a retired worker; no worker is started."""
-    async with team("trap '' TERM; " + READY + WAITS) as own:
-        await own.supervisor.start()
-        await _reload(own)
-        own.supervisor.reload()
-        await eventually(lambda: "draining" in _states(own).values(), "the wait for the retired worker")
-        draining = asyncio.create_task(own.supervisor.drain())
-        await eventually(lambda: [*_states(own).values()] == ["draining"] * 2, "the drain of both")
-        own.mend()
-        await draining
-        assert 2 == len(events.find("worker.started")) == len(events.find("worker.exited", log_level="info"))
-        assert own.restarts() == {RestartReason.RELOAD: 1}

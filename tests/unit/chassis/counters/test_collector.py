@@ -114,13 +114,6 @@ def test_values(new_counters: NewCounters, form: str) -> None:
     assert samples[_key("phase_seconds_count", phase="first")] == 0
 
 
-def test_metrics_by_name(new_counters: NewCounters) -> None:
-    """A scraper can ask for some metrics only, by name, whichever collector has them."""
-    names = {"an_example_workers", "process_open_fds", "stentor_build_info"}
-    found = _exported(new_counters(SCHEMA, 5)).restricted_registry([*names])
-    assert names == {name for name, _ in _samples(found.collect())}
-
-
 @pytest.mark.parametrize("form", FORMATS)
 def test_processes_and_build(new_counters: NewCounters, form: str) -> None:
     """Each process has the standard metrics, the build is a constant 1, and nothing else of the library is there."""

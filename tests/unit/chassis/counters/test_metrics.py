@@ -2,8 +2,8 @@
 
 import pytest
 
-from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOOP_LAG, RESTARTS, WORKERS, Counter, Schema
-from unit.chassis.example import ENDED, OPEN, SCHEMA, TOLD, WORKER_OPEN
+from stentor_chassis.counters.metrics import Counter, Schema
+from unit.chassis.example import ENDED, OPEN, SCHEMA, WORKER_OPEN
 
 
 def test_slots() -> None:
@@ -24,17 +24,6 @@ def test_schema_with_a_base() -> None:
     assert [extended.slots(metric) for metric in SCHEMA.stored] == [SCHEMA.slots(metric) for metric in SCHEMA.stored]
     assert (extended.slot(more), SCHEMA.row_slots) == (slots, slots)
     assert extended.sums == SCHEMA.sums
-
-
-def test_exported_metrics() -> None:
-    """Every service exports the common metrics after its own; internal values are not exported."""
-    common = [WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED]
-    assert Schema("bare").metrics == common
-    assert SCHEMA.metrics[-4:] == common
-    for internal in (HEARTBEAT, TOLD):
-        assert internal in SCHEMA.stored
-        assert internal not in SCHEMA.metrics
-    assert SCHEMA.prefix == "an_example"
 
 
 def test_no_slot() -> None:

@@ -1,6 +1,5 @@
 """Declaring options."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from stentor_chassis.failure import USAGE
 from stentor_chassis.options.command_line import group
 from stentor_chassis.options.network import Network
-from stentor_chassis.options.option import build, option
+from stentor_chassis.options.option import option
 from stentor_chassis.options.quantities import Size
 from stentor_chassis.options.text import File, Text
 from unit.ending import RunCommand
@@ -32,11 +31,6 @@ def _command(*declare: Any) -> click.Group:
 # An option of each kind: its declaration; a value as flags, another as variable and a third as a line of the file; and
 # the values that result from these, and from none.
 KINDS = [
-    (
-        option("--some-size", type=Size(), default="1KiB", help="A size."),
-        (["--some-size", "4KiB"], "3KiB", 'some-size = "2KiB"'),
-        (4096, 3072, 2048, 1024),
-    ),
     (
         option("--closed", is_flag=True, help="A switch."),
         (["--closed"], "0", "closed = true"),
@@ -99,17 +93,3 @@ def test_empty_variable(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
             assert flag in ended.line
             assert ended.line.endswith(f"(env var: '{variable}'): the variable is empty")
             assert run_command(service, "show", flag, value).code is None
-
-
-@dataclass(frozen=True)
-class _Box:
-    width: int
-    height: int = 2
-    colour: str = "red"
-
-
-def test_build() -> None:
-    """A dataclass gets the values of its fields, which are removed from the others."""
-    values = {"width": 1, "weight": 5, "colour": "blue"}
-    assert build(_Box, values, height=3) == _Box(1, 3, "blue")
-    assert values == {"weight": 5}

@@ -141,7 +141,7 @@ async def _close_while_pending(server: Serving, path: str) -> tuple[Peer, Connec
 @pytest.mark.parametrize("path", PATHS)
 async def test_half_close_of_a_slow_reader(serving: NewServing, path: str) -> None:
     """Its FIN is seen while its answers are pending, and it still gets all of them, whatever is unread, then ours."""
-    async with serving(chunk=1000) as server:
+    async with serving() as server:
         client, connection, payload = await _close_while_pending(server, path)
         closed_at = connection.peer_closed_at
         assert payload.upper() == await client.receive_all()

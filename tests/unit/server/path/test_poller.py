@@ -108,17 +108,6 @@ async def test_error_of_one_handler(wires: Wires) -> None:
     assert isinstance(error, LookupError)
 
 
-async def test_more_than_a_batch(wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If more are ready than are handled at once, the others follow, as long as that is quick."""
-    monkeypatch.setattr(poller_module, "MAX_EVENTS", 5)
-    monkeypatch.setattr(poller_module, "TURN_SECONDS", 60.0)
-    readers, ends = wires.readers(20)
-    for each in ends:
-        each.send(b"x")
-    wires.poller.poll()
-    assert all(reader.calls for reader in readers)
-
-
 async def test_slow_handlers(wires: Wires) -> None:
     """However many are ready and however slow they are, the loop runs after one batch, and all are called."""
     count = 3 * poller_module.MAX_EVENTS

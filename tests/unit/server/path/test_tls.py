@@ -166,25 +166,6 @@ async def test_overhead_is_sent_first(serving_tls: NewServing, authority: Author
         assert payload.upper() == reply
 
 
-@pytest.mark.parametrize("close_notify", [True, False])
-async def test_end_of_a_slow_reader(serving_tls: NewServing, authority: Authority, *, close_notify: bool) -> None:
-    """Its FIN is seen before all of its data is read, and still the whole reply arrives first."""
-    async with serving_tls(**SMALL) as server:
-        client = await server.connect_tls(authority.client(), receive_buffer=1)
-        payload = await server.overfill(client, numbered("late"))
-        assert server.received < len(payload) - 10_000
-        if close_notify:
-            await client.send_close_notify()
-        client.shut_down_writing()
-        connection = server.connection(client)
-        await server.until(lambda: connection.peer_closed_at, "its end to be seen")
-        assert payload.upper() == await client.receive(len(payload))
-        assert await client.receive_all() == b""
-        assert client.got_close_notify
-        assert not client.was_reset
-        assert (server.closed(CloseReason.EOF), server.unsent) == (1, 0)
-
-
 async def test_full_socket(serving_tls: NewServing, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the kernel accepts nothing at all, everything is pending, and sent as soon as it accepts something."""
 

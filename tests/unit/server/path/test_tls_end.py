@@ -17,24 +17,6 @@ NewServing = Callable[..., Serving]
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("close_notify", [True, False])
-async def test_end_of_the_client(
-    serving_tls: NewServing, authority: Authority, events: Events, version: ssl.TLSVersion, *, close_notify: bool
-) -> None:
-    """A client that closes, with or without close_notify, gets the whole answer, then close_notify and the FIN."""
-    async with serving_tls() as server:
-        client = await server.connect_tls(authority.client(version))
-        client.connection.send(client.encoded(b"last words") + (client.close_notify() if close_notify else b""))
-        if not close_notify:
-            client.shut_down_writing()
-        assert await client.receive_all() == b"LAST WORDS"
-        assert client.got_close_notify
-        assert await client.receive_some() == b""
-        assert not client.was_reset
-        assert events.find("connection.closed", reason="eof", received_bytes=10, sent_bytes=10)
-
-
 async def test_garbage(serving_tls: NewServing, authority: Authority, events: Events) -> None:
     """A record that was changed on its way is answered by an alert, and what came before it is still answered."""
     async with serving_tls() as server:
@@ -47,23 +29,6 @@ async def test_garbage(serving_tls: NewServing, authority: Authority, events: Ev
             await client.receive_all()
         (closed,) = events.find("connection.closed", reason="tls_error", tls="TLSv1.3", received_bytes=4, sent_bytes=4)
         assert "bad record mac" in closed["error"]
-
-
-@pytest.mark.parametrize("end", ["fin", "close_notify", "garbage"])
-async def test_end_after_finish(serving_tls: NewServing, authority: Authority, events: Events, end: str) -> None:
-    """However the client ends after the server has finished, the reason stays the server's."""
-    async with serving_tls() as server:
-        client = await server.connect_tls(authority.client())
-        connection = server.connection(client)
-        connection.finish(CloseReason.DRAIN)
-        connection.closing_since = float("inf")
-        assert await client.receive_all() == b""
-        if end == "fin":
-            client.shut_down_writing()
-        else:
-            client.connection.send(client.close_notify() if end == "close_notify" else b"garbage" * 10)
-        await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
-        assert "error" not in events.find("connection.closed")[0]
 
 
 async def test_finish_during_the_handshake(serving_tls: NewServing, authority: Authority) -> None:
