@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,19 @@ from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import LOG_DROPPED, LOG_WAITING, RestartReason
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from unit.chassis.example import ENDED, SCHEMA, TAKEN
-from unit.chassis.team import DONE, FAILS, FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam, Team
+from unit.chassis.team import (
+    DONE,
+    ENVIRONMENT,
+    FAILS,
+    FIRST_STAYS,
+    MENDABLE,
+    READY,
+    STAYS_ON,
+    WAITS,
+    NewTeam,
+    Team,
+    command,
+)
 from unit.looping import Events, eventually
 
 
@@ -42,11 +55,15 @@ async def test_killed_worker_is_replaced(team: NewTeam, events: Events) -> None:
         assert events.find("worker.exited", pid=before[0], code=-signal.SIGKILL, log_level="error")
 
 
-async def test_hung_worker_is_replaced(real_team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hung_worker_is_replaced(
+    team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A worker without a heartbeat is killed and replaced; others are not affected."""
+    monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
     monkeypatch.setattr(supervisor_module, "CHECK_SECONDS", 0.02)
     monkeypatch.setattr(supervisor_module, "MISSED_BEATS", 30)
-    async with real_team(workers=2) as own:
+    async with team(workers=2) as own:
+        own.supervisor.command = command(tmp_path)  # real workers, with heartbeats
         await own.supervisor.start()
         hung, well = own.pids
         os.kill(hung, signal.SIGSTOP)

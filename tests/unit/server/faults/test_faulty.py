@@ -86,21 +86,6 @@ async def test_stall(serving: NewServing) -> None:
         assert server.closed(CloseReason.FAULT) == 1
 
 
-@pytest.mark.parametrize("end", ["time-out", "drain"])
-async def test_end_of_a_stalled_connection(serving: NewServing, end: str) -> None:
-    """The idle time-out and a drain end it, and the reason is the fault."""
-    limits = {"idle_timeout_seconds": 60.0, "half_close_timeout_seconds": 0.1}  # sweeps often
-    async with serving(fault=("stall=1",), **limits) as server:
-        client = await server.connect()
-        connection = server.connection(client)
-        await client.send(MESSAGE)
-        await server.until(lambda: server.unsent == len(MESSAGE), "the fault")
-        connection.active_at -= 61 if end == "time-out" else 0
-        if end == "drain":
-            await server.drain()
-        await server.until(lambda: server.closed(CloseReason.FAULT) == 1, "the end")
-
-
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("fault", ["delay=1:40ms", "drip=1:2ms"])
 async def test_held(serving: NewServing, events: Events, path: str, fault: str) -> None:

@@ -27,15 +27,8 @@ async def test_log_and_duration(serving: NewServing, events: Events, path: str) 
         durations = server.row[SCHEMA.slots(DURATION)]
         assert sum(durations[:-1]) == 1
         assert 100 < closed["duration_seconds"] == pytest.approx(durations[-1] / NANOSECONDS, abs=1e-6)
-        assert closed == {
-            "event": "connection.closed",
-            "log_level": "info",
-            "peer": peer,
-            "received_bytes": 0,
-            "sent_bytes": 0,
-            "duration_seconds": closed["duration_seconds"],
-            "reason": "eof",
-        }
+        del closed["event"], closed["duration_seconds"]
+        assert closed == {"log_level": "info", "peer": peer, "received_bytes": 0, "sent_bytes": 0, "reason": "eof"}
 
 
 async def test_reset_before_the_answer(serving_kind: NewServing, events: Events, kind: str) -> None:
