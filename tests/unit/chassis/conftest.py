@@ -9,7 +9,7 @@ from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import FIRST_WORKER, SharedCounters
 from unit.chassis.example import SCHEMA
-from unit.chassis.team import ENVIRONMENT, STAYS_ON, NewTeam, Team, command, shell_command
+from unit.chassis.team import STAYS_ON, NewTeam, Team, shell_command
 from unit.looping import Events
 
 NewCounters = Callable[[Schema, int], SharedCounters]
@@ -30,19 +30,5 @@ def team(new_counters: NewCounters, events: Events, tmp_path: Path, quick: None)
         counters = new_counters(SCHEMA, FIRST_WORKER + 2 * workers)
         files = {name: tmp_path / name for name in ("FIRST", "MENDED")}
         return Team(shell_command(files, script), counters, events, workers, files["MENDED"])
-
-    return make
-
-
-@pytest.fixture
-def real_team(
-    new_counters: NewCounters, events: Events, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
-) -> NewTeam:
-    """Makes a team of real workers, with heartbeats; call it within the loop."""
-    monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
-
-    def make(workers: int = 1) -> Team:
-        counters = new_counters(SCHEMA, FIRST_WORKER + 2 * workers)
-        return Team(command(tmp_path), counters, events, workers, tmp_path / "MENDED")
 
     return make

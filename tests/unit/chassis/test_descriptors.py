@@ -57,17 +57,3 @@ def test_writes_all_to_a_slow_reader() -> None:
     os.close(write)
     reader.join()
     assert data == heard
-
-
-def test_nobody_reads() -> None:
-    """A pipe without a reader raises, whether or not it is full; writing nothing does nothing."""
-    for fill in (b"", b"x" * (1 << 20)):
-        read, write = os.pipe()
-        os.set_blocking(write, False)
-        if fill:
-            os.write(write, fill)
-        os.close(read)
-        with pytest.raises(BrokenPipeError):
-            write_all(write, b"unheard")
-        write_all(write, b"")
-        os.close(write)

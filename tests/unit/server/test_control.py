@@ -2,9 +2,8 @@
 
 import json
 import os
-import socket
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -82,110 +81,6 @@ def fail(serve: Serve, run_command: RunCommand) -> Callable[..., Ended]:
     return lambda *arguments: run_command(cli, "serve", "--port", "0", "--workers", "2", *arguments)
 
 
-def test_defaults(serve: Serve) -> None:
-    """Without options it serves plainly on loopback, with the limits and time-outs of the help."""
-    started = serve()
-    assert started.options == ServerOptions(
-        backlog=4096,
-        max_connections=2 * ROOM,
-        idle_timeout_seconds=600.0,
-        write_timeout_seconds=60.0,
-        half_close_timeout_seconds=60.0,
-        drain_timeout_seconds=8.0,
-    )
-    assert started.inherited == []
-    (address,) = started.addresses
-    assert address.startswith("127.0.0.1:")
-    assert [len(own) for own in started.workers_listeners] == [1, 1]
-
-
-def test_defaults_of_a_worker() -> None:
-    """A worker without further options has no time-outs, networks, TLS or PROXY headers."""
-    plain = asdict(ServerOptions(max_connections=1, drain_timeout_seconds=1.0))
-    plain = {name: value for name, value in plain.items() if value}
-    assert plain == {
-        "transform": "upper",
-        "max_connections": 1,
-        "drain_timeout_seconds": 1.0,
-        "proxy_protocol": "off",
-    }
-
-
-def test_service(serve: Serve) -> None:
-    """The control process knows which service it runs, and how."""
-    started = serve("--drain-timeout", "250ms", "--admin-host", "::1", "--admin-port", "9", "--log-level", "debug")
-    service, control = started.service, started.control
-    assert (service.name, service.worker_module) == ("stentor-server", "stentor_server.worker")
-    assert (service.schema, service.finalize, service.reloads) == (SCHEMA, settle, True)
-    assert service.on_readiness_query is health_checks.count
-    assert (control.workers, control.drain_seconds, control.admin_host, control.admin_port) == (2, 0.25, "::1", 9)
-    assert (control.log.level, control.log.fd) == ("debug", 1)
-    assert started.options.drain_timeout_seconds == 0.25
-
-
-def test_every_option(serve: Serve, authority: Authority) -> None:
-    """Every option arrives at the workers, in base units; the limit of connections is exported."""
-    arguments = {
-        "--transform": "echo",
-        "--backlog": "9",
-        "--max-connections": "7",
-        "--max-connections-per-address": "3",
-        "--idle-timeout": "3m",
-        "--write-timeout": "2s",
-        "--half-close-timeout": "0",
-        "--max-age": "1h",
-        "--proxy-protocol": "any",
-        "--proxy-from": "::1",
-        "--tls-cert": authority.both,
-        "--tls-client-ca": authority.ca,
-    }
-    words = [word for pair in arguments.items() for word in pair]
-    started = serve(*words, "--allow", "10.0.0.0/8", "--allow", "192.0.2.1", "--proxy-from", "127.0.0.0/8")
-    (fd,) = started.inherited
-    os.close(fd)
-    assert started.options == ServerOptions(
-        transform="echo",
-        backlog=9,
-        max_connections=7,
-        max_connections_per_address=3,
-        allow=("10.0.0.0/8", "192.0.2.1/32"),
-        idle_timeout_seconds=180.0,
-        write_timeout_seconds=2.0,
-        half_close_timeout_seconds=0.0,
-        max_age_seconds=3600.0,
-        drain_timeout_seconds=8.0,
-        proxy_protocol="any",
-        proxy_from=("::1/128", "127.0.0.0/8"),
-        tls_cert=authority.both,
-        tls_key=authority.both,  # its default is the certificate's file
-        tls_client_ca=authority.ca,
-    )
-    row = started.counters.row(CONTROL).tolist()  # outlives the workers
-    assert {slot: value for slot, value in enumerate(row) if value} == {SCHEMA.slot(LIMIT): 7}
-
-
-def test_listeners(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each worker listens on every address of every host, and all on the Unix socket; then all are closed."""
-    backlogs: list[int] = []
-    listen = socket.socket.listen
-
-    def note(listener: socket.socket, backlog: int) -> None:
-        backlogs.append(backlog)
-        listen(listener, backlog)
-
-    monkeypatch.setattr(socket.socket, "listen", note)
-    path = str(tmp_path / "exchange")
-    started = serve("--host", "127.0.0.1, 127.0.0.2", "--unix", path, "--backlog", "9")
-    ports = {address.rpartition(":")[2] for address in started.addresses[:2]}
-    assert [address.rpartition(":")[0] for address in started.addresses[:2]] == ["127.0.0.1", "127.0.0.2"]
-    assert len(ports) == 1
-    assert started.addresses[2:] == [f"unix:{path}"]
-    first, second = started.workers_listeners
-    assert (len(first), first[2], len({*first, *second})) == (3, second[2], 5)
-    assert not os.path.exists(path)
-    assert backlogs == [9] * 5
-
-
 @pytest.mark.parametrize("limits", [["--max-connections", "5"], []])
 def test_table_of_addresses(serve: Serve, monkeypatch: pytest.MonkeyPatch, limits: list[str]) -> None:
     """With a limit per address, workers share a table: a row for each and its successor, of sufficient size."""
@@ -249,3 +144,49 @@ def test_host_that_does_not_resolve(fail: Callable[..., Ended]) -> None:
     ended = fail("--host", "127.0.0.1,a..b")
     assert ended.code == COULD_NOT_START
     assert "'a..b'" in ended.line
+
+
+def test_service(serve: Serve, tmp_path: Path) -> None:
+    """Without options it serves plainly on loopback with the limits of the help; the control process knows how."""
+    started = serve()
+    assert started.options == ServerOptions(
+        backlog=4096,
+        max_connections=2 * ROOM,
+        idle_timeout_seconds=600.0,
+        write_timeout_seconds=60.0,
+        half_close_timeout_seconds=60.0,
+        drain_timeout_seconds=8.0,
+    )
+    assert started.inherited == []
+    assert [address.rpartition(":")[0] for address in started.addresses] == ["127.0.0.1"]
+    service, control = started.service, started.control
+    assert (service.schema, service.finalize, service.reloads) == (SCHEMA, settle, True)
+    assert service.on_readiness_query is health_checks.count
+    assert (control.workers, control.drain_seconds, control.log.fd) == (2, 8.0, 1)
+
+
+def test_options(serve: Serve, authority: Authority, tmp_path: Path) -> None:
+    """Options arrive at the workers, in base units; the limit is exported; sockets are shared out."""
+    path = str(tmp_path / "exchange")
+    words = f"--host 127.0.0.1,127.0.0.2 --unix {path} --max-connections 7 --half-close-timeout 0 --max-age 1h"
+    words += f" --allow 10.0.0.0/8 --allow 192.0.2.1 --proxy-protocol any --proxy-from ::1 --tls-cert {authority.both}"
+    started = serve(*words.split())
+    assert started.options == ServerOptions(
+        backlog=4096,
+        max_connections=7,
+        allow=("10.0.0.0/8", "192.0.2.1/32"),
+        idle_timeout_seconds=600.0,
+        write_timeout_seconds=60.0,
+        max_age_seconds=3600.0,
+        drain_timeout_seconds=8.0,
+        proxy_protocol="any",
+        proxy_from=("::1/128",),
+        tls_cert=authority.both,
+        tls_key=authority.both,  # its default is the certificate's file
+    )
+    row = started.counters.row(CONTROL).tolist()  # outlives the workers
+    assert {slot: value for slot, value in enumerate(row) if value} == {SCHEMA.slot(LIMIT): 7}
+    assert [each.rpartition(":")[0] for each in started.addresses] == ["127.0.0.1", "127.0.0.2", "unix"]
+    first, second = started.workers_listeners
+    assert (len(first), first[2], len({*first, *second})) == (3, second[2], 5)
+    assert not os.path.exists(path)

@@ -1,13 +1,10 @@
 """What the server declares, and how it settles a lost worker's account."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_chassis.counters.metrics import Metric, Schema
-from stentor_chassis.counters.shared_counters import FIRST_WORKER, GONE, SharedCounters
+from stentor_chassis.counters.metrics import Metric
 from stentor_server.metrics import (
     ACCEPTED,
     ANSWERED,
@@ -51,21 +48,6 @@ def test_settle_balances(still_open: int, closed: int, sent: int, unsent: int, w
     settled = [*row]
     settle(row)  # type: ignore[arg-type]
     assert settled == row  # nothing is left to settle
-
-
-def test_gone_worker_leaves_balanced_totals(new_counters: Callable[[Schema, int], SharedCounters]) -> None:
-    """Settled and folded, a lost worker's connections and bytes stay in the totals, and the totals balance."""
-    counters = new_counters(SCHEMA, 4)
-    for row, values in ((FIRST_WORKER, _row(3, 4, 50, 6, 7, 100)), (FIRST_WORKER + 1, _row(1, 1, 10, 0, 0, 1000))):
-        for slot, value in enumerate(values):
-            counters.row(row)[slot] = value
-    settle(counters.row(FIRST_WORKER))
-    counters.absorb(FIRST_WORKER)
-    totals = counters.totals([counters.row(row).tolist() for row in (GONE, FIRST_WORKER + 1)])
-    assert open_connections(totals) == 1
-    assert totals[SCHEMA.slot(ACCEPTED)] == 9
-    assert totals[SCHEMA.slot(CLOSED, CloseReason.WORKER_LOST)] == 3
-    assert totals[SCHEMA.slot(RECEIVED)] == totals[SCHEMA.slot(SENT)] + totals[SCHEMA.slot(UNSENT)] == 1173
 
 
 @pytest.mark.parametrize("metric", [RECEIVED, WRITE_BUFFER])

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from stentor_chassis.counters.metrics import Metric
-from stentor_chassis.counters.shared_counters import FIRST_WORKER
 from stentor_server.guard.timeouts import Timeouts
 from stentor_server.metrics import ACCEPTED, OPEN, SCHEMA, SENT, UNSENT, WRITE_BUFFER, CloseReason, RejectReason
 from stentor_server.path.connection import Connection
@@ -49,35 +48,6 @@ async def test_limit_of_connections(serving: NewServing, events: Events) -> None
             assert await each.exchange(b"in") == b"IN"
 
 
-async def test_limit_is_shared(serving: NewServing) -> None:
-    """The limit counts the connections of all workers, by their rows."""
-    async with serving(max_connections=3) as server:
-        other = server.counters.row(FIRST_WORKER + 1)
-        other[SCHEMA.slot(OPEN)] = 2
-        for _ in range(2):
-            await server.connect()
-        assert (server.accepted, server.rejected()) == (1, 1)
-        other[SCHEMA.slot(OPEN)] = 1
-        await server.connect()
-        assert (server.accepted, server.rejected()) == (2, 1)
-
-
-async def test_limits_of_clients(serving: NewServing, events: Events) -> None:
-    """Networks and the limit per address do not apply to the Unix socket; a place can be reused."""
-    async with serving(allow=("127.0.0.2/31",), max_connections_per_address=2) as server:
-        assert await (await server.connect()).receive_all() == b""
-        assert 1 == server.rejected(RejectReason.NOT_ALLOWED) == server.rejected()
-        first, _ = [await server.connect(source="127.0.0.2") for _ in range(2)]
-        assert await (await server.connect(source="127.0.0.2")).receive_all() == b""
-        assert server.rejected(RejectReason.PER_ADDRESS) == 1
-        assert [event["reason"] for event in events.find("connection.rejected")] == ["not_allowed", "per_address"]
-        others = [await server.connect(source="127.0.0.3"), *[await server.connect("unix") for _ in range(3)]]
-        first.shut_down_writing()
-        await server.until(lambda: server.active == 5, "the place to be free")
-        for client in (*others, await server.connect(source="127.0.0.2")):
-            assert await client.exchange(b"in") == b"IN"
-
-
 async def test_time_outs(serving: NewServing) -> None:
     """Connections that move no byte are closed, and others are not."""
     async with serving(idle_timeout_seconds=60.0, half_close_timeout_seconds=BRIEF) as server:  # sweeps often
@@ -93,13 +63,6 @@ async def test_time_outs(serving: NewServing) -> None:
         assert slow.was_reset
         assert await busy.exchange(b"busy") == b"BUSY"
         assert server.unsent > 0
-
-
-async def test_clock(serving: NewServing) -> None:
-    """The clock of all time-outs runs even if nothing happens."""
-    async with serving(max_age_seconds=BRIEF) as server:
-        before = server.now
-        await server.until(lambda: server.now > before, "the clock to run")
 
 
 @pytest.mark.parametrize("closes", [True, False])

@@ -17,7 +17,6 @@ from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_chassis.logs.log import LogOptions
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import ACCEPTED, OPEN, REJECTED, SCHEMA, SENT, RejectReason
-from stentor_server.server import Server
 from stentor_server.worker import serve
 from unit.looping import Events, eventually
 from unit.peer import Peer
@@ -131,17 +130,3 @@ async def test_retire(work: Work, events: Events) -> None:
         await working.serving
         assert working.row[SCHEMA.slot(ACCEPTED)] == 1
     assert [event["reason"] for event in events.find("connection.closed")] == ["eof"]
-
-
-async def test_failure_to_retire(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bug while it retires ends the worker as a failure, and is not swallowed."""
-
-    async def broken(_: Server) -> None:
-        raise ValueError("broken")
-
-    monkeypatch.setattr(Server, "retire", broken)
-    async with work() as working:
-        working.worker.retire.set()
-        with pytest.raises(ValueError, match="broken"):
-            await working.serving
-        await working.worker.stop.wait()

@@ -205,16 +205,6 @@ def test_reload(start: Callable[..., Running]) -> None:
     assert service.ended() == (0, "told\n")
 
 
-def test_service_that_does_not_reload(start: Callable[..., Running]) -> None:
-    """A service that does not reload ignores SIGHUP."""
-    service = start(reloads=False)
-    service.event("example.ready")
-    service.process.send_signal(signal.SIGHUP)
-    service.process.terminate()
-    assert service.ended() == (0, "told\n")
-    assert len(service.find("worker.started")) == 2
-
-
 def test_stopped_while_starting(start: Callable[..., Running]) -> None:
     """A service can be stopped before its workers are ready."""
     service = start("\n    await worker.stop.wait()\n")
@@ -228,29 +218,6 @@ def test_stopped_while_starting(start: Callable[..., Running]) -> None:
     assert service.ended() == (0, "told\n")
     assert not service.find("example.ready")
     assert service.find("example.stopped")
-
-
-def test_workers_inherit(start: Callable[..., Running]) -> None:
-    """Workers inherit the descriptors that the service shares with them."""
-    reader, writer = os.pipe()
-    service = start("\n    os.write(worker.inherited[0], b'!')\n" + STAYS, inherited=[writer])
-    service.event("example.ready")
-    os.close(writer)
-    service.process.terminate()
-    assert service.ended() == (0, "told\n")
-    with open(reader, "rb") as written:
-        assert written.read() == b"!!"
-
-
-def test_admin_port_in_use(start: Callable[..., Running]) -> None:
-    """If the admin port is in use, the service fails, and starts no worker."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        service = start(admin_port=port)
-        code, told = service.ended()
-    assert code == COULD_NOT_START
-    assert f"port {port} for the admin endpoint" in told
-    assert service.events == []
 
 
 def test_short_name() -> None:

@@ -46,17 +46,6 @@ def test_addresses() -> None:
         assert _connects(copies[1][0].getsockname())
 
 
-def test_name_with_several_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that resolves to several addresses gets a socket for each."""
-    resolve = socket.getaddrinfo
-    hosts = {"both": ["127.0.0.1", "127.0.0.2"]}
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda host, *rest, **hints: [f for h in hosts[host] for f in resolve(h, *rest, **hints)]
-    )
-    with _bound("both") as (own,):
-        assert hosts["both"] == [each.getsockname()[0] for each in own]
-
-
 def test_wildcard_address() -> None:
     """A wildcard address includes all other addresses of its family, and none of the other family."""
     with _bound("127.0.0.1", "0.0.0.0", "127.0.0.2") as ((listener,),):
@@ -158,19 +147,6 @@ def test_impossible_path(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
 
 
-def test_what_a_worker_inherits(tmp_path: Path) -> None:
-    """Each worker inherits its own copies and the shared sockets, if there are any; the addresses are listed once."""
-    unix = bind_unix(str(tmp_path / "socket"), BACKLOG)
-    copies = bind_tcp(["127.0.0.1"], 0, 2, BACKLOG)
-    with Listeners(copies, [unix]) as listeners:
-        assert [copies[0][0].fileno(), unix.fileno()] == listeners.of_worker(0)
-        assert [copies[1][0].fileno(), unix.fileno()] == listeners.of_worker(1)
-        port = copies[0][0].getsockname()[1]
-        assert [f"127.0.0.1:{port}", f"unix:{tmp_path / 'socket'}"] == listeners.addresses
-    with Listeners([], []) as listeners:
-        assert (listeners.of_worker(0), listeners.addresses) == ([], [])
-
-
 def test_close(tmp_path: Path) -> None:
     """After closing, callers are refused and the socket file is gone; closing again does nothing."""
     path = tmp_path / "socket"
@@ -194,25 +170,6 @@ def test_close_leaves_the_socket_of_another(tmp_path: Path) -> None:
         with bind_unix(str(path), BACKLOG):
             listeners.close()
             assert _connects(str(path))
-
-
-def test_stale_file_that_another_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket file without a listener, which another server replaces at that moment, is not removed."""
-    path = str(tmp_path / "socket")
-    bind_unix(path, BACKLOG).close()
-    with socket.socket(socket.AF_UNIX) as other:
-
-        def refused(_caller: socket.socket, address: str) -> None:
-            os.unlink(address)
-            other.bind(address)
-            other.listen()
-            raise ConnectionRefusedError
-
-        with monkeypatch.context() as meanwhile:
-            meanwhile.setattr(socket.socket, "connect", refused)
-            with pytest.raises(Failure, match="Address already in use"):
-                bind_unix(path, BACKLOG)
-        assert _connects(path)
 
 
 def test_free_port_in_use_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

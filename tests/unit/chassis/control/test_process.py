@@ -88,17 +88,6 @@ async def test_killed_from_outside(spawn: Spawn) -> None:
     assert not process.exit_expected()
 
 
-async def test_killed_for_a_reason(spawn: Spawn) -> None:
-    """One that was killed for a reason is replaced for that reason, and this was not expected."""
-    process = spawn(READY + "read more")
-    assert await process.started
-    process.terminate()
-    process.kill(RestartReason.HEARTBEAT)
-    assert await process.exited < 0
-    assert process.restart_reason() == RestartReason.HEARTBEAT
-    assert not process.exit_expected()
-
-
 async def test_exit_before_ready(spawn: Spawn) -> None:
     """One that exits before it is ready has not started; requests to one that has exited do nothing."""
     process = spawn("exit 3")
@@ -135,21 +124,3 @@ async def test_assignment_and_descriptors(spawn: Spawn) -> None:
     assert (os.read(theirs[0], 64), os.read(ours[0], 64)) == (b"listener", b"shared")
     for fd in (*theirs, *ours):
         os.close(fd)
-
-
-async def test_lifeline_is_not_inherited(spawn: Spawn) -> None:
-    """The worker sees the end of its lifeline, because no other worker has inherited it."""
-    first = spawn(READY + "read more; exit 9")
-    assert await first.started
-    second = spawn(READY + "read more")
-    assert await second.started
-    first._lifeline.shutdown(socket.SHUT_WR)
-    assert await first.exited == 9
-    second.kill()
-    await second.exited
-
-
-async def test_cannot_be_started(spawn: Spawn) -> None:
-    """If the system cannot start a process, that is an error."""
-    with pytest.raises(FileNotFoundError):
-        spawn("exit 0", shell="/no/such/shell")

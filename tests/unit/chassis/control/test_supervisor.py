@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,19 @@ from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import LOG_DROPPED, LOG_WAITING, RestartReason
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from unit.chassis.example import ENDED, SCHEMA, TAKEN
-from unit.chassis.team import DONE, FAILS, FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam, Team
+from unit.chassis.team import (
+    DONE,
+    ENVIRONMENT,
+    FAILS,
+    FIRST_STAYS,
+    MENDABLE,
+    READY,
+    STAYS_ON,
+    WAITS,
+    NewTeam,
+    Team,
+    command,
+)
 from unit.looping import Events, eventually
 
 
@@ -21,21 +34,6 @@ async def _block_until_exited(team: Team) -> int:
     pid = int(str(workers[0]["pid"]))
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - the loop must not run
     return pid
-
-
-async def test_start(team: NewTeam, events: Events) -> None:
-    """All workers are started, each with its own row; the start returns when all are ready."""
-    async with team(workers=2) as own:
-        await own.supervisor.start()
-        assert 2 == own.ready() == len(own.pids)
-        (first,), (second,) = own.supervisor.live_rows().values()
-        assert first != second
-        assert {"control": os.getpid(), "worker0": own.pids[0], "worker1": own.pids[1]} == own.supervisor.pids()
-        status = [{"worker": number, "pid": own.pids[number], "state": "ready"} for number in range(2)]
-        assert status == own.supervisor.status()
-        for number in range(2):
-            assert events.find("worker.started", worker=number, pid=own.pids[number])
-        assert own.restarts() == {}
 
 
 async def test_killed_worker_is_replaced(team: NewTeam, events: Events) -> None:
@@ -57,11 +55,15 @@ async def test_killed_worker_is_replaced(team: NewTeam, events: Events) -> None:
         assert events.find("worker.exited", pid=before[0], code=-signal.SIGKILL, log_level="error")
 
 
-async def test_hung_worker_is_replaced(real_team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hung_worker_is_replaced(
+    team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A worker without a heartbeat is killed and replaced; others are not affected."""
+    monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
     monkeypatch.setattr(supervisor_module, "CHECK_SECONDS", 0.02)
     monkeypatch.setattr(supervisor_module, "MISSED_BEATS", 30)
-    async with real_team(workers=2) as own:
+    async with team(workers=2) as own:
+        own.supervisor.command = command(tmp_path)  # real workers, with heartbeats
         await own.supervisor.start()
         hung, well = own.pids
         os.kill(hung, signal.SIGSTOP)
@@ -93,16 +95,6 @@ async def test_work_finished_before_others_start(team: NewTeam, events: Events) 
         await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 10)
         await starting
         assert own.restarts() == {}
-
-
-async def test_work_finished_in_no_time(team: NewTeam) -> None:
-    """A worker that is ready, finishes and exits at once has finished its work like any other."""
-    async with team(READY + DONE) as own:
-        starting = asyncio.create_task(own.supervisor.start())
-        await _block_until_exited(own)
-        await starting
-        await asyncio.wait_for(asyncio.shield(own.supervisor.ended), 3)
-        assert (own.restarts(), own.ready()) == ({}, 0)
 
 
 async def test_worker_lost_in_no_time(team: NewTeam) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import RestartReason
-from unit.chassis.team import FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam
+from unit.chassis.team import MENDABLE, READY, STAYS_ON, WAITS, NewTeam
 from unit.looping import Events, eventually
 
 
@@ -56,18 +56,6 @@ async def test_reload_that_fails(team: NewTeam, events: Events, monkeypatch: pyt
         assert own.restarts()[RestartReason.EXIT] == len(events.find("worker.exited", code=3))
 
 
-async def test_drain(team: NewTeam, events: Events) -> None:
-    """A drain stops all workers, waits for them, and replaces none."""
-    async with team(workers=2) as own:
-        await own.supervisor.start()
-        before = own.pids
-        await own.supervisor.drain()
-        assert (own.supervisor.live_rows(), own.ready(), own.restarts()) == ({}, 0, {})
-        assert set(before) == {
-            event["pid"] for event in events.find("worker.exited", code=-signal.SIGTERM, log_level="info")
-        }
-
-
 async def test_drain_timeout(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that exceeds the drain timeout is killed."""
     monkeypatch.setattr(supervisor_module, "STOP_GRACE_SECONDS", -4.9)  # of five seconds to drain, 0.1 s remains
@@ -75,17 +63,6 @@ async def test_drain_timeout(team: NewTeam, events: Events, monkeypatch: pytest.
         await own.supervisor.start()
         await own.supervisor.drain()
         assert events.find("worker.exited", code=-signal.SIGKILL)
-        assert own.supervisor.live_rows() == {}
-
-
-async def test_drain_during_a_reload(team: NewTeam) -> None:
-    """A drain ends a reload, and the workers of both generations."""
-    second_waits = FIRST_STAYS + "[ $number = 0 ] || { " + WAITS + "}; " + STAYS_ON
-    async with team(second_waits, workers=2) as own:
-        await own.supervisor.start()
-        own.supervisor.reload()
-        await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 1}, "half of the reload")
-        await own.supervisor.drain()
         assert own.supervisor.live_rows() == {}
 
 

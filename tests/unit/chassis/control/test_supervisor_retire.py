@@ -1,6 +1,5 @@
 """Retired workers."""
 
-import asyncio
 import os
 import signal
 
@@ -9,7 +8,7 @@ import pytest
 from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import RestartReason
 from unit.chassis.example import ENDED, TAKEN
-from unit.chassis.team import LINGERS, READY, WAITS, NewTeam, Team
+from unit.chassis.team import LINGERS, NewTeam, Team
 from unit.looping import Events, eventually
 
 DEAF = "trap '' TERM; " + LINGERS
@@ -50,19 +49,6 @@ async def test_generations(team: NewTeam, events: Events) -> None:
         assert (own.ready(), own.restarts()) == (2, {RestartReason.RELOAD: 6})
 
 
-async def test_retired_worker_that_exits(team: NewTeam, events: Events) -> None:
-    """A retired worker that exits with 0 is expected: it is not replaced, and its counts are kept."""
-    async with team(READY + "read more; " + WAITS) as own:
-        await own.supervisor.start()
-        own.work()
-        before = await _reload(own)
-        after = own.pids
-        own.mend()
-        await eventually(lambda: events.find("worker.exited", pid=before[0], code=0, log_level="info"), "its end")
-        assert (after, 1, 10) == (own.pids, own.ready(), own.left(TAKEN))
-        assert own.restarts() == {RestartReason.RELOAD: 1}
-
-
 async def test_retired_worker_that_does_not_end(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     """A retired worker that does not stop for a further reload is killed; others stop at the same time."""
     monkeypatch.setattr(supervisor_module, "STOP_GRACE_SECONDS", -4.9)  # of five seconds to drain, 0.1 s remains
@@ -91,29 +77,3 @@ async def test_retired_worker_that_is_lost(team: NewTeam, events: Events) -> Non
         assert (own.left(TAKEN), own.left(ENDED, "lost")) == (10, 10)
         assert len(events.find("worker.started")) == 2
         assert not own.supervisor.ended.done()
-
-
-async def test_successor_that_is_lost(team: NewTeam) -> None:
-    """A successor that dies is replaced; the retired worker is not affected."""
-    async with team(LINGERS) as own:
-        await own.supervisor.start()
-        (retired,) = await _reload(own)
-        os.kill(own.pids[0], signal.SIGKILL)
-        await own.replaced(own.pids)
-        assert {retired: "retired", own.pids[0]: "ready"} == _states(own)
-        assert own.restarts() == {RestartReason.RELOAD: 1, RestartReason.SIGNAL: 1}
-
-
-async def test_drain_while_a_reload_makes_room(team: NewTeam, events: Events) -> None:
-    """A drain ends a reload that waits for a retired worker; no worker is started."""
-    async with team("trap '' TERM; " + READY + WAITS) as own:
-        await own.supervisor.start()
-        await _reload(own)
-        own.supervisor.reload()
-        await eventually(lambda: "draining" in _states(own).values(), "the wait for the retired worker")
-        draining = asyncio.create_task(own.supervisor.drain())
-        await eventually(lambda: [*_states(own).values()] == ["draining"] * 2, "the drain of both")
-        own.mend()
-        await draining
-        assert 2 == len(events.find("worker.started")) == len(events.find("worker.exited", log_level="info"))
-        assert own.restarts() == {RestartReason.RELOAD: 1}

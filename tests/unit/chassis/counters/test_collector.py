@@ -114,31 +114,6 @@ def test_values(new_counters: NewCounters, form: str) -> None:
     assert samples[_key("phase_seconds_count", phase="first")] == 0
 
 
-def test_accounts_balance_while_workers_are_replaced(new_counters: NewCounters) -> None:
-    """At each scrape, taken is open plus ended, whichever rows are in use or were absorbed."""
-    counters = new_counters(SCHEMA, 5)
-    for live, exited in (({0: [2]}, 0), ({0: [2, 3]}, 0), ({0: [3]}, 2), ({0: [3], 1: [4]}, 0), ({1: [4]}, 3)):
-        if exited:
-            row = counters.row(exited)
-            row[SCHEMA.slot(ENDED, "lost")] += row[SCHEMA.slot(TAKEN)] - sum(row[SCHEMA.slots(ENDED)])
-            counters.absorb(exited)
-        for number in (row for rows in live.values() for row in rows):
-            counters.row(number)[SCHEMA.slot(TAKEN)] += 10
-            counters.row(number)[SCHEMA.slot(ENDED, "worn")] += 3
-        samples = _samples(_as_text(_exported(counters, live)))
-        ended = sum(samples[_key("ended_total", reason=reason)] for reason in ENDED.values)
-        assert samples[_key("taken_total")] == samples[_key("open")] + ended
-        assert samples[_key("open")] == sum(samples[_key("worker_open", worker=str(number))] for number in live)
-    assert samples[_key("taken_total")] == 70
-
-
-def test_metrics_by_name(new_counters: NewCounters) -> None:
-    """A scraper can ask for some metrics only, by name, whichever collector has them."""
-    names = {"an_example_workers", "process_open_fds", "stentor_build_info"}
-    found = _exported(new_counters(SCHEMA, 5)).restricted_registry([*names])
-    assert names == {name for name, _ in _samples(found.collect())}
-
-
 @pytest.mark.parametrize("form", FORMATS)
 def test_processes_and_build(new_counters: NewCounters, form: str) -> None:
     """Each process has the standard metrics, the build is a constant 1, and nothing else of the library is there."""

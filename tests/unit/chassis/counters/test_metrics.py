@@ -2,8 +2,8 @@
 
 import pytest
 
-from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOOP_LAG, RESTARTS, WORKERS, Counter, Schema
-from unit.chassis.example import ENDED, OPEN, PHASES, SCHEMA, SPAN, TOLD, WORKER_OPEN
+from stentor_chassis.counters.metrics import Counter, Schema
+from unit.chassis.example import ENDED, OPEN, SCHEMA, WORKER_OPEN
 
 
 def test_slots() -> None:
@@ -26,17 +26,6 @@ def test_schema_with_a_base() -> None:
     assert extended.sums == SCHEMA.sums
 
 
-def test_exported_metrics() -> None:
-    """Every service exports the common metrics after its own; internal values are not exported."""
-    common = [WORKERS, RESTARTS, LOOP_LAG, LOG_DROPPED]
-    assert Schema("bare").metrics == common
-    assert SCHEMA.metrics[-4:] == common
-    for internal in (HEARTBEAT, TOLD):
-        assert internal in SCHEMA.stored
-        assert internal not in SCHEMA.metrics
-    assert SCHEMA.prefix == "an_example"
-
-
 def test_no_slot() -> None:
     """Derived metrics, and metrics or label values that are not declared, have no slot."""
     for metric in (OPEN, WORKER_OPEN, Counter(name="surprise_total", help="Not declared."), ENDED):
@@ -44,22 +33,3 @@ def test_no_slot() -> None:
             SCHEMA.slot(metric)
     with pytest.raises(KeyError):
         SCHEMA.slot(ENDED, "surprise")
-
-
-@pytest.mark.parametrize(
-    ("name", "unit"), [("sent_bytes_total", "bytes"), ("age_seconds", "seconds"), ("bytes_lost", "")]
-)
-def test_unit(name: str, unit: str) -> None:
-    """The unit is what the name of a metric ends with."""
-    assert Counter(name=name, help="Some.").unit == unit
-
-
-def test_observer() -> None:
-    """An observer counts in the slots of its metric and label value, and in no others."""
-    for metric, value in ((SPAN, ""), (PHASES, "first"), (PHASES, "last")):
-        row = [0] * SCHEMA.row_slots
-        SCHEMA.observer(metric, row, value).observe(1 << 40)
-        first = SCHEMA.slot(metric, value)
-        own = row[first : first + metric.width]
-        assert [0] * len(metric.bounds) + [1, 1 << 40] == own
-        assert sum(row) == sum(own)

@@ -61,28 +61,6 @@ def pipe() -> Iterator[Pipe]:
     os.close(pipe.write)
 
 
-def test_writes_in_order(pipe: Pipe) -> None:
-    """Lines arrive whole and in the order in which they were logged."""
-    sink = Sink(pipe.write)
-    lines = [b"line %d\n" % number for number in range(2000)]
-    for line in lines:
-        sink.msg(line)
-    sink.flush(AT_ONCE)
-    pipe.hear()
-    assert b"".join(lines) == pipe.heard
-    assert sink.dropped == 0
-
-
-@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical", "exception", "msg", "log"])
-def test_every_level_is_a_line(pipe: Pipe, level: str) -> None:
-    """Whatever a logger calls, a line is written."""
-    sink = Sink(pipe.write)
-    getattr(sink, level)(LINE)
-    sink.flush(AT_ONCE)
-    pipe.hear()
-    assert pipe.heard == LINE
-
-
 def test_batches_are_atomic_writes() -> None:
     """Each write holds whole lines, as many as a pipe takes in one piece: a longer line alone goes by itself."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -101,28 +79,6 @@ def test_batches_are_atomic_writes() -> None:
         assert all(write.endswith(b"\n") for write in heard)
         assert all(len(write) <= BATCH_BYTES or write == lines[150] for write in heard)
         assert len(heard) < len(lines)
-
-
-def test_processes_do_not_interleave(pipe: Pipe) -> None:
-    """Several writers of one pipe keep their lines whole."""
-    sinks = [Sink(os.dup(pipe.write)) for _ in range(4)]
-    lines = [b"%d" % number * 150 + b"\n" for number in range(4)]
-    reader_is_done = threading.Event()
-
-    def listen() -> None:
-        while pipe.heard.count(b"\n") < 400:
-            pipe.heard.extend(os.read(pipe.read, 1 << 16))
-        reader_is_done.set()
-
-    threading.Thread(target=listen, daemon=True).start()
-    for _ in range(100):
-        for sink, line in zip(sinks, lines, strict=True):
-            sink.msg(line)
-    for sink in sinks:
-        sink.flush(AT_ONCE)
-        os.close(sink._fd)
-    assert reader_is_done.wait(AT_ONCE)
-    assert sorted(lines * 100) == sorted(pipe.heard.splitlines(keepends=True))
 
 
 def test_blocked_pipe_never_blocks_the_caller(pipe: Pipe) -> None:
@@ -149,27 +105,6 @@ def test_blocked_pipe_never_blocks_the_caller(pipe: Pipe) -> None:
     until(all_accounted_for, "every line to be written or counted")
     assert dropped == sink.dropped
     sink.flush(AT_ONCE)
-
-
-def test_goes_on_after_a_block(pipe: Pipe) -> None:
-    """When the pipe is read again, new lines are written and none dropped any more."""
-    pipe.fill()
-    sink = Sink(pipe.write, limit=1)
-    for _ in range(10):
-        sink.msg(LINE)
-    assert sink.dropped >= 8
-
-    def queue_is_written() -> bool:
-        pipe.hear()
-        return not sink._lines and not sink._writing
-
-    until(queue_is_written, "the queue to be written")
-    dropped = sink.dropped
-    sink.msg(b"news\n")
-    sink.flush(AT_ONCE)
-    pipe.hear()
-    assert pipe.heard.endswith(LINE + b"news\n")
-    assert dropped == sink.dropped
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["closed", "full"])
@@ -211,9 +146,10 @@ def test_waiting_lines_are_told(pipe: Pipe) -> None:
 
 
 def test_flush_is_bounded(pipe: Pipe) -> None:
-    """A flush of a blocked sink ends at its timeout, and counts what is still queued as dropped."""
+    """A flush of a blocked sink ends at its timeout, and counts what is not written as dropped, once."""
     pipe.fill()
-    sink = Sink(pipe.write, limit=LIMIT)
+    waiting = [0]
+    sink = Sink(pipe.write, limit=LIMIT, waiting=waiting)
     sink.msg(LINE)
     until(lambda: sink._writing, "the first line to be on its way")
     for _ in range(LIMIT):
@@ -221,30 +157,7 @@ def test_flush_is_bounded(pipe: Pipe) -> None:
     began = time.monotonic()
     sink.flush(0.05)
     assert 0.05 <= time.monotonic() - began < AT_ONCE
-    assert sink.dropped >= LIMIT
+    assert (sink.dropped, waiting) == (LIMIT + 1, [0])  # with the line that is stuck in its write
     pipe.close_reading()
     until(lambda: not sink._writing, "the blocked line to be over")
     assert sink.dropped == LIMIT + 1
-
-
-def test_flush_counts_what_is_stuck(pipe: Pipe) -> None:
-    """A line that is stuck in its write when the flush gives up is lost with the process, so it is counted too."""
-    pipe.fill()
-    waiting = [0]
-    sink = Sink(pipe.write, waiting=waiting)
-    sink.msg(LINE)
-    until(lambda: sink._writing, "the line to be on its way")
-    assert waiting == [1]
-    sink.flush(0.05)
-    assert waiting == [0]
-    dropped = sink.dropped
-    pipe.close_reading()
-    until(lambda: not sink._writing, "the write to be over")
-    assert 1 == dropped == sink.dropped
-
-
-def test_flush_of_nothing(pipe: Pipe) -> None:
-    """With nothing queued a flush returns at once."""
-    began = time.monotonic()
-    Sink(pipe.write).flush(60)
-    assert time.monotonic() - began < AT_ONCE

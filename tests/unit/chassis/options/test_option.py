@@ -1,6 +1,5 @@
 """Declaring options."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from stentor_chassis.failure import USAGE
 from stentor_chassis.options.command_line import group
 from stentor_chassis.options.network import Network
-from stentor_chassis.options.option import admin_options, build, log_options, option, wrong_value
+from stentor_chassis.options.option import option
 from stentor_chassis.options.quantities import Size
 from stentor_chassis.options.text import File, Text
 from unit.ending import RunCommand
@@ -27,55 +26,6 @@ def _command(*declare: Any) -> click.Group:
     service = group("A service.", "1.2.3")
     service.command()(show)
     return service
-
-
-# An option of each kind: its declaration; a value as flags, another as variable and a third as a line of the file; and
-# the values that result from these, and from none.
-KINDS = [
-    (
-        option("--some-size", type=Size(), default="1KiB", help="A size."),
-        (["--some-size", "4KiB"], "3KiB", 'some-size = "2KiB"'),
-        (4096, 3072, 2048, 1024),
-    ),
-    (
-        option("--closed", is_flag=True, help="A switch."),
-        (["--closed"], "0", "closed = true"),
-        (True, False, True, False),
-    ),
-    (
-        option("--allow", type=Network(), multiple=True, default=["::1"], help="Networks."),
-        (["--allow", "10.4.0.0/16", "--allow", "::4"], "10.3.0.0/16,::3", 'allow = ["10.2.0.0/16", "::2"]'),
-        (("10.4.0.0/16", "::4/128"), ("10.3.0.0/16", "::3/128"), ("10.2.0.0/16", "::2/128"), ("::1/128",)),
-    ),
-]
-
-
-@pytest.mark.parametrize(("declare", "given", "values"), KINDS)
-def test_precedence(
-    run_command: RunCommand,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    declare: Any,
-    given: tuple[list[str], str, str],
-    values: tuple[Any, Any, Any, Any],
-) -> None:
-    """A flag overrides the variable, which overrides the file, which overrides the default."""
-    service = _command(declare)
-    flags, variable, line = given
-    path = tmp_path / "stentor.toml"
-    path.write_text(line)
-    from_flag, from_variable, from_file, default = values
-    name = flags[0].removeprefix("--").replace("-", "_")
-    config = ["--config", str(path)]
-
-    def shown(*arguments: str) -> Any:
-        return eval(run_command(service, "show", *arguments).out)[name]
-
-    assert default == shown()
-    assert from_file == shown(*config)
-    monkeypatch.setenv(f"STENTOR_{name.upper()}", variable)
-    assert from_variable == shown(*config) == shown()
-    assert from_flag == shown(*config, *flags) == shown(*flags, *config) == shown(*flags)
 
 
 def test_empty_variable(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,43 +51,24 @@ def test_empty_variable(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch
             assert run_command(service, "show", flag, value).code is None
 
 
-def test_wrong_value_by_the_command(run_command: RunCommand, tmp_path: Path) -> None:
-    """A command can refuse a value like a type does, with the same names in the line."""
-
-    def refuse(**_: Any) -> None:
-        raise wrong_value("some_size", "too large for today")
-
-    service = group("A service.", "1")
-    service.command()(option("--some-size", type=Size(), help="A size.")(refuse))
+def test_precedence(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A flag overrides the variable, which overrides the file, which overrides the default."""
+    service = _command(
+        option("--closed", is_flag=True, help="A switch."),
+        option("--allow", type=Network(), multiple=True, default=["::1"], help="Networks."),
+    )
     path = tmp_path / "stentor.toml"
-    path.write_text("some-size = 5")
-    begin = "a-service refuse: Invalid value for '--some-size' (env var: 'STENTOR_SOME_SIZE')"
-    assert run_command(service, "refuse", "--some-size", "5").line == f"{begin}: too large for today"
-    ended = run_command(service, "refuse", "--config", str(path))
-    assert (ended.code, ended.line) == (USAGE, f"{begin} in '{path}': too large for today")
+    path.write_text('closed = true\nallow = ["10.2.0.0/16", "::2"]')
+    config = ["--config", str(path)]
+    flags = ["--closed", "--allow", "10.4.0.0/16", "--allow", "::4"]
 
+    def shown(*arguments: str) -> list[Any]:
+        values = eval(run_command(service, "show", *arguments).out)
+        return [values["closed"], *values["allow"]]
 
-def test_shared_options(run_command: RunCommand) -> None:
-    """Every service has the same options for the admin endpoint and the log."""
-    values = {
-        "admin_host": "127.0.0.1",
-        "admin_port": 8081,
-        "admin_names": (),
-        "level": "info",
-        "format": "auto",
-    }
-    assert values == eval(run_command(_command(admin_options(8081), log_options), "show").out)
-
-
-@dataclass(frozen=True)
-class _Box:
-    width: int
-    height: int = 2
-    colour: str = "red"
-
-
-def test_build() -> None:
-    """A dataclass gets the values of its fields, which are removed from the others."""
-    values = {"width": 1, "weight": 5, "colour": "blue"}
-    assert build(_Box, values, height=3) == _Box(1, 3, "blue")
-    assert values == {"weight": 5}
+    assert shown() == [False, "::1/128"]
+    assert shown(*config) == [True, "10.2.0.0/16", "::2/128"]
+    monkeypatch.setenv("STENTOR_CLOSED", "0")
+    monkeypatch.setenv("STENTOR_ALLOW", "10.3.0.0/16,::3")
+    assert shown() == shown(*config) == [False, "10.3.0.0/16", "::3/128"]
+    assert shown(*config, *flags) == shown(*flags, *config) == shown(*flags) == [True, "10.4.0.0/16", "::4/128"]

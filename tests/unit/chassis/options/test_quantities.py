@@ -21,8 +21,7 @@ def test_duration(number: float, unit: str) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *("", "0", "0s", "5", "s", "5 s", "-5s", "5d", "1e3s", ".5s", "5.s", "inf", "nan", "9999h", "9" * 400 + "s"),
-        *("0.0009ms", "\N{ARABIC-INDIC DIGIT THREE}s", "0." + "0" * 400 + "1s"),
+        *("0s", "5", "-5s", "1e3s", "9999h", "9" * 400 + "s", "0.0009ms", "\N{ARABIC-INDIC DIGIT THREE}s"),
     ],
 )
 def test_no_duration(wrong: str) -> None:

@@ -1,7 +1,6 @@
 """The snapshots of a live page."""
 
 import asyncio
-import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -49,23 +48,18 @@ def test_snapshots_of_all_rows(counters: SharedCounters) -> None:
 
 
 def test_window(counters: SharedCounters) -> None:
-    """Snapshots keep their numbers when older ones are dropped, and memory does not grow."""
+    """Snapshots keep their numbers when older ones are dropped."""
     history = _history(counters)
     most = int(WINDOW_SECONDS / INTERVAL_SECONDS) + 1
 
     def take(numbers: range) -> None:
         for number in numbers:
-            counters.row(FIRST_WORKER)[SCHEMA.slot(TAKEN)] = number << 40  # not an integer that the interpreter shares
+            counters.row(FIRST_WORKER)[SCHEMA.slot(TAKEN)] = number << 40
             history.take()
 
     take(range(1, most))
     assert _column(history) == [number << 40 for number in range(most)]
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
     take(range(most, 4 * most))
-    grown = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    assert grown < most * 8 * 100  # bytes for less than 100 integers each
     assert _column(history) == [number << 40 for number in range(3 * most, 4 * most)]
     assert history.since(0)["next"] == 4 * most
     assert _column(history, since=2 * most) == _column(history)

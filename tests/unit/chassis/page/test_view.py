@@ -44,30 +44,6 @@ def test_columns() -> None:
     assert len(row) == len([TAKEN, OPEN, NEWEST]) + len(ENDED.values) + SPAN.width + len(RestartReason)
 
 
-def test_description() -> None:
-    """The description has titles, names, kinds, units and scales, bounds in seconds, and what is highlighted."""
-    told = Columns(SCHEMA, VIEW).describe()
-    assert [chart["title"] for chart in told["charts"]] == ["Things", "Newest"]
-    assert [
-        (line["name"], line["rate"], line["unit"], line["scale"]) for chart in told["charts"] for line in chart["lines"]
-    ] == [
-        ("taken", True, "", 1),
-        ("ended", True, "", 1),
-        ("lost", True, "", 1),
-        ("open", False, "", 1),
-        ("newest", False, "seconds", 0.5),
-    ]
-    assert (told["distribution"]["title"], told["distribution"]["bounds"]) == ("Span", [0.001, 2.0])
-    assert told["tables"][0] | {"column": 0} == {
-        "title": "Things ended",
-        "label": "reason",
-        "column": 0,
-        "values": ("worn", "lost"),
-        "failures": ("lost",),
-    }
-    assert told["replaced"]["label"] == "reason"
-
-
 def test_empty_view() -> None:
     """Every service shows which workers were replaced; a metric that is not in the schema cannot be shown."""
     columns = Columns(SCHEMA, View())

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +15,6 @@ from stentor_server.path.poller import Handler, Poller
 from unit.looping import Events, eventually
 
 BRIEF = 0.01
-# The errors of accept(2) that concern one connection.
-OF_THE_CONNECTION = [
-    *(errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET),
-    *(errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EPERM),
-]
 
 
 class Listener(socket.socket):
@@ -97,17 +91,6 @@ async def test_connections(door: Door) -> None:
     assert door.accepted[0][0].recv(64) == b"hello"
 
 
-async def test_unix_clients_have_no_address(events: Events, tmp_path: Path) -> None:
-    """A client on a Unix socket has no address, even if it has bound one."""
-    door = Door(events, str(tmp_path / "door"))
-    door.clients.append(socket.socket(socket.AF_UNIX))
-    door.clients[0].bind(str(tmp_path / "client"))
-    door.clients[0].connect(door.address)
-    await eventually(lambda: door.accepted, "it to be accepted")
-    assert door.accepted[0][1] == ()
-    door.close()
-
-
 async def test_accept_queued(door: Door) -> None:
     """All queued connections are accepted at once, but no more than asked for, lost ones included."""
     door.connect(BATCH + 5)
@@ -120,7 +103,7 @@ async def test_accept_queued(door: Door) -> None:
     assert door.listener.calls == 10
 
 
-@pytest.mark.parametrize("number", OF_THE_CONNECTION)
+@pytest.mark.parametrize("number", [errno.ECONNABORTED, errno.EPROTO, errno.EPERM])
 async def test_lost_connection(door: Door, events: Events, number: int) -> None:
     """A connection that failed in the queue costs nothing but itself."""
     door.listener.errors = [number, number]

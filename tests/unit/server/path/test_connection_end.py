@@ -27,15 +27,8 @@ async def test_log_and_duration(serving: NewServing, events: Events, path: str) 
         durations = server.row[SCHEMA.slots(DURATION)]
         assert sum(durations[:-1]) == 1
         assert 100 < closed["duration_seconds"] == pytest.approx(durations[-1] / NANOSECONDS, abs=1e-6)
-        assert closed == {
-            "event": "connection.closed",
-            "log_level": "info",
-            "peer": peer,
-            "received_bytes": 0,
-            "sent_bytes": 0,
-            "duration_seconds": closed["duration_seconds"],
-            "reason": "eof",
-        }
+        del closed["event"], closed["duration_seconds"]
+        assert closed == {"log_level": "info", "peer": peer, "received_bytes": 0, "sent_bytes": 0, "reason": "eof"}
 
 
 async def test_reset_before_the_answer(serving_kind: NewServing, events: Events, kind: str) -> None:
@@ -125,13 +118,3 @@ async def test_abort_with_pending_answers(serving: NewServing, events: Events, p
         assert server.unsent == server.received - server.sent > 0
         assert path == "tcp" or server.sent == len(reply)  # a Unix socket keeps what the kernel accepted
         assert events.find("connection.closed", sent_bytes=server.sent)
-
-
-async def test_abort_without_pending_answers(serving: NewServing) -> None:
-    """A peer that has got all its answers is not reset."""
-    async with serving() as server:
-        client = await server.connect()
-        await client.exchange(b"all")
-        server.connection(client).abort(CloseReason.IDLE_TIMEOUT)
-        assert await client.receive_all() == b""
-        assert not client.was_reset

@@ -1,7 +1,6 @@
 """Waiting for sockets."""
 
 import asyncio
-import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -93,23 +92,6 @@ async def test_rewatch(wires: Wires) -> None:
     assert reader.calls == [(WRITABLE, b""), (PEER_CLOSED, b"")]
 
 
-async def test_forget(wires: Wires) -> None:
-    """A handler that is forgotten is called no more, and its descriptor can be another's."""
-    (first, theirs), (second, others) = wires.pair(), wires.pair()
-    forgotten, reader = Reader(first), Reader(first)
-    fd = first.fileno()
-    wires.poller.watch(fd, forgotten)
-    wires.poller.forget(fd)
-    theirs.send(b"unread")
-    wires.poller.poll()
-    assert forgotten.calls == []
-    os.dup2(second.fileno(), fd)
-    wires.poller.watch(fd, reader)
-    others.send(b"read")
-    wires.poller.poll()
-    assert (forgotten.calls, reader.calls) == ([], [(READABLE, b"read")])
-
-
 async def test_error_of_one_handler(wires: Wires) -> None:
     """What a handler raises is reported with it, and the others are called all the same."""
 
@@ -124,28 +106,6 @@ async def test_error_of_one_handler(wires: Wires) -> None:
     ((handler, error),) = wires.errors
     assert handler is readers[1]
     assert isinstance(error, LookupError)
-
-
-async def test_clock(wires: Wires) -> None:
-    """The clock is set when events are polled, and stands still while they are handled."""
-    seen: list[float] = []
-    _, (end,) = wires.readers(1, lambda: seen.append(wires.poller.now))
-    end.send(b"tick")
-    began = time.monotonic()
-    wires.poller.poll()
-    assert seen == [wires.poller.now]
-    assert began <= wires.poller.now <= time.monotonic()
-
-
-async def test_more_than_a_batch(wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If more are ready than are handled at once, the others follow, as long as that is quick."""
-    monkeypatch.setattr(poller_module, "MAX_EVENTS", 5)
-    monkeypatch.setattr(poller_module, "TURN_SECONDS", 60.0)
-    readers, ends = wires.readers(20)
-    for each in ends:
-        each.send(b"x")
-    wires.poller.poll()
-    assert all(reader.calls for reader in readers)
 
 
 async def test_slow_handlers(wires: Wires) -> None:

@@ -11,7 +11,6 @@ from stentor_server.path.poller import Poller
 from stentor_server.path.proxy_header import LOCAL, V2_SIGNATURE
 from unit.looping import Events
 from unit.peer import Peer
-from unit.server.authority import Authority
 from unit.server.serving import Serving
 
 NewServing = Callable[..., Serving]
@@ -42,32 +41,6 @@ async def test_any_cut(serving: NewServing, events: Events, header: bytes) -> No
             assert events.find("connection.closed", proxy=_name(client))
 
 
-@pytest.mark.parametrize("header", [V1, V2], ids=["v1", "v2"])
-async def test_byte_by_byte(serving: NewServing, header: bytes) -> None:
-    """While a header trickles in, the connection is not accepted, nothing is answered, and the worker rests."""
-    async with serving(**TRUST) as server:
-        client = server.connect_queued()
-        await server.until(lambda: server.server.prefaces, "the server to wait for it")
-        (preface,) = server.server.prefaces.values()
-        for end in range(1, len(header)):
-            await client.send(header[end - 1 : end])
-            await server.until(lambda: preface._header == header[:end] and server.at_rest(), "the byte")  # noqa: B023
-            assert (server.accepted, server.received) == (0, 0)
-        await client.send(header[-1:] + b"then this")
-        assert await client.receive(9) == b"THEN THIS"
-        assert (server.accepted, len(server.server.prefaces)) == (1, 0)
-
-
-async def test_proxy_itself(serving: NewServing, events: Events) -> None:
-    """A proxy that announces no client is the client."""
-    async with serving(**TRUST) as server:
-        client = server.connect_queued()
-        await client.send(LOCAL["v1"] + b"health")
-        assert await client.receive(6) == b"HEALTH"
-        client.shut_down_writing()
-        await server.until(lambda: events.find("connection.closed", peer=_name(client)), "the line in the log")
-
-
 @pytest.mark.parametrize(
     ("versions", "payload", "error"),
     [
@@ -87,17 +60,6 @@ async def test_wrong_header(serving: NewServing, events: Events, versions: str, 
         assert 1 == server.rejected(RejectReason.PROXY_PROTOCOL) == server.rejected()
         assert events.find("connection.rejected", reason="proxy_protocol", peer=_name(client), error=error)
         assert (server.accepted, server.received, len(server.server.prefaces)) == (0, 0, 0)
-
-
-async def test_reset_before_the_header(serving: NewServing, events: Events) -> None:
-    """A reset before the header is a rejection, too."""
-    async with serving(**TRUST) as server:
-        client = server.connect_queued()
-        await server.until(lambda: server.server.prefaces, "the server to wait for it")
-        client.reset()
-        await server.until(lambda: server.rejected(RejectReason.PROXY_PROTOCOL) == 1, "the reset")
-        assert not server.server.prefaces
-        assert events.find("connection.rejected", error="Connection reset by peer")
 
 
 async def test_late_header(serving: NewServing, events: Events) -> None:
@@ -157,17 +119,6 @@ async def test_counts_as_open(serving: NewServing) -> None:
         assert server.rejected(RejectReason.MAX_CONNECTIONS) == 1
         await first.send(V1 + b"in")
         assert await first.receive(2) == b"IN"
-
-
-async def test_header_before_tls(serving_tls: NewServing, events: Events, authority: Authority) -> None:
-    """The header is in the clear, and TLS follows it."""
-    async with serving_tls(**TRUST) as server:
-        client = server.connect_tls_queued(authority.client())
-        client.connection.send(V2)
-        await client.handshake()
-        assert await client.exchange(b"secret") == b"SECRET"
-        await client.send_close_notify()
-        await server.until(lambda: events.find("connection.closed", peer=CLIENT, tls="TLSv1.3"), "the line")
 
 
 async def test_bug(serving: NewServing, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
