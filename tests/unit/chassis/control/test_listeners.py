@@ -196,15 +196,45 @@ def test_close_leaves_the_socket_of_another(tmp_path: Path) -> None:
             assert _connects(str(path))
 
 
+def test_close_after_its_folder_was_exchanged(tmp_path: Path) -> None:
+    """The file is removed from the folder it was made in, wherever its path leads by then."""
+    folder, moved, elsewhere = (tmp_path / name for name in ("folder", "moved", "elsewhere"))
+    folder.mkdir()
+    elsewhere.mkdir()
+    with Listeners([], [bind_unix(str(folder / "socket"), BACKLOG)]):
+        folder.rename(moved)
+        folder.symlink_to(elsewhere)
+        os.link(moved / "socket", elsewhere / "socket")
+    assert (elsewhere / "socket").exists()
+    assert not (moved / "socket").exists()
+
+
+def test_folder_exchanged_before_bind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another server's file in the folder that the path led to at first is not mistaken for our own."""
+    folder, moved = tmp_path / "folder", tmp_path / "moved"
+    folder.mkdir()
+    bind = socket.socket.bind
+
+    def exchanged(listener: socket.socket, address: str) -> None:
+        folder.rename(moved)
+        folder.mkdir()
+        bind(listener, address)
+
+    with bind_unix(str(folder / "socket"), BACKLOG):
+        monkeypatch.setattr(socket.socket, "bind", exchanged)
+        with pytest.raises(Failure, match="Address already in use"):
+            bind_unix(str(folder / "socket"), BACKLOG)
+
+
 def test_stale_file_that_another_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket file without a listener, which another server replaces at that moment, is not removed."""
     path = str(tmp_path / "socket")
     bind_unix(path, BACKLOG).close()
     with socket.socket(socket.AF_UNIX) as other:
 
-        def refused(_caller: socket.socket, address: str) -> None:
-            os.unlink(address)
-            other.bind(address)
+        def refused(_caller: socket.socket, _address: str) -> None:
+            os.unlink(path)
+            other.bind(path)
             other.listen()
             raise ConnectionRefusedError
 
