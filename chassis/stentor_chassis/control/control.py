@@ -82,15 +82,11 @@ class Control:
         self._clock = time.monotonic()
         # Two rows for each worker: one is for its retired predecessor.
         self.counters = SharedCounters(service.schema, FIRST_WORKER + 2 * options.workers)
-        row, dropped = self.counters.row(CONTROL), service.schema.slot(LOG_DROPPED)
-
-        def count_dropped(lines: int) -> None:
-            row[dropped] += lines
-
-        self._log = Log(options.log, service=service.name, version=service.version, on_drop=count_dropped)
+        dropped = self.counters.row(CONTROL)[service.schema.slots(LOG_DROPPED)]
+        self._log = Log(options.log, service=service.name, version=service.version, dropped=dropped)
 
     def run(self) -> int:
-        """Serve until told to stop or until the work is finished; return the exit code."""
+        """Serve until a signal or until the work is finished; return the exit code."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a handler is set
         self._log.relay_libraries()
         try:

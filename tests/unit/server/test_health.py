@@ -123,9 +123,9 @@ async def test_plain_server_that_should_speak_tls(serving: NewServing, authority
 
 
 async def test_certificate_that_is_not_there(serving: NewServing, tmp_path: Path) -> None:
-    """Without the certificate there is no exchange, and nothing stays open."""
+    """Without the certificate there is no exchange, and the file is named."""
     async with serving() as server:
-        with pytest.raises(Failure, match=r"no exchange with .*No such file"):
+        with pytest.raises(Failure, match=r"cannot read .*gone: No such file"):
             await _check_server(server, tls_cert=str(tmp_path / "gone"))
 
 

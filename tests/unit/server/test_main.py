@@ -95,7 +95,7 @@ def test_health_of_port_0(run_command: RunCommand, monkeypatch: pytest.MonkeyPat
     for ended in (by_file, by_flag, run_command(cli, "health")):
         assert ended.code == USAGE
         assert flag in ended.line
-        assert ended.line.endswith("0 lets a server take a free port; say here which one it took")
+        assert ended.line.endswith("0 makes the server pick a free port; give that port here")
 
 
 def test_health_of_port_0_over_the_unix_socket(run_command: RunCommand, tmp_path: Path) -> None:
