@@ -38,6 +38,13 @@ exchange_options = options(
         default="off",
         help="Require a PROXY header of this version on every TCP connection.",
     ),
+    option(
+        "--tls-client-ca",
+        type=File(),
+        metavar="FILE",
+        help="Require client certificates signed by these authorities (PEM).",
+    ),
+    option("--proxy-from", type=Network(), multiple=True, help="Accept PROXY headers from this network; repeatable."),
 )
 limit_options = options(
     option(
@@ -66,15 +73,6 @@ limit_options = options(
     ),
     _timeout("--max-age", "0", "Close connections gracefully at this age (0 disables)."),
     _timeout("--drain-timeout", "8s", "How long a graceful shutdown waits for open connections.", zero=False),
-)
-trust_options = options(
-    option(
-        "--tls-client-ca",
-        type=File(),
-        metavar="FILE",
-        help="Require client certificates signed by these authorities (PEM).",
-    ),
-    option("--proxy-from", type=Network(), multiple=True, help="Accept PROXY headers from this network; repeatable."),
 )
 fault_options = options(
     option(

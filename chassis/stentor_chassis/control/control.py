@@ -41,11 +41,6 @@ class Service:
     # Events and their keys, logged as warnings when the service is ready.
     warnings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    @property
-    def short_name(self) -> str:
-        """The first part of the names of the service's own events."""
-        return self.name.rpartition("-")[2]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlOptions:
@@ -95,7 +90,7 @@ class Control:
             self._log.flush()
 
     async def _serve(self) -> int:
-        log, name = self._log.logger, self._service.short_name
+        log, name = self._log.logger, self._service.name.rpartition("-")[2]
         supervisor = Supervisor(
             command=[*PYTHON, "-m", self._service.worker_module],
             assign=self._assign,

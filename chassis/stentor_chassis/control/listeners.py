@@ -21,34 +21,36 @@ _WILDCARDS = {"0.0.0.0", "::"}  # each includes all other addresses of its famil
 class UnixListener(socket.socket):
     """A listening Unix socket, which all workers share; it replaces a socket file without a listener.
 
-    It holds its folder open, and removes its file only there: whoever can write to a parent folder can exchange the
-    folder for a link to another at any moment.
+    It keeps its folder open and removes its file only there, because another user who can write to a parent folder can
+    replace the folder with a link to another one at any moment.
     """
 
     def __init__(self, path: str, backlog: int) -> None:
-        """Bind and listen; raise `OSError` if the path is in use, is not a socket, or cannot be bound."""
-        folder, self._name = os.path.split(path)
-        self._folder = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY)
+        """Bind and listen; raise `Failure` if the path is in use, is not a socket, or cannot be bound."""
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+        folder, self._name = os.path.split(path)
+        self._folder = -1
         try:
+            self._folder = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY)
             self._remove_stale(path)
             self.bind(path)
             self._own = self._identity()
             self.listen(backlog)
-        except OSError:
+        except OSError as error:
             self.close()
-            raise
+            message = f"cannot listen on the Unix socket {path}: {error.strerror or error}"
+            raise Failure(COULD_NOT_START, message) from error
 
     def remove_file(self) -> None:
         """Remove the socket file, unless another, such as another server's, has replaced it."""
-        if self.fileno() != -1:
-            with contextlib.suppress(OSError):
-                self._remove(self._own)
+        with contextlib.suppress(OSError):  # such as after close()
+            self._remove(self._own)
 
     def close(self) -> None:
         """Close the socket and its folder; the file stays."""
-        if self.fileno() != -1:
+        if self._folder != -1:
             os.close(self._folder)
+            self._folder = -1
         super().close()
 
     def _identity(self) -> tuple[int, int] | None:
@@ -74,13 +76,13 @@ class UnixListener(socket.socket):
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
                 caller.setblocking(False)
                 try:
-                    caller.connect(f"/proc/self/fd/{held}")  # this very file, whatever the path leads to by now
+                    caller.connect(f"/proc/self/fd/{held}")  # this file, even if the path now leads elsewhere
                 except ConnectionRefusedError:
                     self._remove((found.st_dev, found.st_ino))
                     return
                 except BlockingIOError:  # the queue of its listener is full
                     pass
-                # bind() might not notice, if the folder is exchanged: the other server's file would then seem our own.
+                # bind() succeeds if the folder is replaced first; this file would then be mistaken for our own.
                 raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         finally:
             os.close(held)
@@ -134,19 +136,6 @@ def bind_tcp(hosts: Sequence[str], port: int, copies: int, backlog: int) -> list
         with contextlib.suppress(Failure):
             return _bind_all(addresses, port, copies, backlog)
     return _bind_all(addresses, port, copies, backlog)
-
-
-def bind_unix(path: str, backlog: int) -> UnixListener:
-    """Return a listening Unix socket.
-
-    Raises:
-        Failure: the path is in use, is not a socket, or cannot be bound.
-
-    """
-    try:
-        return UnixListener(path, backlog)
-    except OSError as error:
-        raise Failure(COULD_NOT_START, f"cannot listen on the Unix socket {path}: {error.strerror or error}") from error
 
 
 def _bind_all(addresses: Sequence[Any], port: int, copies: int, backlog: int) -> list[list[socket.socket]]:

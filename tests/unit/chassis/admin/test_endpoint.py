@@ -12,13 +12,12 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Info
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from procfs import descriptors
 from stentor_chassis.admin.endpoint import MAX_CONNECTIONS, Admin
-from stentor_chassis.counters.collector import BuildCollector
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from unit.looping import eventually
 
@@ -32,7 +31,7 @@ async def _admin(
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Yield a session with an admin endpoint that exports what is running."""
     registry = CollectorRegistry()
-    registry.register(BuildCollector("a-service", "1.2.3"))
+    Info("stentor_build", "What is running.", registry=registry).info({"service": "a-service", "version": "1.2.3"})
     admin = Admin(registry, ready, status, hear)
     url = await admin.start(host, 0)
     try:

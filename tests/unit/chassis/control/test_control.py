@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 
 from exposition import OPENER
-from stentor_chassis.control.control import Service
 from stentor_chassis.failure import COULD_NOT_START, INTERRUPTED
-from unit.chassis.example import SCHEMA
 from unit.chassis.team import ENVIRONMENT, EPILOGUE, PROLOGUE, STAYS
 from waiting import until
 
@@ -251,9 +249,3 @@ def test_admin_port_in_use(start: Callable[..., Running]) -> None:
     assert code == COULD_NOT_START
     assert f"port {port} for the admin endpoint" in told
     assert service.events == []
-
-
-def test_short_name() -> None:
-    """The names of a service's own events begin with the last part of its name."""
-    for name, short in (("stentor-server", "server"), ("plain", "plain")):
-        assert short == Service(name=name, version="1", schema=SCHEMA, worker_module="x").short_name
