@@ -18,7 +18,7 @@ from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import File, Path, Text
 from stentor_chassis.tls_files import load_certificate
 from stentor_server.health_checks import BEGAN, ended
-from stentor_server.options import HEADERS, PORTS, TRANSFORMS
+from stentor_server.options import HEADERS, PORTS, tls_key_option, transform_option
 from stentor_server.path.proxy_header import LOCAL
 
 QUESTION = b"aZ"
@@ -31,11 +31,9 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
     option("--host", type=Text(), default="127.0.0.1", help="Address of the server; of several, the first is used."),
     option("--port", type=PORTS, default=8080, help="Port of the server."),
     option("--unix", type=Path(), metavar="PATH", help="Use this Unix socket instead, without TLS or PROXY."),
-    option("--transform", type=TRANSFORMS, default="upper", help="What the server does to the bytes."),
+    transform_option,
     option("--tls-cert", type=File(), metavar="FILE", help="Use TLS, with the server's own certificate (PEM)."),
-    option(
-        "--tls-key", type=File(), metavar="FILE", help="Private key (PEM); defaults to the file given by --tls-cert."
-    ),
+    tls_key_option,
     option("--proxy-protocol", type=HEADERS, default="off", help="Send a PROXY header of this version first."),
     option("--admin-host", type=Text(), default="127.0.0.1", help="Address of the admin endpoint."),
     option("--admin-port", type=PORTS, default=8081, help="Admin port."),

@@ -1,4 +1,4 @@
-"""The control process: it owns the sockets, the counters and the workers, and never touches a data byte."""
+"""The control process: it owns the sockets, the counters and the workers, and never handles data itself."""
 
 import asyncio
 import functools
@@ -34,9 +34,9 @@ class Service:
     worker_module: str  # run as `python -m` for each data process
     view: View = field(default_factory=View)  # of the live page
     reloads: bool = True  # whether SIGHUP replaces its workers
-    # Closes the accounts in the row of a worker that has exited: what it left open is lost.
+    # Settles the row of a worker that has exited.
     finalize: Callable[["memoryview[int]"], None] = lambda _row: None
-    # Counts the query of a request for /readyz in the control process's row, or refuses it with `ValueError`.
+    # Counts the query of a request for /readyz in the control process's row; raises `ValueError` for a wrong one.
     on_readiness_query: Callable[["memoryview[int]", Mapping[str, str]], None] = lambda _row, _query: None
     # Events and their keys, logged as warnings when the service is ready.
     warnings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class ControlOptions:
     drain_seconds: float
     admin_host: str
     admin_port: int
-    admin_names: Sequence[str] = ()  # by which it is reached, besides its host and addresses
+    admin_names: Sequence[str] = ()  # host names of the admin endpoint, besides its host and addresses
     log: LogOptions
 
 

@@ -7,7 +7,7 @@ import socket
 import stat
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, Self
+from typing import Any
 
 from stentor_chassis.address import Address, printable
 from stentor_chassis.failure import COULD_NOT_START, Failure
@@ -88,7 +88,7 @@ class UnixListener(socket.socket):
             os.close(held)
 
 
-class Listeners:
+class Listeners(contextlib.AbstractContextManager["Listeners"]):
     """Every listening socket of a service: each worker has its own TCP sockets, and all share the Unix sockets."""
 
     def __init__(self, per_worker: list[list[socket.socket]], unix: list[UnixListener]) -> None:
@@ -108,10 +108,6 @@ class Listeners:
             unix.remove_file()
         for each in chain(self._unix, *self._per_worker):
             each.close()
-
-    def __enter__(self) -> Self:
-        """Close at the end of the block."""
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Close."""

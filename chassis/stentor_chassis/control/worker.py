@@ -102,7 +102,7 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
     """Run `serve`, which returns after `worker.stop` is set or when its work is finished, and exit.
 
     `worker.stop` is set by SIGTERM, and when the lifeline ends because the control process is gone. `worker.retire` is
-    set when a successor has taken over; a service that is never reloaded can ignore it.
+    set when a successor serves; a service that is never reloaded can ignore it.
     """
     fill_standard()
     for ignored in TERMINAL_SIGNALS:
@@ -135,8 +135,8 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
         log.logger.exception("worker.failed")
         sys.exit(1)
     finally:
-        # Python removes the loop's handler before the process has exited. A second SIGTERM, such as one sent to the
-        # whole group, would then kill the process.
+        # Python removes the loop's handler before the process exits. A second SIGTERM, such as one sent to the whole
+        # group, would kill the process.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         log.flush()
     sys.exit(0)

@@ -62,8 +62,8 @@ class SharedCounters:
         merged = list(reduce(lambda one, other: list(map(operator.add, one, other)), rows))  # never one of `rows`
         for metric in self.schema.stored:
             if isinstance(metric, Gauge) and metric.across != "sum":
-                where = self.schema.slots(metric)
-                merged[where] = [max(column) for column in zip(*(row[where] for row in rows), strict=True)]
+                slots = self.schema.slots(metric)
+                merged[slots] = [max(column) for column in zip(*(row[slots] for row in rows), strict=True)]
         for slot, plus in self.schema.sums:
             merged[slot] += merged[plus]
         return merged
@@ -78,8 +78,8 @@ class SharedCounters:
         for slot, plus in self.schema.sums:
             row[slot] += row[plus]
         for metric in self.schema.stored:
-            where = self.schema.slots(metric)
-            for slot in range(where.start, where.stop):
+            slots = self.schema.slots(metric)
+            for slot in range(slots.start, slots.stop):
                 if isinstance(metric, Counter | Histogram):
                     gone[slot] += row[slot]
                 elif isinstance(metric, Gauge) and metric.across == "peak":

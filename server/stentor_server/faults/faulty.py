@@ -1,4 +1,4 @@
-"""A connection that gives wrong answers on purpose."""
+"""A connection with deliberate faults."""
 
 import asyncio
 import time

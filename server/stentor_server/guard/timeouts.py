@@ -1,4 +1,4 @@
-"""When a connection has been open, pending or idle for too long."""
+"""Time-outs of connections."""
 
 from stentor_server.metrics import CloseReason
 from stentor_server.options import ServerOptions

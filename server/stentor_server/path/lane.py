@@ -27,7 +27,7 @@ class Lane:
     table: bytes  # of the transform
     forget: Callable[[int, Address, CloseReason, int], None]  # descriptor, client, reason, nanoseconds open
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(BUFFER_BYTES)))
-    buffers: list[memoryview] = field(init=False)  # as readv() takes it
+    buffers: list[memoryview] = field(init=False)  # as readv() expects it
     tls_buffers: list[memoryview] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """TLS between the socket and the transform.
 
-OpenSSL works on memory, not on the socket, because only then is it known how many bytes the kernel accepted.
+OpenSSL works on memory, not on the socket, because only then the number of bytes that the kernel accepted is known.
 """
 
 import ssl

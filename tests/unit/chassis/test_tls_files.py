@@ -68,7 +68,7 @@ def test_wrong_key(authority: Authority) -> None:
     """A key that does not match, needs a password, or is missing, is called that."""
     for key, why in (
         (authority.other_key, "key values mismatch"),
-        (authority.locked_key, "the key is encrypted, and must not be"),
-        (authority.cert, "there is no key in the file; name its file with --tls-key"),
+        (authority.locked_key, "the key is encrypted; decrypt it first"),
+        (authority.cert, "the file has no key; give the key file with --tls-key"),
     ):
         assert _failure(authority.cert, key).endswith(f" with the key {key}: {why}")
