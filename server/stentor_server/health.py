@@ -16,7 +16,7 @@ from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_chassis.options.option import option, options, wrong_value
 from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import File, Path, Text
-from stentor_chassis.tls_files import load_certificate
+from stentor_chassis.tls_files import load_certificate, plain_reason
 from stentor_server.health_checks import BEGAN, ended
 from stentor_server.options import HEADERS, PORTS, tls_key_option, transform_option
 from stentor_server.path.proxy_header import LOCAL
@@ -78,8 +78,7 @@ class Health:
             try:
                 answer = self._exchange(tls)
             except (OSError, UnicodeError) as error:
-                reason = getattr(error, "strerror", None) or error
-                raise Failure(COULD_NOT_START, f"no exchange with {self._where}: {reason}") from error
+                raise Failure(COULD_NOT_START, f"no exchange with {self._where}: {_reason(error)}") from error
             # Without a complete answer, what the server counted is unknown: the check stays unfinished.
             status = self._report(admin, ended(len(QUESTION), len(answer))) if len(answer) >= len(QUESTION) else None
         if answer != ANSWERS[self.transform]:
@@ -95,7 +94,7 @@ class Health:
             response = admin.getresponse()
             response.read()
         except (OSError, UnicodeError, HTTPException) as error:
-            message = f"no answer from {self._admin_host} port {self.admin_port}: {error}"
+            message = f"no answer from {self._admin_host} port {self.admin_port}: {_reason(error)}"
             raise Failure(COULD_NOT_START, message) from error
         return response.status
 
@@ -151,3 +150,10 @@ class Health:
         context.verify_mode = ssl.CERT_NONE
         load_certificate(context, self.tls_cert, self.tls_key or self.tls_cert, COULD_NOT_START)
         return context
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong without the numbers and file names of Python and OpenSSL."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    return plain_reason(error) if isinstance(error, ssl.SSLError) else str(getattr(error, "strerror", None) or error)
