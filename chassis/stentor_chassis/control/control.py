@@ -26,7 +26,7 @@ from stentor_chassis.page.view import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What distinguishes one service from another."""
+    """The description of a service, for its control process."""
 
     name: str
     version: str

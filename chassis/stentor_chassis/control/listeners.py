@@ -12,7 +12,7 @@ from typing import Any
 from stentor_chassis.address import Address, printable
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
-# Limit of what the kernel buffers beyond the window of a peer that does not read; by default it is some megabytes.
+# Limit of the kernel's buffer for a peer that does not read, beyond its window. The default is some megabytes.
 UNSENT_BYTES = 128 * 1024
 _ATTEMPTS = 10  # to find a port that is free on all addresses
 _WILDCARDS = {"0.0.0.0", "::"}  # each includes all other addresses of its family

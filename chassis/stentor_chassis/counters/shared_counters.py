@@ -49,7 +49,7 @@ class SharedCounters:
         return self.slots[slot :: self.stride]
 
     def read(self, live_rows: Mapping[int, list[int]]) -> tuple[list[int], dict[int, list[list[int]]]]:
-        """Copy each row in use once; return what they add up to, and the copies of each live worker's rows.
+        """Copy each row in use once; return their totals, and the copies of each live worker's rows.
 
         A row is copied slot after slot, in the order of declaration, while its worker writes.
         """
@@ -71,7 +71,7 @@ class SharedCounters:
     def absorb(self, number: int) -> None:
         """Add the row of a worker that has exited to that of all such workers, and clear it for another.
 
-        Values that only live workers have are dropped; everything else stays counted. No scrape can see this half
+        Values of live workers only are dropped; all others stay counted. No scrape can see this half
         done, because the same thread answers scrapes.
         """
         row, gone = self.row(number), self.row(GONE)

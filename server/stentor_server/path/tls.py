@@ -82,7 +82,7 @@ class TlsConnection(Connection):
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            if self._send_encrypted(owed):  # with the alert that says why
+            if self._send_encrypted(owed):  # with an alert
                 self.close(CloseReason.TLS_ERROR, plain_reason(error))
             return
         if self._got_close_notify:
