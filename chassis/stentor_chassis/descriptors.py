@@ -14,12 +14,12 @@ def fill_standard() -> None:
         try:
             os.fstat(fd)
         except OSError:
-            # Gets the lowest free number, which is `fd`; workers inherit it, else a socket of theirs could get it.
+            # open() returns the lowest free number, `fd`. Workers inherit it, so that none of their sockets gets it.
             os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
-    """Write all of `data`, even if another process has made the pipe non-blocking; raise `OSError` as `write` does."""
+    """Write all of `data`, even if another process has made the pipe non-blocking; raise `OSError` on failure."""
     view = memoryview(data)
     while view:
         with contextlib.suppress(BlockingIOError):

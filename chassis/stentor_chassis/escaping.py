@@ -1,12 +1,9 @@
-"""Text from outside, as a person may see it."""
+"""Text from outside, made safe to print."""
 
 
 def escaped(text: str, passing: str = "") -> str:
-    """Escape what could command a terminal, or is no text at all, except the characters in `passing`."""
+    """Escape control characters and everything else that is unprintable, except the characters in `passing`."""
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() or each in passing else _escape(each) for each in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+    unprintable = {each for each in text if not each.isprintable() and each not in passing}
+    return text.translate({ord(each): each.encode("unicode_escape").decode() for each in unprintable})

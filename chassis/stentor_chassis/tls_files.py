@@ -1,4 +1,4 @@
-"""Certificates, keys and authorities from files, with one plain line for whatever is wrong with a file."""
+"""Loads certificates, keys and authorities, and explains in one line what is wrong with a file."""
 
 import ssl
 
@@ -17,10 +17,10 @@ def load_certificate(context: ssl.SSLContext, cert: str, key: str, code: int) ->
     def password() -> str:
         nonlocal encrypted
         encrypted = True
-        return ""  # without an answer OpenSSL would ask on the terminal
+        return ""  # otherwise OpenSSL prompts on the terminal
 
     content = b""
-    for path in (cert, key):  # load_cert_chain() does not say which of the two it cannot read
+    for path in (cert, key):  # load_cert_chain() does not report which of the two it cannot read
         try:
             with open(path, "rb") as file:
                 content = file.read()
@@ -32,11 +32,11 @@ def load_certificate(context: ssl.SSLContext, cert: str, key: str, code: int) ->
         if error.reason:
             why = plain_reason(error)
         elif encrypted:
-            why = "the key is encrypted, and must not be"
+            why = "the key is encrypted; decrypt it first"
         elif b"PRIVATE KEY-----" not in content:
-            why = "there is no key in the file; name its file with --tls-key"
+            why = "the file has no key; give the key file with --tls-key"
         else:
-            why = "incomplete, or not PEM"  # OpenSSL says no more
+            why = "incomplete, or not PEM"  # OpenSSL gives no reason
         raise Failure(code, f"cannot use the certificate {cert} with the key {key}: {why}") from error
 
 

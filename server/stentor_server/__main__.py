@@ -1,6 +1,6 @@
 """The command line of the server."""
 
-from stentor_chassis.control.terminable import restore_sigint  # first, before what takes time to import
+from stentor_chassis.control.terminable import restore_sigint  # first, before slow imports
 
 # isort: split
 from stentor_chassis.options.command_line import group, run

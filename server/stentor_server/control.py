@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from stentor_chassis.control.control import Control, ControlOptions, Service
-from stentor_chassis.control.listeners import Listeners, bind_tcp, bind_unix
+from stentor_chassis.control.listeners import Listeners, UnixListener, bind_tcp
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import admin_options, build, log_options, option, wrong_value
@@ -16,13 +16,12 @@ from stentor_server.faults.fault import Faults
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.guard.admission import SPARE_DESCRIPTORS, raise_descriptor_limit, room
 from stentor_server.metrics import LIMIT, SCHEMA, VIEW, settle
-from stentor_server.options import ServerOptions, exchange_options, fault_options, limit_options, trust_options
+from stentor_server.options import ServerOptions, exchange_options, fault_options, limit_options
 from stentor_server.path.tls import tls_context
 
 
 @click.command()
 @exchange_options
-@trust_options
 @option("--workers", type=Workers(), default="auto", help="Worker processes; auto: one per usable processor.")
 @limit_options
 @fault_options
@@ -55,7 +54,7 @@ def serve(**values: Any) -> int:
         connections = min(room(), server_options.max_connections)
         inherited = [AddressCounts.create(FIRST_WORKER + 2 * workers, connections)]
     per_worker = bind_tcp(hosts, port, workers, server_options.backlog)
-    shared = [bind_unix(unix, server_options.backlog)] if unix else []
+    shared = [UnixListener(unix, server_options.backlog)] if unix else []
     with Listeners(per_worker, shared) as listeners:
         control = Control(service, control_options, listeners, asdict(server_options), inherited)
         # In the control row, because the limit outlives every worker.

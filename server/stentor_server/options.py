@@ -10,7 +10,6 @@ from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import File, Path, Text
 from stentor_server.faults.fault import InjectionType
 
-TRANSFORMS = click.Choice(["upper", "echo"])
 HEADERS = click.Choice(["off", "v1", "v2", "any"])
 PORTS = click.IntRange(0, 65535)
 
@@ -21,23 +20,34 @@ def _timeout(flag: str, default: str, text: str, *, zero: bool = True) -> Declar
     return option(flag, name, type=Duration(zero=zero), default=default, help=text)
 
 
+transform_option = option(
+    "--transform", type=click.Choice(["upper", "echo"]), default="upper", help="What the server does to the bytes."
+)
+tls_key_option = option(
+    "--tls-key", type=File(), metavar="FILE", help="Private key (PEM); defaults to the file given by --tls-cert."
+)
 exchange_options = options(
     option("--host", type=Text(), default="127.0.0.1", help="Addresses or names to listen on, separated by commas."),
     option("--port", type=PORTS, default=8080, help="Port to listen on; 0 picks a free one."),
     option(
         "--unix", type=Path(), metavar="PATH", help="Also listen on this Unix socket, without TLS, PROXY or --allow."
     ),
-    option("--transform", type=TRANSFORMS, default="upper", help="What the server does to the bytes."),
+    transform_option,
     option("--tls-cert", type=File(), metavar="FILE", help="Serve TLS with this certificate chain (PEM)."),
-    option(
-        "--tls-key", type=File(), metavar="FILE", help="Private key (PEM); defaults to the file given by --tls-cert."
-    ),
+    tls_key_option,
     option(
         "--proxy-protocol",
         type=HEADERS,
         default="off",
         help="Require a PROXY header of this version on every TCP connection.",
     ),
+    option(
+        "--tls-client-ca",
+        type=File(),
+        metavar="FILE",
+        help="Require client certificates signed by these authorities (PEM).",
+    ),
+    option("--proxy-from", type=Network(), multiple=True, help="Accept PROXY headers from this network; repeatable."),
 )
 limit_options = options(
     option(
@@ -62,19 +72,12 @@ limit_options = options(
         "--write-timeout", "1m", "Close connections whose peer reads no pending answers for this long (0 disables)."
     ),
     _timeout(
-        "--half-close-timeout", "1m", "Close half-closed connections not done reading after this long (0 disables)."
+        "--half-close-timeout",
+        "1m",
+        "Close half-closed connections whose peer has not read all answers after this long (0 disables).",
     ),
     _timeout("--max-age", "0", "Close connections gracefully at this age (0 disables)."),
     _timeout("--drain-timeout", "8s", "How long a graceful shutdown waits for open connections.", zero=False),
-)
-trust_options = options(
-    option(
-        "--tls-client-ca",
-        type=File(),
-        metavar="FILE",
-        help="Require client certificates signed by these authorities (PEM).",
-    ),
-    option("--proxy-from", type=Network(), multiple=True, help="Accept PROXY headers from this network; repeatable."),
 )
 fault_options = options(
     option(
@@ -85,7 +88,7 @@ fault_options = options(
         "delay=0.1:200ms; repeatable.",
     ),
     option("--fault-seed", type=int, metavar="NUMBER", help="Seed of the random faults, to repeat a run."),
-    option("--allow-faults", is_flag=True, help="Confirm --fault, so that nobody ships it by accident."),
+    option("--allow-faults", is_flag=True, help="Confirm --fault, which is not for production."),
 )
 
 

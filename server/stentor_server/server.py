@@ -163,7 +163,7 @@ class Server:
         versions = self._options.proxy_protocol
         try:
             self.prefaces[fd] = Preface(self._poller, fd, proxy, versions, self._on_header, self._on_bad_header)
-        except OSError as error:  # epoll has no room
+        except OSError as error:  # epoll(7) has reached its limit
             self._reject(fd, RejectReason.SERVER_ERROR, proxy, error=str(error.strerror))
         else:
             self._count_open()
@@ -193,7 +193,7 @@ class Server:
         refusal = self._admission.refusal_of(client)
         if refusal is not None:
             return refusal
-        make = self._connection if client else self._plain  # no network lies between a Unix socket and its client
+        make = self._connection if client else self._plain  # a Unix socket needs no TLS
         connection = make(self.lane, fd, client, proxy)
         self._admission.add(client)
         try:

@@ -12,46 +12,47 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.exposition import choose_encoder
 
+from stentor_chassis.address import printable
 from stentor_chassis.admin.guard import guard
 from stentor_chassis.encoding import encode
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
-MOST_CONNECTIONS = 64  # and as many more for an instant: what the kernel's queue holds is accepted in one go
-# In `Accept`; as any parameter it may be quoted, RFC 9110 section 5.6.6, which the library does not know.
+MAX_CONNECTIONS = 64  # twice as many for an instant, when the kernel's whole queue is accepted at once
+# In `Accept`. It may be quoted like any parameter (RFC 9110, section 5.6.6), which the library does not support.
 _VERSION = re.compile(r';[ \t]*version="([^"]*)"|;[ \t]*version=', re.IGNORECASE)
-_SHUTDOWN_SECONDS = 0.2  # who is still reading when the service ends is cut off
+_SHUTDOWN_SECONDS = 0.2  # for clients still reading when the service stops
 
 
-class _Visitor(web.RequestHandler):
-    """One HTTP connection; where there are too many, it takes the place of the oldest.
+class _Connection(web.RequestHandler):
+    """One HTTP connection; if there are too many, the oldest is closed.
 
-    Whoever opens connections and leaves them would else take the descriptors with which the control process starts
-    workers. Who comes last always gets in, and a scraper whose idle connection was closed opens another.
+    Idle connections could otherwise use up the descriptors that the control process needs to start workers. A new
+    connection is always accepted, and a scraper whose idle connection was closed opens another.
     """
 
-    __slots__ = ("_visitors",)
+    __slots__ = ("_open",)
 
-    def __init__(self, server: web.Server, visitors: dict["_Visitor", asyncio.BaseTransport]) -> None:
-        """Be one of `visitors`, which are in the order in which they came."""
+    def __init__(self, server: web.Server, open_connections: dict["_Connection", asyncio.BaseTransport]) -> None:
+        """Register in `open_connections`, oldest first, while connected."""
         super().__init__(server, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type] # none
-        self._visitors = visitors
+        self._open = open_connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Come in."""
+        """Register this connection, and close the oldest if there are too many."""
         super().connection_made(transport)
-        self._visitors[self] = transport
-        if len(self._visitors) > MOST_CONNECTIONS:
-            oldest = self._visitors.pop(next(iter(self._visitors)))
-            cast("asyncio.Transport", oldest).abort()  # close() would wait for who does not read
+        self._open[self] = transport
+        if len(self._open) > MAX_CONNECTIONS:
+            oldest = self._open.pop(next(iter(self._open)))
+            cast("asyncio.Transport", oldest).abort()  # close() would wait for a client that does not read
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Leave."""
-        self._visitors.pop(self, None)
+        """Unregister this connection."""
+        self._open.pop(self, None)
         super().connection_lost(exc)
 
 
 class Admin:
-    """Serves `/metrics`, `/healthz`, `/readyz`, `/status` and the pages it is given; every other path is 404."""
+    """Serves `/metrics`, `/healthz`, `/readyz`, `/status` and additional pages; every other path is 404."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class Admin:
         on_readiness_query: Callable[[Mapping[str, str]], None] = lambda _query: None,
         pages: Iterable[web.RouteDef] = (),
     ) -> None:
-        """Answer from what the functions return at each request; `on_readiness_query` gets the query of `/readyz`.
+        """Call the functions for each request; `on_readiness_query` receives the query of `/readyz`.
 
         If it raises `ValueError`, the answer is 400.
         """
@@ -80,45 +81,44 @@ class Admin:
             ]
         )
         self._runner = web.AppRunner(application, shutdown_timeout=_SHUTDOWN_SECONDS)
-        self._visitors: dict[_Visitor, asyncio.BaseTransport] = {}
+        self._connections: dict[_Connection, asyncio.BaseTransport] = {}
         self._listening: asyncio.Server | None = None
 
     async def start(self, host: str, port: int, names: Iterable[str] = ()) -> str:
-        """Listen, and return the base URL; raise `Failure` if the address cannot be had.
+        """Listen, and return the base URL; raise `Failure` if the address cannot be bound.
 
-        Besides those that `guard` always accepts, `host` and `names` are the host names in requests that are answered.
+        Requests may have `host` or one of `names` as their host name, besides those that `guard` always accepts.
         """
         self._runner.app.middlewares.append(guard([host, *names]))
         await self._runner.setup()
         server, loop = cast("web.Server", self._runner.server), asyncio.get_running_loop()
         try:
             self._listening = await loop.create_server(
-                lambda: _Visitor(server, self._visitors), host, port, backlog=MOST_CONNECTIONS
+                lambda: _Connection(server, self._connections), host, port, backlog=MAX_CONNECTIONS
             )
         except (OSError, UnicodeError) as error:
             await self._runner.cleanup()
             plain = isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno
-            reason = os.strerror(plain) if plain else getattr(error, "strerror", None) or "it is no host name"
+            reason = os.strerror(plain) if plain else getattr(error, "strerror", None) or "it is not a host name"
             message = f"cannot listen on {host} port {port} for the admin endpoint: {reason}"
             raise Failure(COULD_NOT_START, message) from error
-        bound_host, bound_port = self._listening.sockets[0].getsockname()[:2]
-        return f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
+        return "http://" + printable(self._listening.sockets[0].getsockname())
 
     async def stop(self) -> None:
-        """Listen no more, and cut off who is connected."""
+        """Stop listening, and close all connections."""
         if self._listening is not None:
             self._listening.close()
         await self._runner.cleanup()
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
-        """Export in the format that `Accept` asks for, or in the plainest if the library fails on what it says."""
+        """Export in the format that `Accept` requests, or as plain text if the library cannot parse it."""
         accept = ",".join(request.headers.getall("Accept", []))
         accept = _VERSION.sub(lambda found: f";version={found[1] or ''}", accept)
         try:
             choose_encoder(accept)
-        except (TypeError, ValueError):  # a version that is no number, or one of thousands of digits
+        except (TypeError, ValueError):  # a version that is not a number, or has thousands of digits
             accept = ""
-        # Without the other headers: a clone fails on those that are not UTF-8.
+        # Without the other headers: cloning fails if one is not UTF-8.
         return await self._export(request.clone(headers={"Accept": accept if accept.isascii() else ""}))
 
     async def _healthz(self, _request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Which requests the admin endpoint refuses: those that a browser makes for another site's page."""
+"""Refuses requests to the admin endpoint that a browser makes for a page of another site."""
 
 import ipaddress
 import re
@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-_MISDIRECTED = "The admin endpoint does not have this host name. Add it with --admin-name (STENTOR_ADMIN_NAME).\n"
-_FROM_ELSEWHERE = "The admin endpoint does not answer pages of other sites.\n"
+_MISDIRECTED = "This is not a host name of the admin endpoint. Add it with --admin-name (STENTOR_ADMIN_NAME).\n"
+_CROSS_SITE = "The admin endpoint refuses requests from pages of other sites.\n"
 _HOST = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::[0-9]*)?")  # of an address or a name, and a port
 
 
 def guard(names: Iterable[str]) -> Middleware:
-    """Return a middleware that answers requests for an IP address, `localhost`, this machine's name or one of `names`.
+    """Return a middleware that accepts an IP address, `localhost`, this machine's name and `names` as host names.
 
-    An attacker can make a name of their own resolve to this machine, and so have a browser read what is served here
-    (DNS rebinding). `Host` then has that name. It never has an address: that would be another origin for the browser.
+    This prevents DNS rebinding: an attacker makes a name resolve to this machine, so that the attacker's page can read
+    what is served here. `Host` then contains that name, never an address, which would be another origin.
     """
     known = {"localhost", *(name.lower() for name in (socket.gethostname(), *names))}
 
@@ -26,8 +26,8 @@ def guard(names: Iterable[str]) -> Middleware:
         host = request.headers.get("Host", "")
         if not _is_own(host, known):
             return web.Response(status=421, text=_MISDIRECTED)
-        if _is_from_elsewhere(request, host):
-            return web.Response(status=403, text=_FROM_ELSEWHERE)
+        if _is_cross_site(request, host):
+            return web.Response(status=403, text=_CROSS_SITE)
         return await handler(request)
 
     return refuse
@@ -48,10 +48,10 @@ def _is_own(host: str, known: set[str]) -> bool:
     return True
 
 
-def _is_from_elsewhere(request: web.Request, host: str) -> bool:
-    """Whether a page of another site asks, rather than a person who follows a link from there.
+def _is_cross_site(request: web.Request, host: str) -> bool:
+    """Return whether a page of another site sent the request; a person may follow a link from such a page.
 
-    A link may lead to any page here, such as from Prometheus to `/metrics`, but not have an effect by its query.
+    Links, such as from Prometheus to `/metrics`, are accepted without a query, because a query could have an effect.
     """
     headers = request.headers
     origin = headers.get("Origin")
@@ -59,5 +59,5 @@ def _is_from_elsewhere(request: web.Request, host: str) -> bool:
         return True
     if headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}:
         return False
-    way = (request.method, headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest"), request.query_string)
-    return way != ("GET", "navigate", "document", "")
+    navigation = (request.method, headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest"), request.query_string)
+    return navigation != ("GET", "navigate", "document", "")

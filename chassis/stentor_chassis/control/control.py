@@ -1,4 +1,4 @@
-"""The control process: it owns the sockets, the counters and the workers, and never touches a data byte."""
+"""The control process: it owns the sockets, the counters and the workers, and never handles data itself."""
 
 import asyncio
 import functools
@@ -26,7 +26,7 @@ from stentor_chassis.page.view import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What distinguishes one service from another."""
+    """The description of a service, for its control process."""
 
     name: str
     version: str
@@ -34,17 +34,12 @@ class Service:
     worker_module: str  # run as `python -m` for each data process
     view: View = field(default_factory=View)  # of the live page
     reloads: bool = True  # whether SIGHUP replaces its workers
-    # Closes the accounts in the row of a worker that has exited: what it left open is lost.
+    # Settles the row of a worker that has exited.
     finalize: Callable[["memoryview[int]"], None] = lambda _row: None
-    # Counts the query of a request for /readyz in the control process's row, or refuses it with `ValueError`.
+    # Counts the query of a request for /readyz in the control process's row; raises `ValueError` for a wrong one.
     on_readiness_query: Callable[["memoryview[int]", Mapping[str, str]], None] = lambda _row, _query: None
     # Events and their keys, logged as warnings when the service is ready.
     warnings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    @property
-    def short_name(self) -> str:
-        """The first part of the names of the service's own events."""
-        return self.name.rpartition("-")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +50,7 @@ class ControlOptions:
     drain_seconds: float
     admin_host: str
     admin_port: int
-    admin_names: Sequence[str] = ()  # by which it is reached, besides its host and addresses
+    admin_names: Sequence[str] = ()  # host names of the admin endpoint, besides its host and addresses
     log: LogOptions
 
 
@@ -82,15 +77,11 @@ class Control:
         self._clock = time.monotonic()
         # Two rows for each worker: one is for its retired predecessor.
         self.counters = SharedCounters(service.schema, FIRST_WORKER + 2 * options.workers)
-        row, dropped = self.counters.row(CONTROL), service.schema.slot(LOG_DROPPED)
-
-        def count_dropped(lines: int) -> None:
-            row[dropped] += lines
-
-        self._log = Log(options.log, service=service.name, version=service.version, on_drop=count_dropped)
+        dropped = self.counters.row(CONTROL)[service.schema.slots(LOG_DROPPED)]
+        self._log = Log(options.log, service=service.name, version=service.version, dropped=dropped)
 
     def run(self) -> int:
-        """Serve until told to stop or until the work is finished; return the exit code."""
+        """Serve until a signal or until the work is finished; return the exit code."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a handler is set
         self._log.relay_libraries()
         try:
@@ -99,7 +90,7 @@ class Control:
             self._log.flush()
 
     async def _serve(self) -> int:
-        log, name = self._log.logger, self._service.short_name
+        log, name = self._log.logger, self._service.name.rpartition("-")[2]
         supervisor = Supervisor(
             command=[*PYTHON, "-m", self._service.worker_module],
             assign=self._assign,

@@ -1,48 +1,113 @@
 """Listening sockets, bound once by the control process."""
 
 import contextlib
+import errno
 import os
 import socket
 import stat
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, Self
+from typing import Any
 
 from stentor_chassis.address import Address, printable
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
-# Limit of what the kernel buffers beyond the window of a peer that does not read; by default it is some megabytes.
+# Limit of the kernel's buffer for a peer that does not read, beyond its window. The default is some megabytes.
 UNSENT_BYTES = 128 * 1024
 _ATTEMPTS = 10  # to find a port that is free on all addresses
 _WILDCARDS = {"0.0.0.0", "::"}  # each includes all other addresses of its family
 
 
-class Listeners:
-    """Every listening socket of a service: some belong to one worker each, the others are shared."""
+class UnixListener(socket.socket):
+    """A listening Unix socket, which all workers share; it replaces a socket file without a listener.
 
-    def __init__(self, per_worker: list[list[socket.socket]], shared: list[socket.socket]) -> None:
+    It keeps its folder open and removes its file only there, because another user who can write to a parent folder can
+    replace the folder with a link to another one at any moment.
+    """
+
+    def __init__(self, path: str, backlog: int) -> None:
+        """Bind and listen; raise `Failure` if the path is in use, is not a socket, or cannot be bound."""
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+        folder, self._name = os.path.split(path)
+        self._folder = -1
+        try:
+            self._folder = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY)
+            self._remove_stale(path)
+            self.bind(path)
+            self._own = self._identity()
+            self.listen(backlog)
+        except OSError as error:
+            self.close()
+            message = f"cannot listen on the Unix socket {path}: {error.strerror or error}"
+            raise Failure(COULD_NOT_START, message) from error
+
+    def remove_file(self) -> None:
+        """Remove the socket file, unless another, such as another server's, has replaced it."""
+        with contextlib.suppress(OSError):  # such as after close()
+            self._remove(self._own)
+
+    def close(self) -> None:
+        """Close the socket and its folder; the file stays."""
+        if self._folder != -1:
+            os.close(self._folder)
+            self._folder = -1
+        super().close()
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Return device and inode of the file, or nothing if there is none; no other has the same while it is open."""
+        with contextlib.suppress(OSError):
+            found = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+            return found.st_dev, found.st_ino
+        return None
+
+    def _remove(self, identity: tuple[int, int] | None) -> None:
+        if identity is not None and identity == self._identity():
+            os.unlink(self._name, dir_fd=self._folder)
+
+    def _remove_stale(self, path: str) -> None:
+        try:
+            held = os.open(self._name, os.O_PATH | os.O_NOFOLLOW, dir_fd=self._folder)
+        except FileNotFoundError:
+            return
+        try:
+            found = os.fstat(held)
+            if not stat.S_ISSOCK(found.st_mode):
+                raise FileExistsError(f"{path} exists and is not a socket")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+                caller.setblocking(False)
+                try:
+                    caller.connect(f"/proc/self/fd/{held}")  # this file, even if the path now leads elsewhere
+                except ConnectionRefusedError:
+                    self._remove((found.st_dev, found.st_ino))
+                    return
+                except BlockingIOError:  # the queue of its listener is full
+                    pass
+                # bind() succeeds if the folder is replaced first; this file would then be mistaken for our own.
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        finally:
+            os.close(held)
+
+
+class Listeners(contextlib.AbstractContextManager["Listeners"]):
+    """Every listening socket of a service: each worker has its own TCP sockets, and all share the Unix sockets."""
+
+    def __init__(self, per_worker: list[list[socket.socket]], unix: list[UnixListener]) -> None:
         """Own the sockets."""
         self._per_worker = per_worker
-        self._shared = shared
-        self._files = {each: _identity(each.getsockname()) for each in shared if each.family == socket.AF_UNIX}
-        self.addresses = [printable(each.getsockname()) for each in (*chain(*per_worker[:1]), *shared)]
+        self._unix = unix
+        self.addresses = [printable(each.getsockname()) for each in (*chain(*per_worker[:1]), *unix)]
 
     def of_worker(self, number: int) -> list[int]:
         """Return the file descriptors that a worker inherits."""
         own = self._per_worker[number] if self._per_worker else []
-        return [each.fileno() for each in (*own, *self._shared)]
+        return [each.fileno() for each in (*own, *self._unix)]
 
     def close(self) -> None:
         """Close all sockets, so that callers are refused instead of kept waiting, and remove socket files."""
-        for each in chain(self._shared, *self._per_worker):
-            if each.fileno() != -1 and each in self._files:
-                with contextlib.suppress(OSError):
-                    _remove(each.getsockname(), self._files[each])
+        for unix in self._unix:
+            unix.remove_file()
+        for each in chain(self._unix, *self._per_worker):
             each.close()
-
-    def __enter__(self) -> Self:
-        """Close at the end of the block."""
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Close."""
@@ -67,24 +132,6 @@ def bind_tcp(hosts: Sequence[str], port: int, copies: int, backlog: int) -> list
         with contextlib.suppress(Failure):
             return _bind_all(addresses, port, copies, backlog)
     return _bind_all(addresses, port, copies, backlog)
-
-
-def bind_unix(path: str, backlog: int) -> socket.socket:
-    """Return a listening Unix socket, which all workers share; it replaces a socket file without a listener.
-
-    Raises:
-        Failure: the path is in use, is not a socket, or cannot be bound.
-
-    """
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _remove_stale(path)
-        listener.bind(path)
-        listener.listen(backlog)
-    except OSError as error:
-        listener.close()
-        raise Failure(COULD_NOT_START, f"cannot listen on the Unix socket {path}: {error.strerror or error}") from error
-    return listener
 
 
 def _bind_all(addresses: Sequence[Any], port: int, copies: int, backlog: int) -> list[list[socket.socket]]:
@@ -138,35 +185,3 @@ def _bound(family: int, address: Address, backlog: int) -> socket.socket:
         listener.listen(backlog)
         listener.setblocking(False)
     return listener
-
-
-def _identity(path: str | int) -> tuple[int, int] | None:
-    """Return device and inode of a file, or nothing if there is none; no other has the same while it is open."""
-    with contextlib.suppress(OSError):
-        found = os.stat(path)
-        return found.st_dev, found.st_ino
-    return None
-
-
-def _remove(path: str, identity: tuple[int, int] | None) -> None:
-    """Remove a file, unless another, such as another server's socket, has replaced it."""
-    if identity is not None and identity == _identity(path):
-        os.unlink(path)
-
-
-def _remove_stale(path: str) -> None:
-    try:
-        held = os.open(path, os.O_PATH)
-    except FileNotFoundError:
-        return
-    try:
-        if not stat.S_ISSOCK(os.stat(held).st_mode):
-            raise FileExistsError(f"{path} exists and is not a socket")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-            caller.setblocking(False)  # if the queue of a listener is full: BlockingIOError
-            try:
-                caller.connect(path)
-            except ConnectionRefusedError:
-                _remove(path, _identity(held))
-    finally:
-        os.close(held)

@@ -1,4 +1,4 @@
-"""One worker process, as the control process sees it."""
+"""A worker process, as the control process sees it."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ class State(StrEnum):
 
 
 class WorkerProcess:
-    """A child process that inherits its listening sockets and holds the other end of a lifeline."""
+    """A child process that inherits listening sockets, and is connected by a lifeline."""
 
     def __init__(
         self,
@@ -41,10 +41,9 @@ class WorkerProcess:
         on_ready: Callable[["WorkerProcess"], None],
         on_exit: Callable[["WorkerProcess"], None],
     ) -> None:
-        """Start the child, or raise `OSError`.
+        """Start the child; raise `OSError` if that fails.
 
-        `on_ready` is called at most once, when the child serves; `on_exit` once, when it has exited. Both are called
-        from the event loop.
+        The event loop calls `on_ready` at most once, when the child serves, and `on_exit` once, when it has exited.
         """
         self.number = assignment.worker
         self.row = assignment.row
@@ -85,13 +84,13 @@ class WorkerProcess:
     def _open_pidfd(self) -> int:
         try:
             return os.pidfd_open(self.pid)
-        except OSError:  # its end would go unnoticed
+        except OSError:  # without it, an exit would go unnoticed
             self._child.kill()
             self._child.wait()
             raise
 
     def retire(self) -> None:
-        """Ask the worker to accept no more, and to exit when its last connection has ended."""
+        """Ask the worker to stop accepting, and to exit when its last connection has ended."""
         if self.state is State.READY:
             self.state = State.RETIRED
             self.retire_requested = True
@@ -110,7 +109,7 @@ class WorkerProcess:
             signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
 
     def kill(self, reason: RestartReason | None = None) -> None:
-        """Kill the worker; `reason` is why it must be replaced, if it must."""
+        """Kill the worker; `reason` is given if it must be replaced."""
         if self.state is not State.EXITED:
             self.killed_for = reason
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)

@@ -27,12 +27,12 @@ STOP_GRACE_SECONDS = 1.0  # in addition to the drain timeout, which the worker i
 
 @dataclass(eq=False, kw_only=True)
 class Supervisor:
-    """Starts `workers` processes and keeps that many serving until told to stop."""
+    """Starts `workers` processes and keeps that many serving until `drain` or `kill`."""
 
     command: Sequence[str]
-    assign: Callable[[int, int], Assignment]  # makes an assignment from the number of a worker and that of its row
+    assign: Callable[[int, int], Assignment]  # from the numbers of a worker and its row
     counters: SharedCounters
-    finalize: Callable[["memoryview[int]"], None]  # closes the accounts in the row of an exited worker
+    finalize: Callable[["memoryview[int]"], None]  # settles the row of an exited worker
     workers: int
     drain_seconds: float
     log: Logger
@@ -52,7 +52,7 @@ class Supervisor:
         self._stopping = False
 
     async def start(self) -> None:
-        """Start every worker and return when all are ready; raise `Failure` when one will not start."""
+        """Start every worker and return when all are ready; raise `Failure` if one does not start."""
         self._run(self._watch())
         await asyncio.gather(*(self._launch(number, patient=False) for number in range(self.workers)))
 
@@ -65,7 +65,7 @@ class Supervisor:
             self._run(self._reload())
 
     async def drain(self) -> None:
-        """Tell all workers to drain and exit, and wait for them; kill those that exceed the drain timeout."""
+        """Ask all workers to drain and exit, and wait for them; kill those that exceed the drain timeout."""
         self._stop_supervising()
         await asyncio.gather(*(self._stop(process) for process in list(self._processes)))
 
@@ -195,8 +195,8 @@ class Supervisor:
     async def _reload(self) -> None:
         while self._reloads_wanted:
             self._reloads_wanted = 1
-            # There are two rows for each worker number, so workers retired before must stop first. They stop together:
-            # one after the other, each could need the whole drain timeout.
+            # There are two rows per worker number, so workers that retired earlier must stop first. They stop together,
+            # because each may need the whole drain timeout.
             await asyncio.gather(*(self._stop(each) for each in self._processes if each.state is State.RETIRED))
             for number in range(self.workers):
                 if number in self.current and number not in self._launching:  # else it is being replaced anyway

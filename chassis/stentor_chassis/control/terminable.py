@@ -1,8 +1,8 @@
-"""Signals during the start of a process. Imported before anything that needs time.
+"""Signals during the start of a process. Imported before slow imports.
 
 The kernel does not deliver signals without a handler to process 1, so SIGTERM gets a handler at once: a container can
-be stopped while it starts. SIGHUP, which replaces workers, is ignored until there are workers; commands that are no
-services call `restore_sighup`. Ctrl-C exits at once until `restore_sigint`, instead of with a traceback of imports.
+be stopped while it starts. SIGHUP, which replaces workers, is ignored until there are workers; other commands
+call `restore_sighup`. Ctrl-C exits at once until `restore_sigint`, instead of with a traceback of imports.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A data process: it gets its assignment over its lifeline, and serves until told to stop."""
+"""A data process: it receives its assignment over its lifeline, and serves until it is asked to stop."""
 
 import asyncio
 import gc
@@ -33,7 +33,7 @@ RETIRE = b"retire\n"  # any other message from the control process is for the se
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """What a worker is to do, sent by the control process as one line of JSON over the lifeline."""
+    """The task of a worker, sent by the control process as one line of JSON over the lifeline."""
 
     service: str
     version: str
@@ -55,7 +55,7 @@ class Assignment:
 
 
 class Worker:
-    """What a service's code gets in a data process."""
+    """A data process, as the service's code sees it."""
 
     def __init__(
         self,
@@ -75,13 +75,13 @@ class Worker:
         self.inherited = assignment.inherited_fds  # descriptors that the service shares with its workers
         self.log = log
         self.stop = stop
-        self.retire = asyncio.Event()  # accept nothing new, and return from `serve` when the last work has ended
+        self.retire = asyncio.Event()  # accept no connections, and return from `serve` when the last one has ended
         self.messages: asyncio.Queue[bytes] = asyncio.Queue()  # from the control process, for the service
         self._lifeline = lifeline
 
     def ready(self) -> None:
         """Report to the control process that this worker serves."""
-        gc.freeze()  # what exists now stays: the collector need not visit it again
+        gc.freeze()  # the collector need not visit again what exists now
         self._send(READY)
 
     def done(self) -> None:
@@ -102,7 +102,7 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
     """Run `serve`, which returns after `worker.stop` is set or when its work is finished, and exit.
 
     `worker.stop` is set by SIGTERM, and when the lifeline ends because the control process is gone. `worker.retire` is
-    set when a successor has taken over; a service that is never reloaded can ignore it.
+    set when a successor serves; a service that is never reloaded can ignore it.
     """
     fill_standard()
     for ignored in TERMINAL_SIGNALS:
@@ -116,18 +116,13 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
     assignment = Assignment.read(line)
     counters = SharedCounters(schema, assignment.rows, assignment.counters_fd)
     row = counters.row(assignment.row)
-    dropped, waiting = schema.slot(LOG_DROPPED), schema.slot(LOG_WAITING)
-
-    def count_dropped(lines: int) -> None:
-        row[dropped] += lines
-
     log = Log(
         assignment.log,
         service=assignment.service,
         version=assignment.version,
         worker=assignment.worker,
-        on_drop=count_dropped,
-        waiting=row[waiting : waiting + 1],
+        dropped=row[schema.slots(LOG_DROPPED)],
+        waiting=row[schema.slots(LOG_WAITING)],
     )
     log.relay_libraries()
     try:
@@ -140,8 +135,8 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
         log.logger.exception("worker.failed")
         sys.exit(1)
     finally:
-        # Python removes the loop's handler before the process has exited. A second SIGTERM, such as one sent to the
-        # whole group, would then kill the process.
+        # Python removes the loop's handler before the process exits. A second SIGTERM, such as one sent to the whole
+        # group, would kill the process.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         log.flush()
     sys.exit(0)

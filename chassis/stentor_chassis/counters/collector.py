@@ -1,4 +1,4 @@
-"""What Prometheus sees: the shared counters, the processes of the service, and its build."""
+"""Exported metrics: the shared counters, the processes of the service, and its build."""
 
 import platform
 from collections.abc import Callable, Iterator, Mapping
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
+from prometheus_client import CollectorRegistry, Info, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
@@ -22,7 +22,7 @@ class CountersCollector(Collector):
     """Exports the shared counters; the rows are summed at each scrape."""
 
     counters: SharedCounters
-    live_rows: LiveRows  # which rows to read, asked at each scrape
+    live_rows: LiveRows  # called at each scrape
 
     def collect(self) -> Iterator[Family]:
         """Yield every declared metric, all from the same copies of the rows."""
@@ -69,19 +69,6 @@ class ProcessesCollector(Collector):
         yield from families.values()
 
 
-@dataclass(frozen=True)
-class BuildCollector(Collector):
-    """The constant `stentor_build_info`."""
-
-    service: str
-    version: str
-
-    def collect(self) -> Iterator[Family]:
-        """Yield the info metric."""
-        labels = {"service": self.service, "version": self.version, "python": platform.python_version()}
-        yield InfoMetricFamily("stentor_build", "What is running.", value=labels)
-
-
 def registry(
     counters: SharedCounters, version: str, live_rows: LiveRows, processes: Callable[[], Mapping[str, int]]
 ) -> CollectorRegistry:
@@ -89,7 +76,8 @@ def registry(
     own = CollectorRegistry(auto_describe=True)  # so that `/metrics?name[]=` finds every metric
     own.register(CountersCollector(counters, live_rows))
     own.register(ProcessesCollector(processes))
-    own.register(BuildCollector(counters.schema.service, version))
+    build = {"service": counters.schema.service, "version": version, "python": platform.python_version()}
+    Info("stentor_build", "What is running.", registry=own).info(build)
     return own
 
 

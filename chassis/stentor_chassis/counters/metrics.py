@@ -1,4 +1,4 @@
-"""What a service measures, declared once: names, help texts, labels, and the slots that hold the values."""
+"""Declarations of metrics: names, help texts, labels, and the slots of the values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ class SharedCounters:
         return self.slots[slot :: self.stride]
 
     def read(self, live_rows: Mapping[int, list[int]]) -> tuple[list[int], dict[int, list[list[int]]]]:
-        """Copy each row in use once; return what they add up to, and the copies of each live worker's rows.
+        """Copy each row in use once; return their totals, and the copies of each live worker's rows.
 
         A row is copied slot after slot, in the order of declaration, while its worker writes.
         """
@@ -62,8 +62,8 @@ class SharedCounters:
         merged = list(reduce(lambda one, other: list(map(operator.add, one, other)), rows))  # never one of `rows`
         for metric in self.schema.stored:
             if isinstance(metric, Gauge) and metric.across != "sum":
-                where = self.schema.slots(metric)
-                merged[where] = [max(column) for column in zip(*(row[where] for row in rows), strict=True)]
+                slots = self.schema.slots(metric)
+                merged[slots] = [max(column) for column in zip(*(row[slots] for row in rows), strict=True)]
         for slot, plus in self.schema.sums:
             merged[slot] += merged[plus]
         return merged
@@ -71,15 +71,15 @@ class SharedCounters:
     def absorb(self, number: int) -> None:
         """Add the row of a worker that has exited to that of all such workers, and clear it for another.
 
-        Values that only live workers have are dropped; everything else stays counted. No scrape can see this half
+        Values of live workers only are dropped; all others stay counted. No scrape can see this half
         done, because the same thread answers scrapes.
         """
         row, gone = self.row(number), self.row(GONE)
         for slot, plus in self.schema.sums:
             row[slot] += row[plus]
         for metric in self.schema.stored:
-            where = self.schema.slots(metric)
-            for slot in range(where.start, where.stop):
+            slots = self.schema.slots(metric)
+            for slot in range(slots.start, slots.stop):
                 if isinstance(metric, Counter | Histogram):
                     gone[slot] += row[slot]
                 elif isinstance(metric, Gauge) and metric.across == "peak":

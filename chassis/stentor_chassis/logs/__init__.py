@@ -1,1 +1,1 @@
-"""Structured logs, and the queue that keeps them from delaying anybody."""
+"""Structured logs, and the queue that keeps them from delaying the service."""

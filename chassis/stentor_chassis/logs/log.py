@@ -12,25 +12,25 @@ import structlog
 from stentor_chassis.counters.histogram import NANOSECONDS, Slots
 from stentor_chassis.encoding import encode
 from stentor_chassis.escaping import escaped
-from stentor_chassis.logs.bounds import MOST_BYTES, cut, cut_text
+from stentor_chassis.logs.bounds import MAX_BYTES, cut, cut_text
 from stentor_chassis.logs.sink import Sink
 
 Logger = structlog.typing.FilteringBoundLogger
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 
-FLUSH_SECONDS = 1.0  # a blocked sink may not hold a process that is done
+FLUSH_SECONDS = 1.0  # at exit, a blocked output must not keep the process
 RELAY_SECONDS = 10.0
-RELAY_LINES = 10  # from each library in so many seconds: what it says is mostly of peers, which can make it say much
-_FIRST = ("timestamp", "level", "event")  # keys keep the order in which they are bound
-_LEVELS: tuple[str, ...] = get_args(Level)  # each a method of loggers; the others call these
-_MAGENTA = "\x1b[35m"  # yellow, which the library takes for warnings, cannot be read on white
-_EXCERPT_BYTES = 32  # received bytes in a log are cut to this
+RELAY_LINES = 10  # from each library per RELAY_SECONDS, because peers can provoke many
+_FIRST = ("timestamp", "level", "event")  # bound first, because keys keep their order
+_LEVELS: tuple[str, ...] = get_args(Level)  # each is a method of loggers, which the other methods call
+_MAGENTA = "\x1b[35m"  # the library's yellow is unreadable on white
+_EXCERPT_BYTES = 32  # maximum of received bytes in a log line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogOptions:
-    """How every process of a service logs; `fd` is 1 for the server, 2 for the client, whose output is replies."""
+    """How every process of a service logs; `fd` is 1 for the server, 2 for the client, which prints replies to 1."""
 
     level: Level
     format: Format
@@ -47,10 +47,10 @@ class Log:
         service: str,
         version: str,
         worker: int | None = None,
-        on_drop: Callable[[int], None] | None = None,
+        dropped: Slots | None = None,
         waiting: Slots | None = None,
     ) -> None:
-        """Start logging; every line carries service, version and worker (`None` in the control process)."""
+        """Start logging; every line has service, version and worker (`None` in the control process)."""
         terminal = os.isatty(options.fd)
         console = options.format == "console" or (options.format == "auto" and terminal)
         wrapper = structlog.make_filtering_bound_logger(options.level)
@@ -62,9 +62,9 @@ class Log:
             ]
         else:
             processors = [_JsonLine()]
-            wrapper = _straight(wrapper, options.level)
+            wrapper = _direct(wrapper, options.level)
         self._relay: _Relay | None = None
-        self._sink = Sink(options.fd, on_drop=on_drop, waiting=waiting)
+        self._sink = Sink(options.fd, dropped=dropped, waiting=waiting)
         self.logger: Logger = structlog.wrap_logger(
             self._sink,
             processors=processors,
@@ -72,21 +72,21 @@ class Log:
         ).bind(**dict.fromkeys(_FIRST), service=service, version=version, worker=worker)
 
     def relay_libraries(self) -> None:
-        """Log what libraries say through the standard library's logging: warnings and errors, without tracebacks."""
+        """Log warnings and errors from the standard library's logging, without tracebacks."""
         self._relay = _Relay(self.logger)
         logging.basicConfig(handlers=[self._relay], level=logging.WARNING, force=True)
 
     def flush(self) -> None:
-        """Write what is queued before the process exits."""
+        """Write queued lines before the process exits."""
         if self._relay is not None:
             self._relay.close()
         self._sink.flush(FLUSH_SECONDS)
 
 
-def _straight(wrapper: type[Any], level: Level) -> type[Any]:
-    """Return the wrapper class with methods that hand an event to the one processor that there is.
+def _direct(wrapper: type[Any], level: Level) -> type[Any]:
+    """Return the wrapper class with methods that call the only processor directly.
 
-    The library's own, made for any chain of processors, take a quarter of what a line costs.
+    The library's own methods, which support any chain of processors, are a quarter of the cost of a line.
     """
 
     def method(name: str) -> Callable[..., None]:
@@ -95,13 +95,13 @@ def _straight(wrapper: type[Any], level: Level) -> type[Any]:
 
         return log
 
-    return type("Straight", (wrapper,), {name: method(name) for name in _LEVELS[_LEVELS.index(level) :]})
+    return type("Direct", (wrapper,), {name: method(name) for name in _LEVELS[_LEVELS.index(level) :]})
 
 
 class _Relay(logging.Handler):
-    """Turns a record into one event, up to so many at a time.
+    """Logs each record as one event, up to a limit.
 
-    An exception, which is mostly caused by what a peer sent, is named, without its traceback.
+    An exception, mostly caused by data from a peer, is named without its traceback.
     """
 
     def __init__(self, logger: Logger) -> None:
@@ -124,7 +124,7 @@ class _Relay(logging.Handler):
         )
 
     def close(self) -> None:
-        """Report what was suppressed and not reported yet."""
+        """Report suppressed events that are not reported yet."""
         for library, recent in self._recent.items():
             self._report_suppressed(library, recent)
         super().close()
@@ -137,23 +137,23 @@ class _Relay(logging.Handler):
 
 @dataclass(slots=True)
 class _Recent:
-    """How many lines a library has asked for since a moment."""
+    """How many lines a library has logged since a point in time."""
 
     since: float = float("-inf")
     lines: int = 0
 
 
 def excerpt(data: bytes) -> str:
-    """Return received bytes as they may stand in a log: escaped, and cut."""
-    escaped = data[:_EXCERPT_BYTES].decode("latin-1").encode("unicode_escape").decode("ascii")
-    return escaped + ("…" if len(data) > _EXCERPT_BYTES else "")
+    """Return received bytes for a log line: escaped and truncated."""
+    text = data[:_EXCERPT_BYTES].decode("latin-1").encode("unicode_escape").decode("ascii")
+    return text + ("…" if len(data) > _EXCERPT_BYTES else "")
 
 
 class _JsonLine:
-    """Renders for programs. A line is made for every connection, so the date is only made anew every second."""
+    """Renders JSON. There is a line for every connection, so the date is formatted only once a second."""
 
     def __init__(self) -> None:
-        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals may be anybody's bytes
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals may contain bytes from peers
         self._render_exception = structlog.processors.ExceptionRenderer(frames)
         self._second = -1
         self._date = ""
@@ -168,11 +168,11 @@ class _JsonLine:
         event["timestamp"] = f"{self._date}.{nanoseconds // 1000:06d}Z"
         event["level"] = method
         line = encode(event)
-        return line if len(line) <= MOST_BYTES else cut(event, encode)
+        return line if len(line) <= MAX_BYTES else cut(event, encode)
 
 
 class _ConsoleLine:
-    """Renders for people: without what is the same on every line."""
+    """Renders for people, without the keys that are the same on every line."""
 
     def __init__(self, *, colors: bool) -> None:
         styles = structlog.dev.ConsoleRenderer.get_default_level_styles(colors)

@@ -1,24 +1,22 @@
-"""Where log lines go: a bounded queue and one thread, so that a blocked sink never delays who logs."""
+"""The sink of log lines: a bounded queue and a thread, so that a blocked output never delays the service."""
 
 import threading
 from collections import deque
-from collections.abc import Callable
 
 from stentor_chassis.counters.histogram import Slots
 from stentor_chassis.descriptors import write_all
-from stentor_chassis.logs.bounds import MOST_BYTES
+from stentor_chassis.logs.bounds import MAX_BYTES
 
-BATCH_BYTES = MOST_BYTES
+BATCH_BYTES = MAX_BYTES
 QUEUE_LINES = 10_000
-# Lines are gathered this long before they are written: waking the thread for each would cost the data path more than
-# making the line did.
+# How long lines are gathered before a write: waking the thread for each line would cost more than rendering it.
 GATHER_SECONDS = 0.02
 
 
 class Sink:
-    """Writes lines to a file descriptor from a thread of its own; drops and counts what it cannot take.
+    """Writes lines to a file descriptor in its own thread; drops and counts lines if the queue is full.
 
-    Used as a structlog logger: every level method queues one line, already rendered, with its newline.
+    Used as a structlog logger: every level method queues one rendered line, which ends with a newline.
     """
 
     def __init__(
@@ -26,28 +24,33 @@ class Sink:
         fd: int,
         *,
         limit: int = QUEUE_LINES,
-        on_drop: Callable[[int], None] | None = None,
+        dropped: Slots | None = None,
         waiting: Slots | None = None,
     ) -> None:
-        """Write to `fd`; hold at most `limit` lines; tell `on_drop` how many lines were lost, one call at a time.
+        """Write to `fd`, and queue at most `limit` lines.
 
-        The one slot of `waiting` has how many lines are not written yet: if this process is killed, they are lost.
+        The one slot of `dropped` counts lost lines. That of `waiting` has the number of lines not written yet, which
+        are lost if this process is killed.
         """
-        self.dropped = 0
         self._fd = fd
         self._limit = limit
-        self._on_drop = on_drop
+        self._dropped: Slots = [0] if dropped is None else dropped
         self._lines: deque[bytes] = deque()
-        self._writing = 0  # lines taken off the queue and not yet written
+        self._writing = 0  # lines removed from the queue and not yet written
         self._waiting: Slots = [0] if waiting is None else waiting
-        self._lock = threading.RLock()  # taken by itself where nobody waits: that is quicker than by the condition
+        self._lock = threading.RLock()  # used directly if no thread waits, which is faster than through the condition
         self._changed = threading.Condition(self._lock)
-        self._idle = False  # the thread waits to be told of a line
+        self._idle = False  # whether the thread waits for a line
         self._hurry = threading.Event()
         threading.Thread(target=self._run, name="log-sink", daemon=True).start()
 
+    @property
+    def dropped(self) -> int:
+        """How many lines were lost."""
+        return self._dropped[0]
+
     def msg(self, line: bytes) -> None:
-        """Queue one line, or count it as dropped; the lock is never held over a write."""
+        """Queue one line, or count it as dropped; the lock is never held during a write."""
         with self._lock:
             if len(self._lines) < self._limit:
                 self._lines.append(line)
@@ -56,29 +59,24 @@ class Sink:
                     self._idle = False
                     self._changed.notify_all()
             else:
-                self._drop(1)
+                self._dropped[0] += 1
 
     log = debug = info = warning = warn = error = critical = fatal = exception = failure = msg
 
     def flush(self, timeout: float) -> None:
-        """Wait until all is written, at most `timeout` seconds; what is left then is counted as dropped."""
+        """Wait until all lines are written, at most `timeout` seconds; count the rest as dropped."""
         self._hurry.set()
         with self._changed:
             self._changed.wait_for(lambda: not self._lines and not self._writing, timeout)
-            self._drop(len(self._lines) + self._writing)
+            self._dropped[0] += len(self._lines) + self._writing
             self._lines.clear()
             self._writing = self._waiting[0] = 0
-
-    def _drop(self, lines: int) -> None:
-        self.dropped += lines
-        if lines and self._on_drop is not None:
-            self._on_drop(lines)
 
     def _run(self) -> None:
         while True:
             self._wait()
             with self._changed:
-                if not self._lines:  # flush() has given them up
+                if not self._lines:  # flush() has dropped them
                     continue
                 batch = self._take_batch()
                 self._writing = len(batch)
@@ -88,14 +86,14 @@ class Sink:
             except OSError:  # a full disk, a closed pipe
                 lost = len(batch)
             with self._changed:
-                if self._writing:  # else flush() has given these lines up, and counted them
-                    self._drop(lost)
+                if self._writing:  # else flush() has counted these lines as dropped
+                    self._dropped[0] += lost
                     self._waiting[0] -= self._writing
                 self._writing = 0
                 self._changed.notify_all()
 
     def _wait(self) -> None:
-        """Wait until there are lines, and then for some more."""
+        """Wait for a line, and then a little for more."""
         with self._changed:
             if self._lines:
                 return

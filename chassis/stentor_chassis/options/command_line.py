@@ -81,7 +81,7 @@ def run(command: click.Command, name: str) -> NoReturn:
     """Run a command line and exit; nothing else ends the process of a service."""
     fill_standard()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # of characters that the locale lacks
+        sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the locale lacks
     try:
         code = command.main(prog_name=name, standalone_mode=False)
         if sys.stdout is not None:  # closed when the process started
@@ -101,7 +101,7 @@ def run(command: click.Command, name: str) -> NoReturn:
     except OSError as error:  # only writing our own output is not handled elsewhere
         code = INTERNAL_ERROR
         _print(f"{name}: {error.strerror or error}")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else flushing it at exit would fail again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # otherwise flushing it at exit would fail again
     sys.exit(code)
 
 
@@ -125,4 +125,4 @@ def _print(message: str) -> None:
     try:
         print(escaped(message), file=sys.stderr)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # else flushing it at exit would fail again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # otherwise flushing it at exit would fail again

@@ -51,7 +51,7 @@ def _options(command: click.Command) -> dict[str, click.Option]:
 def _parse(path: str) -> dict[str, Any]:
     real = os.path.realpath(path)
     if os.path.exists(real) and stat.S_ISFIFO(os.stat(real).st_mode):  # not if a shell made it
-        raise WrongFileError("it is a named pipe; reading it could block for ever")
+        raise WrongFileError("it is a named pipe; reading it could block forever")
     with open(path, "rb") as file:
         data = file.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
@@ -90,9 +90,9 @@ def _value(key: str, value: Any, option: click.Option) -> Any:
 
 def _text(key: str, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise WrongFileError(f"{key!r} must be a text or a number")
+        raise WrongFileError(f"{key!r} must be a string or a number")
     if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
         raise WrongFileError(f"{key!r} is out of range")
-    if isinstance(value, str) and "\0" in value:  # impossible on a command line, and refused by system calls
+    if isinstance(value, str) and "\0" in value:  # impossible on a command line, and rejected by system calls
         raise WrongFileError(f"{key!r} has a NUL character")
     return str(value)

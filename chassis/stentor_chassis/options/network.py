@@ -8,7 +8,7 @@ import click
 
 from stentor_chassis.options.text import Listed
 
-_MAPPED_BITS = 96  # of an IPv6 address that holds an IPv4 address, RFC 4291 section 2.5.5.2
+_MAPPED_BITS = 96  # prefix of an IPv4-mapped IPv6 address, RFC 4291 section 2.5.5.2
 
 
 class Network(Listed):

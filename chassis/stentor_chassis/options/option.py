@@ -1,4 +1,4 @@
-"""Declaring options, each at once a flag, an environment variable and a key of the configuration file."""
+"""Declares options: each is a flag, an environment variable and a key of the configuration file."""
 
 import os
 from collections.abc import Callable
@@ -11,11 +11,11 @@ import click
 from stentor_chassis.options.text import HostName, Text
 
 T = TypeVar("T")
-Declare = Callable[[Any], Any]  # a decorator that adds one or several options to a command
+Declare = Callable[[Any], Any]  # a decorator that adds options to a command
 
 
 class _Option(click.Option):
-    """An option whose type can refuse an empty variable; otherwise click ignores an empty one."""
+    """An option whose type can reject an empty variable, which click ignores."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the value of the variable, if it has one."""
@@ -48,7 +48,7 @@ def build(kind: type[T], values: dict[str, Any], **others: Any) -> T:
 
 
 def wrong_value(name: str, message: str) -> click.BadParameter:
-    """Return the error with which the running command refuses the value of its option `name`."""
+    """Return the error for a wrong value of the running command's option `name`."""
     context = click.get_current_context()
     return click.BadParameter(message, context, next(each for each in context.command.params if each.name == name))
 
@@ -63,8 +63,7 @@ def admin_options(port: int) -> Declare:
             "admin_names",
             type=HostName(),
             multiple=True,
-            help="Host name by which the admin endpoint is reached, besides addresses and the machine's own name; may "
-            "be repeated.",
+            help="Host name of the admin endpoint, besides addresses and the machine's own name; repeatable.",
         ),
     )
 

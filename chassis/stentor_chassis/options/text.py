@@ -21,7 +21,7 @@ class HostName(Listed):
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Accept it, or fail with what is wanted."""
+        """Accept the name, or fail with the expected form."""
         if not re.fullmatch(r"[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*", value):
             self.fail(f"{value!r} is not a host name such as server or stentor.example.org", param, ctx)
         return str(value).lower()
@@ -49,7 +49,7 @@ class File(Path):
     """The path of a regular file, which can be read more than once; it need not exist yet."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Accept the path, or fail if it is another kind of file: reading a pipe could block for ever."""
+        """Accept the path, or fail if it is another kind of file: reading a pipe could block forever."""
         path = super().convert(value, param, ctx)
         if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
             self.fail(f"{path!r} is not a regular file", param, ctx)

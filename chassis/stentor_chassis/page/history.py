@@ -1,4 +1,4 @@
-"""The counters over the last minutes."""
+"""The recent history of the counters."""
 
 import asyncio
 import time
@@ -17,8 +17,8 @@ _MOST = int(WINDOW_SECONDS / INTERVAL_SECONDS) + 1
 class History:
     """A ring of snapshots of the values on a page, made in the control process from the counters.
 
-    Snapshots cost the workers nothing, and the ring holds at most some ten thousand integers. It is filled from the
-    start, so that a page that is opened later shows the minutes before.
+    Snapshots cost the workers nothing, and the ring has at most about ten thousand integers. It is filled from the
+    start, so that a page shows the minutes before it was opened.
     """
 
     def __init__(self, counters: SharedCounters, live_rows: LiveRows, view: View) -> None:
@@ -39,7 +39,7 @@ class History:
             self.take()
 
     def take(self) -> None:
-        """Make a snapshot, and drop the oldest when there are more than the window needs."""
+        """Make a snapshot, and drop the oldest if the ring is full."""
         totals, _ = self._counters.read(self._live_rows())
         self._snapshots.append((round(time.monotonic() - self._clock, 3), self._columns.read(totals)))
         self._taken += 1
@@ -47,7 +47,7 @@ class History:
     def since(self, number: int) -> dict[str, Any]:
         """Return the meaning of the columns, and the snapshots from this number on: age in seconds, then the columns.
 
-        Snapshots are numbered from 0; `next` is the number to ask for next time.
+        Snapshots are numbered from 0; `next` is the number to request next time.
         """
         kept = self._taken - len(self._snapshots)
         fresh = list(self._snapshots)[max(0, number - kept) :]

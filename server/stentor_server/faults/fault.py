@@ -1,4 +1,4 @@
-"""The faults of --fault: which there are, how often each happens, and the draw."""
+"""The faults of --fault, their probabilities, and their random selection."""
 
 import random
 import re
@@ -14,7 +14,7 @@ from stentor_chassis.options.text import Listed
 
 
 class Fault(StrEnum):
-    """What the server can do wrong on purpose."""
+    """A deliberate fault of the server."""
 
     DELAY = "delay"
     DRIP = "drip"
@@ -40,7 +40,7 @@ class Injection:
 
     fault: Fault
     probability: float
-    seconds: float = 0.0  # how long an answer, or each of its bytes, is held
+    seconds: float = 0.0  # how long an answer, or each of its bytes, is delayed
 
     @classmethod
     def parse(cls, text: str) -> "Injection":

@@ -1,4 +1,4 @@
-"""A connection that gives wrong answers on purpose."""
+"""A connection with deliberate faults."""
 
 import asyncio
 import time
@@ -13,10 +13,10 @@ from stentor_server.path.transform import translate
 
 
 class FaultyConnection(Connection):
-    """Serves like any other connection, except for the answers that a fault is drawn for.
+    """Serves like any other connection, except for answers with a fault.
 
     An answer is what was read at once. The counters stay exact: what a fault withholds was received and is unsent, and
-    each `extra` is one byte sent that was not received. Bytes stay in order: nothing is read while an answer is held.
+    each `extra` is one byte sent that was not received. Bytes stay in order, because a delayed answer pauses reading.
     """
 
     __slots__ = ("_faults", "_timer")
@@ -25,7 +25,7 @@ class FaultyConnection(Connection):
         """Draw from `faults`."""
         super().__init__(lane, fd, client, proxy)
         self._faults = faults
-        self._timer: asyncio.TimerHandle | None = None  # while an answer is held
+        self._timer: asyncio.TimerHandle | None = None  # while an answer is delayed
 
     def ready(self, events: int) -> None:
         """Answer one chunk, or inject the fault that is drawn for it."""
@@ -109,7 +109,7 @@ class FaultyConnection(Connection):
             super()._ready_slow(events)
 
     def close(self, reason: CloseReason, error: str = "") -> None:
-        """Close as `Connection` does, and drop an answer that is held."""
+        """Close as `Connection` does, and drop a delayed answer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

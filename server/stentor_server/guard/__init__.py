@@ -1,1 +1,1 @@
-"""What protects the server: admission, address limits and time-outs."""
+"""Protection of the server: admission, address limits and time-outs."""

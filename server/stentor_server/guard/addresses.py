@@ -1,4 +1,4 @@
-"""How many connections each client address has open, across all workers."""
+"""Open connections per client address, across all workers."""
 
 import mmap
 import os
@@ -13,8 +13,8 @@ _SLOT_BYTES = 8
 class AddressCounts:
     """A table for each worker in shared memory: one process writes it, all read it, and there is no lock.
 
-    An entry is a hashed address and a count. Its place is one of the `_WINDOW` that start where the hash says. The
-    hash is keyed, so that nobody can choose addresses that collide.
+    An entry is a hashed address and a count. Its place is one of `_WINDOW` places, whose start follows from the hash.
+    The hash is keyed, so that an attacker cannot choose addresses that collide.
     """
 
     def __init__(self, fd: int, rows: int, row: int, open_by_row: Sequence[int] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Which connections are admitted, and how many."""
+"""Admission of connections: networks and limits."""
 
 import resource
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Networks:
 class Admission:
     """The limits, which apply to all workers together.
 
-    Workers do not lock: at the same instant each may fill the last place, so a limit can be exceeded by at most the
+    Workers do not lock: at the same instant each may use the last free place, so a limit can be exceeded by at most the
     number of workers minus one.
     """
 
@@ -44,7 +44,7 @@ class Admission:
         self._room = room()
 
     def refusal(self, open_here: int) -> RejectReason | None:
-        """Return why no connection can be accepted now, if so; `open_here` counts those of this worker."""
+        """Return why a connection cannot be accepted now, if so; `open_here` counts those of this worker."""
         if open_here >= self._room or sum(self._open_by_worker) >= self._options.max_connections:
             return RejectReason.MAX_CONNECTIONS
         return None

@@ -1,32 +1,14 @@
-"""When a connection has been open, pending or idle for too long."""
-
-from typing import Protocol
+"""Time-outs of connections."""
 
 from stentor_server.metrics import CloseReason
 from stentor_server.options import ServerOptions
+from stentor_server.path.connection import Connection
 
 HANDSHAKE_SECONDS = 10.0  # for a PROXY header, and for a TLS handshake
 LINGER_SECONDS = 0.25  # how long a peer has to send its FIN after the server's
 _SHORTEST_SWEEP_SECONDS = 0.02
 _LONGEST_SWEEP_SECONDS = 1.0
 _SWEEPS = 8  # per shortest time-out, which is therefore accurate to an eighth
-
-
-class Timed(Protocol):
-    """A connection as time-outs see it; each attribute is explained there."""
-
-    opened_at: float
-    active_at: float
-    peer_closed_at: float
-    closing_since: float
-
-    @property
-    def pending(self) -> bool: ...  # noqa: D102
-    @property
-    def handshaking(self) -> bool: ...  # noqa: D102
-    def check_progress(self) -> None: ...  # noqa: D102
-    def finish(self, reason: CloseReason, /) -> None: ...  # noqa: D102
-    def abort(self, reason: CloseReason, error: str = "", /) -> None: ...  # noqa: D102
 
 
 class Timeouts:
@@ -41,7 +23,7 @@ class Timeouts:
         shortest = min(self._idle, self._write, self._half_close, self._max_age, HANDSHAKE_SECONDS)
         self.sweep_seconds = max(_SHORTEST_SWEEP_SECONDS, min(shortest / _SWEEPS, _LONGEST_SWEEP_SECONDS))
 
-    def enforce(self, connection: Timed, now: float) -> None:
+    def enforce(self, connection: Connection, now: float) -> None:
         """End the connection if one of its time-outs has expired."""
         if connection.pending:
             connection.check_progress()

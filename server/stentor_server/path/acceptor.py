@@ -84,7 +84,7 @@ class Acceptor:
         self._timer = None
         try:
             self._poller.watch(self._listener.fileno(), self)
-        except OSError as error:  # epoll has no room either
+        except OSError as error:  # epoll(7) has reached its limit, too
             self._resume_later(error)
 
     def close(self) -> None:

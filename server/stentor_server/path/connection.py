@@ -38,7 +38,7 @@ class Connection:
 
     While part of an answer waits for the peer to read, nothing more is read from the peer. So a connection never holds
     more than the answer to one chunk. Over TLS the chunk may have completed a record of 16 KiB that began in earlier
-    chunks, and OpenSSL has buffers of its own.
+    chunks, and OpenSSL has its own buffers.
 
     After every call the worker's row balances: received = sent + unsent + pending.
     """

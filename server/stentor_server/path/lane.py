@@ -9,11 +9,11 @@ from stentor_server.metrics import CloseReason
 from stentor_server.path.poller import Poller
 
 BUFFER_BYTES = 256 * 1024
-# Two records at once. OpenSSL's buffers never shrink: a connection keeps for life what they once held.
+# Two records at once. OpenSSL's buffers never shrink, so a connection keeps their largest size until it closes.
 TLS_BUFFER_BYTES = 32 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lane:
     """Everything that a connection needs from its worker.
 
@@ -27,10 +27,10 @@ class Lane:
     table: bytes  # of the transform
     forget: Callable[[int, Address, CloseReason, int], None]  # descriptor, client, reason, nanoseconds open
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(BUFFER_BYTES)))
-    buffers: list[memoryview] = field(init=False)  # as readv() takes it
+    buffers: list[memoryview] = field(init=False)  # as readv() expects it
     tls_buffers: list[memoryview] = field(init=False)
 
     def __post_init__(self) -> None:
         """Wrap the buffer once, instead of for each read."""
-        object.__setattr__(self, "buffers", [self.buffer])
-        object.__setattr__(self, "tls_buffers", [self.buffer[:TLS_BUFFER_BYTES]])
+        self.buffers = [self.buffer]
+        self.tls_buffers = [self.buffer[:TLS_BUFFER_BYTES]]

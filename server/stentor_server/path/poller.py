@@ -1,6 +1,6 @@
 """Waits for all of a worker's sockets at once.
 
-An epoll of its own is cheaper, by measurement, than an event loop callback for each socket.
+Its own epoll is measurably cheaper than an event loop callback for each socket.
 """
 
 import asyncio

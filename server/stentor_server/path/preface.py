@@ -68,6 +68,6 @@ class Preface:
             self._on_header(self._fd, header.source or self._proxy, self._proxy)
 
     def reject(self, error: str, reason: RejectReason = RejectReason.PROXY_PROTOCOL) -> None:
-        """Give up a connection whose header is wrong, or late."""
+        """Reject a connection whose header is wrong or late."""
         self._poller.forget(self._fd)
         self._on_reject(self._fd, reason, self._proxy, error)

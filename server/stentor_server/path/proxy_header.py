@@ -8,12 +8,12 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
-V1_MAX_BYTES = 107  # with the line end, as the specification says
+V1_MAX_BYTES = 107  # with the line end, by the specification
 V2_MAX_BYTES = 4096  # the specification allows 64 KiB; addresses and the usual extras need a few hundred
 V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V1_START = b"PROXY "
 _V1_UNKNOWN = _V1_START + b"UNKNOWN"
-# What a proxy sends on a connection of its own, by version; health checks send it, too.
+# The header of a connection that the proxy itself opened, by version; health checks send it, too.
 LOCAL = {"v1": b"PROXY UNKNOWN\r\n", "v2": V2_SIGNATURE + b"\x20\0\0\0", "any": V2_SIGNATURE + b"\x20\0\0\0"}
 _V2_FIXED_BYTES = 16
 _LOCAL, _PROXIED = 0x20, 0x21  # version 2 in the upper half

@@ -1,6 +1,6 @@
 """TLS between the socket and the transform.
 
-OpenSSL works on memory, not on the socket, because only then is it known how many bytes the kernel accepted.
+OpenSSL works on memory, not on the socket, because only then the number of bytes that the kernel accepted is known.
 """
 
 import ssl
@@ -82,7 +82,7 @@ class TlsConnection(Connection):
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            if self._send_encrypted(owed):  # with the alert that says why
+            if self._send_encrypted(owed):  # with an alert
                 self.close(CloseReason.TLS_ERROR, plain_reason(error))
             return
         if self._got_close_notify:

@@ -36,8 +36,8 @@ def test_files(authority: Authority, tmp_path: Path) -> None:
         assert _load(*files) == f"cannot read {tmp_path}: Is a directory"
     for other, why in (
         (authority.other_key, "key values mismatch"),
-        (authority.locked_key, "the key is encrypted, and must not be"),
-        (cert, "there is no key in the file; name its file with --tls-key"),
+        (authority.locked_key, "the key is encrypted; decrypt it first"),
+        (cert, "the file has no key; give the key file with --tls-key"),
     ):
         assert _load(cert, other).endswith(f" with the key {other}: {why}")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from stentor_chassis.control.listeners import bind_tcp, bind_unix
+from stentor_chassis.control.listeners import UnixListener, bind_tcp
 from stentor_chassis.counters.metrics import Metric
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_server.faults.fault import Fault, Faults
@@ -96,7 +96,7 @@ class Serving:
         self.bugs = 0  # that the test causes
         self._bugs_before = len(events.find("worker.exception"))
         ((self._tcp,),) = bind_tcp([LOOPBACK], 0, 1, BACKLOG)
-        self._unix = bind_unix(str(directory / "exchange"), BACKLOG)
+        self._unix = UnixListener(str(directory / "exchange"), BACKLOG)
         if send_buffer:
             self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by accepted sockets
         faults = Faults(self.options.fault, "seed") if self.options.fault else None

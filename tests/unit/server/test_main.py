@@ -25,4 +25,4 @@ def test_health_of_port_0(run_command: RunCommand, flag: str) -> None:
     ended = run_command(cli, "health", flag, "0")
     assert ended.code == USAGE
     assert flag in ended.line
-    assert ended.line.endswith("0 lets a server take a free port; say here which one it took")
+    assert ended.line.endswith("0 makes the server pick a free port; give that port here")

@@ -11,13 +11,12 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Info
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from procfs import descriptors
-from stentor_chassis.admin.endpoint import MOST_CONNECTIONS, Admin
-from stentor_chassis.counters.collector import BuildCollector
+from stentor_chassis.admin.endpoint import MAX_CONNECTIONS, Admin
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from unit.looping import eventually
 
@@ -31,7 +30,7 @@ async def _admin(
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Yield a session with an admin endpoint that exports what is running."""
     registry = CollectorRegistry()
-    registry.register(BuildCollector("a-service", "1.2.3"))
+    Info("stentor_build", "What is running.", registry=registry).info({"service": "a-service", "version": "1.2.3"})
     admin = Admin(registry, ready, status, hear)
     url = await admin.start(host, 0)
     try:
@@ -55,13 +54,13 @@ async def test_many_idle_connections() -> None:
         for each in silent[1:]:
             each.send(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
         assert (await _get(session, "/readyz"))[0] == 200
-        for _ in range(MOST_CONNECTIONS * 3):
+        for _ in range(MAX_CONNECTIONS * 3):
             silent.append(socket.create_connection((url.hostname, url.port)))
             await asyncio.sleep(0)
         assert (await _get(session, "/metrics"))[0] == 200
         ours = len(silent)
         await eventually(
-            lambda: descriptors(os.getpid()) <= before + ours + MOST_CONNECTIONS + 1, "the oldest to be closed"
+            lambda: descriptors(os.getpid()) <= before + ours + MAX_CONNECTIONS + 1, "the oldest to be closed"
         )
         assert (await _get(session, "/readyz"))[0] == 200
         assert silent[0].recv(1) == b""

@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 
 from exposition import OPENER
-from stentor_chassis.control.control import Service
 from stentor_chassis.failure import COULD_NOT_START, INTERRUPTED
-from unit.chassis.example import SCHEMA
 from unit.chassis.team import ENVIRONMENT, EPILOGUE, PROLOGUE, STAYS
 from waiting import until
 
@@ -218,9 +216,3 @@ def test_stopped_while_starting(start: Callable[..., Running]) -> None:
     assert service.ended() == (0, "told\n")
     assert not service.find("example.ready")
     assert service.find("example.stopped")
-
-
-def test_short_name() -> None:
-    """The names of a service's own events begin with the last part of its name."""
-    for name, short in (("stentor-server", "server"), ("plain", "plain")):
-        assert short == Service(name=name, version="1", schema=SCHEMA, worker_module="x").short_name

@@ -10,7 +10,7 @@ import pytest
 
 from stentor_chassis.address import Address
 from stentor_chassis.control import listeners
-from stentor_chassis.control.listeners import UNSENT_BYTES, Listeners, bind_tcp, bind_unix
+from stentor_chassis.control.listeners import UNSENT_BYTES, Listeners, UnixListener, bind_tcp
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
 BACKLOG = 16
@@ -122,12 +122,12 @@ def test_host_that_does_not_resolve(host: str) -> None:
 def test_unix_socket(tmp_path: Path) -> None:
     """A Unix socket replaces a socket file without a listener, but not one with a listener."""
     path = str(tmp_path / "socket")
-    bind_unix(path, BACKLOG).close()
+    UnixListener(path, BACKLOG).close()
     assert os.path.exists(path)
-    with bind_unix(path, BACKLOG):
+    with UnixListener(path, BACKLOG):
         assert _connects(path)
         with pytest.raises(Failure, match="Address already in use"):
-            bind_unix(path, BACKLOG)
+            UnixListener(path, BACKLOG)
         assert _connects(path)
 
 
@@ -141,7 +141,7 @@ def test_impossible_path(tmp_path: Path) -> None:
         ("x" * 200, "xx"),
     ):
         with pytest.raises(Failure, match=message) as failure:
-            bind_unix(str(wrong), BACKLOG)
+            UnixListener(str(wrong), BACKLOG)
         assert str(wrong) in failure.value.message
         assert failure.value.code == COULD_NOT_START
     assert path.read_text() == "precious"
@@ -152,24 +152,73 @@ def test_close(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     copies = bind_tcp(["127.0.0.1"], 0, 2, BACKLOG)
     address = copies[0][0].getsockname()
-    listeners = Listeners(copies, [bind_unix(str(path), BACKLOG)])
+    listeners = Listeners(copies, [UnixListener(str(path), BACKLOG)])
     assert _connects(address)
     listeners.close()
     assert not _connects(address)
     assert not path.exists()
     listeners.close()
-    with Listeners([], [bind_unix(str(path), BACKLOG)]):
+    with Listeners([], [UnixListener(str(path), BACKLOG)]):
         path.unlink()
 
 
 def test_close_leaves_the_socket_of_another(tmp_path: Path) -> None:
     """A socket file that another server has replaced is not removed."""
     path = tmp_path / "socket"
-    with Listeners([], [bind_unix(str(path), BACKLOG)]) as listeners:
+    with Listeners([], [UnixListener(str(path), BACKLOG)]) as listeners:
         path.unlink()
-        with bind_unix(str(path), BACKLOG):
+        with UnixListener(str(path), BACKLOG):
             listeners.close()
             assert _connects(str(path))
+
+
+def test_close_after_its_folder_was_exchanged(tmp_path: Path) -> None:
+    """The file is removed from the folder it was made in, wherever its path leads by then."""
+    folder, moved, elsewhere = (tmp_path / name for name in ("folder", "moved", "elsewhere"))
+    folder.mkdir()
+    elsewhere.mkdir()
+    with Listeners([], [UnixListener(str(folder / "socket"), BACKLOG)]):
+        folder.rename(moved)
+        folder.symlink_to(elsewhere)
+        os.link(moved / "socket", elsewhere / "socket")
+    assert (elsewhere / "socket").exists()
+    assert not (moved / "socket").exists()
+
+
+def test_folder_exchanged_before_bind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another server's file in the folder that the path led to at first is not mistaken for our own."""
+    folder, moved = tmp_path / "folder", tmp_path / "moved"
+    folder.mkdir()
+    bind = socket.socket.bind
+
+    def exchanged(listener: socket.socket, address: str) -> None:
+        folder.rename(moved)
+        folder.mkdir()
+        bind(listener, address)
+
+    with UnixListener(str(folder / "socket"), BACKLOG):
+        monkeypatch.setattr(socket.socket, "bind", exchanged)
+        with pytest.raises(Failure, match="Address already in use"):
+            UnixListener(str(folder / "socket"), BACKLOG)
+
+
+def test_stale_file_that_another_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket file without a listener, which another server replaces at that moment, is not removed."""
+    path = str(tmp_path / "socket")
+    UnixListener(path, BACKLOG).close()
+    with socket.socket(socket.AF_UNIX) as other:
+
+        def refused(_caller: socket.socket, _address: str) -> None:
+            os.unlink(path)
+            other.bind(path)
+            other.listen()
+            raise ConnectionRefusedError
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(socket.socket, "connect", refused)
+            with pytest.raises(Failure, match="Address already in use"):
+                UnixListener(path, BACKLOG)
+        assert _connects(path)
 
 
 def test_free_port_in_use_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

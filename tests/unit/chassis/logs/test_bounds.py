@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stentor_chassis.encoding import encode
-from stentor_chassis.logs.bounds import MOST_BYTES, cut, cut_text
+from stentor_chassis.logs.bounds import MAX_BYTES, cut, cut_text
 
 TEXTS = st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 2000))
 VALUES = st.recursive(
@@ -21,7 +21,7 @@ VALUES = st.recursive(
 def test_any_event_fits(facts: dict[str, Any]) -> None:
     """Whatever an event holds, what is left of it is a line of JSON that a pipe takes in one piece."""
     line = cut({**facts, "event": "thing.happened"}, encode)
-    assert len(line) <= MOST_BYTES
+    assert len(line) <= MAX_BYTES
     event = json.loads(line)
     assert (event["event"], event["truncated"]) == ("thing.happened", True)
 
@@ -40,6 +40,6 @@ def test_text(text: str) -> None:
     """A text for people that is too long keeps its beginning and its end."""
     line = cut_text(f"{text}\n")
     whole = f"{text}\n".encode(errors="backslashreplace")
-    assert len(line) <= MOST_BYTES
+    assert len(line) <= MAX_BYTES
     assert line.endswith(b"\n")
     assert line == whole or (whole.startswith(line[:2000]) and whole.endswith(line[-2000:]))

@@ -156,8 +156,8 @@ def test_drops_are_told() -> None:
     """Lines that cannot be written are told to who counts them."""
     read, write = os.pipe()
     os.close(read)
-    told: list[int] = []
-    log = Log(LogOptions(level="info", format="json", fd=write), service="a-service", version="1", on_drop=told.append)
+    told = [0]
+    log = Log(LogOptions(level="info", format="json", fd=write), service="a-service", version="1", dropped=told)
     log.logger.info("thing.happened")
     log.flush()
     os.close(write)

@@ -84,8 +84,8 @@ def test_batches_are_atomic_writes() -> None:
 def test_blocked_pipe_never_blocks_the_caller(pipe: Pipe) -> None:
     """While nobody reads, logging goes on at once; what the queue does not hold is counted and told."""
     filled = pipe.fill()
-    told: list[int] = []
-    sink = Sink(pipe.write, limit=LIMIT, on_drop=told.append)
+    told = [0]
+    sink = Sink(pipe.write, limit=LIMIT, dropped=told)
     logged = threading.Event()
 
     def log() -> None:
@@ -112,8 +112,8 @@ def test_lines_that_cannot_be_written_are_counted(pipe: Pipe, full: bool) -> Non
     """A closed pipe or a full disk costs every line, each counted once, and does not end the sink."""
     pipe.close_reading()
     fd = os.open("/dev/full", os.O_WRONLY) if full else pipe.write
-    told: list[int] = []
-    sink = Sink(fd, on_drop=told.append)
+    told = [0]
+    sink = Sink(fd, dropped=told)
     for _ in range(3):
         for _ in range(100):
             sink.msg(LINE)

@@ -82,7 +82,7 @@ def test_texts_and_numbers(tmp_path_factory: pytest.TempPathFactory, value: str 
         ('config = "other.toml"', "^'config' cannot be set in the file itself"),
         ("port.number = 1", "^'port' is a table"),
         ("[[port]]", "^'port' must be one value, not a list"),
-        ("allow = [true]", "^'allow' must be a text or a number"),
+        ("allow = [true]", "^'allow' must be a string or a number"),
         ("deny = []", "^'deny' is an empty list"),
         ("closed = 1", "^'closed' must be true or false, without quotes"),
         ('idle-timeout = "a\\u0000b"', "^'idle-timeout' has a NUL character"),
@@ -111,7 +111,7 @@ def test_other_kinds_of_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     os.symlink(tmp_path / "fifo", tmp_path / "link")
     for name in ("fifo", "link"):
-        with pytest.raises(WrongFileError, match=r"^it is a named pipe; reading it could block for ever$"):
+        with pytest.raises(WrongFileError, match=r"^it is a named pipe; reading it could block forever$"):
             read(str(tmp_path / name), SERVE, [SERVE])
     reader, writer = os.pipe()
     os.write(writer, b"port = 1")

@@ -1,11 +1,13 @@
 """Every time-out, on a clock of the test's."""
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
 from stentor_server.guard.timeouts import HANDSHAKE_SECONDS, LINGER_SECONDS, Timeouts
 from stentor_server.metrics import CloseReason
+from stentor_server.path.connection import Connection
 from unit.server.serving import options
 
 AGE = 1_000_000.0  # seconds: beyond any time-out
@@ -41,7 +43,7 @@ class Fake:
 
 def _ends(connection: Fake, later: float, **limits: float) -> list[tuple[str, CloseReason]]:
     """Return how a connection has ended at second 100 + `later`."""
-    Timeouts(options(**limits)).enforce(connection, 100.0 + later)
+    Timeouts(options(**limits)).enforce(cast("Connection", connection), 100.0 + later)
     return connection.ends
 
 
