@@ -187,15 +187,21 @@ def test_json_on_a_terminal(log_to_terminal: Callable[..., Written]) -> None:
 
 
 def test_console_exception(log_to_pipe: Callable[..., Written]) -> None:
-    """On the console an exception is shown, without colour codes where there is no terminal."""
+    """On the console an exception is shown, but its message, which may be a peer's bytes, commands no terminal."""
     written = log_to_pipe(format="console")
+    local = "a peer's bytes"
+
+    def fail() -> None:
+        raise ValueError(local[:1] + "\x1b[2J\x9b\u202e")
+
     try:
-        int("no number")
+        fail()
     except ValueError:
         written.logger.exception("thing.failed")
     shown = written.raw()
-    assert b"ValueError: invalid literal" in shown
+    assert rb"ValueError: a\x1b[2J\x9b\u202e" in shown
     assert ESCAPE not in shown
+    assert local.encode() not in shown
 
 
 @pytest.fixture
