@@ -112,7 +112,7 @@ async def test_metrics_in_a_version_that_nobody_knows(accept: str) -> None:
         assert len(list(parse_text(text))) == 1
 
 
-@pytest.mark.parametrize("header", [b"Cookie: \xff", b"Accept: x/y;\xa0version=x"])
+@pytest.mark.parametrize("header", [b"Cookie: \xff", b"Accept: x/y;\xa0version=x", b"Expect: \xff"])
 async def test_metrics_with_headers_that_are_not_utf8(header: bytes) -> None:
     """Bytes in a header that are no text are no reason to fail."""
     async with _admin() as session:
