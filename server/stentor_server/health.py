@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, InvalidURL
 from typing import Any
 from urllib.parse import urlencode
 
 import click
 
-from stentor_chassis.failure import COULD_NOT_START, Failure
+from stentor_chassis.failure import COULD_NOT_START, USAGE, Failure
 from stentor_chassis.options.option import option, options, wrong_value
 from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import File, Path, Text
@@ -80,7 +80,11 @@ class Health:
 
     def check(self) -> None:
         """Return when the server answers as it should and says that it is ready; raise `Failure` otherwise."""
-        with closing(HTTPConnection(self._admin_host, self.admin_port, timeout=self.timeout)) as admin:
+        try:
+            connection = HTTPConnection(self._admin_host, self.admin_port, timeout=self.timeout)
+        except InvalidURL as error:  # with blanks or control characters
+            raise Failure(USAGE, f"{self.admin_host!r} is not a host name: check --admin-host") from error
+        with closing(connection) as admin:
             self._tell(admin, BEGAN)
             admin.auto_open = 0  # the end is told to whom the beginning was, and not to one that started since
             try:
@@ -103,7 +107,8 @@ class Health:
             response = admin.getresponse()
             response.read()
         except (OSError, UnicodeError, HTTPException) as error:
-            message = f"no answer from {self._admin_host} port {self.admin_port}: {error}"
+            reason = getattr(error, "strerror", None) or error
+            message = f"no answer from {self._admin_host} port {self.admin_port}: {reason}"
             raise Failure(COULD_NOT_START, message) from error
         return response.status
 

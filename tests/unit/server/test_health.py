@@ -253,8 +253,15 @@ async def test_no_server() -> None:
 async def test_no_admin_endpoint(serving: NewServing) -> None:
     """A server whose control process does not answer is not healthy."""
     async with serving() as server:
-        with pytest.raises(Failure, match=r"no answer from 127\.0\.0\.1 port .*refused"):
+        with pytest.raises(Failure, match=r"no answer from 127\.0\.0\.1 port [0-9]+: Connection refused"):
             await _check(server.address[1], _free_port())
+
+
+@pytest.mark.parametrize("admin_host", ["two words", "a\n"])
+async def test_admin_host_that_is_none(admin_host: str) -> None:
+    """It is reported in one line that names the option."""
+    with pytest.raises(Failure, match="is not a host name: check --admin-host"):
+        await _check(1, 1, admin_host=admin_host)
 
 
 async def test_admin_endpoint_that_is_none(serving: NewServing) -> None:
