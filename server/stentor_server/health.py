@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, InvalidURL
 from typing import Any
 from urllib.parse import urlencode
 
 import click
 
-from stentor_chassis.failure import COULD_NOT_START, Failure
+from stentor_chassis.failure import COULD_NOT_START, USAGE, Failure
 from stentor_chassis.options.option import option, options, wrong_value
 from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import File, Path, Text
@@ -72,7 +72,11 @@ class Health:
     def check(self) -> None:
         """Return if the server answers correctly and is ready; raise `Failure` otherwise."""
         tls = self._tls_context()  # first, because without it no check begins
-        with closing(HTTPConnection(self._admin_host, self.admin_port, timeout=self.timeout)) as admin:
+        try:
+            connection = HTTPConnection(self._admin_host, self.admin_port, timeout=self.timeout)
+        except InvalidURL as error:  # with blanks or control characters
+            raise Failure(USAGE, f"{self.admin_host!r} is not a host name: check --admin-host") from error
+        with closing(connection) as admin:
             self._report(admin, BEGAN)
             admin.auto_open = 0  # do not report the end to a control process that started since
             try:

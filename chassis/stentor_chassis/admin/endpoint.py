@@ -51,6 +51,10 @@ class _Connection(web.RequestHandler):
         super().connection_lost(exc)
 
 
+async def _ignore_expectation(_request: web.Request) -> None:
+    """Answer as if there were no `Expect`: no body is read, and on a value that is not UTF-8 the library fails."""
+
+
 class Admin:
     """Serves `/metrics`, `/healthz`, `/readyz`, `/status` and additional pages; every other path is 404."""
 
@@ -71,15 +75,14 @@ class Admin:
         self._status = status
         self._export = make_aiohttp_handler(registry)
         application = web.Application()
-        application.add_routes(
-            [
-                web.get("/metrics", self._metrics),
-                web.get("/healthz", self._healthz),
-                web.get("/readyz", self._readyz),
-                web.get("/status", self._show_status),
-                *pages,
-            ]
-        )
+        answered = [
+            web.get("/metrics", self._metrics),
+            web.get("/healthz", self._healthz),
+            web.get("/readyz", self._readyz),
+            web.get("/status", self._show_status),
+            *pages,
+        ]
+        application.add_routes(web.get(at.path, at.handler, expect_handler=_ignore_expectation) for at in answered)
         self._runner = web.AppRunner(application, shutdown_timeout=_SHUTDOWN_SECONDS)
         self._connections: dict[_Connection, asyncio.BaseTransport] = {}
         self._listening: asyncio.Server | None = None

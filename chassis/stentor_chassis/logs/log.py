@@ -3,9 +3,10 @@
 import logging
 import os
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TextIO, get_args
 
 import structlog
 
@@ -178,7 +179,9 @@ class _ConsoleLine:
         styles = structlog.dev.ConsoleRenderer.get_default_level_styles(colors)
         if colors:
             styles["warning"] = _MAGENTA
-        self._render = structlog.dev.ConsoleRenderer(colors=colors, level_styles=styles, pad_event_to=24)
+        self._render = structlog.dev.ConsoleRenderer(
+            colors=colors, level_styles=styles, pad_event_to=24, exception_formatter=_write_traceback
+        )
 
     def __call__(self, logger: Any, method: str, event: structlog.typing.EventDict) -> bytes:
         shown = {
@@ -189,3 +192,8 @@ class _ConsoleLine:
         if shown.get("worker") is None:
             shown.pop("worker", None)
         return cut_text(f"{self._render(logger, method, shown)}\n")
+
+
+def _write_traceback(line: TextIO, error: structlog.typing.ExcInfo) -> None:
+    """Write an exception without locals, and with its message escaped: both may be anybody's bytes."""
+    line.write("\n" + escaped("".join(traceback.format_exception(*error)).rstrip("\n"), passing="\n"))

@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import secrets
+import signal
 import stat
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from stentor_chassis.options.option import wrong_value
 _MOST_LINKS = 40  # as many as the kernel follows
 _DESCRIPTORS = re.compile(r"/proc/(\d+)/(?:task/\d+/)?fd")  # where what a process has open can be opened again
 _ROOT = 0
+_ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 
 
 class OutputFile:
@@ -94,7 +96,7 @@ def replace(path: str, data: bytes, mode: int = 0o666) -> None:
         OSError: that cannot be done, and all is as it was.
 
     """
-    with opened_folder(path) as (folder, name):
+    with opened_folder(path) as (folder, name), _signals_held_back():
         fd, temporary = _new_file(folder, mode)
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -108,6 +110,23 @@ def replace(path: str, data: bytes, mode: int = 0o666) -> None:
             raise
         finally:
             os.close(fd)
+
+
+@contextlib.contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Delay signals that end the process, so that none leaves a temporary file behind.
+
+    By handlers, because a mask would not apply to the threads of libraries.
+    """
+    held: list[int] = []
+    before = {number: signal.signal(number, lambda number, _frame: held.append(number)) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for got in held:
+            signal.raise_signal(got)
 
 
 def _new_file(folder: int, mode: int) -> tuple[int, str]:
@@ -160,9 +179,10 @@ def _opened_special(folder: int, name: str) -> int | None:
 
 def _see_replaceable(folder: int, name: str) -> None:
     """Raise `OSError` where no file can be made, or take the place of the one that is there; leave all as it was."""
-    fd, temporary = _new_file(folder, 0o600)
-    os.close(fd)
-    os.unlink(temporary, dir_fd=folder)
+    with _signals_held_back():
+        fd, temporary = _new_file(folder, 0o600)
+        os.close(fd)
+        os.unlink(temporary, dir_fd=folder)
     around = os.fstat(folder)
     with contextlib.suppress(FileNotFoundError):
         owner = os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid

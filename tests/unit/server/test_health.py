@@ -103,3 +103,10 @@ async def test_what_it_tells(*, told: bool) -> None:
                 await _check(int(liar.target.rpartition(":")[2]), admin_port)
     moved = {"health_check": "ended", "received_bytes": "2", "sent_bytes": "2"}
     assert heard == [{"health_check": "began"}, *([moved] if told else [])]
+
+
+@pytest.mark.parametrize("admin_host", ["a b", "\x1b[31m"])
+async def test_admin_host_that_is_none(admin_host: str) -> None:
+    """It is reported in one line that names the option."""
+    with pytest.raises(Failure, match="is not a host name: check --admin-host"):
+        await _check(1, 1, admin_host=admin_host)

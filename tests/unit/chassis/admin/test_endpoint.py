@@ -142,3 +142,14 @@ async def test_metrics(accept: str, kind: str) -> None:
         assert (status, found) == (200, "application/openmetrics-text" if kind == "open" else "text/plain")
         (family,) = parse_openmetrics(text) if kind == "open" else parse_text(text)  # type: ignore[no-untyped-call]
         assert {"service": "a-service", "version": "1.2.3"}.items() <= family.samples[0].labels.items()
+
+
+async def test_metrics_with_headers_that_are_not_utf8() -> None:
+    """Bytes in a header that are not text are no reason to fail."""
+    async with _admin() as session:
+        url = urlsplit(str(session._base_url))
+        for header in (b"Cookie: \xff", b"Accept: x/y;\xa0version=x", b"Expect: \xff"):
+            reader, writer = await asyncio.open_connection(url.hostname, url.port)
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\n")
+            assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+            writer.close()

@@ -152,6 +152,24 @@ def test_console(log_to_terminal: Callable[..., Written], monkeypatch: pytest.Mo
     assert ESCAPE not in plain.raw()
 
 
+def test_console_exception(log_to_pipe: Callable[..., Written]) -> None:
+    """On the console an exception is shown, but its message, which may be a peer's bytes, commands no terminal."""
+    written = log_to_pipe(format="console")
+    local = "a peer's bytes"
+
+    def fail() -> None:
+        raise ValueError(local[:1] + "\x1b[2J\x9b\u202e")
+
+    try:
+        fail()
+    except ValueError:
+        written.logger.exception("thing.failed")
+    shown = written.raw()
+    assert rb"ValueError: a\x1b[2J\x9b\u202e" in shown
+    assert ESCAPE not in shown
+    assert local.encode() not in shown
+
+
 def test_drops_are_told() -> None:
     """Lines that cannot be written are told to who counts them."""
     read, write = os.pipe()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -155,6 +156,25 @@ def test_incomplete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Base
     with pytest.raises((Failure, KeyboardInterrupt)):
         output.write(b"new")
     assert (path.read_text(), list(tmp_path.iterdir())) == ("old", [path])
+
+
+def test_terminated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM while the file is written takes effect when it is complete, and nothing is beside it."""
+
+    def write_and_terminate(fd: int, data: bytes) -> None:
+        os.write(fd, data)
+        signal.raise_signal(signal.SIGTERM)
+
+    path = tmp_path / "file"
+    output = _output(path)
+    monkeypatch.setattr(output_file, "write_all", write_and_terminate)
+    seen: list[list[Path]] = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append([*tmp_path.iterdir()]))
+    try:
+        output.write(b"new")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [[path]]
 
 
 @pytest.mark.parametrize("before", [None, 0o600, 0o664])
