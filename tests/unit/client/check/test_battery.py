@@ -7,7 +7,8 @@ from stentor_client.check import battery
 from stentor_client.check.check import Finding, Result, Status
 from stentor_client.check.connect import Connect
 from stentor_client.verify.outcomes import Outcome, Phase
-from unit.client.check.checking import closed_port, honest, results, subject
+from unit.client.check.checking import closed_port, results, subject
+from unit.client.probing import honest
 
 ORDER = [
     *("connect", "answer", "byte-values", "sizes", "segmentation", "half-close", "full-duplex", "idle"),
