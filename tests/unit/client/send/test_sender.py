@@ -15,6 +15,7 @@ from stentor_client.send import sender as send
 from stentor_client.send.sender import PART_BYTES, Sender
 from stentor_client.wire.dialer import DialOptions
 from unit.client.probing import honest
+from unit.client.wire.naming import refusing
 
 SECONDS = 10.0
 MESSAGE = b"twenty bytes of text"
@@ -291,3 +292,11 @@ def test_full_output(standard_output: Callable[[int], None]) -> None:
     with pytest.raises(Failure, match=r"^cannot write standard output: No space left on device$") as failure:
         _send(honest)
     assert failure.value.code == INTERNAL_ERROR
+
+
+def test_no_server() -> None:
+    """Where nobody listens the outcome and the target are told."""
+    target = "{}:{}".format(*refusing())
+    with pytest.raises(Failure, match=f"^refused: {target}: Connection refused$") as failure:
+        Sender(_dial(target), "upper", SECONDS).stream(MESSAGE)
+    assert failure.value.code == 3

@@ -193,3 +193,31 @@ def test_proxy_header() -> None:
     assert (trace.outcome, [trace.proxy_header]) == (Outcome.OK, heard)
     assert trace.facts()["proxy_header"] == heard[0].decode()
     assert trace.sent_bytes == 5
+
+
+def test_tls_that_is_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under TLS, too, an end that does not come is the close's, and told."""
+    monkeypatch.setattr("stentor_client.wire.dialer.TLS_CLOSE_SECONDS", SECONDS)
+    authority = Authority(tmp_path)
+    context = authority.serve(authority.issue("server"))
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(100).upper())
+        _stay(connection)
+
+    with LyingServer(serve, context) as server:
+        options = _options(server.target, tls=True, tls_ca=authority.file)
+        trace = Tracer(options, 1.0).trace(b"hello", [(b"HELLO", 0, 5)])
+    _check(trace)
+    assert (trace.outcome, trace.parts[-1].name) == (Outcome.TIMEOUT, "close")
+    assert trace.detail.endswith("no progress for 1 s: the server does not end its side")
+
+
+def test_refused() -> None:
+    """Where nobody listens there is the connect that was refused."""
+    target = "{}:{}".format(*refusing())
+    trace = Tracer(_options(target), SECONDS).trace(b"x", [(b"X", 0, 1)])
+    _check(trace)
+    assert [part.name for part in trace.parts] == WAY
+    assert (trace.outcome, trace.detail) == (Outcome.REFUSED, f"{target}: Connection refused")
+    assert (trace.local, trace.remote, trace.parts[1].error) == ("", target, "Connection refused")
