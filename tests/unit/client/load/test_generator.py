@@ -178,7 +178,7 @@ async def test_some_are_closed_at_once(loading: NewLoading) -> None:
         if served.acquire(blocking=False):
             honest(connection)
 
-    own = await loading(serve_two, connections=4)
+    own = await loading(serve_two, connections=4, duration_seconds=0.5)
     assert own.outcomes()["ok"] > 10
     assert own.outcomes().keys() <= {"ok", "eof", "reset"}
 
