@@ -71,6 +71,7 @@ async def test_nothing_answers() -> None:
         Status.FAIL,
         Outcome.MISMATCH,
     )
+    assert "something echoes" in answer.finding.detail
     assert {result.finding.detail for result in rest[:-1]} == {"not tried, because answer failed"}
     assert "is the only one" in rest[-1].finding.detail
 
