@@ -77,12 +77,3 @@ def test_cannot_be_written(run_command: RunCommand, command: str) -> None:
     ended = run_command(cli, command, "--json", "/nowhere/result.json")
     assert ended.code == USAGE
     assert "'--json' (env var: 'STENTOR_JSON'): cannot write /nowhere/result.json: No such file" in ended.line
-
-
-def test_old_content_stays(run_command: RunCommand, tmp_path: Path) -> None:
-    """A command that finds nothing out leaves the file as it was."""
-    path = tmp_path / "result.json"
-    path.write_text(NOT_TOUCHED)
-    nobody = ("--server-admin", "http://127.0.0.1:1", "--client-admin", "http://127.0.0.1:1")
-    assert run_command(cli, "reconcile", *nobody, "--json", str(path)).code == 3
-    assert path.read_text() == NOT_TOUCHED

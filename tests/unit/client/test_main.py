@@ -29,8 +29,6 @@ def test_help_names_every_option(run_command: RunCommand, command: click.Command
         ("send", "--target", "nowhere"),
         ("send", "--expect", "lower"),
         ("probe", "--connect-timeout", "0s"),
-        ("probe", "--rate", "0"),
-        ("probe", "--sizes", "0"),
         ("probe", "--count", "-1"),
     ],
 )
@@ -99,4 +97,5 @@ main()
 """
     with swallowing() as (host, port):
         line = [sys.executable, "-c", program, "load", "--target", f"{host}:{port}", "--connect-timeout", "2m"]
-        assert subprocess.run(line, capture_output=True, timeout=50, check=False).returncode == 130
+        ended = subprocess.run(line, capture_output=True, timeout=50, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr.strip()) == (130, b"", b"")

@@ -1,6 +1,5 @@
 """Checks inside the test, and what they check."""
 
-import socket
 from typing import Any
 
 from lying import Behaviour, LyingServer
@@ -8,12 +7,7 @@ from stentor_client.check import battery
 from stentor_client.check.check import Check, Result
 from stentor_client.check.subject import Subject
 from stentor_client.wire.dialer import DialOptions
-
-
-def honest(connection: socket.socket) -> None:
-    """Answer in upper case until the client ends."""
-    for data in iter(lambda: connection.recv(65536), b""):
-        connection.sendall(data.upper())
+from unit.client.wire.naming import refusing
 
 
 def subject(target: str, **changes: Any) -> Subject:
@@ -37,5 +31,4 @@ async def result(behaviour: Behaviour, check: Check, **changes: Any) -> Result:
 
 def closed_port() -> str:
     """Return a target where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"
+    return "{}:{}".format(*refusing())

@@ -8,7 +8,8 @@ from stentor_client.check.addresses import Addresses
 from stentor_client.check.check import Result, Status
 from stentor_client.check.subject import Subject
 from stentor_client.verify.outcomes import Outcome, Phase
-from unit.client.check.checking import closed_port, honest, subject
+from unit.client.check.checking import closed_port, subject
+from unit.client.probing import honest
 from unit.client.wire.naming import resolve_to
 
 

@@ -7,7 +7,8 @@ from stentor_client.check import battery
 from stentor_client.check.check import Finding, Result, Status
 from stentor_client.check.connect import Connect
 from stentor_client.verify.outcomes import Outcome, Phase
-from unit.client.check.checking import closed_port, honest, results, subject
+from unit.client.check.checking import closed_port, results, subject
+from unit.client.probing import honest
 
 ORDER = [
     *("connect", "answer", "byte-values", "sizes", "segmentation", "half-close", "full-duplex", "idle"),
@@ -70,6 +71,7 @@ async def test_nothing_answers() -> None:
         Status.FAIL,
         Outcome.MISMATCH,
     )
+    assert "something echoes" in answer.finding.detail
     assert {result.finding.detail for result in rest[:-1]} == {"not tried, because answer failed"}
     assert "is the only one" in rest[-1].finding.detail
 

@@ -8,7 +8,8 @@ from lying import close_early
 from stentor_client.check.byte_values import SIZE_BYTES, ByteValues
 from stentor_client.check.check import Status
 from stentor_client.verify.outcomes import Outcome
-from unit.client.check.checking import honest, result
+from unit.client.check.checking import result
+from unit.client.probing import honest
 
 
 async def test_all() -> None:
@@ -49,11 +50,10 @@ async def test_bytes_that_move_the_others(value: bytes, instead: bytes, *, whole
     """Where a byte is lost or added those behind it are not blamed, also if the reply has the right length again."""
 
     def garble(connection: socket.socket) -> None:
-        for data in iter(lambda: connection.recv(65536), b""):
-            garbled = data.upper().replace(value, instead)
-            connection.sendall((garbled + b"." * SIZE_BYTES)[: len(data)] if whole else garbled)
+        garbled = connection.recv(SIZE_BYTES, socket.MSG_WAITALL).upper().replace(value, instead)
+        connection.sendall((garbled + b"." * SIZE_BYTES)[:SIZE_BYTES] if whole else garbled)
 
-    found = await result(garble, ByteValues(), timeout_seconds=0.3)
+    found = await result(garble, ByteValues())
     blamed = next(number for number, byte in enumerate(value + b"!") if instead[number : number + 1] != bytes([byte]))
     expected = (value + bytes([value[-1] + 1 & 0xFF]))[blamed]
     assert found.finding.outcome is Outcome.MISMATCH

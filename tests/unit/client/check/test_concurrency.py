@@ -6,7 +6,8 @@ import threading
 from stentor_client.check.check import Status
 from stentor_client.check.concurrency import CONNECTIONS, Concurrency
 from stentor_client.verify.outcomes import Outcome
-from unit.client.check.checking import honest, result
+from unit.client.check.checking import result
+from unit.client.probing import honest
 
 
 async def test_kept_apart() -> None:

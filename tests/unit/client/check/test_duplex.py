@@ -9,7 +9,8 @@ from stentor_client.check.battery import exit_code
 from stentor_client.check.check import Status
 from stentor_client.check.duplex import Duplex
 from stentor_client.verify.outcomes import CHECK_FAILED
-from unit.client.check.checking import honest, result
+from unit.client.check.checking import result
+from unit.client.probing import honest
 
 
 def answer_after(nbytes: int) -> Behaviour:

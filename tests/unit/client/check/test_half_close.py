@@ -9,13 +9,14 @@ from stentor_client.check import battery
 from stentor_client.check.check import Result, Status
 from stentor_client.check.half_close import HalfClose
 from stentor_client.verify.outcomes import Outcome, Phase
-from unit.client.check.checking import honest, result, subject
+from unit.client.check.checking import result, subject
+from unit.client.probing import honest
 
 
-async def through(pump: Pump) -> Result:
+async def through(pump: Pump, timeout_seconds: float = 10.0) -> Result:
     """Return the result through a middlebox."""
     with LyingServer(honest) as server:
-        return await result(between(server.target, pump), HalfClose(), timeout_seconds=0.5)
+        return await result(between(server.target, pump), HalfClose(), timeout_seconds=timeout_seconds)
 
 
 async def test_honest() -> None:
@@ -36,10 +37,10 @@ async def test_proxy_that_ends_both() -> None:
 
 async def test_proxy_that_keeps_the_end() -> None:
     """A proxy that does not pass the FIN on is found."""
-    found = await through(keep_the_end)
+    found = await through(keep_the_end, 1.0)
     assert (found.status, found.finding.outcome, found.finding.phase) == (Status.FAIL, Outcome.TIMEOUT, Phase.CLOSE)
     assert found.finding.detail == (
-        "64 B, then FIN: the whole reply arrived, but timeout: no progress for 0.5 s: the server does not end its side"
+        "64 B, then FIN: the whole reply arrived, but timeout: no progress for 1 s: the server does not end its side"
     )
 
 

@@ -2,60 +2,50 @@
 
 import re
 
-import pytest
-
 from lying import LyingServer
 from middlebox import Pump, between, cut_when_idle, forget_when_idle
 from middlebox import honest as honest_box
 from stentor_client.check.check import Result, Status
 from stentor_client.check.idle import Idle
 from stentor_client.verify.outcomes import Outcome, Phase
-from unit.client.check.checking import honest, result
+from unit.client.check.checking import result
+from unit.client.probing import honest
 
 
-async def through(pump: Pump, *ladder: float) -> Result:
+async def through(pump: Pump, *ladder: float, timeout_seconds: float = 10.0) -> Result:
     """Return the result of silences through a middlebox."""
     check = Idle(1)
     check.ladder = [*ladder]
     with LyingServer(honest) as server:
-        return await result(between(server.target, pump), check, timeout_seconds=1.0)
+        return await result(between(server.target, pump), check, timeout_seconds=timeout_seconds)
 
 
-@pytest.mark.parametrize(
-    ("longest", "ladder"),
-    [
-        (0.25, [0.25]),
-        (10.0, [1, 2, 5, 10]),
-        (7.0, [1, 2, 5, 7]),
-        (600.0, [1, 2, 5, 10, 30, 60, 120, 300, 600]),
-        (90_000.0, [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000, 86400, 90000]),
-    ],
-)
-def test_ladder(longest: float, ladder: list[float]) -> None:
+def test_ladder() -> None:
     """The ladder rises to the longest silence."""
-    assert ladder == Idle(longest).ladder
+    assert [Idle(longest).ladder for longest in (0.25, 10.0, 7.0)] == [[0.25], [1, 2, 5, 10], [1, 2, 5, 7]]
+    assert Idle(90_000.0).ladder[4:] == [30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000, 86400, 90000]
 
 
 async def test_alive() -> None:
     """A path that forgets nothing passes, and takes as long as the longest silence, not as all of them."""
-    found = await through(honest_box, 0.8, 0.9, 1.0)
-    assert (found.status, found.finding.detail) == (Status.PASS, "alive after 0.8 s, 0.9 s and 1 s")
-    assert found.finding.measured == {"alive_after_seconds": 1.0, "dead_after_seconds": None}
-    assert found.duration_seconds < 2.6
+    found = await through(honest_box, 0.3, 0.4, *[0.5] * 40)
+    assert (found.status, found.finding.detail[:31]) == (Status.PASS, "alive after 0.3 s, 0.4 s, 0.5 s")
+    assert found.finding.measured == {"alive_after_seconds": 0.5, "dead_after_seconds": None}
+    assert found.duration_seconds < 20
 
 
 async def test_cut() -> None:
     """A connection that is cut in its silence is found at the first silence as long as that, with how and when."""
     found = await through(cut_when_idle(1.0), 0.1, 5.0, 6.0)
     assert (found.finding.outcome, found.finding.phase) == (Outcome.RESET, Phase.CLOSE)
-    words = r"alive after 0\.1 s, dead after 5 s \(reset: the connection ended after [12]\.\d s of silence\)"
+    words = r"alive after 0\.1 s, dead after 5 s \(reset: the connection ended after \d+\.\d s of silence\)"
     assert re.fullmatch(words, found.finding.detail)
     assert found.finding.measured == {"alive_after_seconds": 0.1, "dead_after_seconds": 5.0}
 
 
 async def test_forgotten() -> None:
     """A connection that was forgotten without a word is found at the exchange after the silence."""
-    found = await through(forget_when_idle(1.0), 0.1, 2.0)
+    found = await through(forget_when_idle(1.0), 0.1, 2.0, timeout_seconds=1.0)
     assert (found.finding.outcome, found.finding.phase) == (Outcome.TIMEOUT, Phase.FIRST_BYTE)
     assert (
         found.finding.detail
@@ -65,7 +55,7 @@ async def test_forgotten() -> None:
 
 async def test_dead_from_the_first() -> None:
     """Where the shortest silence is too long already, nothing is alive."""
-    found = await through(forget_when_idle(0.5), 1.2)
+    found = await through(forget_when_idle(0.5), 1.2, timeout_seconds=0.5)
     assert found.finding.measured == {"alive_after_seconds": None, "dead_after_seconds": 1.2}
     assert found.finding.detail.startswith("dead after 1.2 s (timeout")
 

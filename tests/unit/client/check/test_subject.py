@@ -7,11 +7,9 @@ import threading
 import pytest
 
 from lying import LyingServer, stay_silent
-from stentor_client.check.subject import LEAST_BYTES, Subject
-from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
-from stentor_client.wire import dialer
-from stentor_client.wire.dialer import DialOptions
-from unit.client.check.checking import honest, subject
+from stentor_client.check.subject import LEAST_BYTES
+from unit.client.check.checking import subject
+from unit.client.probing import honest
 
 
 async def test_calls_have_numbers_of_their_own() -> None:
@@ -61,21 +59,3 @@ def test_fitting(good: int, wanted: int, size: int) -> None:
     path = subject("127.0.0.1:1")
     path.largest_good = good
     assert size == path.fitting(wanted)
-
-
-def test_name_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking the name up takes no longer than connecting may."""
-
-    async def scenario() -> None:
-        async def never(*_: object, **__: object) -> list[object]:
-            await asyncio.Event().wait()
-            return []
-
-        monkeypatch.setattr(dialer, "look_up", never)
-        path = Subject(DialOptions(target="somewhere:80", connect_timeout_seconds=0.05), "upper", 10.0, LEAST_BYTES)
-        async with asyncio.timeout(10):
-            await path.endpoints()
-
-    with pytest.raises(ExchangeError, match=r"no connection within 0\.05 s") as late:
-        asyncio.run(scenario())
-    assert (late.value.outcome, late.value.phase) == (Outcome.CONNECT_TIMEOUT, Phase.RESOLVE)

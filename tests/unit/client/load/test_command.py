@@ -11,7 +11,6 @@ import pytest
 
 import stentor_client.load.report
 from lying import LyingServer, flip
-from processes import ENVIRONMENT, run
 from stentor_chassis.failure import INTERNAL_ERROR, USAGE
 from stentor_client.__main__ import cli
 from unit.client.probing import honest
@@ -109,11 +108,3 @@ def test_disk_that_fills(run_command: RunCommand, target: str, tmp_path: Path) -
     assert ended.code == INTERNAL_ERROR
     assert ended.err == f"a-service: cannot write {path}: No space left on device\n"
     assert "every reply was right" in ended.out
-
-
-def test_terminal_without_such_characters(target: str) -> None:
-    """A character that standard output cannot show costs only itself."""
-    environment = {**ENVIRONMENT, "PYTHONIOENCODING": "ascii"}
-    ended = run("stentor-client", "load", "--target", target, *BRIEF, env=environment)
-    assert (ended.returncode, ended.stderr) == (0, b"")
-    assert "every reply was right" in ended.stdout.decode("ascii")

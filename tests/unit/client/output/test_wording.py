@@ -6,26 +6,14 @@ from stentor_client.output import wording
 
 
 @pytest.mark.parametrize(
-    ("nbytes", "words"),
-    [
-        (0, "0 B"),
-        (1, "1 B"),
-        (1460, "1460 B"),
-        (1024, "1 KiB"),
-        (1025, "1025 B"),
-        (65536, "64 KiB"),
-        (1 << 24, "16 MiB"),
-    ],
+    ("nbytes", "words"), [(0, "0 B"), (1460, "1460 B"), (1024, "1 KiB"), (1025, "1025 B"), (1 << 24, "16 MiB")]
 )
 def test_size(nbytes: int, words: str) -> None:
     """A size has the largest unit that keeps it exact."""
     assert words == wording.size(nbytes)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.25, "0.25 s"), (1, "1 s"), (10.0, "10 s"), (60, "1 min"), (90, "90 s"), (600.0, "10 min"), (7200, "2 h")],
-)
+@pytest.mark.parametrize(("seconds", "words"), [(0.25, "0.25 s"), (90.0, "90 s"), (60, "1 min"), (7200, "2 h")])
 def test_duration(seconds: float, words: str) -> None:
     """A duration has the largest unit that keeps it exact."""
     assert words == wording.duration(seconds)

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from lying import LyingServer, flip
 from processes import run
 from stentor_client.__main__ import cli
@@ -31,15 +29,7 @@ def test_wrong_replies() -> None:
         assert run("stentor-client", "probe", "--target", server.target, *QUICK).returncode == 5
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--tls", "--tls-ca", "/no/such/file"], "cannot read /no/such/file: No such file or directory"),
-        (["--tls", "--tls-server-name", ".x"], "no certificate can have the name '.x'"),
-    ],
-)
-def test_files_are_read_first(run_command: RunCommand, options: list[str], message: str) -> None:
-    """A file or name that cannot be used is one line before anything starts."""
-    ended = run_command(cli, "probe", *options)
-    assert ended.code == 2
-    assert ended.line == f"a-service: {message}"
+def test_files_are_read_first(run_command: RunCommand) -> None:
+    """A file that cannot be used is one line before anything starts."""
+    ended = run_command(cli, "probe", "--tls", "--tls-ca", "/no/such/file")
+    assert (ended.code, ended.line) == (2, "a-service: cannot read /no/such/file: No such file or directory")

@@ -76,11 +76,7 @@ async def test_good_exchanges(
     assert all(each["response_time_seconds"] >= each["service_time_seconds"] > 0 for each in completed)
 
 
-@pytest.mark.parametrize(
-    ("connection", "encrypted"),
-    [("persistent", False), ("fresh", False), ("fresh", True)],
-    ids=["persistent", "fresh", "tls"],
-)
+@pytest.mark.parametrize("connection", ["persistent", "fresh"])
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "offset", "phase"),
     [
@@ -95,22 +91,11 @@ async def test_good_exchanges(
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 async def test_wrong_replies(
-    probing: NewProbing,
-    authority: Authority,
-    behaviour: Behaviour,
-    outcome: Outcome,
-    offset: int,
-    phase: Phase,
-    connection: str,
-    encrypted: bool,  # noqa: FBT001
+    probing: NewProbing, behaviour: Behaviour, outcome: Outcome, offset: int, phase: Phase, connection: str
 ) -> None:
     """Any wrong reply has its outcome, offset and phase, and costs the connection; the next exchange has a new one."""
-    context = authority.serve(authority.issue("server")) if encrypted else None
-    timeout = 0.2 if outcome is Outcome.TIMEOUT else 5.0
-    dial = {"tls": encrypted, "tls_ca": authority.file}
-    with LyingServer(behaviour, context) as server:
-        own = probing(server.target, count=2, sizes=[40], connection=connection, timeout_seconds=timeout, dial=dial)
-        await own.run()
+    timeout = 0.5 if outcome is Outcome.TIMEOUT else 10.0
+    own = await _probe(probing, behaviour, count=2, sizes=[40], connection=connection, timeout_seconds=timeout)
     assert ({outcome: 2}, {outcome: 2}) == (own.exchanges(), own.lost())
     assert [own[metric] for metric in (OPENED, UP, SENT)] == [2, 0, 80]
     assert own.observed(RESPONSE_TIME) == 0
@@ -159,7 +144,7 @@ async def test_peer_that_does_not_close(probing: NewProbing, monkeypatch: pytest
         released.wait(20)
 
     assert (await _probe(probing, stay, count=2)).exchanges() == {"ok": 2}
-    own = await _probe(probing, stay, count=1, timeout_seconds=0.1, connection="fresh")
+    own = await _probe(probing, stay, count=1, timeout_seconds=1.0, connection="fresh")
     released.set()
     (failed,) = own.events.find("exchange.failed")
     assert (failed["outcome"], failed["offset"], failed["phase"]) == (Outcome.TIMEOUT, None, Phase.CLOSE)
@@ -183,7 +168,7 @@ def answer_once(connection: socket.socket) -> None:
 
 async def test_end_between_exchanges(probing: NewProbing) -> None:
     """A connection that the server ended between exchanges is a lost one, and no exchange has failed."""
-    own = await _probe(probing, answer_once, count=3, sizes=[40], interval_seconds=0.2)
+    own = await _probe(probing, answer_once, count=3, sizes=[40], interval_seconds=0.5)
     assert (own.exchanges(), own[OPENED]) == ({"ok": 3}, 3)
     assert own.lost() == {"eof": 2}  # after the third nobody looks any more
 
@@ -294,13 +279,6 @@ async def test_slow_server(probing: NewProbing) -> None:
     first_bytes = own.row[SCHEMA.slot(PHASE_DURATION, Phase.FIRST_BYTE) + PHASE_DURATION.width - 1]
     service = own.row[SCHEMA.slot(SERVICE_TIME) + SERVICE_TIME.width - 1]
     assert first_bytes <= service - 3 * 0.09 * NANOSECONDS
-
-
-async def test_no_send_before_its_time(probing: NewProbing) -> None:
-    """The last of some sends begins no sooner than as many intervals after the first."""
-    began = time.perf_counter_ns()
-    await _probe(probing, honest, count=40, interval_seconds=0.0031, sizes=[40])
-    assert time.perf_counter_ns() - began >= 39 * 0.0031 * NANOSECONDS
 
 
 async def test_rare_exchanges_are_logged(probing: NewProbing) -> None:

@@ -36,12 +36,6 @@ async def test_start_and_summaries(probing: NewProbing, monkeypatch: pytest.Monk
     assert (facts | {"sent_bytes": nbytes, "received_bytes": nbytes}).items() <= last.items()
 
 
-async def test_name_that_does_not_resolve(probing: NewProbing) -> None:
-    """A name that cannot be resolved is an outcome, not the end of the probe."""
-    own = await probing("a..b:80", count=2).run()
-    assert own.exchanges() == {"dns": 2}
-
-
 def _addresses(own: Probing, event: str, **fields: object) -> list[str]:
     return [each["address"] for each in own.events.find(event, **fields)]
 

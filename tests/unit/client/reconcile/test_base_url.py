@@ -11,9 +11,6 @@ URL = BaseUrl("/metrics")
 @pytest.mark.parametrize(
     ("given", "meant"),
     [
-        ("http://127.0.0.1:8081", "http://127.0.0.1:8081"),
-        ("http://127.0.0.1:8081/", "http://127.0.0.1:8081"),
-        ("http://127.0.0.1:8081/metrics", "http://127.0.0.1:8081"),
         ("http://127.0.0.1:8081/metrics/", "http://127.0.0.1:8081"),
         ("https://[::1]/admin/metrics", "https://[::1]/admin"),
         ("HTTP://Server:8081", "http://Server:8081"),
@@ -25,8 +22,8 @@ def test_url(given: str, meant: str) -> None:
 
 
 WRONG = """
-    server:8081 127.0.0.1 http:// http://:8081 ftp://server http://[::1 http://server:port http://server:0
-    http://server:65536 http://server/?x=1 http://server/#x http://a@server file:///etc/passwd
+    server:8081 http://:8081 ftp://server http://[::1 http://server:port http://server:0 http://server:65536
+    http://server/?x=1 http://server/#x http://a@server
 """
 
 

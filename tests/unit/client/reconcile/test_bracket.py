@@ -95,16 +95,6 @@ def test_passing_by_is_no_agreement() -> None:
     assert comparison.conclusion is Conclusion.WITHIN
 
 
-@pytest.mark.parametrize(("settling", "conclusion"), [(0.4, Conclusion.DIFFER), (5.0, Conclusion.WITHIN)])
-def test_one_byte_that_is_late(settling: float, conclusion: Conclusion) -> None:
-    """A missing byte is lost if it had time to arrive, and under way otherwise."""
-    left, right = _points(0, 9, 9, 9, 20), _points(5, 8, 8, 15, began=0.5)
-    comparison = compare(left, right, settling)
-    assert comparison is not None
-    assert comparison.conclusion is conclusion
-    assert comparison.bracket.difference == (-1 if conclusion is Conclusion.DIFFER else 0)
-
-
 def test_later_agreement_and_later_loss() -> None:
     """The last settled moment decides: a byte arrives late, or is lost after all had agreed."""
     quiet = [5] * 12

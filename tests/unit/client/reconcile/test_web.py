@@ -17,6 +17,7 @@ from stentor_client.verify.outcomes import NOT_REACHED
 from stentor_client.wire import lookup
 from stentor_client.wire.lookup import Found
 from unit.client.reconcile.endpoints import answering
+from unit.client.wire.naming import refusing
 
 
 def test_get() -> None:
@@ -36,26 +37,7 @@ def _fails(url: str, why: str) -> None:
 
 def test_refused() -> None:
     """Where nobody listens, one line says so."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    _fails(f"http://127.0.0.1:{port}/metrics", "Connection refused")
-
-
-@pytest.mark.parametrize(
-    ("error", "why"),
-    [
-        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
-        (UnicodeError("label empty"), "not a valid host name"),
-    ],
-)
-def test_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch, error: Exception, why: str) -> None:
-    """A name without an address is one line."""
-
-    def fail(_host: str, _port: int, flags: int = 0) -> Found:
-        raise error
-
-    monkeypatch.setattr(lookup, "_ask", fail)
-    _fails("http://name/", why)
+    _fails("http://{}:{}/metrics".format(*refusing()), "Connection refused")
 
 
 def _sends(head: bytes, dripping: bytes = b"") -> Behaviour:
@@ -87,22 +69,6 @@ def test_no_end(monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour) -> None:
     monkeypatch.setattr(web, "_TIMEOUT_SECONDS", 0.2)
     with LyingServer(behaviour) as server:
         _fails(f"http://{server.target}/", "no answer within 0.2 s")
-
-
-def test_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look-up that hangs delays neither the failure nor the end of the event loop."""
-    answered = threading.Event()
-
-    def silent(_host: str, _port: int, flags: int = 0) -> Found:
-        if flags:
-            raise socket.gaierror(socket.EAI_NONAME, "it is a name")
-        answered.wait()
-        return []
-
-    monkeypatch.setattr(lookup, "_ask", silent)
-    monkeypatch.setattr(web, "_TIMEOUT_SECONDS", 0.1)
-    _fails("http://name/", "no answer within 0.1 s")
-    answered.set()
 
 
 @pytest.mark.parametrize(
@@ -162,3 +128,36 @@ def test_compressed() -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
     with LyingServer(_sends(head.encode() + bomb)) as server:
         assert asyncio.run(get(f"http://{server.target}/")).body == bomb
+
+
+def test_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up that hangs delays neither the failure nor the end of the event loop."""
+    answered = threading.Event()
+
+    def silent(_host: str, _port: int, flags: int = 0) -> Found:
+        if flags:
+            raise socket.gaierror(socket.EAI_NONAME, "it is a name")
+        answered.wait()
+        return []
+
+    monkeypatch.setattr(lookup, "_ask", silent)
+    monkeypatch.setattr(web, "_TIMEOUT_SECONDS", 0.1)
+    _fails("http://name/", "no answer within 0.1 s")
+    answered.set()
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (UnicodeError("label empty"), "not a valid host name"),
+    ],
+)
+def test_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch, error: Exception, why: str) -> None:
+    """A name without an address is one line."""
+
+    def fail(_host: str, _port: int, flags: int = 0) -> Found:
+        raise error
+
+    monkeypatch.setattr(lookup, "_ask", fail)
+    _fails("http://name/", why)

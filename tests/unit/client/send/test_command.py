@@ -3,7 +3,6 @@
 import os
 import pty
 import select
-import socket
 import subprocess
 import termios
 
@@ -11,35 +10,23 @@ import pytest
 
 from lying import Behaviour, LyingServer, flip, stay_silent
 from processes import BIN, ENVIRONMENT, run
-
-
-def honest(connection: socket.socket) -> None:
-    """Answer in upper case until the client ends."""
-    for data in iter(lambda: connection.recv(65536), b""):
-        connection.sendall(data.upper())
+from unit.client.probing import honest
 
 
 def test_send_text() -> None:
-    """Text on the command line is sent as one line."""
+    """Text on the command line is sent as one line, as the bytes that it is, even if they are not UTF-8."""
     with LyingServer(honest) as server:
-        ended = run("stentor-client", "send", "--target", server.target, "hello", "there")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"HELLO THERE\n", b"")
-
-
-def test_send_text_that_is_not_utf8() -> None:
-    """Text is sent as the bytes that it is, whatever they mean."""
-    with LyingServer(honest) as server:
-        ended = run("stentor-client", "send", "--target", server.target, os.fsdecode(b"\xff\xe9t\xe9"))
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"\xff\xe9T\xe9\n", b"")
+        ended = run("stentor-client", "send", "--target", server.target, "hello", os.fsdecode(b"\xff\xe9t\xe9"))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"HELLO \xff\xe9T\xe9\n", b"")
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "code", "word"), [(flip, 5, "mismatch"), (stay_silent, 4, "timeout")], ids=["wrong", "silent"]
+    ("behaviour", "timeout", "code", "word"), [(flip, "10s", 5, "mismatch"), (stay_silent, "200ms", 4, "timeout")]
 )
-def test_send_fails(behaviour: Behaviour, code: int, word: str) -> None:
+def test_send_fails(behaviour: Behaviour, timeout: str, code: int, word: str) -> None:
     """A failure ends with its code and one line on standard error that begins with the outcome."""
     with LyingServer(behaviour) as server:
-        ended = run("stentor-client", "send", "--target", server.target, "--timeout", "200ms", "hello")
+        ended = run("stentor-client", "send", "--target", server.target, "--timeout", timeout, "hello")
     assert code == ended.returncode
     assert ended.stderr.count(b"\n") == 1
     assert ended.stderr.startswith(f"stentor-client: {word}: {server.target}: ".encode())

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,8 @@ from lying import Behaviour, LyingServer, flip, stay_silent
 from processes import run
 from stentor_chassis.failure import USAGE
 from stentor_client.__main__ import cli
+from unit.client.probing import honest
 from unit.ending import RunCommand
-
-
-def honest(connection: socket.socket) -> None:
-    """Answer in upper case until the client ends."""
-    for data in iter(lambda: connection.recv(65536), b""):
-        connection.sendall(data.upper())
 
 
 @pytest.mark.parametrize(
@@ -45,13 +39,14 @@ def test_waterfall_and_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "code", "outcome"), [(flip, 5, "mismatch"), (stay_silent, 4, "timeout"), (None, 3, "refused")]
+    ("behaviour", "timeout", "code", "outcome"),
+    [(flip, "10s", 5, "mismatch"), (stay_silent, "200ms", 4, "timeout"), (None, "10s", 3, "refused")],
 )
-def test_failure(behaviour: Behaviour | None, code: int, outcome: str) -> None:
+def test_failure(behaviour: Behaviour | None, timeout: str, code: int, outcome: str) -> None:
     """A failure has the exit code of its outcome, and both are in the waterfall."""
     with LyingServer(behaviour or honest) as server:
         target = server.target if behaviour else "127.0.0.1:1"
-        ended = run("stentor-client", "trace", "--target", target, "--timeout", "200ms")
+        ended = run("stentor-client", "trace", "--target", target, "--timeout", timeout)
     assert (ended.returncode, ended.stderr) == (code, b"")
     shown = ended.stdout.decode()
     assert f"    {outcome}: {target}: " in shown

@@ -163,21 +163,14 @@ async def test_no_address_answers_in_time(monkeypatch: pytest.MonkeyPatch) -> No
     bad = refusing()
     with swallowing() as silent:
         resolve_to(monkeypatch, silent, bad)
-        error = await failure(options("both:1", connect_timeout_seconds=0.5))
+        error = await failure(options("both:1", connect_timeout_seconds=1.0))
     assert (error.outcome, error.phase) == (Outcome.CONNECT_TIMEOUT, Phase.CONNECT)
-    told = f"both:1: no connection within 0.5 s; {silent[0]}:{silent[1]}: no answer"
+    told = f"both:1: no connection within 1 s; {silent[0]}:{silent[1]}: no answer"
     assert error.detail == f"{told}; {bad[0]}:{bad[1]}: Connection refused"
 
 
 async def test_single_address_fails() -> None:
     """With one address, an error names it once."""
-    target = "{}:{}".format(*refusing())
-    error = await failure(options(target))
-    assert (error.outcome, error.phase, error.detail) == (
-        Outcome.REFUSED,
-        Phase.CONNECT,
-        f"{target}: Connection refused",
-    )
     with swallowing() as silent:
         target = "{}:{}".format(*silent)
         error = await failure(options(target, connect_timeout_seconds=0.1))
@@ -191,18 +184,6 @@ async def test_connected_to_itself() -> None:
         itself.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
             await connect(itself, Endpoint(socket.AF_INET, itself.getsockname()))
-
-
-@pytest.mark.parametrize(
-    ("path", "detail"),
-    [("/proc/self/missing", "No such file or directory"), ("long" * 50, "AF_UNIX path too long")],
-    ids=["missing", "long"],
-)
-async def test_no_unix_socket(path: str, detail: str) -> None:
-    """A Unix socket that does not exist, or cannot, is unreachable."""
-    error = await failure(options(f"unix:{path}"))
-    assert (error.outcome, error.phase) == (Outcome.UNREACHABLE, Phase.CONNECT)
-    assert error.detail == f"unix:{path}: {detail}"
 
 
 async def test_no_socket() -> None:
