@@ -23,7 +23,7 @@ class Count(NamedTuple):
     side: Side
     up: str
     down: str = ""
-    checks: str = ""  # the part that belongs to the server's own health checks, which nobody else counts
+    checks: str = ""  # the part that belongs to the server's own health checks, which the client does not count
     slack: int = 0  # that a health check under way may have added
 
     def points(self, readings: Sequence[Reading]) -> list[Point]:

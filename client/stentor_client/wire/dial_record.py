@@ -83,7 +83,7 @@ class DialRecord:
             self.steps.append(Step(phase, begun, time.perf_counter_ns(), endpoint, reason))
 
     def end_attempts(self) -> None:
-        """Put the attempts in order: the one that succeeded last, so that what follows it stands next to it."""
+        """Put the attempts in order: the one that succeeded last, so that the steps that follow are next to it."""
         self.steps.sort(key=lambda step: (self.endpoint is not None and step.endpoint == self.endpoint, step.begun))
         if self.steps:
             self.endpoint = self.steps[-1].endpoint

@@ -18,8 +18,8 @@ from rich.text import Text
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.logs.log import LogOptions
 from stentor_client.load.options import LoadOptions
-from stentor_client.load.report.quantities import rate_text, time_text
 from stentor_client.load.report.series import Series, failures
+from stentor_client.output import wording
 
 BAR_WIDTH = 10
 
@@ -97,7 +97,8 @@ class Progress:
             latest = self._series.slices[-1]
             # Their widths are those of "100,000/s" and "9.99 ms", so that all figures stay in their places.
             times = (("p50", latest.p50_seconds), ("p99", latest.p99_seconds))
-            words[:0] = f"{rate_text(latest.throughput) + '/s':>9}", *(f"{name} {time_text(t):>7}" for name, t in times)
+            rate = f"{wording.rate(latest.throughput)}/s"
+            words[:0] = f"{rate:>9}", *(f"{name} {wording.elapsed(seconds):>7}" for name, seconds in times)
         return "  ".join(words)
 
     def _show_log(self) -> None:

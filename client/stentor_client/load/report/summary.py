@@ -116,7 +116,7 @@ class Summary:
 
     @property
     def warnings(self) -> list[str]:
-        """What to know before believing the figures; each is a sentence."""
+        """Reasons to doubt the figures; each is a sentence."""
         found = []
         if self.measured_seconds <= 0:
             found.append("It was stopped before the warm-up was over: nothing was measured.")

@@ -9,10 +9,9 @@ from rich.text import Text
 
 from stentor_chassis.escaping import escaped
 from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_text, knee_text, phase_rows, time_rows
-from stentor_client.load.report.quantities import bytes_text, rate_text
 from stentor_client.load.report.summary import Summary
 from stentor_client.load.report.thresholds import ThresholdResult
-from stentor_client.output import terminal
+from stentor_client.output import terminal, wording
 from stentor_client.verify.outcomes import Outcome
 
 _WARNING = "magenta"  # yellow cannot be read on white
@@ -56,8 +55,8 @@ def lines(summary: Summary, results: Sequence[ThresholdResult], width: int) -> I
 
 
 def _totals(summary: Summary) -> Iterable[Row]:
-    each_way = f"{bytes_text(summary.bytes_per_second)}/s each way"
-    yield ("throughput", f"{rate_text(summary.throughput)} exchanges/s", each_way), ""
+    each_way = f"{wording.rounded_size(summary.bytes_per_second)}/s each way"
+    yield ("throughput", f"{wording.rate(summary.throughput)} exchanges/s", each_way), ""
     yield ("exchanges", f"{summary.exchanges:,}", failed_text(summary)), ""
     for outcome, count in summary.outcomes.items():
         if outcome is not Outcome.OK:

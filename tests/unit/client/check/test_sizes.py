@@ -55,7 +55,7 @@ async def test_black_hole(swallowed: int, good: int, bad: int) -> None:
     assert found.finding.measured == {"largest_good_bytes": good, "first_failing_bytes": bad}
     assert (
         found.finding.detail
-        == f"{good} B comes back, {bad} B does not: timeout: no progress for 0.3 s before any byte of the reply"
+        == f"{good} B is answered, {bad} B is not: timeout: no progress for 0.3 s before any byte of the reply"
     )
     assert "MTU black hole" in found.check.usual_cause
     assert path.largest_good == good

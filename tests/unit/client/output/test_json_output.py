@@ -1,4 +1,4 @@
-"""Where a command writes its result as JSON."""
+"""The result of a command, as JSON and as text."""
 
 from pathlib import Path
 
@@ -8,25 +8,19 @@ from stentor_client.output.json_output import JsonOutput
 
 
 def test_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A file comes beside the text."""
+    """A file is written in addition to the text."""
     path = tmp_path / "result.json"
-    output = JsonOutput(str(path))
-    assert not output.in_place_of_text
-    output.write({"one": 1})
-    assert (path.read_text(), capfd.readouterr().out) == ('{\n  "one": 1\n}\n', "")
+    JsonOutput(str(path)).write({"one": 1}, lambda: print("text"))
+    assert (path.read_text(), capfd.readouterr().out) == ('{\n  "one": 1\n}\n', "text\n")
 
 
 def test_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
-    """On standard output it takes the text's place."""
-    output = JsonOutput("-")
-    assert output.in_place_of_text
-    output.write({"one": 1})
+    """On standard output it replaces the text."""
+    JsonOutput("-").write({"one": 1}, lambda: print("text"))
     assert capfd.readouterr().out == '{\n  "one": 1\n}\n'
 
 
 def test_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
-    """Without the option nothing is written."""
-    output = JsonOutput(None)
-    assert not output.in_place_of_text
-    output.write({"one": 1})
-    assert capfd.readouterr().out == ""
+    """Without the option there is only text."""
+    JsonOutput(None).write({"one": 1}, lambda: print("text"))
+    assert capfd.readouterr().out == "text\n"
