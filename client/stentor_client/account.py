@@ -1,4 +1,4 @@
-"""What a client process counts, in the slots of its row."""
+"""The counts of a client process, in the slots of its row."""
 
 import time
 from collections.abc import Mapping
@@ -87,10 +87,10 @@ class Account:
 
     @property
     def received_bytes(self) -> int:
-        """How many bytes were read so far."""
+        """The number of bytes read."""
         return self.row[_RECEIVED]
 
     @property
     def sent_bytes(self) -> int:
-        """How many bytes were handed to the kernel so far."""
+        """The number of bytes handed to the kernel."""
         return self.row[_SENT]

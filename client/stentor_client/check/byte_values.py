@@ -6,7 +6,7 @@ from stentor_client.verify.outcomes import ExchangeError
 
 SIZE_BYTES = 512  # room for the header and every value
 NAMED = 8
-RUN_BYTES = 16  # a stripped bit moves values as well, but never so many by so few places
+RUN_BYTES = 16  # a stripped bit also moves values, but never this many by so few places
 
 
 class ByteValues(Check):

@@ -33,8 +33,8 @@ class Sizes(Check):
                     await call.ask(step)
             except ExchangeError as error:
                 subject.largest_good = good
-                before = f"{wording.size(good)} is answered, " if good else ""
-                detail = f"{before}{wording.size(step)} is not: {error}"
+                before = f"{wording.size(good)} works, " if good else ""
+                detail = f"{before}{wording.size(step)} fails: {error}"
                 return Finding.bad(error, detail, largest_good_bytes=good, first_failing_bytes=step)
             good = step
         detail = f"{len(self.ladder)} sizes up to {wording.size(good)}"

@@ -44,12 +44,7 @@ class Conversation:
     """Sends each line over one connection, and watches the connection while the person types."""
 
     def __init__(self, dial: DialOptions, expect: str, timeout: float, history: PrivateHistory) -> None:
-        """`timeout`, in seconds, is how long a reply may stall.
-
-        Raises:
-            Failure: a certificate file cannot be used; the message says which, and why.
-
-        """
+        """`timeout`, in seconds, is how long a reply may stall; raise `Failure` as `Dialer`."""
         self._dialer = Dialer(dial)
         self._target = self._dialer.target
         self._expect = EXPECTATIONS[expect]

@@ -38,7 +38,6 @@ class Flow(Connection):
         # The unanswered exchanges: when each was due and sent (ns), its size, and whether no other was under way then.
         self.pending: deque[tuple[int, int, int, bool]] = deque()
         self.good = False  # whether any reply was right
-        self.closed = False
         self._tally = tally
         self._flows = flows
         self._on_good_reply = on_reply
@@ -108,13 +107,9 @@ class Flow(Connection):
 
     async def leave(self) -> None:
         """Close in order if nothing is unanswered and the peer permits it, or else at once."""
-        try:
-            if not self.pending:
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await self.close()
-        except TimeoutError:
-            pass
-        if not self.closed:
+        if not self.pending:
+            await self.close(CLOSE_SECONDS)
+        if not self._closed.is_set():
             await self.abandon(Outcome.EOF)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the connection
@@ -125,7 +120,6 @@ class Flow(Connection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Close the account, and report it."""
         super().connection_lost(exc)
-        self.closed = True
         self._flows.discard(self)
 
     def _take(self, verdicts: list[Verdict]) -> None:

@@ -24,7 +24,7 @@ SWEEPS_PER_TIMEOUT = 20
 SWEEP_MOST_SECONDS = 0.05
 LOGGED_OF_EACH = 5  # failures by outcome; the others are only counted
 MOST_AT_ONCE = 256
-BATCH_NANOSECONDS = 50_000  # what is due within this time is sent together: waking up for each would cost more
+BATCH_NANOSECONDS = 50_000  # exchanges due within this time are sent together, because each wake-up costs time
 CONNECTING_AT_ONCE = 64
 _FLOWS = 1 << 20  # of one worker
 

@@ -27,7 +27,7 @@ QUIET_INTERVAL_SECONDS = 0.5  # exchanges that follow each other faster are logg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What all probers of a probe use."""
+    """The parts of a probe that all its probers use."""
 
     options: ProbeOptions
     dialer: Dialer

@@ -55,7 +55,7 @@ class Quantity(NamedTuple):
         return self.left.side is not self.right.side
 
 
-# What a query is compared with, by the name that it gives.
+# The counts that queries are compared with, by the name in the query.
 COUNTS = {
     Side.CLIENT: {
         "connections": Count(Side.CLIENT, "opened"),

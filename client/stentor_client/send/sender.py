@@ -16,8 +16,8 @@ from stentor_client.wire.connection import Connection
 from stentor_client.wire.dialer import Dialer, DialOptions
 from stentor_client.wire.stall_watcher import StallWatcher
 
-# Sending pauses while this much is unanswered, because the expected reply is kept in memory. A path that forwards what
-# it reads never buffers so much: with Linux's defaults, a connection buffers up to 4 MiB to send and 6 MiB to read each
+# Sending pauses while this much is unanswered, because the expected reply is kept in memory. A path that forwards all
+# it reads never buffers as much: with Linux's defaults, a connection buffers up to 4 MiB to send and 6 MiB to read each
 # way, which with a proxy is 40 MiB. A server that answers at the end can still get a message of the largest size that
 # the other commands send.
 UNANSWERED_BYTES = LARGEST_BYTES
@@ -34,12 +34,7 @@ class Sender:
         timeout: float,
         write: Callable[[memoryview], object] = write_out,
     ) -> None:
-        """`timeout`, in seconds, is how long the reply may stall; `write` receives the reply.
-
-        Raises:
-            Failure: a certificate file cannot be used; the message says which, and why.
-
-        """
+        """`write` receives the reply, which may stall for `timeout` seconds; raise `Failure` as `Dialer`."""
         self._dialer = Dialer(dial)
         self._target = self._dialer.target
         self._expect = EXPECTATIONS[expect]

@@ -1,4 +1,4 @@
-"""What a TLS handshake agreed on, and the server's certificate."""
+"""The result of a TLS handshake, and the server's certificate."""
 
 import ssl
 from dataclasses import dataclass

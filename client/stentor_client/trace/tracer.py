@@ -54,7 +54,7 @@ class Trace:
     outcome: Outcome = Outcome.OK
     detail: str = ""
     parts: list[Part] = field(default_factory=list)  # in order, without overlap; a failure is the last's
-    addresses: list[str] = field(default_factory=list)  # what the name resolved to
+    addresses: list[str] = field(default_factory=list)  # that the name resolved to
     local: str = ""
     remote: str = ""
     proxy_header: bytes = b""
@@ -73,7 +73,7 @@ class Trace:
 
     @property
     def between(self) -> int:
-        """How much of that is between the parts: time in the client itself."""
+        """The time between the parts, in the client itself."""
         covered, until = 0, self.begun
         for part in sorted(self.parts, key=lambda part: part.begun):  # attempts to connect can overlap
             covered += max(0, part.ended - max(part.begun, until))
@@ -108,12 +108,7 @@ class Tracer:
     """Makes one exchange on a connection of its own."""
 
     def __init__(self, dial: DialOptions, timeout: float) -> None:
-        """`timeout`, in seconds, is how long the reply, and then the close, may stall.
-
-        Raises:
-            Failure: a certificate file cannot be used; the message says which, and why.
-
-        """
+        """`timeout`, in seconds, is how long the reply, and then the close, may stall; raise `Failure` as `Dialer`."""
         self._dialer = Dialer(dial)
         self._timeout = timeout
 

@@ -14,7 +14,7 @@ from stentor_client.output.wording import counted, milliseconds
 from stentor_client.trace.tracer import SEND, Part, Trace
 from stentor_client.verify.outcomes import Outcome, Phase
 
-_CALLS: dict[str, str] = {  # what a program calls, in order
+_CALLS: dict[str, str] = {  # the calls of a program, in order
     Phase.RESOLVE: "getaddrinfo",
     Phase.CONNECT: "socket, connect",
     Phase.TLS: "TLS handshake",
@@ -128,7 +128,7 @@ def _sent(trace: Trace) -> str:
         first = "encrypted, and " if trace.tls else ""
         return f"{counted(trace.message_bytes, 'byte')} {first}copied to the kernel, which sends them on its own"
     accepted = f"{trace.accepted_bytes:,} of {counted(trace.message_bytes, 'byte')}"
-    return f"the kernel accepted {accepted} at once, and the rest while the reply arrived"
+    return f"the kernel accepted {accepted} at once, the rest while the reply arrived"
 
 
 def _waited(trace: Trace) -> str:

@@ -1,4 +1,4 @@
-"""What happened on the way to a connection: the steps, how long each lasted, and why one failed."""
+"""The steps of making a connection: their durations, and the reason if one failed."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What every report says of a load, be it text or a page."""
+"""The words and figures that all reports of a load share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -70,7 +70,7 @@ def knee_text(knee: Slice) -> str:
 
 
 def option_values(options: LoadOptions) -> list[tuple[str, str]]:
-    """Return every option that shaped the load, and its value, as on a command line."""
+    """Return every option that shaped the load, and its value, as on the command line."""
     values = {
         **asdict(options.dial),
         **asdict(options),

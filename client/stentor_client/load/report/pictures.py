@@ -45,7 +45,7 @@ _STYLE = files("stentor_client.load.report").joinpath("report.mplstyle")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What one picture shows; `draw` returns its topmost axes."""
+    """One picture; `draw` returns its topmost axes."""
 
     title: str
     note: str

@@ -20,12 +20,7 @@ Row = tuple[tuple[str, ...], str]  # cells, and the style of the row
 
 
 def show(summary: Summary, results: Sequence[ThresholdResult]) -> None:
-    """Print the report to standard output: in colour and wrapped on a terminal, otherwise plain lines of any length.
-
-    Raises:
-        Failure: it cannot be written, or the reader has gone.
-
-    """
+    """Print the report to standard output: in colour and wrapped on a terminal, otherwise plain lines of any length."""
 
     def draw(console: Console) -> None:
         for line in lines(summary, results, console.width):

@@ -64,7 +64,7 @@ async def test_lost_packets(again: int, words: str) -> None:
     with pytest.raises(ExchangeError) as raised:
         await with_call(lying.stay_silent, scenario, 0.1)
     assert (
-        f"no progress for 0.1 s before any byte of the reply; the kernel {words} so packets get lost"
+        f"no progress for 0.1 s before any byte of the reply; the kernel {words} so packets are lost"
         == raised.value.detail
     )
 

@@ -55,7 +55,7 @@ async def test_black_hole(swallowed: int, good: int, bad: int) -> None:
     assert found.finding.measured == {"largest_good_bytes": good, "first_failing_bytes": bad}
     assert (
         found.finding.detail
-        == f"{good} B is answered, {bad} B is not: timeout: no progress for 0.3 s before any byte of the reply"
+        == f"{good} B works, {bad} B fails: timeout: no progress for 0.3 s before any byte of the reply"
     )
     assert "MTU black hole" in found.check.usual_cause
     assert path.largest_good == good
@@ -65,4 +65,4 @@ async def test_nothing_comes_back() -> None:
     """Where the smallest fails already, no size is good."""
     found = await result(lambda _: None, Sizes(64))
     assert found.finding.measured == {"largest_good_bytes": 0, "first_failing_bytes": 1}
-    assert found.finding.detail.startswith("1 B does not: ")
+    assert found.finding.detail.startswith("1 B fails: ")
