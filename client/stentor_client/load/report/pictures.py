@@ -121,7 +121,7 @@ def _draw_distribution(figure: Figure, place: SubplotSpec, summary: Summary) -> 
         if times.count:
             seconds, counts = zip(*times.steps(), strict=True)
             seen += seconds
-            # Across is the share that took longer, from all to none: each percentile with a nine more is a step.
+            # The horizontal axis is the share of slower exchanges, from all to none, so each further nine is a step.
             axes.ecdf(
                 seconds, counts, complementary=True, orientation="horizontal", color=colour, linestyle=line, label=name
             )
@@ -203,7 +203,7 @@ def _draw_ramp(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
 
 
 def _finish(axes: Axes, *, empty: str = "") -> Axes:
-    """Set the legend above the axes, where it hides nothing; or write why there is nothing."""
+    """Set the legend above the axes, or write why there is nothing to show."""
     if empty:
         axes.tick_params(labelleft=False)  # a scale of nothing
         note = axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center", va="center", color=COLOURS["quiet"])
@@ -246,7 +246,7 @@ def _scale_times(axes: Axes, seconds: Iterable[float], most_ticks: int = 9) -> b
 
 
 class _Seconds(EngFormatter):
-    """Times without kiloseconds, which nobody writes."""
+    """Times, without kiloseconds."""
 
     ENG_PREFIXES = {power: prefix for power, prefix in EngFormatter.ENG_PREFIXES.items() if power <= 0}  # noqa: RUF012
 

@@ -40,7 +40,7 @@ async def failing(behaviour: Behaviour, size: int = 64, timeout: float = 10.0) -
     [
         (lying.flip, Outcome.MISMATCH, Phase.REPLY, "at byte 4 of the reply"),
         (lying.truncate, Outcome.SHORT, Phase.REPLY, "the server ended its side after 63 B of the reply"),
-        (lying.add, Outcome.EXTRA, Phase.REPLY, "got '!' after the end of the reply"),
+        (lying.add, Outcome.EXTRA, Phase.REPLY, "got surplus '!'"),
         (lying.close_early, Outcome.EOF, Phase.FIRST_BYTE, "before any byte of the reply"),
         (lying.reset, Outcome.RESET, Phase.FIRST_BYTE, "the connection was cut before any byte"),
         (lying.echo, Outcome.MISMATCH, Phase.REPLY, "the reply is the message, unchanged: something echoes"),
@@ -170,7 +170,7 @@ async def test_not_begun() -> None:
     [
         (lying.stay_silent, Outcome.TIMEOUT, "no progress for 0.2 s: the server does not end its side"),
         (lying.reset, Outcome.RESET, "the connection was cut"),
-        (lambda connection: connection.sendall(b"bye"), Outcome.EXTRA, "got 'bye' after the end of the reply"),
+        (lambda connection: connection.sendall(b"bye"), Outcome.EXTRA, "got surplus 'bye'"),
     ],
 )
 async def test_wrong_end(behaviour: Behaviour, outcome: Outcome, words: str) -> None:

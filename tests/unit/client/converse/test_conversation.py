@@ -102,7 +102,7 @@ def test_server_that_sends_without_end(tmp_path: Path) -> None:
         while True:
             sent += connection.send(bytes(4096))
 
-    with pytest.raises(Failure, match=r"^extra: .* after the end of the reply") as failure:
+    with pytest.raises(Failure, match=r"^extra: .*, got surplus") as failure:
         _converse(flood, tmp_path)
     assert failure.value.code == 5
     assert sent < 64 << 20
@@ -112,7 +112,7 @@ def test_surplus(keys: PipeInput, capsys: Output, tmp_path: Path) -> None:
     """A byte too many is shown and pointed at."""
     keys.send_text("ab\r\x04")
     assert _converse(add, tmp_path) == 5
-    assert "  ^ extra: at byte 3 of the reply, got '!' after the end of the reply" in capsys.readouterr().out
+    assert "  ^ extra: at byte 3 of the reply, got surplus '!'" in capsys.readouterr().out
 
 
 def test_long_surplus(keys: PipeInput, capsys: Output, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_quiet_standard_input(capfdbinary: Output, standard_input: Callable[[], 
     [
         (flip, 5, r"^mismatch: .*: at byte 4 of the reply, expected 'TY BYTES OF TEXT' and got '"),
         (truncate, 5, r"^short: .*: the server ended its side after 19 B of the reply, 'T' is missing$"),
-        (add, 5, r"^extra: .*: at byte 20 of the reply, got '!' after the end of the reply$"),
+        (add, 5, r"^extra: .*: at byte 20 of the reply, got surplus '!'$"),
         (close_early, 4, r"^eof: .*: the server closed the connection before any byte of the reply$"),
         (reset, 4, r"^reset: .*: the connection was cut before any byte of the reply$"),
     ],

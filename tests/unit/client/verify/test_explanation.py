@@ -11,7 +11,7 @@ from stentor_client.verify.verifier import Verdict
     ("verdict", "words"),
     [
         (Verdict(Outcome.MISMATCH, 4, b"O\n", b"N\n"), r"at byte 4 of the reply, expected 'O\n' and got 'N\n'"),
-        (Verdict(Outcome.EXTRA, 6, b"", b"\x00!"), r"at byte 6 of the reply, got '\x00!' after the end of the reply"),
+        (Verdict(Outcome.EXTRA, 6, b"", b"\x00!"), r"at byte 6 of the reply, got surplus '\x00!'"),
         (Verdict(Outcome.SHORT, 5, b"\n"), r"the server ended its side after 5 B of the reply, '\n' is missing"),
         (Verdict(Outcome.TIMEOUT, 3, b"x"), "no progress for 0.5 s after 3 B of the reply"),
         (Verdict(Outcome.TIMEOUT, 0, b"x"), "no progress for 0.5 s before any byte of the reply"),
