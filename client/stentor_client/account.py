@@ -1,37 +1,18 @@
-"""What a client process counts, in the slots of its row."""
+"""The counts of a client process, in the slots of its row."""
 
 import time
 from collections.abc import Mapping
 
 from stentor_chassis.counters.histogram import NANOSECONDS, Histogram, Slots
-from stentor_client.metrics import (
-    ACTIVE,
-    AGE,
-    EXCHANGES,
-    LAST_SUCCESS,
-    LATE,
-    LONG_IDLE_SECONDS,
-    LOST,
-    LOST_IDLE,
-    OPENED,
-    PHASE_DURATION,
-    RECEIVED,
-    RESPONSE_TIME,
-    RETRANSMITS,
-    RTT,
-    SCHEMA,
-    SENT,
-    SERVICE_TIME,
-    TIMED,
-    UP,
-)
+from stentor_client import metrics
+from stentor_client.metrics import SCHEMA
 from stentor_client.verify.outcomes import Outcome, Phase
 
-_SENT = SCHEMA.slot(SENT)
-_RECEIVED = SCHEMA.slot(RECEIVED)
-_OPENED = SCHEMA.slot(OPENED)
-_ACTIVE = SCHEMA.slot(ACTIVE)
-_LONG_IDLE = LONG_IDLE_SECONDS * NANOSECONDS
+_SENT = SCHEMA.slot(metrics.SENT)
+_RECEIVED = SCHEMA.slot(metrics.RECEIVED)
+_OPENED = SCHEMA.slot(metrics.OPENED)
+_ACTIVE = SCHEMA.slot(metrics.ACTIVE)
+_LONG_IDLE = metrics.LONG_IDLE_SECONDS * NANOSECONDS
 
 
 class Account:
@@ -40,11 +21,11 @@ class Account:
     def __init__(self, row: Slots | None = None) -> None:
         """Count in `row`; without one, for a command that exports nothing."""
         self.row = [0] * SCHEMA.row_slots if row is None else row
-        self._response_time = SCHEMA.observer(RESPONSE_TIME, self.row)
-        self._service_time = SCHEMA.observer(SERVICE_TIME, self.row)
-        self._age = SCHEMA.observer(AGE, self.row)
+        self._response_time = SCHEMA.observer(metrics.RESPONSE_TIME, self.row)
+        self._service_time = SCHEMA.observer(metrics.SERVICE_TIME, self.row)
+        self._age = SCHEMA.observer(metrics.AGE, self.row)
         self._phases: dict[Phase, Histogram] = {
-            phase: SCHEMA.observer(PHASE_DURATION, self.row, phase) for phase in TIMED
+            phase: SCHEMA.observer(metrics.PHASE_DURATION, self.row, phase) for phase in metrics.TIMED
         }
 
     def opened(self) -> None:
@@ -66,9 +47,9 @@ class Account:
 
     def lost(self, outcome: Outcome, idle: int = 0) -> None:
         """Count a connection that the peer or the network ended after being `idle` for so long."""
-        self.row[SCHEMA.slot(LOST, outcome)] += 1
+        self.row[SCHEMA.slot(metrics.LOST, outcome)] += 1
         if idle >= _LONG_IDLE:
-            self.row[SCHEMA.slot(LOST_IDLE)] += 1
+            self.row[SCHEMA.slot(metrics.LOST_IDLE)] += 1
 
     def sent(self, nbytes: int) -> None:
         """Count bytes handed to the kernel."""
@@ -78,42 +59,38 @@ class Account:
         """Count bytes read."""
         self.row[_RECEIVED] += nbytes
 
-    def phase(self, phase: Phase, duration: int) -> None:
-        """Count a part of an exchange."""
-        self._phases[phase].observe(duration)
-
-    def dialed(self, durations: Mapping[Phase, int]) -> None:
-        """Count the phases of making a connection."""
+    def phases(self, durations: Mapping[Phase, int]) -> None:
+        """Count parts of an exchange."""
         for phase, duration in durations.items():
             self._phases[phase].observe(duration)
 
     def kernel(self, rtt_microseconds: int, retransmits: int) -> None:
         """Count the kernel's statistics of a connection."""
-        self.row[SCHEMA.slot(RTT)] = rtt_microseconds
-        self.row[SCHEMA.slot(RETRANSMITS)] += retransmits
+        self.row[SCHEMA.slot(metrics.RTT)] = rtt_microseconds
+        self.row[SCHEMA.slot(metrics.RETRANSMITS)] += retransmits
 
     def late(self, sends: int = 1) -> None:
         """Count sends that the schedule called for earlier."""
-        self.row[SCHEMA.slot(LATE)] += sends
+        self.row[SCHEMA.slot(metrics.LATE)] += sends
 
     def exchange(self, outcome: Outcome, *, up: bool | None = None) -> None:
         """Count an exchange that has ended; the target is `up`, or else if this exchange was ok."""
-        self.row[SCHEMA.slot(EXCHANGES, outcome)] += 1
-        self.row[SCHEMA.slot(UP)] = int(outcome is Outcome.OK if up is None else up)
+        self.row[SCHEMA.slot(metrics.EXCHANGES, outcome)] += 1
+        self.row[SCHEMA.slot(metrics.UP)] = int(outcome is Outcome.OK if up is None else up)
         if outcome is Outcome.OK:
-            self.row[SCHEMA.slot(LAST_SUCCESS)] = time.time_ns()
+            self.row[SCHEMA.slot(metrics.LAST_SUCCESS)] = time.time_ns()
 
     def times(self, response: int, service: int) -> None:
-        """Count how long a good exchange took."""
+        """Count how long a good exchange lasted."""
         self._response_time.observe(response)
         self._service_time.observe(service)
 
     @property
     def received_bytes(self) -> int:
-        """How many bytes were read so far."""
+        """The number of bytes read."""
         return self.row[_RECEIVED]
 
     @property
     def sent_bytes(self) -> int:
-        """How many bytes were handed to the kernel so far."""
+        """The number of bytes handed to the kernel."""
         return self.row[_SENT]

@@ -86,6 +86,17 @@ def dialing(values: dict[str, Any]) -> DialOptions:
     return dial
 
 
+class MessageSize(Size):
+    """The size of a message."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse, or fail with what is accepted."""
+        size = super().convert(value, param, ctx)
+        if not 0 < size <= LARGEST_BYTES:
+            self.fail(f"{value!r} is not from 1 to 64MiB", param, ctx)
+        return size
+
+
 class Sizes(click.ParamType[list[int]]):
     """A comma-separated list of sizes."""
 
@@ -95,10 +106,7 @@ class Sizes(click.ParamType[list[int]]):
         """Parse, or fail with what is accepted."""
         if isinstance(value, list):
             return value
-        sizes = [Size().convert(part.strip(), param, ctx) for part in value.split(",")]
-        if not all(0 < size <= LARGEST_BYTES for size in sizes):
-            self.fail(f"{value!r} has a size that is not from 1 to 64MiB", param, ctx)
-        return sizes
+        return [MessageSize().convert(part.strip(), param, ctx) for part in value.split(",")]
 
 
 class Rate(click.ParamType[float]):

@@ -22,4 +22,4 @@ class Answer(Check):
         """Run the check."""
         async with subject.call() as call:
             await call.ask(SIZE_BYTES)
-        return Finding.good(f"{wording.size(SIZE_BYTES)} came back correctly")
+        return Finding.good(f"{wording.size(SIZE_BYTES)} answered correctly")

@@ -6,14 +6,14 @@ from stentor_client.verify.outcomes import ExchangeError
 
 SIZE_BYTES = 512  # room for the header and every value
 NAMED = 8
-RUN_BYTES = 16  # a stripped bit moves values as well, but never so many by so few places
+RUN_BYTES = 16  # a stripped bit also moves values, but never this many by so few places
 
 
 class ByteValues(Check):
-    """Sends all 256 values, and lists those that come back wrong."""
+    """Sends all 256 values, and lists those that return wrong."""
 
     name = "byte-values"
-    proves = "Each of the 256 byte values arrives, and comes back correctly."
+    proves = "Each of the 256 byte values arrives, and returns correctly."
     usual_cause = "something that treats the stream as text: it converts line ends, escapes characters, or strips a bit"
 
     async def run(self, subject: Subject) -> Finding:
@@ -30,7 +30,7 @@ class ByteValues(Check):
 
 
 def _wrong(message: bytes, expected: bytes, actual: bytes) -> list[int]:
-    """Return the values that came back wrong, in order.
+    """Return the values that returned wrong, in order.
 
     After a lost or an added byte, everything is in the wrong place; then only the first value is known to be wrong.
     """
@@ -51,4 +51,4 @@ def _named(wrong: list[int]) -> str:
     if not wrong:
         return ""
     rest = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
-    return f"; these values come back wrong: {' '.join(f'{value:02X}' for value in wrong[:NAMED])}{rest}"
+    return f"; these values return wrong: {' '.join(f'{value:02X}' for value in wrong[:NAMED])}{rest}"

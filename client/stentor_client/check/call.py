@@ -91,7 +91,7 @@ class Call:
             raise ExchangeError(verdict.outcome, Phase.CLOSE, explain(verdict, self._timeout))
 
     async def silent(self, seconds: float) -> None:
-        """Be silent for so long; raise if the connection ends meanwhile."""
+        """Be silent for this long; raise if the connection ends meanwhile."""
         begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(seconds):
@@ -100,7 +100,7 @@ class Call:
             return
         after = asyncio.get_running_loop().time() - begun
         words = f"the connection ended after {after:.1f} s of silence"
-        if outcome is Outcome.EXTRA:  # it was we who ended it
+        if outcome is Outcome.EXTRA:  # this side ended it
             words = explain(self.connection.verifier.failed or Verdict(outcome, 0), self._timeout)
         raise ExchangeError(outcome, Phase.CLOSE, words)
 
@@ -117,7 +117,7 @@ class Call:
             return self._words_of_mismatch(verdict.offset or 0) or words
         again = self._account.row[SCHEMA.slot(RETRANSMITS)]
         if verdict.outcome is Outcome.TIMEOUT and again:
-            words += f"; the kernel sent {counted(again, 'segment')} again, so packets get lost"
+            words += f"; the kernel sent {counted(again, 'segment')} again, so packets are lost"
         return words
 
     def _words_of_mismatch(self, offset: int) -> str:

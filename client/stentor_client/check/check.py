@@ -1,4 +1,4 @@
-"""What a check is, and what it finds."""
+"""A check, and its finding."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found; `measured` are figures for programs, with units in their names.
+    """The finding of a check; `measured` are figures for programs, with units in their names.
 
     A check can fail although every byte is correct. Then `outcome` and `phase` are empty.
     """

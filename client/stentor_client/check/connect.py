@@ -21,6 +21,6 @@ class Connect(Check):
         async with subject.call() as call:
             record = call.record
             seconds = {phase: duration / NANOSECONDS for phase, duration in record.durations.items()}
-            parts = ", ".join(f"{phase} {wording.elapsed(took)}" for phase, took in seconds.items())
-            measured = {f"{phase}_seconds": round(took, 6) for phase, took in seconds.items()}
+            parts = ", ".join(f"{phase} {wording.elapsed(lasted)}" for phase, lasted in seconds.items())
+            measured = {f"{phase}_seconds": round(lasted, 6) for phase, lasted in seconds.items()}
             return Finding.good(f"{record.endpoint}: {parts}", address=str(record.endpoint), **measured)

@@ -9,7 +9,7 @@ SIZE_BYTES = 1 << 20
 
 
 class Duplex(Check):
-    """Holds back the last piece of a large message until its reply begins."""
+    """Withholds the last piece of a large message until its reply begins."""
 
     name = "full-duplex"
     proves = "The reply begins while the message is still being sent: both directions run at once."

@@ -14,7 +14,7 @@ class Sizes(Check):
     """Sends one message of each size, on a connection of its own, up to the first that fails."""
 
     name = "sizes"
-    proves = "A message of any size comes back whole, including those that just fill a packet."
+    proves = "A message of any size is answered completely, including those that just fill a packet."
     usual_cause = (
         "from 1,280 to 9,001 bytes an MTU black hole (a tunnel or VPN with ICMP filtered); otherwise a proxy with a "
         "limit, or one that does not read while it writes"
@@ -33,8 +33,8 @@ class Sizes(Check):
                     await call.ask(step)
             except ExchangeError as error:
                 subject.largest_good = good
-                before = f"{wording.size(good)} comes back, " if good else ""
-                detail = f"{before}{wording.size(step)} does not: {error}"
+                before = f"{wording.size(good)} works, " if good else ""
+                detail = f"{before}{wording.size(step)} fails: {error}"
                 return Finding.bad(error, detail, largest_good_bytes=good, first_failing_bytes=step)
             good = step
         detail = f"{len(self.ladder)} sizes up to {wording.size(good)}"

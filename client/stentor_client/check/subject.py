@@ -20,12 +20,7 @@ class Subject:
     """Makes calls to one target."""
 
     def __init__(self, dial: DialOptions, expect: str, timeout_seconds: float, largest: int) -> None:
-        """`timeout_seconds` is how long a reply may stall, `largest` the size of the largest message in bytes.
-
-        Raises:
-            Failure: a file for TLS cannot be used; the message says which, and why.
-
-        """
+        """Let replies stall for up to `timeout_seconds`; `largest` is in bytes. Raise `Failure` as `Dialer`."""
         self.dial = dial
         self.expect = expect
         self.timeout_seconds = timeout_seconds
@@ -49,12 +44,7 @@ class Subject:
 
     @contextlib.asynccontextmanager
     async def call(self, endpoint: Endpoint | None = None) -> AsyncIterator[Call]:
-        """Connect to `endpoint`, or to the first of the target's that accepts, and close at the end.
-
-        Raises:
-            ExchangeError: no connection can be made.
-
-        """
+        """Connect to `endpoint`, or to the first of the target's that accepts, and close at the end."""
         self._calls += 1
         number, account, head = self._calls, Account(), bytearray()
 

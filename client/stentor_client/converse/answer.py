@@ -1,4 +1,4 @@
-"""Shows a reply beneath the line that was sent."""
+"""Shows a reply below the line that was sent."""
 
 import itertools
 
@@ -9,16 +9,16 @@ from rich.text import Text
 from stentor_chassis.escaping import escaped
 
 PROMPT = "> "
-_MARK = "< "  # as wide as the prompt, so that each character stands beneath the one it was
+_MARK = "< "  # as wide as the prompt, so that each character is below the one that was sent
 
 
 def show_reply(console: Console, message: bytes, reply: bytes, note: str) -> None:
-    """Print what came for `message`: what differs from it is bold."""
-    sent, came = printable(message.removesuffix(b"\n")), printable(reply.removesuffix(b"\n"))
-    line = Text(_MARK + came)
-    if len(sent) == len(came):
+    """Print the reply to `message`; the characters that differ are bold."""
+    sent, received = printable(message.removesuffix(b"\n")), printable(reply.removesuffix(b"\n"))
+    line = Text(_MARK + received)
+    if len(sent) == len(received):
         at = len(_MARK)
-        for changed, pairs in itertools.groupby(zip(sent, came, strict=True), key=lambda pair: pair[0] != pair[1]):
+        for changed, pairs in itertools.groupby(zip(sent, received, strict=True), key=lambda pair: pair[0] != pair[1]):
             begun, at = at, at + len(list(pairs))
             if changed:
                 line.stylize("bold", begun, at)
@@ -26,7 +26,7 @@ def show_reply(console: Console, message: bytes, reply: bytes, note: str) -> Non
 
 
 def show_fault(console: Console, reply: bytes, offset: int, fault: str) -> None:
-    """Print what is wrong with the reply printed last, after a caret below the byte at `offset` if that is in sight."""
+    """Print what is wrong with the last reply, after a caret below the byte at `offset` if it is in sight."""
     column = len(_MARK) + cell_len(printable(reply[:offset]))
     lines = [fault]
     if column < console.width:
@@ -37,5 +37,5 @@ def show_fault(console: Console, reply: bytes, offset: int, fault: str) -> None:
 
 
 def printable(data: bytes) -> str:
-    """Return what a terminal can show: whatever is no text, or could command the terminal, is escaped."""
+    """Return printable text; invalid UTF-8 and control characters are escaped."""
     return escaped(data.decode(errors="backslashreplace"))

@@ -1,4 +1,4 @@
-"""Converses on a terminal: a person types lines, and sees the reply beneath each."""
+"""Converses on a terminal: a person types lines, and sees the reply below each."""
 
 import asyncio
 import sys
@@ -13,13 +13,15 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.utils import is_dumb_terminal
 from rich.console import Console
 
+from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.escaping import escaped
 from stentor_chassis.failure import Failure
 from stentor_client.account import Account
 from stentor_client.converse.answer import PROMPT, show_fault, show_reply
 from stentor_client.converse.history import PrivateHistory
+from stentor_client.output.wording import elapsed
 from stentor_client.verify.explanation import explain
-from stentor_client.verify.outcomes import ExchangeError, Outcome
+from stentor_client.verify.outcomes import Outcome
 from stentor_client.verify.verifier import EXPECTATIONS, Verdict
 from stentor_client.wire.connection import GOODBYE_SECONDS, Connection
 from stentor_client.wire.dialer import Dialer, DialOptions
@@ -42,12 +44,7 @@ class Conversation:
     """Sends each line over one connection, and watches the connection while the person types."""
 
     def __init__(self, dial: DialOptions, expect: str, timeout: float, history: PrivateHistory) -> None:
-        """`timeout`, in seconds, is how long a reply may stall.
-
-        Raises:
-            Failure: a certificate file cannot be used; the message says which, and why.
-
-        """
+        """`timeout`, in seconds, is how long a reply may stall; raise `Failure` as `Dialer`."""
         self._dialer = Dialer(dial)
         self._target = self._dialer.target
         self._expect = EXPECTATIONS[expect]
@@ -66,16 +63,12 @@ class Conversation:
 
         """
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(self._run())
+            return uvloop.run(self._run())
         finally:
             self._history.trim()
 
     async def _run(self) -> int:
-        try:
-            connection, _ = await self._dialer.dial(lambda: Connection(self._account, self._received.extend))
-        except ExchangeError as error:
-            raise Failure(error.outcome.exit_code, str(error)) from error
+        connection, _ = await self._dialer.dial(lambda: Connection(self._account, self._received.extend))
         print(f"Connected to {escaped(str(self._target))}: type a line to send it, Ctrl-D to end.", file=sys.stderr)
         try:
             return await self._converse(connection)
@@ -103,7 +96,7 @@ class Conversation:
             message = line.encode(errors="surrogateescape") + b"\n"
             verdict, reply, service_time = await self._ask(connection, message)
             if reply or verdict.outcome is Outcome.OK:
-                show_reply(self._console, message, reply, f"{service_time / 1e6:.2f} ms")
+                show_reply(self._console, message, reply, elapsed(service_time / NANOSECONDS))
             if verdict.outcome is Outcome.OK:
                 continue
             code = max(code, verdict.outcome.exit_code)
@@ -115,7 +108,7 @@ class Conversation:
                 raise self._failure(verdict, code)
 
     async def _typed(self, session: PromptSession[str], connection: Connection) -> str | None:
-        """Return the next line, or None as soon as the conversation cannot go on.
+        """Return the next line, or None as soon as the connection ends.
 
         Raises:
             EOFError: the person pressed Ctrl-D.
@@ -165,5 +158,5 @@ def _session(history: PrivateHistory) -> PromptSession[str]:
 
 
 async def _prompt(session: PromptSession[str]) -> str:
-    with session.input.raw_mode():  # a dumb terminal shows the prompt before the session takes the keys
+    with session.input.raw_mode():  # on a dumb terminal the prompt precedes the session's raw mode
         return await session.prompt_async(PROMPT)

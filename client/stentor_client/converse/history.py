@@ -1,6 +1,6 @@
 """Keeps the lines that a person typed from one conversation to the next.
 
-`FileHistory` of prompt_toolkit has a format of its own, keeps every line for ever, and lets others read the file.
+`FileHistory` of prompt_toolkit has a format of its own, keeps every line, and leaves the file readable to others.
 """
 
 import contextlib

@@ -23,8 +23,9 @@ from stentor_client.load.report.text import show
 from stentor_client.load.report.thresholds import ThresholdResult, Thresholds
 from stentor_client.load.run import Run
 from stentor_client.options import Rate, Sizes, dial_options, dialing, exchange_options
-from stentor_client.output.json_output import JsonOutput
+from stentor_client.output.json_output import JsonOutput, json_option
 from stentor_client.output.output_file import OutputFile
+from stentor_client.output.wording import timestamp
 from stentor_client.verify.outcomes import CHECK_FAILED, worst_exit_code
 
 DEFAULT_RATE = (1000.0, 1000.0)
@@ -36,7 +37,7 @@ class Ramp(click.ParamType[tuple[float, float]]):
     name = "rate"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
-        """Parse, or fail with what is wanted."""
+        """Parse, or fail with what is accepted."""
         if isinstance(value, tuple):
             return value
         first, dots, last = str(value).partition("..")
@@ -50,7 +51,7 @@ class Share(click.ParamType[float]):
     name = "share"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse, or fail with what is wanted."""
+        """Parse, or fail with what is accepted."""
         match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(%?)", str(value))
         share = float(match[1]) / (100 if match[2] else 1) if match else 2.0
         if share > 1:
@@ -86,11 +87,11 @@ class Share(click.ParamType[float]):
 @option("--max-error-rate", type=Share(), help="Exit 6 if a larger share of exchanges fails, such as 0.1%.")
 @option("--max-p50", type=Duration(), help="Exit 6 if the median response time exceeds this.")
 @option("--max-p99", type=Duration(), help="Exit 6 if the p99 response time exceeds this.")
-@option("--json", type=Path(), metavar="FILE", help="Write all figures to this file; - is standard output.")
+@json_option("all figures")
 @option("--report", type=Path(), metavar="FILE", help="Write a report: .html, or only the pictures: .svg or .png.")
 @log_options
 def load(*, json: str | None, report: str | None, **values: Any) -> int:
-    """Put the server under load, verify every reply, and report how long the replies took.
+    """Put the server under load, verify every reply, and report the response times.
 
     Times are response times: they run from the moment the schedule called for the send, so a server that stalls cannot
     hide it by delaying the generator. --closed measures how fast the server can go.
@@ -103,19 +104,15 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
     options = _load_options(values)
     output = JsonOutput(json)
     draw = _drawer(report) if report else None
-    started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    started_at = timestamp(datetime.now(UTC).replace(microsecond=0))
     with Progress(options) as progress:
         run = Run(options, progress.log_options(log), progress.watch if progress.shown else None)
         uvloop.run(run.run())
     summary = Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices)
     results = thresholds.judge(summary.error_rate, summary.response_time)
-    try:
-        output.write(summary.as_json(results))
-        if draw:
-            draw(summary, results)
-    finally:  # print the figures even if the disk is full
-        if not output.in_place_of_text:
-            show(summary, results)
+    output.write(summary.as_json(results), lambda: show(summary, results))
+    if draw:
+        draw(summary, results)
     if run.failure:
         raise Failure(INTERNAL_ERROR, run.failure)
     if run.interrupted_by:

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
-from typing import Protocol
 
 from stentor_client.load.tally import Tally
 from stentor_client.verify.outcomes import Outcome
@@ -14,39 +13,35 @@ from stentor_client.wire.connection import RECEIVE_BYTES, Connection
 CLOSE_SECONDS = 1.0
 
 
-class Owner(Protocol):
-    """The interface through which a flow calls its owner."""
-
-    def flow_opened(self, flow: "Flow") -> None:
-        """Keep a flow that is connected."""
-
-    def flow_closed(self, flow: "Flow") -> None:
-        """Forget a flow whose connection is closed."""
-
-    def replied(self, flow: "Flow") -> None:
-        """Take note that the only exchange of a flow is over, with the right reply, and counted; the hot path."""
-
-    def judged(self, flow: "Flow", verdicts: list[Verdict]) -> None:
-        """Accept the verdicts on a flow's oldest exchanges; on all of them, if its connection is lost."""
-
-
 class Flow(Connection):
-    """Reports each reply to its owner at once: no task waits for it.
+    """Reports each reply at once: no task waits for it.
 
     The usual reply, the whole one to the only exchange under way, is compared here: the verifier makes more calls.
     """
 
-    def __init__(self, tally: Tally, owner: Owner, number: int) -> None:
-        """Count in `tally`; `number` distinguishes this flow's messages from those of others."""
+    def __init__(
+        self,
+        tally: Tally,
+        number: int,
+        flows: set["Flow"],
+        on_reply: Callable[["Flow"], object],
+        on_verdicts: Callable[["Flow", list[Verdict]], object],
+    ) -> None:
+        """Count in `tally`, and be one of `flows` while open; `number` makes this flow's messages unique.
+
+        `on_reply` is called if the only exchange under way ended with the right reply, after counting it. Otherwise
+        `on_verdicts` receives the verdicts on the oldest exchanges, or on all of them if the connection is lost.
+        """
         super().__init__(tally)
         self.number = number
         self.sequence = 0
         # The unanswered exchanges: when each was due and sent (ns), its size, and whether no other was under way then.
         self.pending: deque[tuple[int, int, int, bool]] = deque()
         self.good = False  # whether any reply was right
-        self.closed = False
         self._tally = tally
-        self._owner = owner
+        self._flows = flows
+        self._on_good_reply = on_reply
+        self._on_verdicts = on_verdicts
         self._due: Sequence[ReplyPart] = ()  # the reply to the only exchange, while the verifier does not expect it
         self._waiting = 0  # bytes of that message that the kernel did not accept at once
         self._spoiled = False  # whether the verifier has failed
@@ -79,7 +74,7 @@ class Flow(Connection):
                 self._handed_over = self._written
                 self._tally.good(due, sent, now, now, size)
                 self.good = True
-                self._owner.replied(self)
+                self._on_good_reply(self)
                 return
             self._hand_to_verifier()
         super().buffer_updated(nbytes)
@@ -101,7 +96,7 @@ class Flow(Connection):
             self._due = ()
 
     def _end(self, outcome: Outcome) -> None:
-        if self._due:  # count what was sent: after a reset the transport no longer knows
+        if self._due:  # count what was sent: a reset transport cannot report it later
             self._count_sent_but(self._waiting)
         self._hand_to_verifier()
         super()._end(outcome)
@@ -112,25 +107,20 @@ class Flow(Connection):
 
     async def leave(self) -> None:
         """Close in order if nothing is unanswered and the peer permits it, or else at once."""
-        try:
-            if not self.pending:
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await self.close()
-        except TimeoutError:
-            pass
-        if not self.closed:
+        if not self.pending:
+            await self.close(CLOSE_SECONDS)
+        if not self._closed.is_set():
             await self.abandon(Outcome.EOF)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the connection
         """Open the account, and report it."""
         super().connection_made(transport)
-        self._owner.flow_opened(self)
+        self._flows.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Close the account, and report it."""
         super().connection_lost(exc)
-        self.closed = True
-        self._owner.flow_closed(self)
+        self._flows.discard(self)
 
     def _take(self, verdicts: list[Verdict]) -> None:
-        self._owner.judged(self, verdicts)
+        self._on_verdicts(self, verdicts)

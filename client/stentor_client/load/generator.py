@@ -24,7 +24,7 @@ SWEEPS_PER_TIMEOUT = 20
 SWEEP_MOST_SECONDS = 0.05
 LOGGED_OF_EACH = 5  # failures by outcome; the others are only counted
 MOST_AT_ONCE = 256
-BATCH_NANOSECONDS = 50_000  # what is due within this time is sent together: waking up for each would cost more
+BATCH_NANOSECONDS = 50_000  # exchanges due within this time are sent together, because each wake-up costs time
 CONNECTING_AT_ONCE = 64
 _FLOWS = 1 << 20  # of one worker
 
@@ -49,7 +49,7 @@ class Generator:
         self._first_number = worker * _FLOWS
         self._numbers = 0
         self._until = 0
-        self._flows: set[Flow] = set()
+        self._flows: set[Flow] = set()  # that are open
         self._answered: list[Flow] = []  # once for each message that may follow the one answered
         self._free: deque[Flow] = deque()  # once for each further message that it may carry
         self._queue: deque[int] = deque()  # the moments at which exchanges were due that wait for a connection
@@ -165,8 +165,8 @@ class Generator:
         for flow in answered:
             self._next(flow)
 
-    def replied(self, flow: Flow) -> None:
-        """Let a flow whose exchange is over carry the next; the hot path."""
+    def _replied(self, flow: Flow) -> None:
+        """Let a flow carry its next exchange; the hot path."""
         if self._fresh:
             flow.wake()
             return
@@ -174,7 +174,7 @@ class Generator:
             asyncio.get_running_loop().call_soon(self._send_in_turn)
         self._answered.append(flow)
 
-    def judged(self, flow: Flow, verdicts: list[Verdict]) -> None:
+    def _judge(self, flow: Flow, verdicts: list[Verdict]) -> None:
         """Count the verdicts on a flow's oldest exchanges, and the loss of its connection if it is lost."""
         if self._closing:
             return
@@ -195,15 +195,7 @@ class Generator:
             self._start(flow.abandon(Outcome.EXTRA))
         else:
             for _ in verdicts:
-                self.replied(flow)
-
-    def flow_opened(self, flow: Flow) -> None:
-        """Keep a flow until it is closed."""
-        self._flows.add(flow)
-
-    def flow_closed(self, flow: Flow) -> None:
-        """Forget a flow."""
-        self._flows.discard(flow)
+                self._replied(flow)
 
     def _fail(self, due: int, outcome: Outcome, phase: Phase, **facts: Any) -> None:
         self._tally.failed(due, outcome)
@@ -214,8 +206,10 @@ class Generator:
     async def _dial(self) -> Flow:
         self._numbers += 1
         number = self._first_number + self._numbers % _FLOWS
-        flow, record = await self._dialer.dial(lambda: Flow(self._tally, self, number))
-        self._tally.dialed(record.durations)
+        flow, record = await self._dialer.dial(
+            lambda: Flow(self._tally, number, self._flows, self._replied, self._judge)
+        )
+        self._tally.phases(record.durations)
         return flow
 
     async def _keep_connected(self, attempt: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""What a load counts, in finer grain than what is exported for ever."""
+"""The metrics of a load, finer than the exported ones."""
 
 from stentor_chassis.counters.metrics import Schema
 from stentor_client.metrics import SCHEMA as EXPORTED
@@ -32,10 +32,8 @@ SERVICE_TIME = SCHEMA.histogram(name="fine_service_time", help="From the actual 
 PHASES = SCHEMA.histogram(name="fine_phase", help="Parts of an exchange.", label="phase", values=TIMED, bounds=FINE)
 RESPONSE_MOST = SCHEMA.gauge(name="response_most", help="The longest response time.", across="peak")
 SERVICE_MOST = SCHEMA.gauge(name="service_most", help="The longest service time.", across="peak")
-REPLIES = SCHEMA.counter(name="replies_total", help="Right replies that came in the measured time.")
+REPLIES = SCHEMA.counter(name="replies_total", help="Right replies that arrived in the measured time.")
 REPLY_BYTES = SCHEMA.counter(name="reply_bytes_total", help="Bytes of these replies.")
 DUE = SCHEMA.counter(name="due_total", help="Exchanges that were due after the warm-up.")
-LATE_MOST = SCHEMA.gauge(
-    name="late_most", help="How late the latest send was, by the generator's own fault.", across="peak"
-)
+LATE_MOST = SCHEMA.gauge(name="late_most", help="How late the generator began its latest send.", across="peak")
 PROCESSOR = SCHEMA.gauge(name="processor", help="Nanoseconds of processor time since the warm-up.", across="peak")

@@ -79,7 +79,7 @@ class Tally(Account):
         if due >= self.measured_from:
             self.row[SCHEMA.slot(metrics.MEASURED, outcome)] += 1
 
-    def dialed(self, durations: Mapping[Phase, int]) -> None:
+    def phases(self, durations: Mapping[Phase, int]) -> None:
         """Count the phases of connecting."""
         for phase, duration in durations.items():
             self._fine_phases[phase].observe(duration)

@@ -1,1 +1,1 @@
-"""What the client writes: standard output, files, JSON, and words."""
+"""The client's output: standard output, files, JSON, and words."""

@@ -1,4 +1,4 @@
-"""A file that an option names, for what a command finds out."""
+"""Output files that options name."""
 
 import contextlib
 import errno
@@ -15,19 +15,19 @@ from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, Failure
 from stentor_chassis.options.option import wrong_value
 
 _MOST_LINKS = 40  # as many as the kernel follows
-_DESCRIPTORS = re.compile(r"/proc/(\d+)/(?:task/\d+/)?fd")  # where what a process has open can be opened again
+_DESCRIPTORS = re.compile(r"/proc/(\d+)/(?:task/\d+/)?fd")  # files that a process has open
 _ROOT = 0
 _ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 
 
 class OutputFile:
-    """Seen to be writable before the work begins; what it holds stays until all that is new has been written."""
+    """A file checked before the work begins; its old content is replaced only by a complete new one."""
 
     def __init__(self, option: str, path: str) -> None:
-        """Take `path`, which the option `option` of the command that runs names.
+        """Check `path`, the value of the running command's option `option`.
 
         Raises:
-            click.BadParameter: where it cannot be written.
+            click.BadParameter: it cannot be written.
 
         """
         self._path = path
@@ -35,15 +35,15 @@ class OutputFile:
             with opened_folder(path) as (folder, name):
                 self._fd = _opened_special(folder, name)
                 if self._fd is None:
-                    _see_replaceable(folder, name)
+                    _check_replaceable(folder, name)
         except OSError as error:
             raise wrong_value(option, f"cannot write {path}: {error.strerror}") from error
 
     def write(self, data: bytes) -> None:
-        """Write `data` in place of what is there; once.
+        """Replace the content with `data`; can be called once.
 
         Raises:
-            Failure: where it cannot be written after all, or nobody reads it any more, which needs no words.
+            Failure: it cannot be written, or its reader is gone; then the message is empty.
 
         """
         try:
@@ -62,13 +62,13 @@ class OutputFile:
 
 @contextlib.contextmanager
 def opened_folder(path: str) -> Iterator[tuple[int, str]]:
-    """Yield the folder that a path leads to, open, and the name in it, which is no link.
+    """Follow the links of a path; yield the final folder, open, and the name in it, which is not a link.
 
-    Others may be able to write to that folder, and swap its files for links at any moment. Whoever uses the name in the
-    open folder, and follows no link, reaches nothing elsewhere.
+    Other users may be able to write to that folder, and can swap its files for links at any moment. A caller that uses
+    the name relative to the open folder, without following links, cannot be led elsewhere.
 
     Raises:
-        OSError: there is no such folder, or the path ends in a link that neither we nor root have made.
+        OSError: there is no such folder, or the path ends in a link owned by neither this user nor root.
 
     """
     for _ in range(_MOST_LINKS):
@@ -88,12 +88,12 @@ def opened_folder(path: str) -> Iterator[tuple[int, str]]:
 
 
 def replace(path: str, data: bytes, mode: int = 0o666) -> None:
-    """Put a file that holds `data` in the place of `path`, once it is complete.
+    """Replace `path` atomically with a file that contains `data`.
 
-    A file of ours keeps its permissions; any other gets `mode`, less the umask.
+    A file owned by this user keeps its permissions; a new one gets `mode`, less the umask.
 
     Raises:
-        OSError: that cannot be done, and all is as it was.
+        OSError: that is impossible; nothing has changed.
 
     """
     with opened_folder(path) as (folder, name), _signals_held_back():
@@ -130,15 +130,15 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def _new_file(folder: int, mode: int) -> tuple[int, str]:
-    """Make a file with a name that nobody can foresee, and return it, open, with that name."""
+    """Create a file with an unpredictable name; return its descriptor and name."""
     name = f".stentor-{secrets.token_hex(8)}"
     return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=folder), name
 
 
 def _link_target(folder: int, name: str) -> str:
-    """Return where a link leads; nothing where there is none to follow.
+    """Return the target of a link; empty if the name is not a link to follow.
 
-    A link to what a process has open is none: the name of a file, which it looks like, would be another.
+    Links to the open files of a process are not followed: their text may name a different file.
     """
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -147,26 +147,26 @@ def _link_target(folder: int, name: str) -> str:
     if not stat.S_ISLNK(found.st_mode) or _process_of(folder):
         return ""
     if found.st_uid not in {os.geteuid(), _ROOT}:
-        raise PermissionError(errno.EACCES, "it is a link that another user has made")
+        raise PermissionError(errno.EACCES, "it is a link owned by another user")
     return os.readlink(name, dir_fd=folder)
 
 
 def _process_of(folder: int) -> int:
-    """Return the process whose descriptors a folder lists, such as /dev/fd; 0 where it does not."""
+    """Return the process whose descriptors a folder such as /dev/fd lists; 0 for any other folder."""
     match = _DESCRIPTORS.fullmatch(os.readlink(f"/proc/self/fd/{folder}"))
     return int(match[1]) if match else 0
 
 
 def _opened_special(folder: int, name: str) -> int | None:
-    """Open what is not to be replaced but written as it is: a pipe, a device, or what a process has open.
+    """Open a pipe, a device or an open file of a process, which is written in place; None for a regular file.
 
-    Opened once, for a second opening would be another writer to the reader of a pipe.
+    Opened only once: to the reader of a pipe, a second opening would be another writer.
     """
     process = _process_of(folder)
     if process == os.getpid() and name.isdecimal():
         if fcntl.fcntl(int(name), fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR) == os.O_RDONLY:
             raise OSError(errno.EBADF, "it is open for reading only")
-        return os.dup(int(name))  # where it is a file, what we print there follows
+        return os.dup(int(name))  # if it is a file, later output is appended
     try:
         fd = os.open(name, os.O_WRONLY | (os.O_APPEND if process else os.O_NOFOLLOW), dir_fd=folder)
     except FileNotFoundError:
@@ -177,8 +177,8 @@ def _opened_special(folder: int, name: str) -> int | None:
     return None
 
 
-def _see_replaceable(folder: int, name: str) -> None:
-    """Raise `OSError` where no file can be made, or take the place of the one that is there; leave all as it was."""
+def _check_replaceable(folder: int, name: str) -> None:
+    """Raise `OSError` if no file can be created or replaced there; change nothing."""
     with _signals_held_back():
         fd, temporary = _new_file(folder, 0o600)
         os.close(fd)

@@ -1,4 +1,4 @@
-"""Standard input and standard output, as a filter uses them."""
+"""Standard input and standard output of a filter."""
 
 import asyncio
 import codecs
@@ -19,7 +19,7 @@ def write_out(data: bytes | memoryview) -> None:
     """Write all of `data` to standard output.
 
     Raises:
-        Failure: where it cannot be written, or nobody reads it any more, which needs no words.
+        Failure: it cannot be written, or its reader is gone; then the message is empty.
 
     """
     try:
@@ -31,7 +31,7 @@ def write_out(data: bytes | memoryview) -> None:
 
 
 class TerminalText:
-    """Writes a reply to a terminal, which it cannot command: only newlines and tabs pass as they are."""
+    """Writes a reply to a terminal; control characters except newlines and tabs are escaped."""
 
     def __init__(self, encoding: str) -> None:
         """Write in the terminal's `encoding`."""
@@ -39,18 +39,18 @@ class TerminalText:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")  # a chunk can end inside a character
 
     def write(self, data: bytes | memoryview, *, final: bool = False) -> None:
-        """Write what has arrived, and at the end also what is no whole character; raise `Failure` as `write_out`."""
+        """Write a chunk; `final` also writes an incomplete last character. Raises `Failure` as `write_out` does."""
         text = escaped(self._decoder.decode(bytes(data), final), passing="\n\t")
         write_out(text.encode(self._encoding, "backslashreplace"))
 
 
 async def read_in() -> AsyncIterator[bytes]:
-    """Yield what standard input gives, as it comes.
+    """Yield chunks of standard input as they arrive.
 
-    A thread reads, because a file cannot be polled; it is a daemon, because a read that blocks cannot be called off.
+    A thread reads, because a file cannot be polled; it is a daemon, because a blocked read cannot be interrupted.
 
     Raises:
-        Failure: where it cannot be read.
+        Failure: it cannot be read.
 
     """
     loop = asyncio.get_running_loop()
@@ -67,7 +67,7 @@ async def read_in() -> AsyncIterator[bytes]:
                 chunk = error
             try:
                 loop.call_soon_threadsafe(chunks.put_nowait, chunk)
-            except RuntimeError:  # the loop has closed: the exchange has ended without us
+            except RuntimeError:  # the loop has closed: the exchange is over
                 return
 
     threading.Thread(target=read, name="standard-input", daemon=True).start()

@@ -10,11 +10,7 @@ from stentor_client.output.standard_streams import write_out
 def show(draw: Callable[[Console], object], pipe_columns: int | None = None) -> None:
     """Write to standard output what `draw` prints; in a pipe or a file, lines are `pipe_columns` wide.
 
-    Characters that the encoding lacks are replaced, and trailing blanks are removed.
-
-    Raises:
-        Failure: standard output cannot be written, or its reader is gone.
-
+    Characters that the encoding lacks are replaced, and trailing blanks are removed. Raise `Failure` as `write_out`.
     """
     console = Console(highlight=False, markup=False)
     if pipe_columns is not None and not console.is_terminal:

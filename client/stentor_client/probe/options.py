@@ -19,7 +19,7 @@ class ProbeOptions:
     connection: str  # one of CONNECTION_MODES
     resolve: str  # one of RESOLVE_MODES
     sizes: list[int]
-    count: int  # for each address; 0: until told to stop
+    count: int  # for each address; 0 for no limit
     timeout_seconds: float
     expect: str
 

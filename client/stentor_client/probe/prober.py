@@ -27,7 +27,7 @@ QUIET_INTERVAL_SECONDS = 0.5  # exchanges that follow each other faster are logg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What all probers of a probe use."""
+    """The parts of a probe that all its probers use."""
 
     options: ProbeOptions
     dialer: Dialer
@@ -109,7 +109,7 @@ class Prober:
             return
         response, service = connection.answered_at - due, connection.answered_at - sent_at
         account.times(response, service)
-        account.phase(Phase.FIRST_BYTE, connection.first_byte_at - sent_at)
+        account.phases({Phase.FIRST_BYTE: connection.first_byte_at - sent_at})
         log = self._log.info if options.interval_seconds >= QUIET_INTERVAL_SECONDS else self._log.debug
         log(
             "exchange.completed",
@@ -135,7 +135,7 @@ class Prober:
             self._failed_connects += 1
             raise
         self._failed_connects = 0
-        self._account.dialed(record.durations)
+        self._account.phases(record.durations)
         connection.number, connection.local = next(self._shared.connection_numbers), record.local
         log = self._log.debug if fresh else self._log.info
         log("connection.opened", **self._facts_of(connection), peer=str(record.endpoint))

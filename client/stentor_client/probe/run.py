@@ -56,7 +56,7 @@ class Probe:
         self._news = asyncio.Event()  # a prober has ended, or it is time to stop
 
     async def run(self) -> None:
-        """Probe until told to stop, or the count is reached."""
+        """Probe until `stop` is set, or the count is reached."""
         self._log_start()
         async with asyncio.TaskGroup() as group:
             background = [group.create_task(self._summarize_regularly()), group.create_task(self._end_when_stopped())]
@@ -124,7 +124,7 @@ class Probe:
             log_failure(self._log, facts, Verdict(error.outcome), error.phase, error.detail)
             return None
         self._down.discard(None)
-        self._account.dialed(record.durations)
+        self._account.phases(record.durations)
         return record
 
     def _follow(self, record: DialRecord, group: asyncio.TaskGroup) -> None:

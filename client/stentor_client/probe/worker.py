@@ -8,7 +8,7 @@ from stentor_client.probe.run import Probe
 
 
 async def serve(worker: Worker) -> None:
-    """Probe until told to stop, or the count is reached."""
+    """Probe until the worker must stop, or the count is reached."""
     before = worker.counters.row(GONE).tolist()
     probe = Probe(ProbeOptions.read(worker.options), worker.row, worker.log, worker.stop, before)
     worker.ready()

@@ -8,8 +8,7 @@ import uvloop
 from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Duration
-from stentor_chassis.options.text import Path
-from stentor_client.output.json_output import JsonOutput
+from stentor_client.output.json_output import JsonOutput, json_option
 from stentor_client.output.terminal import show
 from stentor_client.reconcile.base_url import BaseUrl
 from stentor_client.reconcile.quantity import Side
@@ -18,7 +17,7 @@ from stentor_client.reconcile.reconciler import Reconciler, Sources
 from stentor_client.reconcile.report import Report
 
 _METRICS = BaseUrl("/metrics")
-_PIPE_COLUMNS = 160  # wrapped lines help nobody there
+_PIPE_COLUMNS = 160  # so that pipes and files get no wrapped lines
 
 
 @click.command()
@@ -52,12 +51,7 @@ _PIPE_COLUMNS = 160  # wrapped lines help nobody there
     metavar="NAME=PROMQL",
     help="The same for the client's count. NAME is connections, sent_bytes or received_bytes.",
 )
-@option(
-    "--json",
-    type=Path(),
-    metavar="FILE",
-    help="Write the result to this file as JSON. - means standard output, without the table.",
-)
+@json_option("the result")
 def reconcile(**options: Any) -> int:
     """Compare the connections and bytes that the server and its clients counted; exit 6 if they differ.
 
@@ -69,7 +63,7 @@ def reconcile(**options: Any) -> int:
     clients = options["client_admin"]
     if len(set(clients)) < len(clients):
         raise wrong_value("client_admin", "the same client is given twice, and would be counted twice")
-    json, during = JsonOutput(options["json"]), options["during"]
+    output, during = JsonOutput(options["json"]), options["during"]
     sources = Sources(
         server=options["server_admin"],
         clients=clients,
@@ -77,9 +71,5 @@ def reconcile(**options: Any) -> int:
         queries=(*dict.fromkeys(options["server_query"] + options["client_query"]),),
     )
     report = Report(uvloop.run(Reconciler(sources, options["timeout"]).run(during)), during)
-    try:
-        json.write(report.data())
-    finally:  # even if the disk is full
-        if not json.in_place_of_text:
-            show(report.print, pipe_columns=_PIPE_COLUMNS)
+    output.write(report.data(), lambda: show(report.print, pipe_columns=_PIPE_COLUMNS))
     return report.exit_code

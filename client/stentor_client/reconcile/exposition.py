@@ -1,10 +1,10 @@
 """Reads samples in Prometheus' text format.
 
-The parser of prometheus_client keeps every sample; this one reads untrusted input in linear time and bounded memory.
+The parser of prometheus_client keeps every sample; this one reads untrusted input in linear time.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from io import StringIO
 
 MOST_COUNT = 1 << 63  # no counter gets there
@@ -20,8 +20,8 @@ _LABEL = re.compile(rf"\s*+({_NAME})\s*+=\s*+({_QUOTED})\s*+(?:,\s*+|$)")
 _ESCAPED = re.compile(r'\\([\\n"])')
 
 
-def samples(text: str, names: Collection[str]) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Yield name, labels and value of each sample with one of these names.
+def samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Yield name, labels and value of each sample, except those with names that need quotes.
 
     Raises:
         ValueError: a line is neither a sample nor a comment.
@@ -35,8 +35,8 @@ def samples(text: str, names: Collection[str]) -> Iterator[tuple[str, dict[str, 
             raise ValueError("not a sample")
         name, labels, number = sample.groups()
         value = float(number)
-        if name in names:
-            # A float cannot hold all digits of a large count.
+        if name:
+            # A float cannot represent all digits of a large count.
             exact = int(number) if number.isdecimal() and value < MOST_COUNT else value
             yield name, _labels(labels or ""), exact
 

@@ -13,51 +13,47 @@ from stentor_client.reconcile.web import excerpt, get
 from stentor_client.verify.outcomes import NOT_REACHED
 
 
-class Prometheus:
-    """The HTTP API of Prometheus, or of a compatible database."""
+async def ask(url: str, query: Query) -> Point | None:
+    """Return the present value of the query; None if there is no such series, or not yet.
 
-    def __init__(self, url: str) -> None:
-        """`url` is the part before `/api/v1`."""
-        self._url = url
+    `url`, of Prometheus or a compatible database, is the part before `/api/v1`.
 
-    async def ask(self, query: Query) -> Point | None:
-        """Return the value of the query now; None if there is no such series, or not yet.
+    Raises:
+        Failure: the query is wrong, or there is no answer; the message says why.
 
-        Raises:
-            Failure: the query is wrong, or there is no answer; the message says why.
+    """
+    began = time.monotonic()
+    data = await _answer(url, query)
+    ended = time.monotonic()
+    kind, result = data.get("resultType"), data.get("result")
+    match kind, result:
+        case "vector", []:
+            return None
+        case "vector", [{"value": [_, str(text)]}]:
+            pass
+        case "scalar", [_, str(text)]:
+            pass
+        case "vector", [_, *_]:
+            raise Failure(USAGE, f"{query}: it returns {len(result)} series; add them with sum(…)")
+        case "vector" | "scalar" | "matrix" | "string", _:
+            raise Failure(USAGE, f"{query}: it returns a {kind}, not a single value")
+        case _:
+            raise Failure(USAGE, f"{query}: it returns no single value")
+    return Point(began, ended, _number(query, text))
 
-        """
-        began = time.monotonic()
-        data = await self._answer(query)
-        ended = time.monotonic()
-        kind, result = data.get("resultType"), data.get("result")
-        match kind, result:
-            case "vector", []:
-                return None
-            case "vector", [{"value": [_, str(text)]}]:
-                pass
-            case "scalar", [_, str(text)]:
-                pass
-            case "vector", [_, *_]:
-                raise Failure(USAGE, f"{query}: it returns {len(result)} series; add them with sum(…)")
-            case "vector" | "scalar" | "matrix" | "string", _:
-                raise Failure(USAGE, f"{query}: it returns a {kind}, not a single value")
-            case _:
-                raise Failure(USAGE, f"{query}: it returns no single value")
-        return Point(began, ended, _number(query, text))
 
-    async def _answer(self, query: Query) -> dict[str, Any]:
-        answer = await get(f"{self._url}/api/v1/query?{urlencode({'query': query.promql})}")
-        found = _json(answer.body)
-        if not answer.ok:
-            error = found.get("error")
-            if isinstance(error, str) and error:
-                raise Failure(USAGE, f"{query}: {excerpt(error)}")
-            raise Failure(NOT_REACHED, f"cannot query {self._url}: it answered {answer.status}")
-        data = found.get("data")
-        if not isinstance(data, dict):
-            raise Failure(NOT_REACHED, f"cannot query {self._url}: its answer is not from Prometheus")
-        return data
+async def _answer(url: str, query: Query) -> dict[str, Any]:
+    answer = await get(f"{url}/api/v1/query?{urlencode({'query': query.promql})}")
+    found = _json(answer.body)
+    if not answer.ok:
+        error = found.get("error")
+        if isinstance(error, str) and error:
+            raise Failure(USAGE, f"{query}: {excerpt(error)}")
+        raise Failure(NOT_REACHED, f"cannot query {url}: it answered {answer.status}")
+    data = found.get("data")
+    if not isinstance(data, dict):
+        raise Failure(NOT_REACHED, f"cannot query {url}: its answer is not from Prometheus")
+    return data
 
 
 def _json(text: bytes) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Count(NamedTuple):
     side: Side
     up: str
     down: str = ""
-    checks: str = ""  # the part that belongs to the server's own health checks, which nobody else counts
+    checks: str = ""  # the part that belongs to the server's own health checks, which the client does not count
     slack: int = 0  # that a health check under way may have added
 
     def points(self, readings: Sequence[Reading]) -> list[Point]:
@@ -55,7 +55,7 @@ class Quantity(NamedTuple):
         return self.left.side is not self.right.side
 
 
-# What a query is compared with, by the name that it gives.
+# The counts that queries are compared with, by the name in the query.
 COUNTS = {
     Side.CLIENT: {
         "connections": Count(Side.CLIENT, "opened"),

@@ -23,7 +23,7 @@ class Query:
 
 
 class QueryType(click.ParamType[Query]):
-    """`NAME=PROMQL`; the variable of an option with `multiple=True` holds one on each line."""
+    """`NAME=PROMQL`; the variable of an option with `multiple=True` has one on each line."""
 
     name = "query"
 

@@ -1,6 +1,7 @@
 """Reads the counts of one side from its admin endpoints."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -31,42 +32,16 @@ class Reading:
 # Counts of both sides that only grow.
 _GROWING = ("opened", "sent_bytes", "received_bytes")
 
-# All names that are read from an exposition.
-_NAMES = (
-    "process_start_time_seconds",
-    "stentor_client_connections_active",
-    "stentor_client_connections_lost_total",
-    "stentor_client_connections_opened_total",
-    "stentor_client_exchanges_total",
-    "stentor_client_received_bytes_total",
-    "stentor_client_sent_bytes_total",
-    "stentor_client_service_time_seconds_count",
-    "stentor_client_service_time_seconds_sum",
-    "stentor_server_connections_accepted_total",
-    "stentor_server_connections_active",
-    "stentor_server_connections_closed_total",
-    "stentor_server_connections_rejected_total",
-    "stentor_server_faults_injected_total",
-    "stentor_server_health_check_received_bytes_total",
-    "stentor_server_health_check_sent_bytes_total",
-    "stentor_server_health_checks_total",
-    "stentor_server_health_checks_unfinished",
-    "stentor_server_received_bytes_total",
-    "stentor_server_sent_bytes_total",
-    "stentor_server_unsent_bytes_total",
-    "stentor_server_write_buffer_bytes",
-)
-
 
 class Samples:
-    """The samples of one exposition that the counts need."""
+    """The samples of one exposition."""
 
     def __init__(self, url: str, text: str) -> None:
         """Parse `text`; raise `Failure` if it is not an exposition."""
         self._url = url
-        self._values: dict[str, dict[frozenset[tuple[str, str]], float]] = {name: {} for name in _NAMES}
+        self._values: defaultdict[str, dict[frozenset[tuple[str, str]], float]] = defaultdict(dict)
         try:
-            for name, labels, value in samples(text, self._values):
+            for name, labels, value in samples(text):
                 self._values[name][frozenset(labels.items())] = value
         except ValueError as error:
             raise Failure(NOT_REACHED, f"{url} is not in Prometheus' text format") from error

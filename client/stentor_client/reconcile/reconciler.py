@@ -17,18 +17,18 @@ from stentor_client.reconcile.bracket import (
     narrowest,
     widest,
 )
-from stentor_client.reconcile.prometheus import Prometheus
+from stentor_client.reconcile.prometheus import ask
 from stentor_client.reconcile.quantity import COUNTS, QUANTITIES, Quantity, Side
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reading import Counts, Reading, of_client, of_server, read
 from stentor_client.verify.outcomes import NOT_REACHED
 
-# Bytes under way arrive within so many mean exchanges, or else are lost; a busy machine needs a moment to count them.
+# Bytes under way arrive within this many mean exchanges, or are lost; a busy machine needs a moment to count them.
 _SETTLING_EXCHANGES = 3
 _SETTLING_SECONDS = 0.05
 _UNKNOWN_SETTLING_SECONDS = 0.25  # while no exchange shows how long the path is
 _SETTLINGS_PER_TIMEOUT = 4  # so that even a short time has room for a settled moment
-_LONGEST_PAUSE_SECONDS = 0.1  # between readings, so that reading is no load
+_LONGEST_PAUSE_SECONDS = 0.1  # between readings, so that reading causes little load
 _SHORTEST_PAUSE_SECONDS = 0.002
 _FEWEST_READINGS = 2  # to see whether anything moved
 _CHECK_SECONDS = 3.0  # a health check of the server that has not ended by then never will
@@ -62,7 +62,6 @@ class Reconciler:
     def __init__(self, sources: Sources, timeout: float) -> None:
         """Look for a moment when all counts agree, for at most `timeout` seconds."""
         self._sources = sources
-        self._prometheus = Prometheus(sources.prometheus)
         self._timeout = timeout
         self._readings: dict[Side, list[Reading]] = {side: [] for side in Side}
         self._answers: dict[Query, list[Point]] = {query: [] for query in sources.queries}
@@ -75,7 +74,7 @@ class Reconciler:
         """Compare all counts, or with `during` how much they grow in so many seconds from now on.
 
         Raises:
-            Failure: in one line, what cannot be read, and why.
+            Failure: counts cannot be read; the message says which, and why.
 
         """
         if during is not None:
@@ -93,7 +92,7 @@ class Reconciler:
             for side in (Side.CLIENT, Side.SERVER, Side.CLIENT, Side.SERVER):
                 await self._read(side)
             for query, points in self._answers.items():
-                answer = await self._prometheus.ask(query)
+                answer = await ask(self._sources.prometheus, query)
                 if answer:
                     points.append(answer)
             if enough():

@@ -86,7 +86,7 @@ class Report:
                 if quantity.between_sides:
                     yield f"of {quantity.name}, the server counted {more} than the client"
                 else:
-                    yield f"{quantity.name} does not hold, the right side is {more}"
+                    yield f"{quantity.name} is wrong, the right side is {more}"
         for query, (conclusion, bracket) in self._result.queries:
             if conclusion is Conclusion.DIFFER:
                 more = "more" if bracket.difference > 0 else "less"

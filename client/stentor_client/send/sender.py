@@ -1,4 +1,4 @@
-"""Sends what it is given, writes the reply to standard output, and verifies it on the way."""
+"""Sends data, writes the reply to standard output, and verifies it on the way."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,16 +16,16 @@ from stentor_client.wire.connection import Connection
 from stentor_client.wire.dialer import Dialer, DialOptions
 from stentor_client.wire.stall_watcher import StallWatcher
 
-# How much may be unanswered before sending waits for the reply. What is unanswered is kept, for it is what the reply is
-# held against. A path that passes on what it reads never owes so much: as Linux comes, a connection holds 4 MiB to send
-# and 6 MiB to read each way, which with a proxy is 40 MiB. And whoever answers at the end can have a whole message of
-# this size, which is also the largest that the other commands send.
+# Sending pauses while this much is unanswered, because the expected reply is kept in memory. A path that forwards all
+# it reads never buffers as much: with Linux's defaults, a connection buffers up to 4 MiB to send and 6 MiB to read each
+# way, which with a proxy is 40 MiB. A server that answers at the end can still get a message of the largest size that
+# the other commands send.
 UNANSWERED_BYTES = LARGEST_BYTES
-PART_BYTES = 256  # what it takes to remember one more part of the reply, whatever its size
+PART_BYTES = 256  # memory for one more part of the reply, whatever its size
 
 
 class Sender:
-    """A filter: what goes in is one message, and what comes out is its reply."""
+    """A filter: the input is one message, the output its reply."""
 
     def __init__(
         self,
@@ -34,12 +34,7 @@ class Sender:
         timeout: float,
         write: Callable[[memoryview], object] = write_out,
     ) -> None:
-        """`timeout`, in seconds, is how long the server may leave a reply without progress; `write` gets the reply.
-
-        Raises:
-            Failure: in one line, which certificate file cannot be used, and why.
-
-        """
+        """`write` receives the reply, which may stall for `timeout` seconds; raise `Failure` as `Dialer`."""
         self._dialer = Dialer(dial)
         self._target = self._dialer.target
         self._expect = EXPECTATIONS[expect]
@@ -47,25 +42,21 @@ class Sender:
         self._write = write
         self._account = Account()
         self._given = 0  # bytes of the message so far
-        self._answered: Verdict | None = None  # known before the connection ends, as it is where TLS is
-        self._unwritten: Failure | None = None
+        self._answered: Verdict | None = None  # with TLS it is known before the connection ends
+        self._write_failure: Failure | None = None
 
     def stream(self, data: bytes | None = None) -> None:
-        """Send `data`, or else standard input, and write the reply to standard output meanwhile.
+        """Send `data`, or else standard input, and write the reply meanwhile.
 
         Raises:
-            Failure: in one line, what went wrong.
+            Failure: the exchange failed, or a stream cannot be used; the message says why.
 
         """
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._stream(read_in() if data is None else _only(data)))
+        uvloop.run(self._stream(read_in() if data is None else _only(data)))
 
     async def _stream(self, source: AsyncIterator[bytes]) -> None:
-        try:
-            connection, _ = await self._dialer.dial(lambda: Connection(self._account, self._write_out))
-        except ExchangeError as error:
-            raise Failure(error.outcome.exit_code, str(error)) from error
-        watcher = StallWatcher(connection, self._account, self._timeout, lambda: self._owed(connection))
+        connection, _ = await self._dialer.dial(lambda: Connection(self._account, self._write_out))
+        watcher = StallWatcher(connection, self._account, self._timeout, lambda: self._is_reply_due(connection))
         watching = asyncio.create_task(watcher.watch())
         work = [
             asyncio.create_task(self._send_all(connection, source)),
@@ -88,12 +79,12 @@ class Sender:
         connection.end_sending()
         if connection.ended_sending or connection.lost_by is not None:
             return
-        # TLS has no half-close: here the reply is over with its last byte, which may have come before the end of input.
+        # TLS has no half-close: the reply ends with its last byte, which may have arrived before the end of the input.
         self._answered = next(iter(connection.verifier.feed(b"")), None) or await connection.verdict()
         await connection.close()
 
     async def _until_answered(self, connection: Connection) -> None:
-        """Wait while too much is unanswered; only what is received keeps the time-out away meanwhile."""
+        """Wait while too much is unanswered; meanwhile only received bytes are progress."""
         while self._unanswered_bytes(connection) >= UNANSWERED_BYTES and connection.lost_by is None:
             await connection.news()
 
@@ -106,25 +97,24 @@ class Sender:
 
     async def _read_all(self, connection: Connection) -> None:
         verifier = connection.verifier
-        while connection.lost_by is None and not (verifier.failed or self._answered or self._unwritten):
+        while connection.lost_by is None and not (verifier.failed or self._answered or self._write_failure):
             await connection.news()
-        if self._unwritten:
-            raise self._unwritten
+        if self._write_failure:
+            raise self._write_failure
         verdict = verifier.failed or self._answered or await connection.verdict()
         if verdict.outcome is Outcome.OK and connection.lost_by not in {None, Outcome.EOF}:
-            verdict = Verdict(connection.lost_by)  # the reply is complete, and yet did not end as it should
+            verdict = Verdict(connection.lost_by)  # the reply is complete, but the connection did not end in order
         if verdict.outcome is not Outcome.OK:
-            words = f"{verdict.outcome}: {self._target}: {explain(verdict, self._timeout)}"
-            raise Failure(verdict.outcome.exit_code, words)
+            raise ExchangeError(verdict.outcome, verdict.phase, f"{self._target}: {explain(verdict, self._timeout)}")
 
-    def _owed(self, connection: Connection) -> object:
+    def _is_reply_due(self, connection: Connection) -> object:
         return connection.verifier.outstanding or connection.ended_sending or self._answered
 
     def _write_out(self, reply: memoryview) -> None:
         try:
             self._write(reply)
-        except Failure as failure:  # raised where it can be answered: here the event loop would take it
-            self._unwritten = failure
+        except Failure as failure:  # raised later: the event loop would swallow it here
+            self._write_failure = failure
 
 
 async def _only(data: bytes) -> AsyncIterator[bytes]:

@@ -10,8 +10,8 @@ FIRST_SECONDS = 0.1
 def back_off_seconds(failures: int, most_seconds: float) -> float:
     """Return a random time that grows with the failures in a row, so that many clients do not return at once.
 
-    It is below 0.1 s after the first failure, below twice as much after each further one, and never above
-    `most_seconds`; 0 where nothing failed.
+    It is less than 0.1 s after the first failure, below twice as much after each further one, and never above
+    `most_seconds`; 0 if nothing failed.
     """
     if not failures:
         return 0.0

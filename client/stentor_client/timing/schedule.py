@@ -17,7 +17,7 @@ class Schedule:
     def next(self, now: int) -> tuple[int, int]:
         """Return the next moment, and how many before it are skipped.
 
-        A past moment is skipped if the one after it is due as well: a probe that was held up continues with the present
+        A past moment is skipped if the one after it is due as well: a delayed probe continues with the present
         instead of catching up in a burst.
         """
         latest = int((now - self._start) // self._interval)

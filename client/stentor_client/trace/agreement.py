@@ -1,4 +1,4 @@
-"""What a TLS handshake agreed on, and the server's certificate."""
+"""The result of a TLS handshake, and the server's certificate."""
 
 import ssl
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stentor_chassis.escaping import escaped
+from stentor_client.output.wording import timestamp
 
 _Name = tuple[tuple[tuple[str, str], ...], ...]  # parts, each with attributes: kind and value
 
@@ -25,7 +26,6 @@ class Agreement:
         """Read it from a connection that has verified the server's certificate."""
         certificate: dict[str, Any] = connection.getpeercert() or {}
         cipher = connection.cipher()
-        ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
         return cls(
             version=connection.version() or "",
             cipher=cipher[0] if cipher else "",
@@ -35,7 +35,7 @@ class Agreement:
                 escaped(value if isinstance(value, str) else _name(value))
                 for _, value in certificate.get("subjectAltName", ())
             ],
-            expires_at=ends.isoformat().replace("+00:00", "Z"),
+            expires_at=timestamp(datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)),
         )
 
 

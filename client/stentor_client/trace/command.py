@@ -6,11 +6,9 @@ from typing import Any
 import click
 
 from stentor_chassis.control.terminable import restore_sighup
-from stentor_chassis.options.option import option, wrong_value
-from stentor_chassis.options.quantities import Size
-from stentor_chassis.options.text import Path
-from stentor_client.options import LARGEST_BYTES, dial_options, dialing, exchange_options
-from stentor_client.output.json_output import JsonOutput
+from stentor_chassis.options.option import option
+from stentor_client.options import MessageSize, dial_options, dialing, exchange_options
+from stentor_client.output.json_output import JsonOutput, json_option
 from stentor_client.output.terminal import show
 from stentor_client.trace.tracer import Tracer
 from stentor_client.trace.waterfall import draw
@@ -22,13 +20,8 @@ from stentor_client.verify.verifier import EXPECTATIONS
 @click.argument("text", required=False)
 @dial_options
 @exchange_options
-@option("--size", type=Size(), help="Without TEXT, send a message of this size.", show_default=False)
-@option(
-    "--json",
-    type=Path(),
-    metavar="FILE",
-    help="Write all figures to this file as JSON. - means standard output, without the waterfall.",
-)
+@option("--size", type=MessageSize(), help="Without TEXT, send a message of this size.", show_default=False)
+@json_option("all figures")
 def trace(
     text: str | None, *, size: int | None, json: str | None, timeout_seconds: float, expect: str, **dial: Any
 ) -> int:
@@ -41,8 +34,6 @@ def trace(
     """
     restore_sighup()
     expected = EXPECTATIONS[expect]
-    if size is not None and not 0 < size <= LARGEST_BYTES:
-        raise wrong_value("size", "it must be from 1 to 64MiB")
     if text is None and size is not None:
         message, reply = MessageSource(size, expected).build(1, 0, size)
     else:
@@ -51,9 +42,5 @@ def trace(
     tracer = Tracer(dialing(dial), timeout_seconds)
     output = JsonOutput(json)
     made = tracer.trace(message, reply)
-    try:
-        output.write(made.facts())
-    finally:  # even if the disk is full
-        if not output.in_place_of_text:
-            show(partial(draw, made))
+    output.write(made.facts(), lambda: show(partial(draw, made)))
     return made.outcome.exit_code

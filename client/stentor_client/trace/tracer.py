@@ -12,6 +12,7 @@ import uvloop
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.account import Account
 from stentor_client.metrics import RETRANSMITS, RTT, SCHEMA
+from stentor_client.output.wording import timestamp
 from stentor_client.trace.agreement import Agreement
 from stentor_client.verify.explanation import explain
 from stentor_client.verify.outcomes import Outcome, Phase
@@ -21,7 +22,12 @@ from stentor_client.wire.dial_record import DialError, DialRecord
 from stentor_client.wire.dialer import Dialer, DialOptions
 from stentor_client.wire.stall_watcher import StallWatcher
 
-SEND = "send"  # has no phase in the metrics: it takes only as long as the kernel's copy
+SEND = "send"  # not a phase in the metrics: it lasts only as long as the kernel's copy
+# Fields that JSON has as they are.
+_FACTS = (
+    *("target", "outcome", "detail", "addresses", "local", "remote"),
+    *("message_bytes", "sent_bytes", "received_bytes", "reads"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +54,26 @@ class Trace:
     outcome: Outcome = Outcome.OK
     detail: str = ""
     parts: list[Part] = field(default_factory=list)  # in order, without overlap; a failure is the last's
-    addresses: list[str] = field(default_factory=list)  # what the name resolved to
+    addresses: list[str] = field(default_factory=list)  # that the name resolved to
     local: str = ""
     remote: str = ""
     proxy_header: bytes = b""
     tls: Agreement | None = None
-    taken_bytes: int = 0  # of the message, by the kernel before `send` returned
+    accepted_bytes: int = 0  # of the message, by the kernel before `send` returned
     sent_bytes: int = 0
     received_bytes: int = 0
-    reads: int = 0  # that the reply came in
+    reads: int = 0  # in which the reply arrived
     rtt_microseconds: int | None = None  # the kernel's estimate
     retransmits: int | None = None
 
     @property
     def total(self) -> int:
-        """How long it took, in nanoseconds."""
+        """The duration of the exchange, in nanoseconds."""
         return self.ended - self.begun
 
     @property
     def between(self) -> int:
-        """How much of that is between the parts: time in the client itself."""
+        """The time between the parts, in the client itself."""
         covered, until = 0, self.begun
         for part in sorted(self.parts, key=lambda part: part.begun):  # attempts to connect can overlap
             covered += max(0, part.ended - max(part.begun, until))
@@ -77,19 +83,10 @@ class Trace:
     def facts(self) -> dict[str, Any]:
         """Return the trace as JSON has it, with times in seconds from the beginning."""
         return {
-            "target": self.target,
-            "started_at": self.started_at.isoformat().replace("+00:00", "Z"),
-            "outcome": self.outcome,
-            "detail": self.detail,
-            "addresses": self.addresses,
-            "local": self.local,
-            "remote": self.remote,
+            **{name: getattr(self, name) for name in _FACTS},
+            "started_at": timestamp(self.started_at),
             "proxy_header": self.proxy_header.decode("latin-1"),
             "tls": asdict(self.tls) if self.tls else None,
-            "message_bytes": self.message_bytes,
-            "sent_bytes": self.sent_bytes,
-            "received_bytes": self.received_bytes,
-            "reads": self.reads,
             "tcp_rtt_seconds": None if self.rtt_microseconds is None else self.rtt_microseconds / 1_000_000,
             "tcp_retransmits": self.retransmits,
             "phases": [
@@ -111,19 +108,13 @@ class Tracer:
     """Makes one exchange on a connection of its own."""
 
     def __init__(self, dial: DialOptions, timeout: float) -> None:
-        """`timeout`, in seconds, is how long the reply, and then the close, may stall.
-
-        Raises:
-            Failure: a certificate file cannot be used; the message says which, and why.
-
-        """
+        """`timeout`, in seconds, is how long the reply, and then the close, may stall; raise `Failure` as `Dialer`."""
         self._dialer = Dialer(dial)
         self._timeout = timeout
 
     def trace(self, message: bytes, reply: Sequence[ReplyPart]) -> Trace:
         """Send `message`, which is not empty, expect `reply`, and close."""
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(self._trace(message, reply))
+        return uvloop.run(self._trace(message, reply))
 
     async def _trace(self, message: bytes, reply: Sequence[ReplyPart]) -> Trace:
         target = self._dialer.target
@@ -147,7 +138,7 @@ class Tracer:
         begun = time.perf_counter_ns()
         connection.write(message, reply)
         written = time.perf_counter_ns()
-        trace.taken_bytes = account.sent_bytes
+        trace.accepted_bytes = account.sent_bytes
         trace.parts.append(Part(SEND, begun, written))
         watcher = StallWatcher(connection, account, self._timeout)
         verdict = await watcher.during(connection.verdict())

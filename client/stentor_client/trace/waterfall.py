@@ -14,7 +14,7 @@ from stentor_client.output.wording import counted, milliseconds
 from stentor_client.trace.tracer import SEND, Part, Trace
 from stentor_client.verify.outcomes import Outcome, Phase
 
-_CALLS: dict[str, str] = {  # what a program calls, in order
+_CALLS: dict[str, str] = {  # the calls of a program, in order
     Phase.RESOLVE: "getaddrinfo",
     Phase.CONNECT: "socket, connect",
     Phase.TLS: "TLS handshake",
@@ -100,7 +100,7 @@ def _failure(part: Part, trace: Trace) -> str:
 
 def _whole(trace: Trace) -> str:
     if trace.outcome is Outcome.OK:
-        return f"ok: {counted(trace.received_bytes, 'byte')} came back, all correct"
+        return f"ok: {counted(trace.received_bytes, 'byte')} received, all correct"
     return f"{trace.outcome}, exit code {trace.outcome.exit_code}"
 
 
@@ -124,11 +124,11 @@ def _agreed(trace: Trace) -> str:
 
 
 def _sent(trace: Trace) -> str:
-    if trace.taken_bytes >= trace.message_bytes:
+    if trace.accepted_bytes >= trace.message_bytes:
         first = "encrypted, and " if trace.tls else ""
         return f"{counted(trace.message_bytes, 'byte')} {first}copied to the kernel, which sends them on its own"
-    taken = f"{trace.taken_bytes:,} of {counted(trace.message_bytes, 'byte')}"
-    return f"the kernel took {taken} at once, and the rest while the reply came"
+    accepted = f"{trace.accepted_bytes:,} of {counted(trace.message_bytes, 'byte')}"
+    return f"the kernel accepted {accepted} at once, the rest while the reply arrived"
 
 
 def _waited(trace: Trace) -> str:

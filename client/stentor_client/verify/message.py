@@ -1,4 +1,4 @@
-"""Messages that are each unique and hold every byte value."""
+"""Unique messages that contain every byte value."""
 
 import secrets
 

@@ -7,6 +7,9 @@ import ssl
 from collections.abc import Iterable
 from enum import StrEnum
 
+from stentor_chassis.failure import Failure
+from stentor_chassis.tls_files import plain_reason
+
 NOT_REACHED = 3  # no connection; for reconcile, counts that cannot be read
 CONNECTION_LOST = 4
 WRONG_REPLY = 5
@@ -56,12 +59,12 @@ _EXIT_CODES = {
 }
 
 
-class ExchangeError(Exception):
-    """An exchange that failed before its reply."""
+class ExchangeError(Failure):
+    """An exchange that failed; ends a command with the exit code of its outcome."""
 
     def __init__(self, outcome: Outcome, phase: Phase, detail: str) -> None:
         """`detail` is for people: the address and the error."""
-        super().__init__(f"{outcome}: {detail}")
+        super().__init__(outcome.exit_code, f"{outcome}: {detail}")
         self.outcome = outcome
         self.phase = phase
         self.detail = detail
@@ -99,7 +102,7 @@ def reason_of(error: Exception) -> str:
         case ssl.SSLCertVerificationError():
             return f"the server's certificate is not trusted: {error.verify_message}"
         case ssl.SSLError():
-            return (error.reason or str(error)).lower().replace("_", " ")
+            return plain_reason(error)
         case UnicodeError():
             return "not a valid host name"
         case socket.gaierror():

@@ -57,7 +57,7 @@ class Verifier:
 
     def __init__(self) -> None:
         """Expect nothing yet."""
-        self.surplus_bytes = 0  # of all that arrived, those that belonged to no reply
+        self.surplus_bytes = 0  # that belonged to no reply
         self._due: deque[tuple[bytes, int, int, bool]] = deque()  # parts of replies, and whether one ends its message
         self._part_at = 0  # how far the first part is answered
         self._offset = 0  # how far the first message is answered
@@ -72,12 +72,12 @@ class Verifier:
 
     @property
     def parts(self) -> int:
-        """How many parts of replies are outstanding."""
+        """The number of outstanding parts of replies."""
         return len(self._due)
 
     @property
     def failed(self) -> Verdict | None:
-        """What is known to be wrong with a reply that has not ended, or the surplus bytes that belong to none."""
+        """The fault of a reply that has not ended, or the surplus bytes that belong to no reply."""
         return self._wrong or self._surplus
 
     def expect(self, parts: Sequence[ReplyPart], *, more: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What happened on the way to a connection: the steps, how long each lasted, and why one failed."""
+"""The steps of making a connection: their durations, and the reason if one failed."""
 
 import asyncio
 import contextlib
@@ -83,7 +83,7 @@ class DialRecord:
             self.steps.append(Step(phase, begun, time.perf_counter_ns(), endpoint, reason))
 
     def end_attempts(self) -> None:
-        """Put the attempts in order: the one that succeeded last, so that what follows it stands next to it."""
+        """Put the attempts in order: the one that succeeded last, so that the steps that follow are next to it."""
         self.steps.sort(key=lambda step: (self.endpoint is not None and step.endpoint == self.endpoint, step.begun))
         if self.steps:
             self.endpoint = self.steps[-1].endpoint

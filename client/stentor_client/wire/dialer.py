@@ -23,7 +23,7 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 OnUnused = Callable[[int, Outcome | None], object]
 
-TLS_CLOSE_SECONDS = 1.0  # how long the peer may take to end TLS after this side
+TLS_CLOSE_SECONDS = 1.0  # how long the peer has to end TLS after this side
 
 # How a connection is lost while it is being prepared; the outcomes of a dial include some that a lost connection lacks.
 _LOST_BY = {Outcome.TLS: Outcome.TLS, Outcome.CONNECT_TIMEOUT: Outcome.TIMEOUT}
@@ -53,7 +53,7 @@ class Dialer:
         what it was lost by, if it was: the server has accepted those too.
 
         Raises:
-            Failure: in one line, which file cannot be used, and why.
+            Failure: a file cannot be used; the message says which, and why.
 
         """
         self.target = Target.parse(options.target)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 class StallWatcher:
     """Samples whether bytes move, in either direction: a slow connection is kept, a stalled one is abandoned.
 
-    It takes several samples in a row: one that is late, because the terminal or the machine was busy, proves nothing.
+    A stall needs several samples in a row: a single late one, on a busy machine, proves nothing.
     """
 
     def __init__(

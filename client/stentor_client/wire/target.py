@@ -1,4 +1,4 @@
-"""Where to connect to."""
+"""The target: the address to connect to."""
 
 import re
 from dataclasses import dataclass

@@ -57,7 +57,7 @@ def counted(
     for each in late:
         tally.due(0, int(each * MILLISECOND))
     for _ in range(2):
-        tally.dialed({Phase.RESOLVE: MILLISECOND // 10, Phase.CONNECT: MILLISECOND})
+        tally.phases({Phase.RESOLVE: MILLISECOND // 10, Phase.CONNECT: MILLISECOND})
         tally.opened()
     row[SCHEMA.slot(PROCESSOR)] = int(processor_seconds * 1e9)
     return row

@@ -100,8 +100,7 @@ def test_times() -> None:
     """Response time, service time and the phases are each in a histogram of their own."""
     account = Account()
     account.times(7_000_000, 5_000_000)
-    account.dialed({Phase.CONNECT: 300_000, Phase.RESOLVE: 1_000})
-    account.phase(Phase.FIRST_BYTE, 9)
+    account.phases({Phase.CONNECT: 300_000, Phase.RESOLVE: 1_000, Phase.FIRST_BYTE: 9})
     assert (_observed(account, RESPONSE_TIME), _observed(account, SERVICE_TIME)) == ((1, 7_000_000), (1, 5_000_000))
     phases = [_observed(account, PHASE_DURATION, phase) for phase in PHASE_DURATION.values]
     assert phases == [(1, 1_000), (1, 300_000), (0, 0), (1, 9)]

@@ -28,12 +28,12 @@ class Distribution:
 
     @cached_property
     def _up_to(self) -> list[int]:
-        """How many do not exceed each bound."""
+        """For each bound, the number of durations up to it."""
         return list(accumulate(self.counts))
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of durations."""
         return self._up_to[-1]
 
     @property

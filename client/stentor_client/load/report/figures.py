@@ -1,13 +1,15 @@
-"""What every report says of a load, be it text or a page."""
+"""The words and figures that all reports of a load share."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from stentor_client.load.arrivals import Rate
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.distribution import PERCENTILES, Distribution
-from stentor_client.load.report.quantities import bytes_text, count_text, rate_text, share_text, time_text
 from stentor_client.load.report.series import Slice
 from stentor_client.load.report.summary import Summary
+from stentor_client.output import wording
 
 TIME_HEADINGS = (*(f"p{percent:g}" for percent in PERCENTILES), "max", "mean")
 
@@ -30,22 +32,22 @@ def phase_rows(summary: Summary) -> TimeRows:
 
 def _cells(times: Distribution) -> Sequence[str]:
     percentiles = [percentile_text(times, percent) for percent in PERCENTILES]
-    return [*percentiles, time_text(times.most), time_text(times.mean)]
+    return [*percentiles, wording.elapsed(times.most), wording.elapsed(times.mean)]
 
 
 def percentile_text(times: Distribution, percent: float) -> str:
     """Return a percentile, or `-` if too few were measured: it would just be the longest."""
     beyond = round(times.count * (100 - percent) / 100, 6)
-    return time_text(times.percentile(percent) if beyond >= 1 else None)
+    return wording.elapsed(times.percentile(percent) if beyond >= 1 else None)
 
 
 def described(options: LoadOptions) -> str:
     """Describe the kind of load in a line."""
-    shape = " to ".join(f"{rate_text(each)}/s" for each in _ends(options.rate)) or "closed loop"
+    shape = " to ".join(f"{wording.rate(each)}/s" for each in _ends(options.rate)) or "closed loop"
     shape += " at random" if options.poisson else ""
-    connections = count_text(options.connections, "fresh connection" if options.fresh else "connection")
+    connections = wording.counted(options.connections, "fresh connection" if options.fresh else "connection")
     over = f"over {'at most ' if options.fresh else ''}{connections}{', TLS' if options.dial.tls else ''}"
-    sizes = ", ".join(bytes_text(size) for size in options.sizes)
+    sizes = ", ".join(wording.rounded_size(size) for size in options.sizes)
     deep = f", {options.pipeline} deep" if options.pipeline > 1 else ""
     return f"{shape} {over}, {sizes}{deep}, {options.duration_seconds:g} s"
 
@@ -56,44 +58,39 @@ def failed_text(summary: Summary) -> str:
         return "nothing was measured"
     if summary.good == summary.exchanges:
         return "every reply was right"
-    return f"{summary.exchanges - summary.good:,} failed, {share_text(summary.error_rate)}"
+    return f"{summary.exchanges - summary.good:,} failed, {wording.share(summary.error_rate)}"
 
 
 def knee_text(knee: Slice) -> str:
     """Say from which rate on throughput no longer followed."""
     return (
-        f"The knee: up to {rate_text(knee.due_rate)}/s throughput followed the rate (p99 "
-        f"{time_text(knee.p99_seconds)}); beyond, it fell behind."
+        f"The knee: up to {wording.rate(knee.due_rate)}/s throughput followed the rate (p99 "
+        f"{wording.elapsed(knee.p99_seconds)}); beyond, it fell behind."
     )
 
 
 def option_values(options: LoadOptions) -> list[tuple[str, str]]:
-    """Return every option that shaped the load, and its value, as on a command line."""
-    dial = options.dial
+    """Return every option that shaped the load, and its value, as on the command line."""
     values = {
-        "target": dial.target,
+        **asdict(options.dial),
+        **asdict(options),
+        "dial": None,
         "closed": options.rate is None,
         "rate": "..".join(f"{each:.12g}" for each in _ends(options.rate)) or None,
-        "poisson": options.poisson,
-        "tls": dial.tls,
-        "connections": options.connections,
+        "fresh": None,
         "connection": "fresh" if options.fresh else "persistent",
         "size": ",".join(map(str, options.sizes)),
-        "pipeline": options.pipeline,
-        "warmup": f"{options.warmup_seconds:.12g}s",
-        "duration": f"{options.duration_seconds:.12g}s",
-        "workers": options.workers,
-        "expect": options.expect,
-        "timeout": f"{options.timeout_seconds:.12g}s",
-        "connect-timeout": f"{dial.connect_timeout_seconds:.12g}s",
-        "tls-ca": dial.tls_ca,
-        "tls-cert": dial.tls_cert,
-        "tls-key": dial.tls_key,
-        "tls-server-name": dial.tls_server_name,
-        "proxy-protocol": dial.proxy_protocol,
+        "sizes": None,
     }
     given = {name: value for name, value in values.items() if value is not None and value is not False}
-    return [(f"--{name}", "" if value is True else str(value)) for name, value in given.items()]
+    return [_option(name, value) for name, value in given.items()]
+
+
+def _option(name: str, value: Any) -> tuple[str, str]:
+    flag = "--" + name.removesuffix("_seconds").replace("_", "-")
+    if name.endswith("_seconds"):
+        return flag, f"{value:.12g}s"
+    return flag, "" if value is True else str(value)
 
 
 def _ends(rate: Rate | None) -> list[float]:

@@ -12,9 +12,9 @@ from stentor_client import __version__
 from stentor_client.load.report import figures
 from stentor_client.load.report.figures import TIME_HEADINGS, TimeRows
 from stentor_client.load.report.pictures import COLOURS, Picture, inline_svg, pictures
-from stentor_client.load.report.quantities import bytes_text, count_text, rate_text, share_text
 from stentor_client.load.report.summary import Summary
 from stentor_client.load.report.thresholds import ThresholdResult
+from stentor_client.output import wording
 from stentor_client.verify.outcomes import Outcome
 
 
@@ -41,11 +41,12 @@ def page(summary: Summary, results: Sequence[ThresholdResult]) -> str:
 
 def _headline(summary: Summary) -> Iterable[str]:
     bad, times = summary.exchanges - summary.good, summary.response_time
-    share = f"{share_text(summary.error_rate)} of {summary.exchanges:,}"
+    share = f"{wording.share(summary.error_rate)} of {summary.exchanges:,}"
+    each_way = f"{wording.rounded_size(summary.bytes_per_second)}/s each way"
     for name, kind, figure, meaning in (
-        ("Throughput", "", f"{rate_text(summary.throughput)}/s", f"{bytes_text(summary.bytes_per_second)}/s each way"),
-        ("Response time, p50", "", figures.percentile_text(times, 50), "half of them took no longer"),
-        ("Response time, p99", "", figures.percentile_text(times, 99), "one in a hundred took longer"),
+        ("Throughput", "", f"{wording.rate(summary.throughput)}/s", each_way),
+        ("Response time, p50", "", figures.percentile_text(times, 50), "half of them were not slower"),
+        ("Response time, p99", "", figures.percentile_text(times, 99), "one in a hundred was slower"),
         ("Failures", "bad" if bad else "", f"{bad:,}", share if summary.exchanges else "nothing was measured"),
     ):
         yield f'<div><dt>{name}</dt><dd class="figure {kind}">{escape(figure)}</dd>'
@@ -93,7 +94,7 @@ def _outcomes(summary: Summary) -> str:
         [
             outcome if outcome is Outcome.OK else f'<b class="bad">{outcome}</b>',
             f"{count:,}",
-            share_text(count / summary.exchanges),
+            wording.share(count / summary.exchanges),
         ]
         for outcome, count in summary.outcomes.items()
     ]
@@ -109,8 +110,9 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def _connections(summary: Summary) -> str:
     lost = sum(summary.lost.values())
     how = f", of which {', '.join(f'{count:,} {outcome}' for outcome, count in summary.lost.items())}" if lost else ""
-    late = f" {count_text(summary.late, 'send')} begun over 1 ms late by the generator." if summary.options.rate else ""
-    return f'<p class="quiet">{count_text(summary.opened, "connection")} opened, {lost:,} lost{escape(how)}.{late}</p>'
+    opened, sends = wording.counted(summary.opened, "connection"), wording.counted(summary.late, "send")
+    late = f" {sends} begun over 1 ms late by the generator." if summary.options.rate else ""
+    return f'<p class="quiet">{opened} opened, {lost:,} lost{escape(how)}.{late}</p>'
 
 
 def _options(summary: Summary) -> Iterable[str]:

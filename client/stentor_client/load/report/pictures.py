@@ -19,11 +19,11 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 from stentor_chassis.escaping import escaped
 from stentor_client.load.report.distribution import PERCENTILES
 from stentor_client.load.report.figures import described
-from stentor_client.load.report.quantities import rate_text
 from stentor_client.load.report.series import Slice
 from stentor_client.load.report.summary import Summary
+from stentor_client.output import wording
 
-# Lightness and line style distinguish them too, for readers who see few colours and for paper.
+# Lightness and line style distinguish them too, for colour-blind readers and for paper.
 COLOURS = {
     "ink": "#1f2328",
     "quiet": "#59636e",
@@ -45,7 +45,7 @@ _STYLE = files("stentor_client.load.report").joinpath("report.mplstyle")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What one picture shows; `draw` returns its topmost axes."""
+    """One picture; `draw` returns its topmost axes."""
 
     title: str
     note: str
@@ -57,7 +57,7 @@ def pictures(summary: Summary) -> list[Picture]:
     found = [
         Picture(
             "Time by percentile",
-            "This share of the exchanges took no longer. Response time runs from the moment the exchange was due, "
+            "This share of the exchanges was not slower. Response time runs from the moment the exchange was due, "
             "service time from the actual send; in between, the exchange waited.",
             _draw_distribution,
         ),
@@ -121,7 +121,7 @@ def _draw_distribution(figure: Figure, place: SubplotSpec, summary: Summary) -> 
         if times.count:
             seconds, counts = zip(*times.steps(), strict=True)
             seen += seconds
-            # Across is the share that took longer, from all to none: each percentile with a nine more is a step.
+            # The horizontal axis is the share of slower exchanges, from all to none, so each further nine is a step.
             axes.ecdf(
                 seconds, counts, complementary=True, orientation="horizontal", color=colour, linestyle=line, label=name
             )
@@ -139,12 +139,12 @@ def _draw_times(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
     axes = figure.add_subplot(place)
     moments = [(each.begin_seconds + each.end_seconds) / 2 for each in summary.slices]
     seen: list[float] = []
-    for name, colour, line, take in (
+    for name, colour, line, read in (
         ("longest", COLOURS["third"], ":", lambda each: each.max_seconds),
         ("p99", COLOURS["second"], "-", lambda each: each.p99_seconds),
         ("p50", COLOURS["first"], "-", lambda each: each.p50_seconds),
     ):
-        values = _values(summary.slices, take)
+        values = _values(summary.slices, read)
         seen += values
         axes.plot(moments, values, line, marker="o", color=colour, label=name)
     shown = _scale_times(axes, seen)
@@ -190,7 +190,7 @@ def _draw_ramp(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
     upper.plot(due, right, "o", color=COLOURS["first"], label="right replies", clip_on=False)
     lower.plot(due, longest, "o", color=COLOURS["second"], clip_on=False)
     if summary.knee is not None:
-        label = f"knee, {rate_text(summary.knee.due_rate)}/s"
+        label = f"knee, {wording.rate(summary.knee.due_rate)}/s"
         for axes in (upper, lower):
             axes.axvline(summary.knee.due_rate, color=COLOURS["bad"], linestyle="-.", linewidth=1.4, label=label)
     _scale_rates(upper.yaxis, (top, *right))  # after a stall, replies can arrive faster than any were due
@@ -203,7 +203,7 @@ def _draw_ramp(figure: Figure, place: SubplotSpec, summary: Summary) -> Axes:
 
 
 def _finish(axes: Axes, *, empty: str = "") -> Axes:
-    """Set the legend above the axes, where it hides nothing; or say why there is nothing to see."""
+    """Set the legend above the axes, or write why there is nothing to show."""
     if empty:
         axes.tick_params(labelleft=False)  # a scale of nothing
         note = axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center", va="center", color=COLOURS["quiet"])
@@ -246,7 +246,7 @@ def _scale_times(axes: Axes, seconds: Iterable[float], most_ticks: int = 9) -> b
 
 
 class _Seconds(EngFormatter):
-    """Times as people write them: there are no kiloseconds."""
+    """Times, without kiloseconds."""
 
     ENG_PREFIXES = {power: prefix for power, prefix in EngFormatter.ENG_PREFIXES.items() if power <= 0}  # noqa: RUF012
 
@@ -260,5 +260,5 @@ def _time_passes(axes: Axes, summary: Summary) -> None:
     axes.set_xlabel(f"time since the warm-up, {unit}")
 
 
-def _values(slices: Sequence[Slice], take: Callable[[Slice], float | None]) -> list[float]:
-    return [math.nan if (value := take(each)) is None else value for each in slices]
+def _values(slices: Sequence[Slice], read: Callable[[Slice], float | None]) -> list[float]:
+    return [math.nan if (value := read(each)) is None else value for each in slices]

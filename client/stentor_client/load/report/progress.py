@@ -6,7 +6,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -18,8 +17,8 @@ from rich.text import Text
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.logs.log import LogOptions
 from stentor_client.load.options import LoadOptions
-from stentor_client.load.report.quantities import rate_text, time_text
 from stentor_client.load.report.series import Series, failures
+from stentor_client.output import wording
 
 BAR_WIDTH = 10
 
@@ -54,9 +53,7 @@ class Progress:
             self._reader.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Remove the line: only the report stays."""
         if self._log_fd >= 0:
             os.close(self._log_fd)
@@ -97,7 +94,8 @@ class Progress:
             latest = self._series.slices[-1]
             # Their widths are those of "100,000/s" and "9.99 ms", so that all figures stay in their places.
             times = (("p50", latest.p50_seconds), ("p99", latest.p99_seconds))
-            words[:0] = f"{rate_text(latest.throughput) + '/s':>9}", *(f"{name} {time_text(t):>7}" for name, t in times)
+            rate = f"{wording.rate(latest.throughput)}/s"
+            words[:0] = f"{rate:>9}", *(f"{name} {wording.elapsed(seconds):>7}" for name, seconds in times)
         return "  ".join(words)
 
     def _show_log(self) -> None:

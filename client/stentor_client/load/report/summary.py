@@ -1,4 +1,4 @@
-"""What a load measured."""
+"""The results of a load."""
 
 import math
 from collections.abc import Sequence
@@ -50,22 +50,22 @@ class Summary:
 
     @property
     def outcomes(self) -> dict[Outcome, int]:
-        """How many exchanges ended in each outcome that occurred."""
+        """The number of exchanges by outcome, for outcomes that occurred."""
         return self._counts(metrics.MEASURED)
 
     @property
     def exchanges(self) -> int:
-        """How many exchanges ended."""
+        """The number of exchanges that ended."""
         return sum(self.outcomes.values())
 
     @property
     def good(self) -> int:
-        """How many of them with the right reply."""
+        """The number of exchanges with the right reply."""
         return self.outcomes.get(Outcome.OK, 0)
 
     @property
     def error_rate(self) -> float:
-        """The part of them, from 0 to 1, without the right reply."""
+        """The share of exchanges, from 0 to 1, without the right reply."""
         return (self.exchanges - self.good) / self.exchanges if self.exchanges else 1.0
 
     @property
@@ -96,27 +96,27 @@ class Summary:
 
     @property
     def due(self) -> int:
-        """How many exchanges the schedule called for."""
+        """The number of exchanges that the schedule called for."""
         return self._count(metrics.DUE)
 
     @property
     def opened(self) -> int:
-        """How many connections were made, those for the warm-up included."""
+        """The number of connections made, including those for the warm-up."""
         return self._count(OPENED)
 
     @property
     def lost(self) -> dict[str, int]:
-        """How many connections ended before this side wanted it, by each outcome that occurred."""
+        """The number of connections that ended before this side closed them, by outcome."""
         return self._counts(LOST)
 
     @property
     def late(self) -> int:
-        """How many sends the generator itself began over 1 ms late."""
+        """The number of sends that the generator itself began over 1 ms late."""
         return self._count(LATE)
 
     @property
     def warnings(self) -> list[str]:
-        """What to know before believing the figures; each is a sentence."""
+        """Reasons to doubt the figures; each is a sentence."""
         found = []
         if self.measured_seconds <= 0:
             found.append("It was stopped before the warm-up was over: nothing was measured.")

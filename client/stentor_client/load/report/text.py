@@ -9,10 +9,9 @@ from rich.text import Text
 
 from stentor_chassis.escaping import escaped
 from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_text, knee_text, phase_rows, time_rows
-from stentor_client.load.report.quantities import bytes_text, rate_text
 from stentor_client.load.report.summary import Summary
 from stentor_client.load.report.thresholds import ThresholdResult
-from stentor_client.output import terminal
+from stentor_client.output import terminal, wording
 from stentor_client.verify.outcomes import Outcome
 
 _WARNING = "magenta"  # yellow cannot be read on white
@@ -21,12 +20,7 @@ Row = tuple[tuple[str, ...], str]  # cells, and the style of the row
 
 
 def show(summary: Summary, results: Sequence[ThresholdResult]) -> None:
-    """Print the report to standard output: in colour and wrapped on a terminal, otherwise plain lines of any length.
-
-    Raises:
-        Failure: it cannot be written, or the reader has gone.
-
-    """
+    """Print the report to standard output: in colour and wrapped on a terminal, otherwise plain lines of any length."""
 
     def draw(console: Console) -> None:
         for line in lines(summary, results, console.width):
@@ -56,8 +50,8 @@ def lines(summary: Summary, results: Sequence[ThresholdResult], width: int) -> I
 
 
 def _totals(summary: Summary) -> Iterable[Row]:
-    each_way = f"{bytes_text(summary.bytes_per_second)}/s each way"
-    yield ("throughput", f"{rate_text(summary.throughput)} exchanges/s", each_way), ""
+    each_way = f"{wording.rounded_size(summary.bytes_per_second)}/s each way"
+    yield ("throughput", f"{wording.rate(summary.throughput)} exchanges/s", each_way), ""
     yield ("exchanges", f"{summary.exchanges:,}", failed_text(summary)), ""
     for outcome, count in summary.outcomes.items():
         if outcome is not Outcome.OK:

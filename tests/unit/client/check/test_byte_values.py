@@ -30,7 +30,7 @@ async def test_expectation() -> None:
     found = await result(honest, ByteValues(), expect="echo")
     assert found.finding.outcome is Outcome.MISMATCH
     assert found.finding.measured == {"wrong_values": list(range(ord("a"), ord("z") + 1))}
-    assert found.finding.detail.endswith("these values come back wrong: 61 62 63 64 65 66 67 68 and 18 more")
+    assert found.finding.detail.endswith("these values return wrong: 61 62 63 64 65 66 67 68 and 18 more")
 
 
 async def test_no_reply() -> None:
@@ -58,7 +58,7 @@ async def test_bytes_that_move_the_others(value: bytes, instead: bytes, *, whole
     expected = (value + bytes([value[-1] + 1 & 0xFF]))[blamed]
     assert found.finding.outcome is Outcome.MISMATCH
     assert found.finding.measured == {"wrong_values": [expected]}
-    assert found.finding.detail.endswith(f"these values come back wrong: {expected:02X}")
+    assert found.finding.detail.endswith(f"these values return wrong: {expected:02X}")
 
 
 @pytest.mark.parametrize("bit", [0, 5, 7])

@@ -42,7 +42,7 @@ async def test_lost_packets(again: int, words: str) -> None:
     with pytest.raises(ExchangeError) as raised:
         await with_call(lying.stay_silent, scenario, 0.1)
     assert (
-        f"no progress for 0.1 s before any byte of the reply; the kernel {words} so packets get lost"
+        f"no progress for 0.1 s before any byte of the reply; the kernel {words} so packets are lost"
         == raised.value.detail
     )
 
@@ -101,7 +101,7 @@ async def test_not_begun() -> None:
     [
         (lying.stay_silent, Outcome.TIMEOUT, "no progress for 0.2 s: the server does not end its side"),
         (lying.reset, Outcome.RESET, "the connection was cut"),
-        (lambda connection: connection.sendall(b"bye"), Outcome.EXTRA, "got 'bye' that nobody asked for"),
+        (lambda connection: connection.sendall(b"bye"), Outcome.EXTRA, "got surplus 'bye'"),
     ],
 )
 async def test_wrong_end(behaviour: Behaviour, outcome: Outcome, words: str) -> None:
@@ -126,7 +126,7 @@ async def test_silent() -> None:
     with pytest.raises(ExchangeError, match=r"the connection ended after \d+\.\d s of silence") as raised:
         await with_call(lambda _: None, scenario_of_patience)
     assert raised.value.outcome is Outcome.EOF
-    with pytest.raises(ExchangeError, match=r"^extra: at byte 0 of the reply, got 'A{16}'") as raised:
+    with pytest.raises(ExchangeError, match=r"^extra: at byte 0 of the reply, got surplus 'A{16}'") as raised:
         await with_call(lying.Flooding(answer=False), scenario_of_patience)
     assert raised.value.outcome is Outcome.EXTRA
 

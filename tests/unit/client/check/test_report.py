@@ -37,10 +37,10 @@ def test_people(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(len, text.splitlines())) <= 80
     words = " ".join(text.split())
     assert words.startswith("The path to 127.0.0.1:80 ")
-    assert f"connect pass 0.1 ms {Connect.proves} [::1]:8080: connect 0.1 ms half" in words
+    assert f"connect pass 120 µs {Connect.proves} [::1]:8080: connect 0.1 ms half" in words
     cause = f"Usually: {HalfClose.usual_cause}."
-    assert f"half-close fail 1.2 s {HalfClose.proves} 64 B, then FIN: [bold]eof {cause}" in words
-    assert "addresses skip a Unix socket has one address 1 passed, 1 failed, 1 skipped in 1.3 s" in words
+    assert f"half-close fail 1.25 s {HalfClose.proves} 64 B, then FIN: [bold]eof {cause}" in words
+    assert "addresses skip a Unix socket has one address 1 passed, 1 failed, 1 skipped in 1.25 s" in words
     assert "\x1b" not in text
     assert "\x1b[" in _printed(80, terminal=True)
 

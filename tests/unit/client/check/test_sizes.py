@@ -47,7 +47,7 @@ async def test_black_hole(swallowed: int, good: int, bad: int) -> None:
     assert found.finding.measured == {"largest_good_bytes": good, "first_failing_bytes": bad}
     assert (
         found.finding.detail
-        == f"{good} B comes back, {bad} B does not: timeout: no progress for 1 s before any byte of the reply"
+        == f"{good} B works, {bad} B fails: timeout: no progress for 1 s before any byte of the reply"
     )
     assert "MTU black hole" in found.check.usual_cause
     assert path.largest_good == good
@@ -57,4 +57,4 @@ async def test_nothing_comes_back() -> None:
     """Where the smallest fails already, no size is good."""
     found = await result(lambda _: None, Sizes(64))
     assert found.finding.measured == {"largest_good_bytes": 0, "first_failing_bytes": 1}
-    assert found.finding.detail.startswith("1 B does not: ")
+    assert found.finding.detail.startswith("1 B fails: ")

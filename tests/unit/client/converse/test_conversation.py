@@ -91,7 +91,7 @@ def test_surplus(keys: PipeInput, capsys: Output, tmp_path: Path) -> None:
     """A byte too many is shown and pointed at."""
     keys.send_text("ab\r\x04")
     assert _converse(add, tmp_path) == 5
-    assert "  ^ extra: at byte 3 of the reply, got '!' that nobody asked for" in capsys.readouterr().out
+    assert "  ^ extra: at byte 3 of the reply, got surplus '!'" in capsys.readouterr().out
 
 
 def test_long_surplus(keys: PipeInput, capsys: Output, tmp_path: Path) -> None:

@@ -21,13 +21,17 @@ from unit.client.loads import OPTIONS
 from unit.looping import eventually
 
 
-class Owner:
+class Calls:
     """Notes the calls of a flow."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.outcomes: list[Outcome] = []
-        self.flows: list[Flow] = []
+        self.flows: set[Flow] = set()
+
+    def flow(self, tally: Tally) -> Flow:
+        """Return a flow that makes these calls."""
+        return Flow(tally, 7, self.flows, self.replied, self.judged)
 
     def replied(self, _flow: Flow) -> None:
         """Note the right reply to the only exchange under way."""
@@ -37,28 +41,20 @@ class Owner:
         """Note verdicts."""
         self.outcomes += [verdict.outcome for verdict in verdicts]
 
-    def flow_opened(self, flow: Flow) -> None:
-        """Note a beginning."""
-        self.flows.append(flow)
-
-    def flow_closed(self, flow: Flow) -> None:
-        """Note an end."""
-        self.flows.remove(flow)
-
 
 @pytest.mark.parametrize(("behaviour", "outcome"), [(flip, Outcome.MISMATCH), (reset, Outcome.RESET)])
-async def test_reports_to_its_owner(behaviour: Any, outcome: Outcome) -> None:
+async def test_reports(behaviour: Any, outcome: Outcome) -> None:
     """Verdicts and both ends of a flow are reported; what was sent is counted, even if a reset is the reply."""
-    tally, owner = Tally([0] * SCHEMA.row_slots), Owner()
+    tally, calls = Tally([0] * SCHEMA.row_slots), Calls()
     with LyingServer(behaviour) as server:
         dialer = Dialer(replace(OPTIONS.dial, target=server.target))
-        flow, _ = await dialer.dial(lambda: Flow(tally, owner, 7))
-        assert owner.flows == [flow]
+        flow, _ = await dialer.dial(lambda: calls.flow(tally))
+        assert calls.flows == {flow}
         flow.post(b"hello", [(b"HELLO", 0, 5)], 1)
-        await eventually(lambda: owner.outcomes, "the verdict")
-        assert (owner.outcomes, tally.sent_bytes) == ([outcome], 5)
+        await eventually(lambda: calls.outcomes, "the verdict")
+        assert (calls.outcomes, tally.sent_bytes) == ([outcome], 5)
         await flow.abandon(outcome)
-        assert owner.flows == []
+        assert calls.flows == set()
 
 
 class Transport:
@@ -89,9 +85,9 @@ def test_judges_as_the_verifier(size: int, wrong_at: int | None, surplus: bytes,
     """Replies of one part or several, right or wrong, whole or in pieces, get the verifier's verdicts."""
 
     async def judge() -> None:
-        owner, tally, verifier = Owner(), Tally([0] * SCHEMA.row_slots), Verifier()
+        calls, tally, verifier = Calls(), Tally([0] * SCHEMA.row_slots), Verifier()
         tally.measured_from = 0
-        flow = Flow(tally, owner, 1)
+        flow = calls.flow(tally)
         flow.connection_made(Transport())  # type: ignore[arg-type] # the part of one that a flow uses
         message, reply = MessageSource(size, EXPECTATIONS["upper"]).build(1, 1, size)
         arrives = bytearray(message.upper() + surplus)
@@ -105,7 +101,7 @@ def test_judges_as_the_verifier(size: int, wrong_at: int | None, surplus: bytes,
             flow.get_buffer(-1)[: end - begin] = arrives[begin:end]
             flow.buffer_updated(end - begin)
             expected += [verdict.outcome for verdict in verifier.feed(bytes(arrives[begin:end]))]
-        assert owner.outcomes == expected
+        assert calls.outcomes == expected
         assert (tally.sent_bytes, tally.received_bytes) == (size, len(arrives))
         if not flow.pending:  # judged here, and not by the verifier
             assert (tally.row[SCHEMA.slot(MEASURED, Outcome.OK)], flow.good) == (1, True)

@@ -80,6 +80,6 @@ def test_failed_and_late(tally: Tally, row: list[int]) -> None:
 
 def test_phases(tally: Tally, row: list[int]) -> None:
     """The phases of connecting are in the fine histograms."""
-    tally.dialed({Phase.RESOLVE: MS, Phase.CONNECT: 5 * MS})
+    tally.phases({Phase.RESOLVE: MS, Phase.CONNECT: 5 * MS})
     assert times(row, PHASES, Phase.CONNECT).mean == 0.005
     assert times(row, PHASES, Phase.TLS).count == 0

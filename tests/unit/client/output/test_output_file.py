@@ -137,7 +137,7 @@ def test_link_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path.symlink_to(tmp_path / "elsewhere")
     monkeypatch.setattr(os, "geteuid", lambda: path.lstat().st_uid + 1)
     monkeypatch.setattr(output_file, "_ROOT", -1)
-    with pytest.raises(click.BadParameter, match=r"file: it is a link that another user has made$"):
+    with pytest.raises(click.BadParameter, match=r"file: it is a link owned by another user$"):
         _output(path)
 
 

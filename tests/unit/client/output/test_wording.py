@@ -1,6 +1,12 @@
 """Numbers, sizes and times in words."""
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stentor_client.output import wording
 
@@ -17,12 +23,6 @@ def test_size(nbytes: int, words: str) -> None:
 def test_duration(seconds: float, words: str) -> None:
     """A duration has the largest unit that keeps it exact."""
     assert words == wording.duration(seconds)
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(0.00012, "0.1 ms"), (0.25, "250.0 ms"), (1.26, "1.3 s")])
-def test_elapsed(seconds: float, words: str) -> None:
-    """How long something took is rounded."""
-    assert words == wording.elapsed(seconds)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,29 @@ def test_numbers() -> None:
 def test_percent(value: float, words: str) -> None:
     """A percentage has a sign, and as many decimals as matter."""
     assert words == wording.percent(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "cases"),
+    [
+        (wording.elapsed, {None: "-", math.nan: "-", 0.0: "0.00 µs", 0.000_999_6: "1.00 ms", 0.009_996: "10.0 ms"}),
+        (wording.elapsed, {0.000_999_4: "999 µs", 0.099_96: "100 ms", 0.999_6: "1.00 s", 900.0: "900 s"}),
+        (wording.rate, {0.0: "0", 0.001: "0.001", 99.94: "99.9", 99.96: "100", 1e6: "1,000,000"}),
+        (
+            wording.rounded_size,
+            {0: "0 B", 1023: "1,023 B", 1024: "1 KiB", 1023 * 1024: "1,023 KiB", 1 << 40: "1,024 GiB"},
+        ),
+        (wording.share, {0.0: "0%", 1e-9: "<0.0001%", 0.001: "0.1%", 0.022597: "2.2597%", 0.1: "10%", 1.0: "100%"}),
+    ],
+)
+def test_text(text: Callable[[Any], str], cases: dict[Any, str]) -> None:
+    """A number has the figures that matter, also if it is rounded up to the next unit."""
+    assert {value: text(value) for value in cases} == cases
+
+
+@given(st.floats(1e-6, 999.0))
+def test_time_is_short_and_true(seconds: float) -> None:
+    """The text of any time fits a column and is right to half of its last figure."""
+    number, unit = wording.elapsed(seconds).split()
+    assert len(number) <= 4
+    assert float(number) * {"s": 1.0, "ms": 1e-3, "µs": 1e-6}[unit] == pytest.approx(seconds, rel=0.0051)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stentor_chassis.failure import USAGE, Failure
-from stentor_client.reconcile.prometheus import Prometheus
+from stentor_client.reconcile.prometheus import ask
 from stentor_client.reconcile.quantity import Side
 from stentor_client.reconcile.query import Query
 from stentor_client.verify.outcomes import NOT_REACHED
@@ -17,7 +17,7 @@ QUERY = Query(Side.SERVER, "connections", 'sum(x{a="b"}) + 1')
 
 def _failure(answer: Answer) -> Failure:
     with answering(answer) as url, pytest.raises(Failure) as failure:
-        asyncio.run(Prometheus(url).ask(QUERY))
+        asyncio.run(ask(url, QUERY))
     return failure.value
 
 
@@ -31,7 +31,7 @@ def test_value(found: Any) -> None:
         return found
 
     with answering(prometheus(value)) as url:
-        point = asyncio.run(Prometheus(url).ask(QUERY))
+        point = asyncio.run(ask(url, QUERY))
     assert point is not None
     assert point.value == 7.5
     assert 0 < point.ended - point.began < 5

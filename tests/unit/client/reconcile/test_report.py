@@ -78,7 +78,7 @@ def test_difference() -> None:
     assert lines[-1] == (
         "The counts disagree: of connections, the server counted 3 connections more than the client; "
         "of bytes back, the server counted 1 byte fewer than the client; "
-        "client: sent = received does not hold, the right side is 2 bytes fewer."
+        "client: sent = received is wrong, the right side is 2 bytes fewer."
     )
     assert Report(result, None).exit_code == CHECK_FAILED
 

@@ -54,7 +54,7 @@ def test_whole() -> None:
     _check(trace)
     assert [part.name for part in trace.parts] == WHOLE
     assert (trace.outcome, trace.detail) == (Outcome.OK, "")
-    assert (trace.message_bytes, trace.taken_bytes, trace.sent_bytes, trace.received_bytes) == (5, 5, 5, 5)
+    assert (trace.message_bytes, trace.accepted_bytes, trace.sent_bytes, trace.received_bytes) == (5, 5, 5, 5)
     assert (trace.remote, trace.addresses, trace.reads) == (trace.target, [trace.target], 1)
     assert trace.local.startswith("127.0.0.1:")
     assert trace.rtt_microseconds is not None
@@ -71,7 +71,7 @@ def test_large_message() -> None:
     _check(trace)
     assert trace.outcome is Outcome.OK
     assert trace.sent_bytes == trace.received_bytes == size
-    assert trace.taken_bytes < size
+    assert trace.accepted_bytes < size
     assert trace.reads > 1
 
 

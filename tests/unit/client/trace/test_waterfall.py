@@ -27,7 +27,7 @@ def _traced(*parts: Part, **changes: object) -> Trace:
         local="10.0.0.2:40000",
         remote="10.0.0.1:1",
         addresses=["10.0.0.1:1"],
-        taken_bytes=5,
+        accepted_bytes=5,
         sent_bytes=5,
         received_bytes=5,
         reads=1,
@@ -74,7 +74,7 @@ def test_80_columns() -> None:
         "  between                                                               5.000 ms",
         "    time in the client itself",
         "  total                                                                26.000 ms",
-        "    ok: 5 bytes came back, all correct",
+        "    ok: 5 bytes received, all correct",
     ]
 
 
@@ -145,7 +145,7 @@ def test_address_that_failed() -> None:
         ({"addresses": ["[::1]:1", "10.0.0.1:1"]}, "server is [::1] and 10.0.0.1"),
         ({"host": "", "remote": "unix:/s"}, "connected within the kernel: no packets"),
         ({"proxy_header": b"PROXY"}, "SYN, SYN-ACK, ACK with 10.0.0.1:1; then a PROXY header of 5 bytes"),
-        ({"taken_bytes": 2}, "the kernel took 2 of 5 bytes at once, and the rest while the reply came"),
+        ({"accepted_bytes": 2}, "the kernel accepted 2 of 5 bytes at once, the rest while the reply arrived"),
         ({"received_bytes": 5000, "reads": 1000}, "5,000 bytes in 1,000 reads"),
     ],
 )

@@ -11,8 +11,8 @@ from stentor_client.verify.verifier import Verdict
     ("verdict", "words"),
     [
         (Verdict(Outcome.MISMATCH, 4, b"O\n", b"N\n"), r"at byte 4 of the reply, expected 'O\n' and got 'N\n'"),
-        (Verdict(Outcome.EXTRA, 6, b"", b"\x00!"), r"at byte 6 of the reply, got '\x00!' that nobody asked for"),
-        (Verdict(Outcome.SHORT, 5, b"\n"), r"the server ended its side after 5 B of the reply, '\n' was to follow"),
+        (Verdict(Outcome.EXTRA, 6, b"", b"\x00!"), r"at byte 6 of the reply, got surplus '\x00!'"),
+        (Verdict(Outcome.SHORT, 5, b"\n"), r"the server ended its side after 5 B of the reply, '\n' is missing"),
         (Verdict(Outcome.TIMEOUT, 3, b"x"), "no progress for 0.5 s after 3 B of the reply"),
         (Verdict(Outcome.TIMEOUT, 0, b"x"), "no progress for 0.5 s before any byte of the reply"),
         (Verdict(Outcome.TIMEOUT), "no progress for 0.5 s: the server does not end its side"),
@@ -20,7 +20,7 @@ from stentor_client.verify.verifier import Verdict
         (Verdict(Outcome.EOF), "the server closed the connection"),
         (Verdict(Outcome.RESET), "the connection was cut"),
         (Verdict(Outcome.RESET, 2048, b"x"), "the connection was cut after 2 KiB of the reply"),
-        (Verdict(Outcome.TLS, 0), "the server broke TLS off: it may want a certificate that it trusts"),
+        (Verdict(Outcome.TLS, 0), "the server ended TLS: it may require a certificate that it trusts"),
     ],
     ids=lambda value: str(getattr(value, "outcome", "")),
 )
