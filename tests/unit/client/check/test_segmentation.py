@@ -23,7 +23,7 @@ async def test_one_segment_is_taken_for_the_message() -> None:
     """Who answers the first segment alone fails, with words for how it was cut."""
 
     def answer_once(connection: socket.socket) -> None:
-        connection.sendall(connection.recv(65536).upper())
+        connection.sendall(connection.recv(1).upper())
 
     found = await result(answer_once, Segmentation())
     assert found.status is Status.FAIL
