@@ -152,6 +152,9 @@ def test_file(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path
     for ended in (run_command(_service(), *config), run_command(_service(), "show")):
         assert ended.code == USAGE
         assert all(each in ended.line for each in named)
+    path.write_text("[show]")
+    assert f"{str(path)!r}" in (wrong := run_command(_service(), "show").line)
+    assert "'show' is a table" in wrong
     path.write_text("some-size = 2")
     assert run_command(_service(), "show").out == "2\n"
     path.write_text("some-size = 0.5")

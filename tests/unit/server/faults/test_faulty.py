@@ -1,5 +1,6 @@
 """A connection that gives wrong answers on purpose."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from stentor_server.faults.fault import Fault
 from stentor_server.metrics import CloseReason, RejectReason
 from unit.looping import Events
-from unit.server.serving import Serving
+from unit.server.serving import Serving, numbered
 
 NewServing = Callable[..., Serving]
 PATHS = ["tcp", "unix"]
@@ -105,3 +106,38 @@ async def test_held(serving: NewServing, events: Events, path: str, fault: str) 
         assert connection.active_at  # each byte that leaves late is activity, too
         assert server.closed(CloseReason.EOF) == 1
     assert events.find("fault.injected")
+
+
+@pytest.mark.parametrize("reason", [CloseReason.RESET, CloseReason.WRITE_TIMEOUT])
+async def test_end_of_a_held_answer(serving: NewServing, reason: CloseReason) -> None:
+    """A reset is noticed while an answer is held, and the write time-out applies to it."""
+    async with serving(
+        fault=("delay=1:10m",), write_timeout_seconds=0 if reason == CloseReason.RESET else 0.1
+    ) as server:
+        client = await server.connect()
+        await client.send(MESSAGE)
+        await server.until(lambda: server.waiting == len(MESSAGE) or not server.active, "the answer to be held")
+        if reason == CloseReason.RESET:
+            client.reset()
+        await server.until(lambda: server.closed(reason) == 1, "the end")
+        assert server.unsent == len(MESSAGE)
+
+
+@pytest.mark.parametrize("fault", ["corrupt=1", "extra=1", "truncate=1", "delay=1:1ms", "reset=0.000001"])
+async def test_slow_reader(serving: NewServing, fault: str) -> None:
+    """An answer that the kernel does not accept at once is pending with its fault, and without one it is right."""
+    async with serving(fault=(fault,), send_buffer=4096) as server:
+        client = await server.connect(receive_buffer=4096)
+        payload = next(numbered("slow")) * 100
+        sending = asyncio.ensure_future(client.send(payload))
+        await server.until(lambda: server.waiting > 0, "something to be pending")
+        receiving = asyncio.ensure_future(client.receive_all())
+        await server.until(lambda: receiving.done() or server.received == len(payload), "all to be read, or the end")
+        if not receiving.done():
+            await sending
+            client.shut_down_writing()
+        reply = await receiving
+        sending.cancel()
+        await server.until(lambda: not server.active, "the end")
+        assert server.sent >= len(reply) > 0
+        assert (reply == payload.upper()) == fault.startswith(("delay", "reset"))

@@ -62,6 +62,17 @@ async def test_wrong_header(serving: NewServing, events: Events, versions: str, 
         assert (server.accepted, server.received, len(server.server.prefaces)) == (0, 0, 0)
 
 
+async def test_reset_before_the_header(serving: NewServing, events: Events) -> None:
+    """A reset before the header is a rejection, too."""
+    async with serving(**TRUST) as server:
+        client = server.connect_queued()
+        await server.until(lambda: server.server.prefaces, "the server to wait for it")
+        client.reset()
+        await server.until(lambda: server.rejected(RejectReason.PROXY_PROTOCOL) == 1, "the reset")
+        assert not server.server.prefaces
+        assert events.find("connection.rejected", error="Connection reset by peer")
+
+
 async def test_late_header(serving: NewServing, events: Events) -> None:
     """A connection whose header does not arrive in time is rejected; one that has time left is waited for."""
     async with serving(**TRUST, half_close_timeout_seconds=0.2) as server:

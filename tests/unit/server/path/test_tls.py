@@ -158,6 +158,21 @@ async def test_overhead_is_sent_first(serving_tls: NewServing, authority: Author
         assert payload.upper() == reply
 
 
+async def test_close_notify_of_a_slow_reader(serving_tls: NewServing, authority: Authority) -> None:
+    """A client that sends close_notify and keeps its socket open gets all its answers, then the server's."""
+    async with serving_tls(send_buffer=1) as server:
+        client = await server.connect_tls(authority.client(), receive_buffer=1)
+        payload = next(numbered("at once", 25_000))
+        client.connection.send(client.encoded(payload) + client.close_notify())
+        connection = server.connection(client)
+        await server.until(lambda: connection.peer_closed_at, "its close_notify to be read")
+        assert connection.pending
+        await server.until(server.at_rest, "the worker to rest")
+        assert payload.upper() == await client.receive_all()
+        assert client.got_close_notify
+        assert (server.closed(CloseReason.EOF), server.sent) == (1, len(payload))
+
+
 async def test_full_socket(serving_tls: NewServing, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the kernel accepts nothing at all, everything is pending, and sent as soon as it accepts something."""
 

@@ -31,6 +31,23 @@ async def test_garbage(serving_tls: NewServing, authority: Authority, events: Ev
         assert "bad record mac" in closed["error"]
 
 
+@pytest.mark.parametrize("end", ["fin", "close_notify", "garbage"])
+async def test_end_after_finish(serving_tls: NewServing, authority: Authority, events: Events, end: str) -> None:
+    """However the client ends after the server has finished, the reason stays the server's."""
+    async with serving_tls() as server:
+        client = await server.connect_tls(authority.client())
+        connection = server.connection(client)
+        connection.finish(CloseReason.DRAIN)
+        connection.closing_since = float("inf")
+        assert await client.receive_all() == b""
+        if end == "fin":
+            client.shut_down_writing()
+        else:
+            client.connection.send(client.close_notify() if end == "close_notify" else b"garbage" * 10)
+        await server.until(lambda: server.closed(CloseReason.DRAIN) == 1, "the client's end")
+        assert "error" not in events.find("connection.closed")[0]
+
+
 async def test_finish_during_the_handshake(serving_tls: NewServing, authority: Authority) -> None:
     """Before the handshake is done, there is no close_notify: the client gets the FIN alone."""
     async with serving_tls() as server:
