@@ -36,7 +36,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
             {"tls_cert": good, "tls_key": key},
             f"cannot use the certificate {good} with the key {key}: key values mismatch",
         ),
-        ({"tls_cert": garbage}, f"{unusable}there is no key in the file; name its file with --tls-key"),
+        ({"tls_cert": garbage}, f"{unusable}the file has no key; give the key file with --tls-key"),
         ({"tls_server_name": ".example"}, "no certificate can have the name '.example'"),
     ]
     for changes, message in cases:
@@ -52,7 +52,7 @@ def test_key_with_a_password(tmp_path: Path) -> None:
     loaded = serialization.load_pem_private_key(key.read_bytes(), None)
     locked = serialization.BestAvailableEncryption(b"secret")
     key.write_bytes(loaded.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked))
-    with pytest.raises(Failure, match=r"^cannot use the certificate .* the key is encrypted, and must not be$"):
+    with pytest.raises(Failure, match=r"^cannot use the certificate .* the key is encrypted; decrypt it first$"):
         Dialer(replace(OPTIONS, tls_cert=certificate, tls_key=str(key)))
 
 
