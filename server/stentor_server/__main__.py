@@ -9,7 +9,10 @@ from stentor_server import NAME, __version__
 cli = group(
     "Upper-case every byte received over TCP and stream it back.",
     __version__,
-    {"serve": "stentor_server.control", "health": "stentor_server.health"},
+    {
+        "serve": ("stentor_server.control", "Serve until SIGTERM."),
+        "health": ("stentor_server.health", "Check that a running server answers and is ready."),
+    },
 )
 
 

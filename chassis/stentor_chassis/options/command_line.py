@@ -24,8 +24,8 @@ _FILE = "stentor_chassis.options.command_line.file"  # the key in a context for 
 class Commands(click.Group):
     """Commands that are imported when used, and that can read a configuration file."""
 
-    def __init__(self, modules: Mapping[str, str], **attributes: Any) -> None:
-        """Import each command from its module when it is used."""
+    def __init__(self, modules: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
+        """Import each command from its module when it is used; `--help` shows its summary without."""
         super().__init__(**attributes)
         self._modules = modules
 
@@ -36,8 +36,15 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return a command, imported if necessary."""
         if cmd_name in self._modules and cmd_name not in self.commands:
-            self.add_command(getattr(import_module(self._modules[cmd_name]), cmd_name))
+            self.add_command(getattr(import_module(self._modules[cmd_name][0]), cmd_name))
         return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the summaries of all commands."""
+        summaries = {name: command.get_short_help_str() for name, command in self.commands.items()}
+        summaries |= {name: summary for name, (_, summary) in self._modules.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(summaries.items()))
 
     def all_commands(self) -> list[click.Command]:
         """Return all commands, in the order of declaration."""
@@ -71,8 +78,8 @@ class Commands(click.Group):
         context.meta[_FILE] = path
 
 
-def group(help_text: str, version: str, modules: Mapping[str, str] = MappingProxyType({})) -> Commands:
-    """Return the commands of a service; `modules` maps the name of each to the module that defines it."""
+def group(help_text: str, version: str, modules: Mapping[str, tuple[str, str]] = MappingProxyType({})) -> Commands:
+    """Return the commands of a service; `modules` maps the name of each to its module and a summary."""
     commands = Commands(modules, help=help_text, context_settings=_CONTEXT)
     return click.version_option(version, "-V", "--version", message="%(prog)s %(version)s")(commands)
 
