@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 
 from stentor_chassis.counters.histogram import Histogram
 
-BOUNDS = (10, 20, 40)
-
 
 @given(
     st.lists(st.integers(0, 1000), min_size=1, unique=True).map(sorted),
