@@ -13,6 +13,7 @@ COMMANDS = {
     "check": "Find what is wrong with a path.",
     "trace": "Show one exchange, part by part.",
     "reconcile": "Compare the counts of both sides.",
+    "health": "Check that a running probe is well.",
 }
 
 cli = group(

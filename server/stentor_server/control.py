@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from stentor_chassis.control.control import Control, ControlOptions, Service
-from stentor_chassis.control.listeners import Listeners, UnixListener, bind_tcp
+from stentor_chassis.control.listeners import Listeners, UnixListener, bind_abstract, bind_tcp
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import admin_options, build, log_options, option, wrong_value
 from stentor_chassis.options.processors import Workers
-from stentor_server import NAME, __version__, health_checks
+from stentor_server import NAME, __version__
 from stentor_server.faults.fault import Faults
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.guard.admission import SPARE_DESCRIPTORS, raise_descriptor_limit, room
@@ -46,7 +46,6 @@ def serve(**values: Any) -> int:
         worker_module="stentor_server.worker",
         view=VIEW,
         finalize=settle,
-        on_readiness_query=health_checks.count,
         warnings={"faults.enabled": {"fault": server_options.fault}} if server_options.fault else {},
     )
     inherited = []
@@ -55,7 +54,7 @@ def serve(**values: Any) -> int:
         inherited = [AddressCounts.create(FIRST_WORKER + 2 * workers, connections)]
     per_worker = bind_tcp(hosts, port, workers, server_options.backlog)
     shared = [UnixListener(unix, server_options.backlog)] if unix else []
-    with Listeners(per_worker, shared) as listeners:
+    with Listeners(per_worker, shared, bind_abstract(NAME, workers)) as listeners:
         control = Control(service, control_options, listeners, asdict(server_options), inherited)
         # In the control row, because the limit outlives every worker.
         control.counters.row(CONTROL)[SCHEMA.slot(LIMIT)] = server_options.max_connections

@@ -24,6 +24,14 @@ class CloseReason(StrEnum):
     WORKER_LOST = "worker_lost"
 
 
+class CheckResult(StrEnum):
+    """What became of a health check."""
+
+    OK = "ok"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
 class RejectReason(StrEnum):
     """Why a connection was rejected."""
 
@@ -117,20 +125,12 @@ FAULTS = SCHEMA.counter(
     label="fault",
     values=tuple(Fault),
 )
-# Reported by health checks to the control process, so that they can be subtracted from the counters above.
 HEALTH_CHECKS = SCHEMA.counter(
-    name="health_checks_total", help="Completed health checks; each is one of the connections counted above."
-)
-HEALTH_CHECK_RECEIVED = SCHEMA.counter(
-    name="health_check_received_bytes_total", help="Part of received_bytes_total that came from these health checks."
-)
-HEALTH_CHECK_SENT = SCHEMA.counter(
-    name="health_check_sent_bytes_total", help="Part of sent_bytes_total that went to these health checks."
-)
-HEALTH_CHECKS_UNFINISHED = SCHEMA.gauge(
-    name="health_checks_unfinished",
-    help="Health checks that started and have not reported their result: running, failed or killed. Each may be one "
-    "connection, with 2 bytes each way, among those counted above.",
+    name="health_checks_total",
+    help="Health checks of a worker, by result: ok if it was answered, refused if another user made it. No other "
+    "metric counts them.",
+    label="result",
+    values=tuple(CheckResult),
 )
 
 ACCEPTED_SLOT = SCHEMA.slot(ACCEPTED)
@@ -140,10 +140,7 @@ CLOSED_SLOTS = SCHEMA.slots(CLOSED)
 VIEW = View(
     charts=(
         Chart("Connections open", (Line("open", ACTIVE),)),
-        Chart(
-            "Connections per second",
-            (Line("accepted", ACCEPTED), Line("rejected", REJECTED), Line("health checks", HEALTH_CHECKS)),
-        ),
+        Chart("Connections per second", (Line("accepted", ACCEPTED), Line("rejected", REJECTED))),
         Chart("Bytes per second", (Line("received", RECEIVED), Line("sent", SENT))),
         Chart("Write buffer", (Line("waiting to be sent", WRITE_BUFFER),)),
     ),
@@ -156,5 +153,6 @@ VIEW = View(
         ),
         Table("Connections rejected, by reason", REJECTED, tuple(RejectReason)),
         Table("Faults injected, by fault", FAULTS, tuple(Fault)),
+        Table("Health checks, by result", HEALTH_CHECKS, (CheckResult.FAILED, CheckResult.REFUSED)),
     ),
 )

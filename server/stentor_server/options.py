@@ -10,9 +10,6 @@ from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import File, Path, Text
 from stentor_server.faults.fault import InjectionType
 
-HEADERS = click.Choice(["off", "v1", "v2", "any"])
-PORTS = click.IntRange(0, 65535)
-
 
 def _timeout(flag: str, default: str, text: str, *, zero: bool = True) -> Declare:
     """Return a duration option, passed to the command in seconds."""
@@ -20,24 +17,22 @@ def _timeout(flag: str, default: str, text: str, *, zero: bool = True) -> Declar
     return option(flag, name, type=Duration(zero=zero), default=default, help=text)
 
 
-transform_option = option(
-    "--transform", type=click.Choice(["upper", "echo"]), default="upper", help="What the server does to the bytes."
-)
-tls_key_option = option(
-    "--tls-key", type=File(), metavar="FILE", help="Private key (PEM); defaults to the file given by --tls-cert."
-)
 exchange_options = options(
     option("--host", type=Text(), default="127.0.0.1", help="Addresses or names to listen on, separated by commas."),
-    option("--port", type=PORTS, default=8080, help="Port to listen on; 0 picks a free one."),
+    option("--port", type=click.IntRange(0, 65535), default=8080, help="Port to listen on; 0 picks a free one."),
     option(
         "--unix", type=Path(), metavar="PATH", help="Also listen on this Unix socket, without TLS, PROXY or --allow."
     ),
-    transform_option,
+    option(
+        "--transform", type=click.Choice(["upper", "echo"]), default="upper", help="What the server does to the bytes."
+    ),
     option("--tls-cert", type=File(), metavar="FILE", help="Serve TLS with this certificate chain (PEM)."),
-    tls_key_option,
+    option(
+        "--tls-key", type=File(), metavar="FILE", help="Private key (PEM); defaults to the file given by --tls-cert."
+    ),
     option(
         "--proxy-protocol",
-        type=HEADERS,
+        type=click.Choice(["off", "v1", "v2", "any"]),
         default="off",
         help="Require a PROXY header of this version on every TCP connection.",
     ),

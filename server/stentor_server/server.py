@@ -35,6 +35,7 @@ from stentor_server.path.connection import Connection, reset_on_close
 from stentor_server.path.lane import Lane
 from stentor_server.path.poller import Handler, Poller
 from stentor_server.path.preface import Preface
+from stentor_server.path.side_door import SideDoor
 from stentor_server.path.tls import TlsConnection, tls_context
 from stentor_server.path.transform import TRANSFORMS
 
@@ -65,6 +66,7 @@ class Server:
         self.lane = Lane(row, self._poller, log, TRANSFORMS[options.transform], self._forget)
         self.connections: dict[int, Connection] = {}  # by descriptor
         self.prefaces: dict[int, Preface] = {}
+        self.side_door = SideDoor(row, self.lane)
         self._admission = Admission(options, counters.column(_OPEN), addresses)
         self._faults = faults
         self._plain = partial(FaultyConnection, faults) if faults is not None else Connection
@@ -79,7 +81,10 @@ class Server:
 
     def start(self, listeners: Sequence[socket.socket]) -> None:
         """Accept connections from sockets that are already listening."""
-        self._acceptors = [Acceptor(each, self._poller, self._on_accept, self._log) for each in listeners]
+        for each in listeners:
+            side = isinstance(each.getsockname(), bytes)  # the name of an abstract Unix socket
+            on_accept = self.side_door.admit if side else self._on_accept
+            self._acceptors.append(Acceptor(each, self._poller, on_accept, self._log))
         self._sweep()
 
     async def retire(self) -> None:
@@ -100,9 +105,9 @@ class Server:
         self._stop_accepting()
         now = asyncio.get_running_loop().time
         deadline = now() + self._options.drain_timeout_seconds
-        while (self.connections or self.prefaces) and (left := deadline - now()) > 0:
+        while (self._served() or self.prefaces) and (left := deadline - now()) > 0:
             self._poller.poll()
-            for connection in [*self.connections.values()]:
+            for connection in self._served():
                 self._drain_one(connection, hurry=left <= LINGER_SECONDS)
             for preface in [*self.prefaces.values()]:
                 if not preface.started and self._poller.now - preface.opened_at > QUIET_SECONDS:
@@ -110,7 +115,7 @@ class Server:
             await asyncio.sleep(DRAIN_STEP_SECONDS)
         for preface in [*self.prefaces.values()]:
             preface.reject("the server is stopping", RejectReason.DRAINING)
-        for connection in [*self.connections.values()]:
+        for connection in self._served():
             connection.abort(CloseReason.DRAIN)
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -134,6 +139,9 @@ class Server:
             acceptor.accept_queued(self._options.max_connections)
             acceptor.close()
         self._acceptors.clear()
+
+    def _served(self) -> list[Connection]:
+        return [*self.connections.values(), *self.side_door.checks.values()]
 
     def _drain_one(self, connection: Connection, *, hurry: bool) -> None:
         now = self._poller.now
@@ -236,6 +244,7 @@ class Server:
                 self._timeouts.enforce(connection, now)
             except Exception as error:  # noqa: BLE001 - a bug in one connection must not stop the others
                 self._on_bug(connection, error)
+        self.side_door.sweep(now)
         for preface in [*self.prefaces.values()]:
             if now - preface.opened_at > HANDSHAKE_SECONDS:
                 preface.reject("no complete PROXY header in time")
@@ -243,7 +252,7 @@ class Server:
     def _on_bug(self, handler: Handler, error: Exception) -> None:
         """Log what a handler raised, and close its connection."""
         self._log.error("worker.exception", exc_info=error)
-        if isinstance(handler, Connection) and handler in self.connections.values():
+        if isinstance(handler, Connection) and handler in self._served():
             handler.abort(CloseReason.RESET)
         elif isinstance(handler, Preface) and handler in self.prefaces.values():
             handler.reject("internal error")

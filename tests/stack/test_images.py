@@ -20,7 +20,7 @@ def test_image_says_what_it_is(built_stack: Stack, service: str) -> None:
     assert attributes["User"] == "65532:65532"
     assert attributes["Labels"]["org.opencontainers.image.title"] == f"stentor-{service}"
     assert attributes["Labels"]["org.opencontainers.image.version"] == "0.1.0"
-    assert attributes["Healthcheck"]["Test"][:2] == ["CMD", "stentor-server" if service == "server" else "python"]
+    assert attributes["Healthcheck"]["Test"][:2] == ["CMD", f"stentor-{service}"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

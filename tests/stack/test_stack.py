@@ -60,7 +60,7 @@ def test_logs_for_questions(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_client_reconciles_both_sides(stack: Stack) -> None:
-    """From its container, the client finds that both sides count the same, health checks and all, while it probes."""
+    """From its container, the client finds that both sides count the same while it probes."""
     command = ["stentor-client", "reconcile", "--server-admin", "http://server:8081", "--during", "3s"]
     code, output = stack.container("client").exec_run([*command, "--timeout", "30s"])
     assert (code, b"agree" in output) == (0, True), output

@@ -14,11 +14,11 @@ LAYERS = {
         {"control", "worker", "health"},
         {"server"},
         {"faults", "guard", "path"},
-        {"metrics", "options", "health_checks"},
+        {"metrics", "options"},
     ),
     "client": (
         {"__main__"},
-        {"send", "converse", "probe", "trace", "check", "reconcile", "load"},
+        {"send", "converse", "probe", "trace", "check", "reconcile", "load", "health"},
         {"options"},
         {"wire", "account", "metrics"},
         {"verify", "timing"},
@@ -87,7 +87,7 @@ def test_every_module_has_a_layer() -> None:
     assert [name for name in MODULES if _layer(name) < 0] == []
     for package, layers in LAYERS.items():
         rooms = {name.split(".")[1] for name in MODULES if _package(name) == package and "." in name}
-        assert set().union(*layers) - rooms <= {"health_checks"}
+        assert set().union(*layers) <= rooms
 
 
 def test_imports_lead_downwards() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from aiohttp import web
@@ -63,15 +63,10 @@ class Admin:
         registry: CollectorRegistry,
         ready: Callable[[], bool],
         status: Callable[[], dict[str, Any]],
-        on_readiness_query: Callable[[Mapping[str, str]], None] = lambda _query: None,
         pages: Iterable[web.RouteDef] = (),
     ) -> None:
-        """Call the functions for each request; `on_readiness_query` receives the query of `/readyz`.
-
-        If it raises `ValueError`, the answer is 400.
-        """
+        """Call the functions for each request."""
         self._ready = ready
-        self._on_readiness_query = on_readiness_query
         self._status = status
         self._export = make_aiohttp_handler(registry)
         application = web.Application()
@@ -127,11 +122,7 @@ class Admin:
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    async def _readyz(self, request: web.Request) -> web.Response:
-        try:
-            self._on_readiness_query(request.query)
-        except ValueError as error:
-            return web.Response(status=400, text=f"{error}\n")
+    async def _readyz(self, _request: web.Request) -> web.Response:
         if self._ready():
             return web.Response(text="ready\n")
         return web.Response(status=503, text="not ready\n")

@@ -49,15 +49,12 @@ def _is_own(host: str, known: set[str]) -> bool:
 
 
 def _is_cross_site(request: web.Request, host: str) -> bool:
-    """Return whether a page of another site sent the request; a person may follow a link from such a page.
-
-    Links, such as from Prometheus to `/metrics`, are accepted without a query, because a query could have an effect.
-    """
+    """Return whether a page of another site sent the request; a person may follow a link from such a page."""
     headers = request.headers
     origin = headers.get("Origin")
     if origin is not None and origin.lower() not in {f"{scheme}://{host.lower()}" for scheme in ("http", "https")}:
         return True
     if headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}:
         return False
-    navigation = (request.method, headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest"), request.query_string)
-    return navigation != ("GET", "navigate", "document", "")
+    navigation = (request.method, headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest"))
+    return navigation != ("GET", "navigate", "document")

@@ -1,7 +1,6 @@
 """The control process: it owns the sockets, the counters and the workers, and never handles data itself."""
 
 import asyncio
-import functools
 import os
 import signal
 import time
@@ -36,8 +35,6 @@ class Service:
     reloads: bool = True  # whether SIGHUP replaces its workers
     # Settles the row of a worker that has exited.
     finalize: Callable[["memoryview[int]"], None] = lambda _row: None
-    # Counts the query of a request for /readyz in the control process's row; raises `ValueError` for a wrong one.
-    on_readiness_query: Callable[["memoryview[int]", Mapping[str, str]], None] = lambda _row, _query: None
     # Events and their keys, logged as warnings when the service is ready.
     warnings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -111,13 +108,7 @@ class Control:
         def recent(number: int) -> dict[str, Any]:
             return {**self._status(supervisor), "ready": ready(), **history.since(number)}
 
-        admin = Admin(
-            exported,
-            ready,
-            lambda: self._status(supervisor),
-            functools.partial(self._service.on_readiness_query, self.counters.row(CONTROL)),
-            routes(self._service.name, recent),
-        )
+        admin = Admin(exported, ready, lambda: self._status(supervisor), routes(self._service.name, recent))
         admin_url = await admin.start(self._options.admin_host, self._options.admin_port, self._options.admin_names)
         starting = asyncio.ensure_future(supervisor.start())
         remembering = asyncio.ensure_future(history.run())
@@ -182,6 +173,7 @@ class Control:
             "started_timestamp_seconds": self._started,
             "uptime_seconds": round(time.monotonic() - self._clock, 3),
             "addresses": self._listeners.addresses,
+            "health_check_sockets": self._listeners.side_doors,
             "workers": supervisor.status(),
             "config": {"workers": self._options.workers, **self._config},
         }

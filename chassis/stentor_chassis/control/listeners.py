@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import secrets
 import socket
 import stat
 from collections.abc import Iterator, Sequence
@@ -89,29 +90,52 @@ class UnixListener(socket.socket):
 
 
 class Listeners(contextlib.AbstractContextManager["Listeners"]):
-    """Every listening socket of a service: each worker has its own TCP sockets, and all share the Unix sockets."""
+    """Every listening socket of a service: each worker has its own, except for the Unix sockets, which all share.
 
-    def __init__(self, per_worker: list[list[socket.socket]], unix: list[UnixListener]) -> None:
+    Each worker may also have a side door, an abstract Unix socket for health checks, which is no address of the
+    service.
+    """
+
+    def __init__(
+        self,
+        per_worker: list[list[socket.socket]],
+        unix: list[UnixListener],
+        side_doors: Sequence[socket.socket] = (),
+    ) -> None:
         """Own the sockets."""
         self._per_worker = per_worker
         self._unix = unix
+        self._side_doors = side_doors
+        self.side_doors = ["@" + each.getsockname()[1:].decode() for each in side_doors]  # as ss(8) shows them
         self.addresses = [printable(each.getsockname()) for each in (*chain(*per_worker[:1]), *unix)]
 
     def of_worker(self, number: int) -> list[int]:
         """Return the file descriptors that a worker inherits."""
         own = self._per_worker[number] if self._per_worker else []
-        return [each.fileno() for each in (*own, *self._unix)]
+        return [each.fileno() for each in (*own, *self._unix, *self._side_doors[number : number + 1])]
 
     def close(self) -> None:
         """Close all sockets, so that callers are refused instead of kept waiting, and remove socket files."""
         for unix in self._unix:
             unix.remove_file()
-        for each in chain(self._unix, *self._per_worker):
+        for each in chain(self._unix, self._side_doors, *self._per_worker):
             each.close()
 
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
+
+
+def bind_abstract(name: str, copies: int) -> list[socket.socket]:
+    """Return a listening Unix socket for each worker, without a file, in the network namespace: see unix(7).
+
+    The rest of its name is random, so that no other program can have taken it.
+    """
+    listeners = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(copies)]
+    for each in listeners:
+        each.bind(f"\0{name}/{secrets.token_hex(8)}")
+        each.listen()
+    return listeners
 
 
 def bind_tcp(hosts: Sequence[str], port: int, copies: int, backlog: int) -> list[list[socket.socket]]:

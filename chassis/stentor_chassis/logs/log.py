@@ -17,6 +17,7 @@ from stentor_chassis.logs.bounds import MAX_BYTES, cut, cut_text
 from stentor_chassis.logs.sink import Sink
 
 Logger = structlog.typing.FilteringBoundLogger
+SILENT: Logger = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger("critical"))
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 

@@ -9,14 +9,13 @@ from typing import NamedTuple
 class Point(NamedTuple):
     """A count, `up - down`, at some moment between `began` and `ended`; `up` and `down` only grow.
 
-    Up to `slack` of it may not belong to it. Times are seconds of one clock.
+    Times are seconds of one clock.
     """
 
     began: float
     ended: float
     up: float
     down: float = 0
-    slack: float = 0
 
     @property
     def value(self) -> float:
@@ -29,7 +28,7 @@ class Bracket:
     """How much larger the right count was than the left at one moment: from `low` to `high`.
 
     The right count was read once, the left count before it and after it. The bracket is as wide as the left count moved
-    in between, plus the slack.
+    in between.
     """
 
     low: float
@@ -38,7 +37,6 @@ class Bracket:
     right: float
     moved: float  # by the left count, between its two readings
     at: float
-    slack: float  # of both counts
 
     @property
     def width(self) -> float:
@@ -56,19 +54,14 @@ class Bracket:
         return not self.moved and self.left == self.right
 
     def since(self, baseline: "Bracket") -> "Bracket":
-        """Return how the difference, and both counts, changed since another moment.
-
-        Slack that both moments share cancels out.
-        """
-        shared = min(self.slack, baseline.slack)
+        """Return how the difference, and both counts, changed since another moment."""
         return Bracket(
-            low=self.low - baseline.high + shared,
-            high=self.high - baseline.low - shared,
+            low=self.low - baseline.high,
+            high=self.high - baseline.low,
             left=self.left - baseline.left,
             right=self.right - baseline.right,
             moved=self.moved + baseline.moved,
             at=self.at,
-            slack=max(self.slack, baseline.slack) - shared,
         )
 
 
@@ -158,15 +151,13 @@ def _is_older(left: Point, point: Point, before: float) -> bool:
 
 def _bracket(older: Point, point: Point, younger: Point) -> Bracket:
     most, least = younger.up - older.down, older.up - younger.down
-    slack = max(older.slack, younger.slack)
     return Bracket(
-        low=point.value - point.slack - most,
-        high=point.value - least + slack,
+        low=point.value - most,
+        high=point.value - least,
         left=younger.value,
         right=point.value,
         moved=most - least,
         at=point.began,
-        slack=point.slack + slack,
     )
 
 

@@ -55,7 +55,7 @@ _PIPE_COLUMNS = 160  # so that pipes and files get no wrapped lines
 def reconcile(**options: Any) -> int:
     """Compare the connections and bytes that the server and its clients counted; exit 6 if they differ.
 
-    Traffic may continue meanwhile. The server's own health checks are left out.
+    Traffic may continue meanwhile. The server does not count its own health checks.
 
     Example: stentor-client reconcile --server-admin http://server:8081 --client-admin http://client:8082
     """

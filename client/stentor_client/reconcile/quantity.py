@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from stentor_client.reconcile.bracket import Point
 from stentor_client.reconcile.reading import Reading
-
-CHECK_BYTES: Final = 2  # that one of the server's health checks moves each way, at most
 
 
 class Side(StrEnum):
@@ -18,13 +16,11 @@ class Side(StrEnum):
 
 
 class Count(NamedTuple):
-    """One count of one side, `up - down - checks`, by the names that a reading has for them."""
+    """One count of one side, `up - down`, by the names that a reading has for them."""
 
     side: Side
     up: str
     down: str = ""
-    checks: str = ""  # the part that belongs to the server's own health checks, which the client does not count
-    slack: int = 0  # that a health check under way may have added
 
     def points(self, readings: Sequence[Reading]) -> list[Point]:
         """Return it as it was at each reading of its side."""
@@ -32,9 +28,8 @@ class Count(NamedTuple):
             Point(
                 reading.began,
                 reading.ended,
-                reading.counts[self.up] - reading.counts.get(self.checks, 0),
+                reading.counts[self.up],
                 reading.counts.get(self.down, 0),
-                self.slack and self.slack * reading.counts["checks_unfinished"],
             )
             for reading in readings
         ]
@@ -63,9 +58,9 @@ COUNTS = {
         "received_bytes": Count(Side.CLIENT, "received_bytes"),
     },
     Side.SERVER: {
-        "connections": Count(Side.SERVER, "opened", checks="checks", slack=1),
-        "sent_bytes": Count(Side.SERVER, "sent_bytes", checks="checks_sent_bytes", slack=CHECK_BYTES),
-        "received_bytes": Count(Side.SERVER, "received_bytes", checks="checks_received_bytes", slack=CHECK_BYTES),
+        "connections": Count(Side.SERVER, "opened"),
+        "sent_bytes": Count(Side.SERVER, "sent_bytes"),
+        "received_bytes": Count(Side.SERVER, "received_bytes"),
     },
 }
 COUNT_NAMES = (*COUNTS[Side.CLIENT],)
@@ -77,7 +72,7 @@ QUANTITIES = (
         "open connections",
         "connection",
         Count(Side.CLIENT, "opened", down="closed"),
-        Count(Side.SERVER, "opened", down="closed", slack=1),
+        Count(Side.SERVER, "opened", down="closed"),
     ),
     Quantity("bytes to the server", "byte", _CLIENT["sent_bytes"], _SERVER["received_bytes"]),
     Quantity("bytes back", "byte", _CLIENT["received_bytes"], _SERVER["sent_bytes"]),

@@ -89,10 +89,6 @@ def of_server(samples: Samples) -> Counts:
         "sent_bytes": sent,
         "unsent_bytes": unsent,
         "answered_bytes": sent + unsent + count("write_buffer_bytes") - added,
-        "checks": count("health_checks_total"),
-        "checks_received_bytes": count("health_check_received_bytes_total"),
-        "checks_sent_bytes": count("health_check_sent_bytes_total"),
-        "checks_unfinished": count("health_checks_unfinished"),
     }
 
 

@@ -31,7 +31,6 @@ _SETTLINGS_PER_TIMEOUT = 4  # so that even a short time has room for a settled m
 _LONGEST_PAUSE_SECONDS = 0.1  # between readings, so that reading causes little load
 _SHORTEST_PAUSE_SECONDS = 0.002
 _FEWEST_READINGS = 2  # to see whether anything moved
-_CHECK_SECONDS = 3.0  # a health check of the server that has not ended by then never will
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,20 +161,11 @@ class Reconciler:
         return min(seconds, self._timeout / _SETTLINGS_PER_TIMEOUT)
 
     def _at_rest(self) -> bool:
-        """Return whether every difference is exact; never if there are queries, whose results arrive late.
-
-        What health checks that never end may have moved is the same before and after.
-        """
+        """Return whether every difference is exact; never if there are queries, whose results arrive late."""
         if self._answers:
             return False
-        readings = self._readings[Side.SERVER]
-        lasting = readings[-1].began - readings[0].ended > _CHECK_SECONDS
-        for quantity in QUANTITIES:
-            bracket = narrowest(self._settled(quantity))
-            slack = min(point.slack for point in self._points(quantity)[1]) if lasting else 0
-            if bracket is None or bracket.width > slack:
-                return False
-        return True
+        settled = [narrowest(self._settled(quantity)) for quantity in QUANTITIES]
+        return all(bracket is not None and not bracket.width for bracket in settled)
 
     def _agreed(self) -> bool:
         compared = [comparison for _, comparison in (*self._quantities(), *self._queries())]

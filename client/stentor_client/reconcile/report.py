@@ -11,7 +11,7 @@ from rich.text import Text
 from stentor_chassis.failure import OK
 from stentor_client.output.wording import counted, number, percent
 from stentor_client.reconcile.bracket import Comparison, Conclusion
-from stentor_client.reconcile.quantity import CHECK_BYTES, Quantity, Side
+from stentor_client.reconcile.quantity import Quantity, Side
 from stentor_client.reconcile.reconciler import Result
 from stentor_client.verify.outcomes import CHECK_FAILED
 
@@ -95,19 +95,6 @@ class Report:
     def _notes(self) -> Iterator[str]:
         """Yield what helps to understand the counts."""
         client, server = self._result.client, self._result.server
-        checks, unfinished = server["checks"], server["checks_unfinished"]
-        if checks:
-            yield (
-                f"Left out of the server's counts: {counted(checks, 'connection')} of its own health checks, with "
-                f"{counted(server['checks_received_bytes'], 'byte')} to the server and "
-                f"{counted(server['checks_sent_bytes'], 'byte')} back."
-            )
-        if unfinished > 0:
-            yield (
-                f"{counted(unfinished, 'health check')} of the server failed half way, or still running: up to "
-                f"{counted(unfinished, 'connection')} and {counted(CHECK_BYTES * unfinished, 'byte')} each way "
-                "may be from health checks."
-            )
         for count, noun, fate in (
             (server["rejected"], "connection", "rejected by the server, which reads nothing from them"),
             (server["lost"], "connection", "lost with a killed worker of the server, and so were bytes not yet read"),

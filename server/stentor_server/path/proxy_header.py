@@ -13,8 +13,6 @@ V2_MAX_BYTES = 4096  # the specification allows 64 KiB; addresses and the usual 
 V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V1_START = b"PROXY "
 _V1_UNKNOWN = _V1_START + b"UNKNOWN"
-# The header of a connection that the proxy itself opened, by version; health checks send it, too.
-LOCAL = {"v1": b"PROXY UNKNOWN\r\n", "v2": V2_SIGNATURE + b"\x20\0\0\0", "any": V2_SIGNATURE + b"\x20\0\0\0"}
 _V2_FIXED_BYTES = 16
 _LOCAL, _PROXIED = 0x20, 0x21  # version 2 in the upper half
 _TCP4, _TCP6 = 0x11, 0x21

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from stentor_chassis.control.listeners import UnixListener, bind_tcp
+from stentor_chassis.control.listeners import UnixListener, bind_abstract, bind_tcp
 from stentor_chassis.counters.metrics import Metric
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_server.faults.fault import Fault, Faults
@@ -97,6 +97,8 @@ class Serving:
         self._bugs_before = len(events.find("worker.exception"))
         ((self._tcp,),) = bind_tcp([LOOPBACK], 0, 1, BACKLOG)
         self._unix = UnixListener(str(directory / "exchange"), BACKLOG)
+        (self._side,) = bind_abstract("stentor-test", 1)
+        self.side_doors = ["@" + self._side.getsockname()[1:].decode()]
         if send_buffer:
             self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by accepted sockets
         faults = Faults(self.options.fault, "seed") if self.options.fault else None
@@ -115,7 +117,7 @@ class Serving:
 
     async def __aenter__(self) -> Self:
         """Start."""
-        self.server.start([self._tcp, self._unix])
+        self.server.start([self._tcp, self._unix, self._side])
         return self
 
     async def __aexit__(
@@ -125,7 +127,7 @@ class Serving:
         for client in self._clients:
             client.connection.close()
         await self.drain()
-        for listener in (self._tcp, self._unix):
+        for listener in (self._tcp, self._unix, self._side):
             with contextlib.suppress(OSError):
                 listener.close()
         if kind is None:
@@ -140,7 +142,7 @@ class Serving:
             assert self.bugs == len(self.events.find("worker.exception")) - self._bugs_before
 
     def connect_queued(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:
-        """Connect, over `tcp` or `unix`: the connection waits in the queue until the loop runs."""
+        """Connect, over `tcp`, `unix` or the `side` door: the connection waits in the queue until the loop runs."""
         return self._keep(Peer(self._connected(path, receive_buffer, source)))
 
     def connect_tls_queued(self, tls: ssl.SSLContext, receive_buffer: int = 0) -> TlsPeer:
@@ -152,7 +154,7 @@ class Serving:
         return client
 
     def _connected(self, path: str, receive_buffer: int, source: str = LOOPBACK) -> socket.socket:
-        listener = self._tcp if path == "tcp" else self._unix
+        listener = {"tcp": self._tcp, "unix": self._unix, "side": self._side}[path]
         connection = socket.socket(listener.family, socket.SOCK_STREAM)
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

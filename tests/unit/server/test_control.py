@@ -16,7 +16,6 @@ from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import COULD_NOT_START, USAGE
 from stentor_server import control as service_module
-from stentor_server import health_checks
 from stentor_server.__main__ import cli
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import LIMIT, SCHEMA, settle
@@ -161,7 +160,6 @@ def test_service(serve: Serve, tmp_path: Path) -> None:
     assert [address.rpartition(":")[0] for address in started.addresses] == ["127.0.0.1"]
     service, control = started.service, started.control
     assert (service.schema, service.finalize, service.reloads) == (SCHEMA, settle, True)
-    assert service.on_readiness_query is health_checks.count
     assert (control.workers, control.drain_seconds, control.log.fd) == (2, 8.0, 1)
 
 
@@ -188,5 +186,5 @@ def test_options(serve: Serve, authority: Authority, tmp_path: Path) -> None:
     assert {slot: value for slot, value in enumerate(row) if value} == {SCHEMA.slot(LIMIT): 7}
     assert [each.rpartition(":")[0] for each in started.addresses] == ["127.0.0.1", "127.0.0.2", "unix"]
     first, second = started.workers_listeners
-    assert (len(first), first[2], len({*first, *second})) == (3, second[2], 5)
+    assert (len(first), first[2], len({*first, *second})) == (4, second[2], 7)
     assert not os.path.exists(path)

@@ -1,8 +1,7 @@
 """The server's health check of itself."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,101 +11,127 @@ from prometheus_client import CollectorRegistry
 
 from lying import LyingServer
 from stentor_chassis.admin.endpoint import Admin
+from stentor_chassis.control.listeners import Listeners, bind_abstract
 from stentor_chassis.failure import COULD_NOT_START, Failure
-from stentor_server.health import Health
+from stentor_server.health import health
+from stentor_server.metrics import HEALTH_CHECKS, SCHEMA, CheckResult
+from stentor_server.path import side_door
 from unit.server.authority import Authority
 from unit.server.serving import LOOPBACK, Serving
 
 NewServing = Callable[..., Serving]
-UNHEALTHY: dict[
-    str, tuple[dict[str, Any], dict[str, Any], str]
-] = {  # changes to the options of a server, then of its check, and what the check says
-    "other transform": ({"transform": "echo"}, {}, "answered b'aZ' to b'aZ'"),
-    "refused": ({"allow": ("192.0.2.0/24",)}, {}, r"answered b''|no exchange with"),
-    "not ready": ({}, {}, r"not ready \(503\)"),
-    "no name": ({}, {"host": "a..b"}, r"no exchange with a\.\.b port"),
-    "no socket": ({}, {"unix": "/no/such/socket"}, "no exchange with /no/such/socket: .*No such file"),
-    "no admin": ({}, {"admin_port": 1}, r"no answer from 127\.0\.0\.1 port 1"),
-}
+
+
+async def _check(server: Serving, *, ready: bool = True, **status: Any) -> None:
+    """Check a server whose admin endpoint says what `status` changes."""
+    says = {"health_check_sockets": server.side_doors, "config": {"transform": server.options.transform}, **status}
+    async with _admin(says, ready=ready) as port:
+        await _health(port)
 
 
 @asynccontextmanager
-async def _admin(*, ready: bool, hear: Callable[[Mapping[str, str]], None] = lambda _: None) -> AsyncIterator[int]:
-    """Yield the port of an admin endpoint that says whether it is ready, and hears what it is told."""
-    admin = Admin(CollectorRegistry(), lambda: ready, dict, hear)
-    url = await admin.start("127.0.0.1", 0)
+async def _admin(status: dict[str, Any], *, ready: bool = True) -> AsyncIterator[int]:
+    admin = Admin(CollectorRegistry(), lambda: ready, lambda: status)
+    url = await admin.start(LOOPBACK, 0)
     try:
         yield urlsplit(url).port or 0
     finally:
         await admin.stop()
 
 
-async def _check(port: int, admin_port: int, **changes: Any) -> None:
-    plain: dict[str, Any] = {
-        "host": LOOPBACK,
-        "port": port,
-        "unix": None,
-        "transform": "upper",
-        "tls_cert": None,
-        "tls_key": None,
-        "proxy_protocol": "off",
-        "admin_host": LOOPBACK,
-        "admin_port": admin_port,
-        "timeout": 10.0,
-    }
-    await asyncio.to_thread(Health(**plain | changes).check)
+async def _health(port: int, host: str = "0.0.0.0", timeout: float = 10.0) -> None:
+    assert health.callback
+    await asyncio.to_thread(health.callback, host, port, timeout)
 
 
-@pytest.mark.parametrize("path", ["tcp", "unix", "proxy", "tls"])
-async def test_healthy(serving: NewServing, authority: Authority, path: str) -> None:
-    """A server that answers as it should and is ready is healthy, whatever it is to be spoken to with."""
-    files = {"tls_cert": authority.cert, "tls_key": authority.key} if path == "tls" else {}
-    proxy = {"proxy_protocol": "off" if path == "tcp" else "v2"}
-    own: dict[str, Any] = proxy | files | {"tls_client_ca": authority.ca if files else None}
-    async with serving(**own, proxy_from=("127.0.0.1/32",)) as server, _admin(ready=True) as admin_port:
-        changes = {"unix": server.path, "host": "no.such.host."} if path == "unix" else {"host": "0.0.0.0,::"}
-        await _check(server.address[1], admin_port, **proxy, **files, **changes)
-        await server.until(lambda: (server.accepted, server.sent) == (1, 2), "the exchange")
+def _counted(server: Serving) -> list[int]:
+    return [server.row[SCHEMA.slot(HEALTH_CHECKS, each)] for each in CheckResult]
 
 
-@pytest.mark.parametrize("case", UNHEALTHY)
-async def test_unhealthy(serving: NewServing, case: str) -> None:
-    """A server that cannot be reached, or answers anything else, is not healthy, and the message says why."""
-    options, changes, message = UNHEALTHY[case]
-    async with serving(**options) as server, _admin(ready=case != "not ready") as admin_port:
+@pytest.mark.parametrize("transform", ["upper", "echo"])
+async def test_healthy(serving: NewServing, authority: Authority, transform: str) -> None:
+    """A server that answers is healthy, however full it is and whatever it demands of others; only checks count it."""
+    secured = {"tls_cert": authority.cert, "tls_key": authority.key, "tls_client_ca": authority.ca}
+    demanding = {"allow": ("192.0.2.0/24",), "proxy_protocol": "v2", "max_connections": 1}
+    async with serving(transform=transform, **demanding, **secured) as server:
+        await server.connect("unix")
+        before = server.row.tolist()
+        await _check(server)
+        await server.until(lambda: _counted(server) == [1, 0, 0], "the check to be counted")
+        before[SCHEMA.slot(HEALTH_CHECKS, CheckResult.OK)] = 1
+        assert server.row.tolist() == before
+
+
+@pytest.mark.parametrize("fault", ["corrupt", "refuse", "stall"])
+async def test_faults_spare_checks(serving: NewServing, fault: str) -> None:
+    """A server that is meant to be faulty is not dead."""
+    async with serving(fault=(f"{fault}=1",)) as server:
+        await _check(server)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": {"transform": "echo"}}, r"worker 0 answered b'AZ' to b'aZ'"),
+        ({"ready": False}, "not ready: it is starting or stopping"),
+        ({"health_check_sockets": ["@gone"]}, "no answer from worker 0: Connection refused.*where the server runs"),
+        ({"health_check_sockets": 7}, "is not the admin endpoint of a stentor-server"),
+    ],
+)
+async def test_unhealthy(serving: NewServing, changes: dict[str, Any], message: str) -> None:
+    """A server that is not there, not ready or answers anything else is not healthy, and the message says why."""
+    async with serving() as server:
         with pytest.raises(Failure, match=message) as failure:
-            await _check(server.address[1], **{"admin_port": admin_port, **changes})
+            await _check(server, **changes)
         assert failure.value.code == COULD_NOT_START
 
 
-async def test_stuck_server() -> None:
-    """A server that accepts the connection and does nothing is not healthy, after the timeout."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with _admin(ready=True) as admin_port:
-            with pytest.raises(Failure, match=r"no exchange with 127\.0\.0\.1 port .*: timed out"):
-                await _check(listener.getsockname()[1], admin_port, timeout=0.1)
+async def test_other_user(serving: NewServing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can connect to an abstract socket; who is neither the same user nor root is refused and counted."""
+    monkeypatch.setattr(side_door, "peer_user", lambda _fd: 12345)
+    async with serving() as server:
+        with pytest.raises(Failure, match=r"no answer from worker 0: .* as its user or root"):
+            await _check(server)
+        assert _counted(server) == [0, 0, 1]
 
 
-@pytest.mark.parametrize("told", [True, False])
-async def test_what_it_tells(*, told: bool) -> None:
-    """It tells that it begins, and after an answer, right or wrong, what was moved; without one nothing more."""
-    heard: list[dict[str, str]] = []
-
-    def answer(connection: socket.socket) -> None:
-        assert [*heard] == [{"health_check": "began"}]
-        for byte in connection.recv(64)[: 2 if told else 1]:
-            connection.sendall(bytes([byte]))
-
-    with LyingServer(answer) as liar:
-        async with _admin(ready=True, hear=lambda query: heard.append({**query})) as admin_port:
-            with pytest.raises(Failure, match="answered b'aZ'" if told else "answered b'a'"):
-                await _check(int(liar.target.rpartition(":")[2]), admin_port)
-    moved = {"health_check": "ended", "received_bytes": "2", "sent_bytes": "2"}
-    assert heard == [{"health_check": "began"}, *([moved] if told else [])]
+async def test_stuck_worker() -> None:
+    """A worker that accepts nothing is not healthy, after the time-out."""
+    (listener,) = bind_abstract("stuck", 1)
+    with Listeners([], [], [listener]) as listeners:
+        status = {"health_check_sockets": listeners.side_doors, "config": {"transform": "upper"}}
+        async with _admin(status) as port:
+            with pytest.raises(Failure, match="no answer from worker 0: timed out"):
+                await _health(port, timeout=0.2)
 
 
-@pytest.mark.parametrize("admin_host", ["a b", "\x1b[31m"])
-async def test_admin_host_that_is_none(admin_host: str) -> None:
-    """It is reported in one line that names the option."""
-    with pytest.raises(Failure, match="is not a host name: check --admin-host"):
-        await _check(1, 1, admin_host=admin_host)
+async def test_checks_that_are_given_up(serving: NewServing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that neither asks nor ends is closed, also by a drain, and counted as failed."""
+    async with serving() as server:
+        first, second = server.connect_queued("side"), server.connect_queued("side")
+        await server.until(lambda: len(server.server.side_door.checks) == 2, "the checks to be accepted")
+        assert await second.exchange(b"asked") == b"ASKED"
+        (given_up, _) = server.server.side_door.checks.values()
+        given_up.opened_at -= side_door.CHECK_SECONDS + 1
+        await first.receive_all()
+        assert _counted(server) == [0, 1, 0]
+        await asyncio.gather(server.drain(), second.receive_all())
+        assert _counted(server) == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("host", "message"), [("a b", "is not a host name: check --admin-host"), ("a..b", "no answer")]
+)
+async def test_admin_host_that_is_none(host: str, message: str) -> None:
+    """It is reported in one line."""
+    with pytest.raises(Failure, match=message):
+        await _health(1, host)
+
+
+async def test_admin_endpoint_that_is_none() -> None:
+    """Whatever else answers at the port of the admin endpoint is not healthy."""
+    with (
+        LyingServer(lambda connection: connection.sendall(b"A" * len(connection.recv(4096)))) as liar,
+        pytest.raises(Failure, match="the answer is not HTTP, or incomplete"),
+    ):
+        await _health(int(liar.target.rpartition(":")[2]))

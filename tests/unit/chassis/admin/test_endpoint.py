@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,12 +26,11 @@ async def _admin(
     ready: Callable[[], bool] = lambda: True,
     status: Callable[[], dict[str, Any]] = dict,
     host: str = "127.0.0.1",
-    hear: Callable[[Mapping[str, str]], None] = lambda _query: None,
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Yield a session with an admin endpoint that exports what is running."""
     registry = CollectorRegistry()
     Info("stentor_build", "What is running.", registry=registry).info({"service": "a-service", "version": "1.2.3"})
-    admin = Admin(registry, ready, status, hear)
+    admin = Admin(registry, ready, status)
     url = await admin.start(host, 0)
     try:
         async with aiohttp.ClientSession(url) as session:
@@ -66,26 +65,6 @@ async def test_many_idle_connections() -> None:
         assert silent[0].recv(1) == b""
         for each in silent:
             each.close()
-
-
-async def test_readiness_with_a_query() -> None:
-    """The service hears the query of who asks whether it is ready, before it answers, and can refuse it.
-
-    It is alive in any case.
-    """
-    heard: list[dict[str, str]] = []
-
-    def hear(query: Mapping[str, str]) -> None:
-        heard.append({**query})
-        if query.get("colour") == "blue":
-            raise ValueError("not blue")
-
-    async with _admin(ready=lambda: heard[-1:] == [{"colour": "red"}], hear=hear) as session:
-        assert await _get(session, "/readyz") == (503, "text/plain", "not ready\n")
-        assert await _get(session, "/healthz") == (200, "text/plain", "ok\n")
-        assert await _get(session, "/readyz?colour=red") == (200, "text/plain", "ready\n")
-        assert await _get(session, "/readyz?colour=blue") == (400, "text/plain", "not blue\n")
-        assert heard == [{}, {"colour": "red"}, {"colour": "blue"}]
 
 
 async def test_anything_else() -> None:

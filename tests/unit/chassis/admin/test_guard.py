@@ -54,9 +54,9 @@ async def test_host(host: str | None, status: int) -> None:
 @pytest.mark.parametrize(
     ("site", "headers", "request_", "status"),
     [
-        # A page of another site may have a link without a query to what is here, but neither read nor frame it.
+        # A page of another site may have a link to what is here, but neither read nor frame it.
         ("cross-site", LINK, ("GET", "/metrics"), 200),
-        ("same-site", LINK, ("GET", "/readyz?health_check=began"), 403),
+        ("same-site", LINK, ("GET", "/recent?from=3"), 200),
         ("cross-site", LINK, ("POST", "/status"), 403),
         ("unheard-of", {**LINK, "Sec-Fetch-Dest": "iframe"}, ("GET", "/status"), 403),
         ("same-site", {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, ("GET", "/status"), 403),

@@ -88,9 +88,6 @@ class Server:
     unsent: int = 0
     waiting: int = 0
     added: int = 0
-    checks: int = 0
-    check_bytes: int = 0
-    unfinished: int = 0
     started: float = 1000.0
     scrapes: int = 0
     before: Callable[["Server"], None] = field(default=lambda _: None)
@@ -110,10 +107,6 @@ stentor_server_sent_bytes_total {float(self.sent)}
 stentor_server_unsent_bytes_total {self.unsent}
 stentor_server_write_buffer_bytes {self.waiting}
 stentor_server_faults_injected_total{{fault="extra"}} {self.added}
-stentor_server_health_checks_total {self.checks}
-stentor_server_health_check_received_bytes_total {self.check_bytes}
-stentor_server_health_check_sent_bytes_total {self.check_bytes}
-stentor_server_health_checks_unfinished {self.unfinished}
 process_start_time_seconds{{process="control"}} {self.started}
 """
 

@@ -4,7 +4,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,23 +127,6 @@ def test_count_that_falls() -> None:
     left = [Point(0, 0, 5, 2), Point(1, 1, 6, 3)]  # 3 open, and then 3 others
     (bracket,) = brackets(left, [Point(0.5, 0.5, 8, 5)])
     assert (bracket.low, bracket.high, bracket.moved, bracket.right) == (-1, 1, 2, 3)
-
-
-@pytest.mark.parametrize("slack_of", ["left", "right"])
-@pytest.mark.parametrize(
-    ("more", "conclusion"), [(0, "agree"), (1, "within"), (2, "within"), (3, "differ"), (-1, "differ")]
-)
-def test_slack(slack_of: str, more: int, conclusion: str) -> None:
-    """A count may exceed the other by its slack, and may never be less."""
-    vague, exact = (
-        [Point(time, time, count, 0, slack) for time in range(8)] for count, slack in ((10 + more, 2), (10, 0))
-    )
-    other = [point._replace(began=point.began + 0.5, ended=point.ended + 0.5) for point in exact]
-    comparison = _compared(exact, vague) if slack_of == "right" else _compared(vague, other)
-    assert (
-        comparison.conclusion
-        is {"agree": Conclusion.AGREE, "within": Conclusion.WITHIN, "differ": Conclusion.DIFFER}[conclusion]
-    )
 
 
 def test_since_a_baseline() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from stentor_server.metrics import RejectReason
 from stentor_server.path.poller import Poller
-from stentor_server.path.proxy_header import LOCAL, V2_SIGNATURE
+from stentor_server.path.proxy_header import V2_SIGNATURE
 from unit.looping import Events
 from unit.peer import Peer
 from unit.server.serving import Serving
@@ -110,7 +110,7 @@ async def test_limits_are_of_the_client(serving: NewServing, events: Events) -> 
         assert (server.counts["192.0.2.7"], server.counts["127.0.0.1"]) == (1, 0)
         for client, header, peer, reason in (
             (second, V1, CLIENT, RejectReason.PER_ADDRESS),
-            (foreign, LOCAL["v1"], _name(foreign), RejectReason.NOT_ALLOWED),
+            (foreign, b"PROXY UNKNOWN\r\n", _name(foreign), RejectReason.NOT_ALLOWED),
         ):
             await client.send(header)
             assert await client.receive_all() == b""

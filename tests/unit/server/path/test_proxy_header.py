@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_server.path.proxy_header import LOCAL, V1_MAX_BYTES, V2_MAX_BYTES, V2_SIGNATURE, Header, parse
+from stentor_server.path.proxy_header import V1_MAX_BYTES, V2_MAX_BYTES, V2_SIGNATURE, Header, parse
 
 PAYLOAD = b"PROXY what follows\r\n\r\n\0\r\nQUIT\n"
 VERSIONS = ["v1", "v2", "any"]
@@ -35,13 +35,13 @@ COMPLETE = [
     ("v1", b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n", ("192.0.2.1", 56324)),
     ("v1", b"PROXY TCP6 2001:db8::1 2001:DB8::2 56324 443\r\n", ("2001:db8::1", 56324)),
     ("v1", b"PROXY TCP6 ::ffff:192.0.2.1 ::ffff:c633:6401 56324 443\r\n", ("192.0.2.1", 56324)),
-    ("v1", LOCAL["v1"], None),
+    ("v1", b"PROXY UNKNOWN\r\n", None),
     ("v1", b"PROXY UNKNOWN " + b"x" * 91 + b"\r\n", None),
     ("v2", _v2(BODY), ("192.0.2.1", 56324)),
     ("v2", _v2(BODY6, family=IPV6), ("2001:db8::1", 56324)),
     ("v2", _v2(MAPPED, family=IPV6), ("192.0.2.1", 56324)),
     ("v2", _v2(BODY + b"\x04" + struct.pack("!H", 4065) + b"x" * 4065), ("192.0.2.1", 56324)),
-    ("v2", LOCAL["v2"], None),
+    ("v2", V2_SIGNATURE + b"\x20\0\0\0", None),
     ("v2", _v2(BODY, LOCAL_COMMAND), None),
     ("v2", _v2(b"", PROXY_COMMAND, 0), None),
     ("v2", _v2(bytes(216), family=0x31), None),

@@ -1,0 +1,1 @@
+"""`health`: whether a running client is well."""
