@@ -33,7 +33,7 @@ from stentor_server.options import ServerOptions
 from stentor_server.path.acceptor import Acceptor
 from stentor_server.path.connection import Connection, reset_on_close
 from stentor_server.path.lane import Lane
-from stentor_server.path.poller import Handler, Poller
+from stentor_server.path.poller import Handler, running_poller
 from stentor_server.path.preface import Preface
 from stentor_server.path.side_door import SideDoor
 from stentor_server.path.tls import TlsConnection, tls_context
@@ -47,7 +47,7 @@ QUIET_SECONDS = 0.1  # a peer that sent nothing for this long is between exchang
 
 
 class Server:
-    """Serves connections from bound sockets until it retires or drains; needs a running event loop."""
+    """Serves connections from bound sockets until it retires or drains; needs a running `PollerLoop`."""
 
     def __init__(
         self,
@@ -62,7 +62,8 @@ class Server:
         self._options = options
         self._row = row
         self._log = log
-        self._poller = Poller(self._on_bug)
+        self._poller = running_poller()
+        self._poller.on_error = self._on_bug
         self.lane = Lane(row, self._poller, log, TRANSFORMS[options.transform], self._forget)
         self.connections: dict[int, Connection] = {}  # by descriptor
         self.prefaces: dict[int, Preface] = {}
@@ -119,7 +120,6 @@ class Server:
             connection.abort(CloseReason.DRAIN)
         if self._sweeper is not None:
             self._sweeper.cancel()
-        self._poller.close()
 
     def audit(self) -> list[str]:
         """Return which accounts of this worker do not balance, and by how much; empty if all are right."""

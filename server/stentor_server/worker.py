@@ -9,6 +9,7 @@ from stentor_server.faults.fault import Faults
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import OPEN, SCHEMA
 from stentor_server.options import ServerOptions
+from stentor_server.path.poller import PollerLoop
 from stentor_server.server import Server
 
 # Pending answers of this size get a mapping of their own, which returns to the system when they are sent. In the heap,
@@ -47,4 +48,4 @@ async def _retire(worker: Worker, server: Server) -> None:
 
 
 if __name__ == "__main__":
-    run(SCHEMA, serve)
+    run(SCHEMA, serve, PollerLoop)

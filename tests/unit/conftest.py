@@ -15,7 +15,7 @@ from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_chassis.options.command_line import run
 from unit.ending import Ended, RunCommand
-from unit.looping import Events, Loop, complaints, watched_loop
+from unit.looping import Events, Loop, complaints, watched
 
 # Who starts the tests in the background has them ignore Ctrl-C, and every process that they start would as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -34,7 +34,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run async tests as the services run."""
-    return {"uvloop": watched_loop}
+    return {"uvloop": watched}
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ T = TypeVar("T")
 complaints: list[dict[str, Any]] = []  # what callbacks raised on the loops of this test
 
 
-def watched_loop() -> asyncio.AbstractEventLoop:
-    """Return a uvloop that notes what a callback on it raises, so that it does not go by in silence."""
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+def watched(new_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop) -> asyncio.AbstractEventLoop:
+    """Return a loop that notes what a callback on it raises, so that it does not go by in silence."""
+    loop = new_loop()
     loop.set_exception_handler(lambda _loop, context: complaints.append(context))
     return loop
 
@@ -27,9 +27,9 @@ def watched_loop() -> asyncio.AbstractEventLoop:
 class Loop:
     """A loop for a test that runs coroutines several times, such as once for each example of a property."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop] = watched) -> None:
         """Make the loop."""
-        self._runner = asyncio.Runner(loop_factory=watched_loop)
+        self._runner = asyncio.Runner(loop_factory=new_loop)
 
     def run(self, scenario: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end, which must come."""

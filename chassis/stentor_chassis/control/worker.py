@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import uvloop
-
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOG_WAITING, LOOP_LAG, Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
@@ -98,8 +96,10 @@ class Worker:
 Serve = Callable[[Worker], Awaitable[None]]
 
 
-def run(schema: Schema, serve: Serve) -> NoReturn:
-    """Run `serve`, which returns after `worker.stop` is set or when its work is finished, and exit.
+def run(schema: Schema, serve: Serve, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> NoReturn:
+    """Run `serve` in the event loop that `new_loop` makes, and exit.
+
+    `serve` returns after `worker.stop` is set, or when its work is finished.
 
     `worker.stop` is set by SIGTERM, and when the lifeline ends because the control process is gone. `worker.retire` is
     set when a successor serves; a service that is never reloaded can ignore it.
@@ -126,7 +126,7 @@ def run(schema: Schema, serve: Serve) -> NoReturn:
     )
     log.relay_libraries()
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(_serve(serve, schema, assignment, counters, log.logger, lifeline))
     except Failure as failure:
         log.logger.error("worker.failed", message=failure.message)  # noqa: TRY400 - a person has to fix it: no traceback

@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+import uvloop
+
 from stentor_chassis.control.worker import Worker, run
 from stentor_chassis.counters.histogram import NANOSECONDS, Slots
 from stentor_client.load.arrivals import Arrivals
@@ -59,4 +61,4 @@ async def _measure_processor(row: Slots, measured_from: int) -> None:
 
 
 if __name__ == "__main__":
-    run(SCHEMA, serve)
+    run(SCHEMA, serve, uvloop.new_event_loop)

@@ -1,5 +1,7 @@
 """The client's data process."""
 
+import uvloop
+
 from stentor_chassis.control.worker import Worker, run
 from stentor_chassis.counters.shared_counters import GONE
 from stentor_client.metrics import SCHEMA
@@ -17,4 +19,4 @@ async def serve(worker: Worker) -> None:
 
 
 if __name__ == "__main__":
-    run(SCHEMA, serve)
+    run(SCHEMA, serve, uvloop.new_event_loop)

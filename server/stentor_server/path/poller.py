@@ -1,23 +1,26 @@
-"""Waits for all of a worker's sockets at once.
+"""Waits for all of a worker's sockets at once, its event loop's included.
 
-Its own epoll is measurably cheaper than an event loop callback for each socket.
+Its own epoll is measurably cheaper than an event loop's callback for each socket.
 """
 
 import asyncio
 import os
 import select
-import time
+import selectors
+from asyncio import Handle, TimerHandle
 from collections.abc import Callable
-from typing import Protocol
+from contextvars import Context
+from math import inf
+from time import monotonic
+from typing import Protocol, TypeVarTuple, Unpack
+
+Ts = TypeVarTuple("Ts")
 
 READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
 PEER_CLOSED = select.EPOLLRDHUP  # the peer sent its FIN, seen without reading up to it
 # Handled between two readings of the clock: one handler can need milliseconds, as for a TLS handshake.
 MAX_EVENTS = 64
-# After this the event loop runs its timers and signals, such as the heartbeat. Until then, if several sockets were
-# ready, more probably are by now, and polling again is cheaper than being woken again.
-TURN_SECONDS = 0.01
 
 
 class Handler(Protocol):
@@ -27,25 +30,29 @@ class Handler(Protocol):
         """Do what can be done without waiting; `events` are those of epoll(7)."""
 
 
-class Poller:
-    """An epoll nested in the worker's event loop: an epoll descriptor can itself be waited for.
+class Poller(selectors.EpollSelector):
+    """The selector of a worker's event loop, which handles data sockets itself.
 
-    Through the event loop, each chunk would cost a handle, a context and two calls. This way the loop is woken once for
-    all sockets that are ready, and each of them is one call away.
+    Through the event loop, each chunk would cost a handle, a context and two calls. Here a socket's handler is one call
+    away, and the event loop runs only when it has something to do: its own descriptors, which are in an epoll nested in
+    this one, its timers, and what a handler asked it to call.
     """
 
-    def __init__(self, on_error: Callable[[Handler, Exception], None]) -> None:
-        """Use the running event loop; `on_error` receives what a handler raises, which is a bug."""
-        self.now = time.monotonic()  # the clock of all time-outs: when the current events were polled
+    on_error: Callable[[Handler, Exception], None]  # what a handler raised, which is a bug; set before it watches any
+
+    def __init__(self) -> None:
+        """Watch only the descriptors of the event loop."""
+        super().__init__()
+        self.now = monotonic()  # the clock of all time-outs: when the current events were polled
+        self.loop_has_work = False
         self._epoll = select.epoll()
-        self._handlers: dict[int, Handler] = {}
-        self._on_error = on_error
-        asyncio.get_running_loop().add_reader(self._epoll.fileno(), self.poll)
+        self._epoll.register(self.fileno(), READABLE)
+        self._handlers: dict[int, Callable[[int], None]] = {self.fileno(): self._loop_is_ready}
 
     def watch(self, fd: int, handler: Handler, events: int = READABLE) -> None:
         """Call `handler` while `fd` has any of `events`; errors and hang-ups are always included."""
         self._epoll.register(fd, events)
-        self._handlers[fd] = handler
+        self._handlers[fd] = handler.ready
 
     def rewatch(self, fd: int, events: int) -> None:
         """Wait for other events."""
@@ -61,26 +68,72 @@ class Poller:
         del self._handlers[fd]
         os.close(fd)
 
-    def poll(self) -> None:
-        """Handle what is ready now."""
-        handlers = self._handlers
-        self.now = time.monotonic()
-        turn_ends = self.now + TURN_SECONDS
+    def watched(self) -> set[int]:
+        """Return the descriptors that have handlers."""
+        return self._handlers.keys() - {self.fileno()}
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Handle sockets until the event loop has something to do, or for `timeout` seconds; return what it waits for.
+
+        A batch ends the wait if the time is over, so timers are as late as one batch takes.
+        """
+        now = monotonic()
+        ends = inf if timeout is None else now + timeout
+        self.loop_has_work = False
         while True:
-            ready = self._epoll.poll(0, MAX_EVENTS)
-            for fd, events in ready:
-                handler = handlers[fd]  # a handler closes no descriptor but its own, so it is still there
-                try:
-                    handler.ready(events)
-                except Exception as error:  # noqa: BLE001 - a bug in one connection must not stop the others
-                    self._on_error(handler, error)
-            if len(ready) < 2:
-                return
-            self.now = time.monotonic()
-            if self.now > turn_ends:
-                return
+            handled = self.poll(-1 if ends == inf else max(0, ends - now))
+            now = self.now if handled < 2 else monotonic()
+            if self.loop_has_work or now >= ends:
+                return super().select(0)
+
+    def poll(self, timeout: float = 0) -> int:
+        """Handle a batch of what is ready; return how many events it had.
+
+        If nothing is ready, wait for `timeout` seconds, or without end if it is -1.
+        """
+        ready = self._epoll.poll(timeout, MAX_EVENTS)
+        self.now = monotonic()
+        handlers = self._handlers
+        for fd, events in ready:
+            handle = handlers[fd]  # a handler closes no descriptor but its own, so it is still there
+            try:
+                handle(events)
+            except Exception as error:  # noqa: BLE001 - a bug in one connection must not stop the others
+                self.on_error(handle.__self__, error)  # type: ignore[attr-defined] # it is a bound method
+        return len(ready)
 
     def close(self) -> None:
         """Stop watching."""
-        asyncio.get_running_loop().remove_reader(self._epoll.fileno())
         self._epoll.close()
+        super().close()
+
+    def _loop_is_ready(self, _events: int) -> None:
+        self.loop_has_work = True
+
+
+class PollerLoop(asyncio.SelectorEventLoop):
+    """An event loop that is told by `Poller.select` about its descriptors, and tells it of its other work."""
+
+    def __init__(self) -> None:
+        """Make the poller as well."""
+        self.poller = Poller()
+        super().__init__(self.poller)
+
+    def call_soon(self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None) -> Handle:
+        """Call `callback` in the next turn, which begins when the current batch has been handled."""
+        self.poller.loop_has_work = True
+        return super().call_soon(callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> TimerHandle:
+        """Call `callback` at a time, which may be earlier than what `Poller.select` waits for."""
+        self.poller.loop_has_work = True
+        return super().call_at(when, callback, *args, context=context)
+
+
+def running_poller() -> Poller:
+    """Return the poller of the running event loop."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, PollerLoop)  # noqa: S101 - for the type checker: workers run no other
+    return loop.poller

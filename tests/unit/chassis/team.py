@@ -29,7 +29,7 @@ async def serve(worker):
     worker.row[SCHEMA.slot(TAKEN)] = 10
 """
 EPILOGUE = """
-run(SCHEMA, serve)
+run(SCHEMA, serve, asyncio.new_event_loop)
 """
 STAYS = """
     worker.ready()

@@ -1,6 +1,8 @@
 """Fixtures of the server's unit tests."""
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,26 @@ import pytest
 from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_server.metrics import SCHEMA
-from unit.looping import Events
+from stentor_server.path.poller import PollerLoop
+from unit.looping import Events, Loop, watched
 from unit.server.authority import Authority
 from unit.server.serving import Serving
 
 ROWS = 4
+
+watched_loop = partial(watched, PollerLoop)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run async tests as the server's workers run."""
+    return {"poller": watched_loop}
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    """A loop such as the workers have, for what is no coroutine itself."""
+    with contextlib.closing(Loop(watched_loop)) as loop:
+        yield loop
 
 
 @pytest.fixture

@@ -85,16 +85,17 @@ async def test_bug(
 ) -> None:
     """What goes wrong with one connection, when it is ready or in a sweep, is logged, and costs that one alone."""
     original = getattr(owner, method)
+    cursed: list[object] = []
+
+    def break_down(self: object, *args: object) -> None:
+        if cursed and cursed[0] in (self, *args):
+            raise ZeroDivisionError
+        original(self, *args)
+
+    monkeypatch.setattr(owner, method, break_down)
     async with serving(idle_timeout_seconds=60.0) as server:
         unlucky, lucky = await server.connect(), await server.connect()
-        cursed = server.connection(unlucky)
-
-        def break_down(self: object, *args: object) -> None:
-            if cursed in (self, *args):
-                raise ZeroDivisionError
-            original(self, *args)
-
-        monkeypatch.setattr(owner, method, break_down)
+        cursed.append(server.connection(unlucky))
         await unlucky.send(b"boom")
         await server.until(lambda: server.closed(CloseReason.RESET) == 1, "it to be closed")
         await unlucky.receive_all()

@@ -11,7 +11,7 @@ import pytest
 from stentor_chassis.address import Address
 from stentor_server.path import acceptor as acceptor_module
 from stentor_server.path.acceptor import BATCH, Acceptor
-from stentor_server.path.poller import Handler, Poller
+from stentor_server.path.poller import Handler, Poller, running_poller
 from unit.looping import Events, eventually
 
 BRIEF = 0.01
@@ -45,7 +45,8 @@ class Door:
         self.listener.bind(("127.0.0.1", 0) if path is None else path)
         self.listener.listen(200)
         self.address = self.listener.getsockname()
-        self.poller = Poller(self._on_bug)
+        self.poller = running_poller()
+        self.poller.on_error = self._on_bug
         self.acceptor = Acceptor(self.listener, self.poller, self._on_accept, events.logger)
         self.clients: list[socket.socket] = []
 
@@ -64,7 +65,6 @@ class Door:
 
     def close(self) -> None:
         """Close everything; there must have been no bug."""
-        self.poller.close()
         for each in (self.listener, *self.clients, *(stream for stream, _ in self.accepted)):
             each.close()
         assert self.bugs == []
@@ -157,6 +157,6 @@ async def test_close(door: Door, events: Events, *, paused: bool) -> None:
     door.acceptor.close()
     assert door.listener.fileno() == -1
     await asyncio.sleep(3 * BRIEF)
-    assert door.poller._handlers == {}
+    assert not door.poller.watched()
     with pytest.raises(ConnectionRefusedError):
         door.connect()

@@ -59,14 +59,14 @@ async def test_activity(serving: NewServing) -> None:
         connection = server.connection(client)
         connection.active_at = 0.0
         await client.exchange(b"byte")
-        assert connection.active_at == server.now
+        assert connection.active_at
         message = b"x" * 50_000  # one chunk
         await client.send(message)
         await server.until(lambda: server.received == 4 + len(message), "all to be read")
         connection.active_at = 0.0
         await client.receive(len(message))
         await server.until(lambda: not connection.pending, "all to be sent")
-        assert connection.active_at == server.now
+        assert connection.active_at
 
 
 @pytest.mark.parametrize("path", PATHS)

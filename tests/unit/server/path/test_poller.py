@@ -4,18 +4,18 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
 
-from stentor_server.path import poller as poller_module
-from stentor_server.path.poller import PEER_CLOSED, READABLE, WRITABLE, Handler, Poller
+from stentor_server.path.poller import MAX_EVENTS, PEER_CLOSED, READABLE, WRITABLE, Handler, running_poller
 from unit.looping import eventually
 
 
 class Reader:
     """Reads what is ready, and keeps it with the events."""
 
-    def __init__(self, connection: socket.socket, then: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, connection: socket.socket, then: Callable[[], object] = lambda: None) -> None:
         """Read from `connection`, and `then` do something else."""
         self.calls: list[tuple[int, bytes]] = []
         self._connection = connection
@@ -33,7 +33,8 @@ class Wires:
     def __init__(self) -> None:
         """Begin without a pair; needs a running loop."""
         self.errors: list[tuple[Handler, Exception]] = []
-        self.poller = Poller(lambda handler, error: self.errors.append((handler, error)))
+        self.poller = running_poller()
+        self.poller.on_error = lambda handler, error: self.errors.append((handler, error))
         self.sockets: list[socket.socket] = []
 
     def pair(self) -> tuple[socket.socket, socket.socket]:
@@ -44,7 +45,7 @@ class Wires:
         self.sockets += ends
         return ends
 
-    def readers(self, count: int, *then: Callable[[], None]) -> tuple[list[Reader], list[socket.socket]]:
+    def readers(self, count: int, *then: Callable[[], object]) -> tuple[list[Reader], list[socket.socket]]:
         """Return so many watched readers, each of which does one of `then` as well, and the ends to write to."""
         pairs = [self.pair() for _ in range(count)]
         readers = [Reader(ours, *then[number : number + 1]) for number, (ours, _) in enumerate(pairs)]
@@ -58,7 +59,6 @@ async def wires() -> AsyncIterator[Wires]:
     """A poller without sockets."""
     wires = Wires()
     yield wires
-    wires.poller.close()
     for each in wires.sockets:
         each.close()
 
@@ -109,25 +109,27 @@ async def test_error_of_one_handler(wires: Wires) -> None:
 
 
 async def test_slow_handlers(wires: Wires) -> None:
-    """However many are ready and however slow they are, the loop runs after one batch, and all are called."""
-    count = 3 * poller_module.MAX_EVENTS
-    readers, ends = wires.readers(count, *[lambda: time.sleep(poller_module.TURN_SECONDS / 4)] * count)
+    """However many are ready and however slow they are, a timer that is due runs after one batch."""
+    readers, ends = wires.readers(3 * MAX_EVENTS, *[lambda: time.sleep(0.001)] * 3 * MAX_EVENTS)
+    loop = asyncio.get_running_loop()
+    called: list[int] = []
+    loop.call_later(0.002, lambda: called.append(sum(len(reader.calls) for reader in readers)))
     for each in ends:
         each.send(b"x")
-    wires.poller.poll()
-    assert sum(len(reader.calls) for reader in readers) == poller_module.MAX_EVENTS
     await eventually(lambda: all(reader.calls for reader in readers), "all to be called")
+    assert called == [MAX_EVENTS]
 
 
-async def test_close(wires: Wires) -> None:
-    """Closed, it calls nobody, and the loop does not wait for it."""
-    other = Wires()
-    (reader,), (end,) = other.readers(1)
-    epoll = other.poller._epoll.fileno()
-    other.poller.close()
-    end.send(b"unread")
-    for _ in range(3):
-        await asyncio.sleep(0)
-    assert reader.calls == []
-    assert not asyncio.get_running_loop().remove_reader(epoll)
-    wires.sockets += other.sockets
+async def test_work_for_the_loop(wires: Wires) -> None:
+    """What a handler asks the loop to do, soon or later, does not wait until nothing is ready any more."""
+    ours, theirs = wires.pair()
+    called = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    wires.poller.watch(ours.fileno(), Reader(ours, partial(loop.call_later, 0, called.set)))
+    theirs.send(b"x")
+    await called.wait()  # nothing else would end the wait
+    called.clear()
+    wires.poller.forget(ours.fileno())
+    wires.poller.watch(ours.fileno(), Reader(ours, partial(loop.call_soon, called.set)))
+    theirs.send(b"x")
+    await called.wait()

