@@ -14,7 +14,7 @@ RULE_TESTS := $(patsubst observability/prometheus/%,%,$(wildcard observability/p
 export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down logs demo test test-slow test-unit test-integration test-stack bench bench-quick lint docs lock images clean
+.PHONY: help install up down logs demo test test-slow test-unit test-integration test-stack test-image bench bench-quick lint docs lock images clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-integration: $(DEVELOPMENT) ## Run the tests of real processes over real so
 test-stack: $(DEVELOPMENT) ## Run the tests of the containers, except the slow ones
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest tests/stack'
 
+test-image: ## Run the unit and integration tests on the interpreter of the images
+	@scripts/docker-engine run scripts/test-image
+
 bench: $(SERVICES) ## Measure the server and its peers, in half an hour, and rewrite docs/performance.md
 	@$(BIN)/python -m bench full
 
@@ -65,8 +68,8 @@ lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts, and
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/yamllint --strict .
-	@$(BIN)/hadolint Dockerfile.server Dockerfile.client
-	@$(BIN)/shellcheck scripts/docker-engine scripts/apt-install scripts/base-images scripts/lock scripts/promtool scripts/test-peers scripts/what-to-open .ci/run
+	@$(BIN)/hadolint Dockerfile.server Dockerfile.client tests/Dockerfile
+	@$(BIN)/shellcheck scripts/docker-engine scripts/apt-install scripts/base-images scripts/lock scripts/promtool scripts/test-image scripts/test-peers scripts/what-to-open .ci/run
 	@$(BIN)/pytest -q tests/unit/test_layout.py
 	@scripts/promtool check config prometheus.yml
 	@scripts/promtool check rules --lint=all --lint-fatal $(RULES)

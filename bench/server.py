@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import TypeVar
+from urllib.error import HTTPError
 
 from bench.process import children, end, listening_ports, pin, pinned
 
@@ -45,6 +46,9 @@ class Server:
         try:
             with _DIRECT.open(f"http://127.0.0.1:{self.admin_port}{path}", timeout=HTTP_SECONDS) as response:
                 return str(response.read(), "utf-8")
+        except HTTPError as error:
+            with error:
+                raise OSError(f"HTTP status {error.code} for {path}") from None
         except HTTPException as error:
             raise OSError(f"no valid HTTP response: {error!r}") from None
 
