@@ -7,6 +7,9 @@ SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
 # The tests wait more than they work; tests/conftest.py says which share a process.
 PROCESSES ?= 4
+# The benchmarks run on the Python of the system, which is optimised; one that was built by hand often is not.
+BENCH := .venv-bench
+BENCH_PYTHON ?= $(or $(wildcard /usr/bin/python3),$(PYTHON))
 PARALLEL := $(BIN)/pytest --numprocesses=$(PROCESSES)
 # Paths for promtool, which runs in observability/prometheus.
 RULES := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/rules/*.yml))
@@ -14,7 +17,7 @@ RULE_TESTS := $(patsubst observability/prometheus/%,%,$(wildcard observability/p
 export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down logs demo test test-slow test-unit test-integration test-stack test-image bench bench-quick lint docs lock images clean
+.PHONY: help install up down logs demo test test-slow test-unit test-integration test-stack test-image bench bench-quick bench-python lint docs lock images clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,11 +60,14 @@ test-stack: $(DEVELOPMENT) ## Run the tests of the containers, except the slow o
 test-image: ## Run the unit and integration tests on the interpreter of the images
 	@scripts/docker-engine run scripts/test-image
 
-bench: $(SERVICES) ## Measure the server and its peers, in half an hour, and rewrite docs/performance.md
-	@$(BIN)/python -m bench full
+bench: bench-python ## Measure the server and its peers, in half an hour, and rewrite docs/performance.md
+	@$(BENCH)/bin/python -m bench full
 
-bench-quick: $(SERVICES) ## Measure the main table roughly, in three minutes, or against another checkout (AGAINST=../other)
-	@$(BIN)/python -m bench quick $(if $(AGAINST),--against $(AGAINST))
+bench-quick: bench-python ## Measure the main table roughly, in three minutes, or against another checkout (AGAINST=../other)
+	@$(BENCH)/bin/python -m bench quick $(if $(AGAINST),--against $(AGAINST))
+
+bench-python:
+	@$(MAKE) --no-print-directory VENV=$(BENCH) PYTHON=$(BENCH_PYTHON) $(BENCH)/.services
 
 lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts, and the configuration and rules of Prometheus
 	@$(BIN)/ruff check .
@@ -87,7 +93,7 @@ images: ## Build the images of server and client
 	docker compose build
 
 clean: ## Remove .venv and the files that tools left behind
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/pip:

@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.what == "report":
         document.write(Result.load())
         return 0
+    if options.what != "quick" and not machine.interpreter():
+        print("this Python is not optimised, so no user would see its figures: run `make bench`", file=sys.stderr)
+        return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception stops every program that was started
     if raise_descriptor_limit() < DESCRIPTORS:
         print(f"the limit of open files is too low: set `ulimit -Hn` to {DESCRIPTORS} or more", file=sys.stderr)
@@ -133,7 +136,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     for flag, known in (("--peers", list(TITLES)), ("--cells", [cell.name for cell in MAIN])):
         text = f"measure only these, separated by commas: {', '.join(known)}"
         parser.add_argument(flag, type=partial(_some_of, known), default=[], help=text)
-    text = "with quick: compare the server with that of another checkout, which has its own .venv, by turns"
+    text = "with quick: compare the server with that of another checkout, which has its own .venv-bench, by turns"
     parser.add_argument("--against", metavar="CHECKOUT", type=_program, help=text)
     options = parser.parse_args(arguments)
     if options.against and (options.what != "quick" or options.peers):
@@ -149,9 +152,11 @@ def _some_of(known: Collection[str], text: str) -> list[str]:
 
 
 def _program(checkout: str) -> Path:
-    program = Path(checkout).absolute() / ".venv" / "bin" / "stentor-server"
+    program = Path(checkout).absolute() / ".venv-bench" / "bin" / "stentor-server"
     if not program.exists():
-        raise argparse.ArgumentTypeError(f"{checkout} has no .venv/bin/stentor-server; run `make install` there")
+        raise argparse.ArgumentTypeError(
+            f"{checkout} has no .venv-bench/bin/stentor-server; run `make bench-python` there"
+        )
     return program
 
 

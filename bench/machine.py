@@ -4,6 +4,8 @@ import os
 import platform
 import re
 import subprocess
+import sys
+import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,11 +32,21 @@ def machine() -> dict[str, str | int]:
     }
 
 
+def interpreter() -> str:
+    """Return the version of Python and how it was optimised; empty if it was not, so that no user has its like.
+
+    Debian and others optimise without a trace in the configuration; so what belongs to the system counts as optimised.
+    """
+    flags = re.findall(r"--enable-optimizations|--with-lto", sysconfig.get_config_var("CONFIG_ARGS") or "")
+    build = "the system's" if sys.base_prefix == "/usr" else " ".join(flags)
+    return f"{platform.python_version()}, {build}" if build else ""
+
+
 def tools() -> dict[str, str]:
     """Return the versions of Python, libraries and compilers, without those that are missing."""
     found = {name: _ask(command) for name, command in TOOLS.items()}
     packages = {name: version(name) for name in ("uvloop", "stringzilla")}
-    return {"python": platform.python_version()} | packages | {name: text for name, text in found.items() if text}
+    return {"python": interpreter()} | packages | {name: text for name, text in found.items() if text}
 
 
 def _ask(command: tuple[str, ...]) -> str:

@@ -21,7 +21,7 @@ from bench.workload import Timing
 @pytest.fixture
 def checkout(tmp_path: Path) -> str:
     """Another checkout, with the same server."""
-    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / ".venv-bench").symlink_to(sys.prefix)
     return str(tmp_path)
 
 
@@ -29,7 +29,7 @@ def test_wrong_arguments(checkout: str, capsys: pytest.CaptureFixture[str]) -> N
     """They are named."""
     for arguments, message in (
         (["--peers", "cobol"], "unknown: cobol"),
-        (["--against", "/no-such-checkout"], "/no-such-checkout has no .venv/bin/stentor-server"),
+        (["--against", "/no-such-checkout"], "/no-such-checkout has no .venv-bench/bin/stentor-server"),
         (["--peers", "go", "--against", checkout], "--against goes with quick"),
     ):
         with pytest.raises(SystemExit, match="2"):
@@ -57,6 +57,7 @@ def test_what_is_saved_and_written(
         (command, "contenders", lambda *_: ([replace(peer, name="epoll")], {"go": "not there"})),
         (command, "raise_descriptor_limit", lambda: command.DESCRIPTORS),
         (signal, "signal", lambda *_: None),
+        (sys, "base_prefix", "/usr"),
         (client, "measure", lambda *_: runs),
         (Series, "runs", lambda *_: runs),
         (memory, "measure", lambda _, contender, round_: Memory(contender.name, round_)),
@@ -76,9 +77,13 @@ def test_what_is_saved_and_written(
         result.many,
         [1, 2, 3],
     )
-    assert full.tools["python"] == platform.python_version()
+    assert full.tools["python"] == f"{platform.python_version()}, the system's"
     assert platform.node() not in f"{full.machine}{full.tools}"
     assert capsys.readouterr().out.count("it is gone") == 2 + 1 + 1 + 7
     monkeypatch.setattr(command, "raise_descriptor_limit", lambda: 1024)
     assert command.main([]) == 1
     assert "set `ulimit -Hn` to 20000" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "base_prefix", "/opt/built-by-hand")
+    monkeypatch.setattr("sysconfig.get_config_var", lambda _: "'--enable-shared'")
+    assert command.main([]) == 1
+    assert "this Python is not optimised" in capsys.readouterr().err
