@@ -213,14 +213,27 @@ async def test_peer_ends(authority: Authority, behaviour: Behaviour, outcome: Ou
     assert (verdict.outcome, verdict.offset) == (outcome, offset)
 
 
-async def test_close_does_not_wait_for_the_peer(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer that does not end TLS as well is left soon, and that is no loss."""
+def _answer_the_end(connection: socket.socket) -> None:
+    assert isinstance(connection, ssl.SSLSocket)
+    assert connection.recv(65536) == b""
+    with contextlib.suppress(OSError):
+        connection.unwrap()
+
+
+def _ignore_the_end(_connection: socket.socket) -> None:
+    threading.Event().wait(SECONDS)  # the close_notify goes unread
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("behaviour", [_answer_the_end, _ignore_the_end])
+async def test_close_is_no_loss(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, version: ssl.TLSVersion
+) -> None:
+    """The end that this side asked for is no loss, whether the peer ends TLS as well or is left soon."""
     monkeypatch.setattr("stentor_client.wire.dialer.TLS_CLOSE_SECONDS", 0.05)
-
-    def stay(_connection: socket.socket) -> None:
-        threading.Event().wait(SECONDS)  # the close_notify goes unread
-
-    with LyingServer(stay, authority.serve(authority.issue("server"))) as server:
+    context = authority.serve(authority.issue("server"))
+    context.minimum_version = context.maximum_version = version
+    with LyingServer(behaviour, context) as server:
         chosen = options(server.target, tls_ca=authority.file)
         connection, _ = await Dialer(chosen).dial(lambda: Connection(Account()))
         await asyncio.wait_for(connection.close(), SECONDS / 4)
