@@ -202,6 +202,7 @@ def test_context(authority: Authority, tmp_path: Path) -> None:
     assert mutual is not None
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert (context.verify_mode, mutual.verify_mode) == (ssl.CERT_NONE, ssl.CERT_REQUIRED)
+    assert not mutual.verify_flags & ssl.VERIFY_X509_STRICT
     with pytest.raises(Failure, match="cannot read") as failure:
         tls_context(options(**files, tls_client_ca=str(tmp_path / "gone.pem")))
     assert failure.value.code == COULD_NOT_START
