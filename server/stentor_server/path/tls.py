@@ -6,7 +6,7 @@ OpenSSL works on memory, not on the socket, because only then the number of byte
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
-from os import write
+from os import readv, write
 from typing import cast
 
 from stentor_chassis.address import Address
@@ -149,6 +149,16 @@ class TlsConnection(Connection):
             self.close(CloseReason.TLS_ERROR, plain_reason(error))
             return
         self.close(CloseReason.EOF)
+
+    def _give_up_waiting(self) -> None:
+        waiting = self._waiting_bytes()
+        with suppress(OSError):
+            while waiting > 0 and (nbytes := readv(self.fd, self._lane.buffers)):
+                self._incoming.write(self._lane.buffer[:nbytes])
+                waiting -= nbytes
+        with suppress(ssl.SSLError):
+            for chunk in self._decrypted():
+                self._count_unsent(len(chunk))
 
     def close(self, reason: CloseReason, error: str = "") -> None:
         """Close as `Connection` does; if the end is orderly, try to send close_notify first."""
