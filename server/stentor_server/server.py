@@ -199,7 +199,7 @@ class Server:
             if not isinstance(error, OSError):
                 self._log.error("worker.exception", exc_info=error)
             refusal = RejectReason.SERVER_ERROR
-            fields["error"] = getattr(error, "strerror", None) or str(error)
+            fields["error"] = getattr(error, "strerror", None) or "internal error"
         if refusal is not None:
             self._reject(fd, refusal, client, **fields)
 
