@@ -90,7 +90,7 @@ def test_health_checks(tmp_path: Path, option: str) -> None:
     """HAProxy's own checks do no harm: no warning, balanced accounts, and callers are served (row 35)."""
     with Server(*TRUSTING) as server:
         with HAProxy(tmp_path, server.target, f"{option} check inter 50ms fall 1 rise 1") as proxy:
-            until(lambda: len(server.find("connection.closed", log_level="debug")) > 9, "checks")
+            until(lambda: len(server.find("connection.closed", level="debug")) > 9, "checks")
             answer, caller = ask(proxy, b"still served")
             assert answer == b"STILL SERVED"
             assert server.event("connection.closed", peer=caller)["reason"] == "eof"

@@ -8,9 +8,9 @@ HANDSHAKE_SECONDS = 10.0  # for a PROXY header, and for a TLS handshake
 LINGER_SECONDS = 0.25  # how long a peer has to send its FIN after the server's
 _SHORTEST_SWEEP_SECONDS = 0.02
 _LONGEST_SWEEP_SECONDS = 1.0
-# Connections that began together must not all end together, and then begin together again: ±10 % for each.
-_LEAST_AGE = 0.9
-_GOLDEN_RATIO = (5**0.5 - 1) / 2
+# Connections that began together must not all end, and then begin again, together. Multiples of the golden ratio spread
+# descriptors in a row evenly, here over ±10 % of the maximum age.
+_LEAST_AGE, _AGE_SPREAD, _GOLDEN_RATIO = 0.9, 0.2, (5**0.5 - 1) / 2
 _SWEEPS = 8  # per shortest time-out, which is therefore accurate to an eighth
 
 
@@ -32,15 +32,11 @@ class Timeouts:
             connection.check_progress()
         if self._expired(connection, now) is None or not connection.catch_up():
             return
-        match self._expired(connection, now):
-            case None:
-                pass
-            case CloseReason.MAX_AGE:
-                connection.finish(CloseReason.MAX_AGE)
-            case CloseReason.TLS_ERROR:
-                connection.abort(CloseReason.TLS_ERROR, "the handshake took too long")
-            case reason:
-                connection.abort(reason)
+        reason = self._expired(connection, now)
+        if reason is CloseReason.MAX_AGE:
+            connection.finish(reason)
+        elif reason is not None:
+            connection.abort(reason, "the handshake took too long" if reason is CloseReason.TLS_ERROR else "")
 
     def _expired(self, connection: Connection, now: float) -> CloseReason | None:
         """Return the reason to end the connection; if there are several, the one that says most."""
@@ -56,10 +52,5 @@ class Timeouts:
             return CloseReason.TLS_ERROR
         if closing_since:
             return CloseReason.DRAIN if now - closing_since > LINGER_SECONDS and not pending else None
-        too_old = age > self._max_age * _LEAST_AGE and age > self._max_age * _share(connection.fd)
+        too_old = age > self._max_age * (_LEAST_AGE + _AGE_SPREAD * (connection.fd * _GOLDEN_RATIO % 1))
         return CloseReason.MAX_AGE if too_old else None
-
-
-def _share(fd: int) -> float:
-    """Return which part of the maximum age a connection reaches; descriptors in a row are spread evenly."""
-    return _LEAST_AGE + 2 * (1 - _LEAST_AGE) * (fd * _GOLDEN_RATIO % 1)

@@ -254,7 +254,7 @@ class Connection:
 
     def check_progress(self) -> None:
         """Count what a slow reader acknowledged as activity: the kernel accepts more data only much later."""
-        queued = struct.unpack("i", fcntl.ioctl(self.fd, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        queued = self._queue_bytes(termios.TIOCOUTQ)
         if queued != self._queued:
             self._queued = queued
             self.active_at = self._poller.now
@@ -264,18 +264,18 @@ class Connection:
 
         Only what has arrived by now, and its end: a peer may never stop sending.
         """
-        for _ in range(3 + self._waiting_bytes() // TLS_BUFFER_BYTES):
+        for _ in range(3 + self._queue_bytes(termios.FIONREAD) // TLS_BUFFER_BYTES):
             self.ready(READABLE | WRITABLE)
             if self.fd < 0 or self._pending:
                 break
         return self.fd >= 0
 
-    def _waiting_bytes(self) -> int:
-        return int(struct.unpack("i", fcntl.ioctl(self.fd, termios.FIONREAD, b"\0\0\0\0"))[0])
+    def _queue_bytes(self, which: int) -> int:
+        return int(struct.unpack("i", fcntl.ioctl(self.fd, which, b"\0\0\0\0"))[0])
 
     def _give_up_waiting(self) -> None:
         """Count what waits in the socket as received, and never answered."""
-        nbytes = self._waiting_bytes()
+        nbytes = self._queue_bytes(termios.FIONREAD)
         self._count_received(nbytes)
         self._count_unsent(nbytes)
 

@@ -50,28 +50,24 @@ class Preface:
         try:
             with borrowed_socket(self.fd) as stream:
                 seen = stream.recv(V2_MAX_BYTES, socket.MSG_PEEK)
-            if not seen:
-                self._end("the connection closed before its PROXY header was complete")
-                return
-            header = parse(self._header + seen, self._versions)
-            rest = len(seen) if header is None else header.length - len(self._header)
-            self._header += read(self.fd, rest)
         except BlockingIOError:
             return
-        except OSError as error:
-            self._end(f"before its PROXY header was complete: {error.strerror}")
+        except OSError:  # a reset
+            seen = b""
+        if not seen and not self.started:
+            self._on_header(self._release(), (), self._proxy)
             return
+        if not seen:
+            self.reject("the connection ended before its PROXY header was complete")
+            return
+        try:
+            header = parse(self._header + seen, self._versions)
         except ValueError as error:
             self.reject(str(error))
             return
+        self._header += read(self.fd, len(seen) if header is None else header.length - len(self._header))
         if header is not None:
             self._on_header(self._release(), header.source or self._proxy, self._proxy)
-
-    def _end(self, error: str) -> None:
-        if self.started:
-            self.reject(error)
-        else:
-            self._on_header(self._release(), (), self._proxy)
 
     def give_up(self, error: str, reason: RejectReason = RejectReason.PROXY_PROTOCOL) -> None:
         """Reject a connection whose header is late, unless the rest of it waits in the socket."""

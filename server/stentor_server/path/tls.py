@@ -4,9 +4,10 @@ OpenSSL works on memory, not on the socket, because only then the number of byte
 """
 
 import ssl
+import termios
 from collections.abc import Iterator
 from contextlib import suppress
-from os import readv, write
+from os import read, write
 from typing import cast
 
 from stentor_chassis.address import Address
@@ -151,12 +152,8 @@ class TlsConnection(Connection):
         self.close(CloseReason.EOF)
 
     def _give_up_waiting(self) -> None:
-        waiting = self._waiting_bytes()
-        with suppress(OSError):
-            while waiting > 0 and (nbytes := readv(self.fd, self._lane.buffers)):
-                self._incoming.write(self._lane.buffer[:nbytes])
-                waiting -= nbytes
-        with suppress(ssl.SSLError):
+        with suppress(OSError, ssl.SSLError):
+            self._incoming.write(read(self.fd, self._queue_bytes(termios.FIONREAD)))
             for chunk in self._decrypted():
                 self._count_unsent(len(chunk))
 

@@ -46,7 +46,7 @@ async def test_any_cut(serving: NewServing, events: Events, header: bytes) -> No
     [
         ("any", b"GET / HTTP/1.1\r\n\r\n", "no PROXY header v1 or v2"),
         ("v1", V2, "no PROXY header v1"),
-        ("any", V1[:-1], "the connection closed before its PROXY header was complete"),
+        ("any", V1[:-1], "the connection ended before its PROXY header was complete"),
     ],
 )
 async def test_wrong_header(serving: NewServing, events: Events, versions: str, payload: bytes, error: str) -> None:
@@ -85,9 +85,7 @@ async def test_reset_in_the_header(serving: NewServing, events: Events) -> None:
         client.reset()
         await server.until(lambda: server.rejected(RejectReason.PROXY_PROTOCOL) == 1, "the reset")
         assert not server.server.prefaces
-        assert events.find(
-            "connection.rejected", error="before its PROXY header was complete: Connection reset by peer"
-        )
+        assert events.find("connection.rejected", error="the connection ended before its PROXY header was complete")
 
 
 async def test_late_header(serving: NewServing, events: Events) -> None:
