@@ -1,10 +1,14 @@
 """Authorities and certificates, made for one test."""
 
+import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 
 class Authority:
@@ -41,3 +45,26 @@ class Authority:
         if certificate:
             context.load_cert_chain(certificate)
         return context
+
+
+def simple_authority(folder: Path) -> tuple[str, str]:
+    """Write an authority without key usage, and a certificate of it for loopback without identifiers."""
+    loopback, now = x509.IPAddress(ipaddress.ip_address("127.0.0.1")), datetime.now(UTC)
+    issuer_key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "simple")])
+    extensions = (x509.BasicConstraints(ca=True, path_length=None), x509.SubjectAlternativeName([loopback]))
+    paths = (folder / "simple.pem", folder / "leaf.pem")
+    for path, extension in zip(paths, extensions, strict=True):
+        is_authority = path is paths[0]
+        key = issuer_key if is_authority else ec.generate_private_key(ec.SECP256R1())
+        subject = issuer if is_authority else x509.Name([])
+        certificate = (
+            x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(extension, critical=True)
+            .sign(issuer_key, hashes.SHA256())
+        )
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        path.write_bytes(key.private_bytes(*form) + certificate.public_bytes(serialization.Encoding.PEM))
+    return str(paths[0]), str(paths[1])

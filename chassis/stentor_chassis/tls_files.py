@@ -1,8 +1,26 @@
 """Loads certificates, keys and authorities, and explains in one line what is wrong with a file."""
 
+import re
 import ssl
 
 from stentor_chassis.failure import Failure
+
+_NOT_TLS = "what the other side sent is not TLS; it may not speak TLS on this port"
+_WORDS_OF_NOT_TLS = {  # which of them depends on the first bytes, and on the version of OpenSSL
+    "http request",
+    "https proxy request",
+    "packet length too long",
+    "record length mismatch",
+    "record layer failure",
+    "unexpected message",
+    "wrong version number",
+}
+_ALERTS = {
+    "certificate required": "it requires a certificate",
+    "handshake failure": "there is no cipher or certificate that both sides accept",
+    "protocol version": "there is no version of TLS that both sides speak",
+    "unknown ca": "it does not trust the authority of this side's certificate",
+}
 
 
 def load_certificate(context: ssl.SSLContext, cert: str, key: str, code: int) -> None:
@@ -29,14 +47,11 @@ def load_certificate(context: ssl.SSLContext, cert: str, key: str, code: int) ->
     try:
         context.load_cert_chain(cert, key, password)
     except ssl.SSLError as error:
-        if error.reason:
-            why = plain_reason(error)
-        elif encrypted:
+        why = plain_reason(error)
+        if not error.reason and encrypted:
             why = "the key is encrypted; decrypt it first"
-        elif b"PRIVATE KEY-----" not in content:
+        elif not error.reason and b"PRIVATE KEY-----" not in content:
             why = "the file has no key; give the key file with --tls-key"
-        else:
-            why = "incomplete, or not PEM"  # OpenSSL gives no reason
         raise Failure(code, f"cannot use the certificate {cert} with the key {key}: {why}") from error
 
 
@@ -57,4 +72,13 @@ def load_authorities(context: ssl.SSLContext, path: str, code: int) -> None:
 
 def plain_reason(error: ssl.SSLError) -> str:
     """Return OpenSSL's reason in words, without its file names and line numbers."""
-    return (error.reason or str(error)).lower().replace("_", " ")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted: {error.verify_message}"
+    reason = error.reason or re.sub(r"^\[\w+\] | *\(_ssl\.c:[0-9]+\)$", "", error.strerror or str(error))
+    words = reason.lower().replace("_", " ")
+    if words == "pem lib":  # OpenSSL gives no reason
+        return "incomplete, or not PEM"
+    alert = re.fullmatch(r"(?:sslv3|tlsv1|tlsv13) alert (.*)", words)
+    if alert:
+        return f"the other side refused: {_ALERTS.get(alert[1], alert[1])}"
+    return _NOT_TLS if words in _WORDS_OF_NOT_TLS else words

@@ -34,7 +34,8 @@ def serve(**values: Any) -> int:
     """
     raise_descriptor_limit()
     hosts = [host.strip() for host in values.pop("host").split(",")]
-    port, unix, workers = values.pop("port"), values.pop("unix"), values["workers"]
+    port, unix, unix_mode = values.pop("port"), values.pop("unix"), values.pop("unix_mode")
+    workers = values["workers"]
     log = build(LogOptions, values, fd=1)
     control_options = build(ControlOptions, values, drain_seconds=values["drain_timeout_seconds"], log=log)
     server_options = _server_options(values, workers)
@@ -53,7 +54,7 @@ def serve(**values: Any) -> int:
         connections = min(room(), server_options.max_connections)
         inherited = [AddressCounts.create(FIRST_WORKER + 2 * workers, connections)]
     per_worker = bind_tcp(hosts, port, workers, server_options.backlog)
-    shared = [UnixListener(unix, server_options.backlog)] if unix else []
+    shared = [UnixListener(unix, server_options.backlog, unix_mode)] if unix else []
     with Listeners(per_worker, shared, bind_abstract(NAME, workers)) as listeners:
         control = Control(service, control_options, listeners, asdict(server_options), inherited)
         # In the control row, because the limit outlives every worker.

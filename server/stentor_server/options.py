@@ -7,7 +7,7 @@ import click
 from stentor_chassis.options.network import Network
 from stentor_chassis.options.option import Declare, option, options
 from stentor_chassis.options.quantities import Duration
-from stentor_chassis.options.text import File, Path, Text
+from stentor_chassis.options.text import File, FileMode, Path, Text
 from stentor_server.faults.fault import InjectionType
 
 
@@ -22,6 +22,12 @@ exchange_options = options(
     option("--port", type=click.IntRange(0, 65535), default=8080, help="Port to listen on; 0 picks a free one."),
     option(
         "--unix", type=Path(), metavar="PATH", help="Also listen on this Unix socket, without TLS, PROXY or --allow."
+    ),
+    option(
+        "--unix-mode",
+        type=FileMode(),
+        default="0600",
+        help="File mode of the Unix socket, in octal; whoever may write to it may connect.",
     ),
     option(
         "--transform", type=click.Choice(["upper", "echo"]), default="upper", help="What the server does to the bytes."
@@ -71,7 +77,7 @@ limit_options = options(
         "1m",
         "Close half-closed connections whose peer has not read all answers after this long (0 disables).",
     ),
-    _timeout("--max-age", "0", "Close connections gracefully at this age (0 disables)."),
+    _timeout("--max-age", "0", "Close connections gracefully at this age, ±10 % (0 disables)."),
     _timeout("--drain-timeout", "8s", "How long a graceful shutdown waits for open connections.", zero=False),
 )
 fault_options = options(

@@ -3,8 +3,9 @@
 import asyncio
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from os import close
 
 from stentor_chassis.address import Address, printable
@@ -44,6 +45,8 @@ _OPEN = SCHEMA.slot(OPEN)
 
 DRAIN_STEP_SECONDS = 0.02
 QUIET_SECONDS = 0.1  # a peer that sent nothing for this long is between exchanges
+SWEEP_SLICE = 500  # connections judged in one turn of the event loop, in a fraction of a millisecond
+STOPPED_SECONDS = 1.0  # a sweep that is later than this was held up by a stopped process
 
 
 class Server:
@@ -78,7 +81,7 @@ class Server:
         self._durations = SCHEMA.observer(DURATION, row)
         self._acceptors: list[Acceptor] = []
         self._empty = asyncio.Event()
-        self._sweeper: asyncio.TimerHandle | None = None
+        self._sweeper: asyncio.Handle | None = None
 
     def start(self, listeners: Sequence[socket.socket]) -> None:
         """Accept connections from sockets that are already listening."""
@@ -86,7 +89,7 @@ class Server:
             side = isinstance(each.getsockname(), bytes)  # the name of an abstract Unix socket
             on_accept = self.side_door.admit if side else self._on_accept
             self._acceptors.append(Acceptor(each, self._poller, on_accept, self._log))
-        self._sweep()
+        self.sweep(time.monotonic())
 
     async def retire(self) -> None:
         """Stop accepting, and return when the last connection has ended on its own; `drain` can cut this short."""
@@ -112,12 +115,14 @@ class Server:
                 self._drain_one(connection, hurry=left <= LINGER_SECONDS)
             for preface in [*self.prefaces.values()]:
                 if not preface.started and self._poller.now - preface.opened_at > QUIET_SECONDS:
-                    preface.reject("the server is stopping", RejectReason.DRAINING)
+                    preface.give_up("the server is stopping", RejectReason.DRAINING)
             await asyncio.sleep(DRAIN_STEP_SECONDS)
+        self._poller.now = time.monotonic()
         for preface in [*self.prefaces.values()]:
-            preface.reject("the server is stopping", RejectReason.DRAINING)
+            preface.give_up("the server is stopping", RejectReason.DRAINING)
         for connection in self._served():
-            connection.abort(CloseReason.DRAIN)
+            if connection.catch_up():
+                connection.abort(CloseReason.DRAIN)
         if self._sweeper is not None:
             self._sweeper.cancel()
 
@@ -144,10 +149,12 @@ class Server:
         return [*self.connections.values(), *self.side_door.checks.values()]
 
     def _drain_one(self, connection: Connection, *, hurry: bool) -> None:
-        now = self._poller.now
+        def due() -> bool:
+            return hurry or (not connection.busy and self._poller.now - connection.active_at > QUIET_SECONDS)
+
         if connection.closing_since:
-            self._timeouts.enforce(connection, now)
-        elif hurry or (not connection.busy and now - connection.active_at > QUIET_SECONDS):
+            self._timeouts.enforce(connection, self._poller.now)
+        elif due() and connection.catch_up() and due():
             connection.finish(CloseReason.DRAIN)
 
     def _on_accept(self, fd: int, address: Address) -> None:
@@ -192,7 +199,7 @@ class Server:
             if not isinstance(error, OSError):
                 self._log.error("worker.exception", exc_info=error)
             refusal = RejectReason.SERVER_ERROR
-            fields["error"] = getattr(error, "strerror", None) or str(error)
+            fields["error"] = getattr(error, "strerror", None) or "internal error"
         if refusal is not None:
             self._reject(fd, refusal, client, **fields)
 
@@ -201,8 +208,9 @@ class Server:
         refusal = self._admission.refusal_of(client)
         if refusal is not None:
             return refusal
-        make = self._connection if client else self._plain  # a Unix socket needs no TLS
-        connection = make(self.lane, fd, client, proxy)
+        make = self._connection if client else self._plain  # a Unix socket needs no TLS, nor does a proxy's check
+        connection = make(self.lane, fd, client or proxy, proxy if client else ())
+        client = connection.client
         self._admission.add(client)
         try:
             self._poller.watch(fd, connection)
@@ -234,20 +242,38 @@ class Server:
         if not count:
             self._empty.set()
 
-    def _sweep(self) -> None:
-        """Enforce the time-outs of every connection: one timer per worker, none per connection."""
-        # First, so that no error below can end the sweeps.
-        self._sweeper = asyncio.get_running_loop().call_later(self._timeouts.sweep_seconds, self._sweep)
+    def sweep(self, due: float) -> None:
+        """Enforce the time-outs of every connection, and again later: one timer per worker, none per connection."""
         now = self._poller.now = time.monotonic()
-        for connection in [*self.connections.values()]:
-            try:
-                self._timeouts.enforce(connection, now)
-            except Exception as error:  # noqa: BLE001 - a bug in one connection must not stop the others
-                self._on_bug(connection, error)
+        late = now - due
+        for connection in self.connections.values() if late > STOPPED_SECONDS else ():
+            if connection.peer_closed_at:  # its peer could read nothing while this process was stopped
+                connection.peer_closed_at += late
         self.side_door.sweep(now)
-        for preface in [*self.prefaces.values()]:
-            if now - preface.opened_at > HANDSHAKE_SECONDS:
-                preface.reject("no complete PROXY header in time")
+        self._sweep_slice(iter([*self.prefaces.values(), *self.connections.values()]))
+
+    def _sweep_slice(self, handlers: Iterator[Preface | Connection]) -> None:
+        """Judge some of them, and the others in the next turns of the event loop."""
+        part = [*islice(handlers, SWEEP_SLICE)]
+        loop, now = asyncio.get_running_loop(), time.monotonic()
+        # First, so that no error below can end the sweeps.
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        if part:
+            self._sweeper = loop.call_soon(self._sweep_slice, handlers)
+        else:
+            interval = self._timeouts.sweep_seconds
+            self._sweeper = loop.call_later(interval, self.sweep, now + interval)
+        self._poller.now = now
+        for each in part:
+            try:
+                if isinstance(each, Preface):
+                    if now - each.opened_at > HANDSHAKE_SECONDS:
+                        each.give_up("no complete PROXY header in time")
+                elif each.fd >= 0:  # not closed since the sweep began
+                    self._timeouts.enforce(each, now)
+            except Exception as error:  # noqa: BLE001 - a bug in one connection must not stop the others
+                self._on_bug(each, error)
 
     def _on_bug(self, handler: Handler, error: Exception) -> None:
         """Log what a handler raised, and close its connection."""

@@ -92,7 +92,7 @@ def test_peers_that_never_read_and_are_cut() -> None:
         assert values["stentor_server_write_buffer_bytes"] == 0
         lost = [each["received_bytes"] - each["sent_bytes"] for each in server.find("connection.closed")]
         assert values["stentor_server_unsent_bytes_total"] == sum(lost)
-        assert 0 < max(lost) <= CHUNK
+        assert max(lost) > 0
 
 
 def test_peers_that_never_read_over_tls(authority: Authority) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.exposition import choose_encoder
@@ -50,9 +51,26 @@ class _Connection(web.RequestHandler):
         self._open.pop(self, None)
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override] # the library would cancel what it has yet to answer
+        """Answer what the client requested before it ended its side, and then close."""
+        if self._messages:
+            message, body = self._messages[-1]
+            if isinstance(message, RawRequestMessage):  # otherwise it is an error, after which the library closes
+                self._messages[-1] = (message._replace(should_close=True), body)
+        elif self._waiter is not None:  # for a request
+            return False
+        else:
+            self.close()  # after the answer that is under way
+        return True
 
-async def _ignore_expectation(_request: web.Request) -> None:
-    """Answer as if there were no `Expect`: no body is read, and on a value that is not UTF-8 the library fails."""
+
+def _without_expectation(message: RawRequestMessage) -> RawRequestMessage:
+    """Drop `Expect`: no body is read, and on a value that is not UTF-8 the library fails."""
+    if "Expect" not in message.headers:
+        return message
+    headers = message.headers.copy()
+    del headers["Expect"]
+    return message._replace(headers=type(message.headers)(headers))
 
 
 class Admin:
@@ -70,14 +88,15 @@ class Admin:
         self._status = status
         self._export = make_aiohttp_handler(registry)
         application = web.Application()
-        answered = [
-            web.get("/metrics", self._metrics),
-            web.get("/healthz", self._healthz),
-            web.get("/readyz", self._readyz),
-            web.get("/status", self._show_status),
-            *pages,
-        ]
-        application.add_routes(web.get(at.path, at.handler, expect_handler=_ignore_expectation) for at in answered)
+        application.add_routes(
+            [
+                web.get("/metrics", self._metrics),
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/status", self._show_status),
+                *pages,
+            ]
+        )
         self._runner = web.AppRunner(application, shutdown_timeout=_SHUTDOWN_SECONDS)
         self._connections: dict[_Connection, asyncio.BaseTransport] = {}
         self._listening: asyncio.Server | None = None
@@ -90,6 +109,8 @@ class Admin:
         self._runner.app.middlewares.append(guard([host, *names]))
         await self._runner.setup()
         server, loop = cast("web.Server", self._runner.server), asyncio.get_running_loop()
+        make_request = server.request_factory
+        server.request_factory = lambda message, *rest: make_request(_without_expectation(message), *rest)
         try:
             self._listening = await loop.create_server(
                 lambda: _Connection(server, self._connections), host, port, backlog=MAX_CONNECTIONS

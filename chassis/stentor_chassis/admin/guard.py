@@ -19,7 +19,7 @@ def guard(names: Iterable[str]) -> Middleware:
     This prevents DNS rebinding: an attacker makes a name resolve to this machine, so that the attacker's page can read
     what is served here. `Host` then contains that name, never an address, which would be another origin.
     """
-    known = {"localhost", *(name.lower() for name in (socket.gethostname(), *names))}
+    known = {"localhost", *(name.lower().removesuffix(".") for name in (socket.gethostname(), *names))}
 
     @web.middleware
     async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:

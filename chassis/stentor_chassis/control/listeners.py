@@ -26,15 +26,19 @@ class UnixListener(socket.socket):
     replace the folder with a link to another one at any moment.
     """
 
-    def __init__(self, path: str, backlog: int) -> None:
-        """Bind and listen; raise `Failure` if the path is in use, is not a socket, or cannot be bound."""
+    def __init__(self, path: str, backlog: int, mode: int = 0o600) -> None:
+        """Bind with a file mode, and listen; raise `Failure` if the path is in use, no socket, or cannot be bound."""
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
         folder, self._name = os.path.split(path)
         self._folder = -1
         try:
             self._folder = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY)
             self._remove_stale(path)
-            self.bind(path)
+            umask = os.umask(0o777 & ~mode)  # chmod(2) would come too late, and follow a link
+            try:
+                self.bind(path)
+            finally:
+                os.umask(umask)
             self._own = self._identity()
             self.listen(backlog)
         except OSError as error:

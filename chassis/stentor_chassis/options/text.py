@@ -16,15 +16,15 @@ class Listed(click.ParamType[str]):
 
 
 class HostName(Listed):
-    """A host name; the value is in lower case."""
+    """A host name; the value is in lower case, and without the final dot of a fully qualified name."""
 
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Accept the name, or fail with the expected form."""
-        if not re.fullmatch(r"[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*", value):
+        if not re.fullmatch(r"[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*\.?", value):
             self.fail(f"{value!r} is not a host name such as server or stentor.example.org", param, ctx)
-        return str(value).lower()
+        return str(value).lower().removesuffix(".")
 
 
 class Text(click.ParamType[str]):
@@ -54,3 +54,17 @@ class File(Path):
         if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
             self.fail(f"{path!r} is not a regular file", param, ctx)
         return path
+
+
+class FileMode(click.ParamType[int]):
+    """The permissions of a file, in octal."""
+
+    name = "mode"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse, or fail with the expected form; without the leading 0 it could be a decimal number."""
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"0[0-7]{3}", value):
+            self.fail(f"{value!r} is not an octal file mode such as 0660", param, ctx)
+        return int(value, 8)

@@ -107,10 +107,11 @@ class Flow(Connection):
 
     async def leave(self) -> None:
         """Close in order if nothing is unanswered and the peer permits it, or else at once."""
-        if not self.pending:
-            await self.close(CLOSE_SECONDS)
-        if not self._closed.is_set():
+        if self.pending:
             await self.abandon(Outcome.EOF)
+        await self.close(CLOSE_SECONDS)
+        self._transport.abort()  # if the peer has not ended TLS as well, which is no loss
+        await self.wait_closed()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the connection
         """Open the account, and report it."""

@@ -5,9 +5,13 @@ from stentor_client.output.wording import duration, size
 from stentor_client.verify.outcomes import Outcome
 from stentor_client.verify.verifier import Verdict
 
+_TLS_ALERT = b"\x15\3"  # the type of a record, and the version's first byte
+
 
 def explain(verdict: Verdict, timeout: float) -> str:
     """Describe the fault of a reply, which may stall for `timeout` seconds."""
+    if not verdict.offset and verdict.actual.startswith(_TLS_ALERT):
+        return "the server answered with an alert of TLS; use --tls"
     at = f"at byte {verdict.offset} of the reply"
     expected, actual = excerpt(verdict.expected), excerpt(verdict.actual)
     still = f"no progress for {duration(timeout)}"

@@ -204,8 +204,9 @@ class Connection(asyncio.BufferedProtocol):
         self._verdicts += verdicts
 
     def eof_received(self) -> bool:
-        """Note the end of the peer's side: no further reply will arrive."""
-        self._end(Outcome.EOF)
+        """Note the end of the peer's side: no further reply will arrive. If we closed first, it is no loss."""
+        if not self._closing:
+            self._end(Outcome.EOF)
         return False
 
     def pause_writing(self) -> None:

@@ -60,7 +60,8 @@ class Dialer:
         self._on_unused = on_unused
         self._timeout = options.connect_timeout_seconds
         self._proxy_protocol = options.proxy_protocol
-        self._server_name = options.tls_server_name or self.target.host.partition("%")[0] or "localhost"
+        name = options.tls_server_name or self.target.host.partition("%")[0] or "localhost"
+        self._server_name = name.removesuffix(".")  # neither certificates nor SNI have the dot: RFC 6066, section 3
         self._tls = (
             client_context(options.tls_ca, options.tls_cert, options.tls_key, options.tls_server_name)
             if options.tls

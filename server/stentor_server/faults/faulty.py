@@ -108,6 +108,10 @@ class FaultyConnection(Connection):
         else:
             super()._ready_slow(events)
 
+    def catch_up(self) -> bool:
+        """Handle what waits as `Connection` does, except that a delayed answer stays delayed."""
+        return self._timer is not None or super().catch_up()
+
     def close(self, reason: CloseReason, error: str = "") -> None:
         """Close as `Connection` does, and drop a delayed answer."""
         if self._timer is not None:

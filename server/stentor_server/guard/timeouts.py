@@ -8,6 +8,9 @@ HANDSHAKE_SECONDS = 10.0  # for a PROXY header, and for a TLS handshake
 LINGER_SECONDS = 0.25  # how long a peer has to send its FIN after the server's
 _SHORTEST_SWEEP_SECONDS = 0.02
 _LONGEST_SWEEP_SECONDS = 1.0
+# Connections that began together must not all end, and then begin again, together. Multiples of the golden ratio spread
+# descriptors in a row evenly, here over ±10 % of the maximum age.
+_LEAST_AGE, _AGE_SPREAD, _GOLDEN_RATIO = 0.9, 0.2, (5**0.5 - 1) / 2
 _SWEEPS = 8  # per shortest time-out, which is therefore accurate to an eighth
 
 
@@ -24,21 +27,30 @@ class Timeouts:
         self.sweep_seconds = max(_SHORTEST_SWEEP_SECONDS, min(shortest / _SWEEPS, _LONGEST_SWEEP_SECONDS))
 
     def enforce(self, connection: Connection, now: float) -> None:
-        """End the connection if one of its time-outs has expired."""
+        """End the connection if one of its time-outs has expired, and nothing that waits in its socket changes that."""
         if connection.pending:
             connection.check_progress()
-            if connection.peer_closed_at and now - connection.peer_closed_at > self._half_close:
-                connection.abort(CloseReason.HALF_CLOSE_TIMEOUT)
-                return
-            if now - connection.active_at > self._write:
-                connection.abort(CloseReason.WRITE_TIMEOUT)
-                return
-        if now - connection.active_at > self._idle:
-            connection.abort(CloseReason.IDLE_TIMEOUT)
-        elif connection.handshaking and now - connection.opened_at > HANDSHAKE_SECONDS:
-            connection.abort(CloseReason.TLS_ERROR, "the handshake took too long")
-        elif connection.closing_since:
-            if now - connection.closing_since > LINGER_SECONDS and not connection.pending:
-                connection.abort(CloseReason.DRAIN)
-        elif now - connection.opened_at > self._max_age:
-            connection.finish(CloseReason.MAX_AGE)
+        if self._expired(connection, now) is None or not connection.catch_up():
+            return
+        reason = self._expired(connection, now)
+        if reason is CloseReason.MAX_AGE:
+            connection.finish(reason)
+        elif reason is not None:
+            connection.abort(reason, "the handshake took too long" if reason is CloseReason.TLS_ERROR else "")
+
+    def _expired(self, connection: Connection, now: float) -> CloseReason | None:
+        """Return the reason to end the connection; if there are several, the one that says most."""
+        rest, age = now - connection.active_at, now - connection.opened_at
+        pending, closing_since = connection.pending, connection.closing_since
+        if pending and connection.peer_closed_at and now - connection.peer_closed_at > self._half_close:
+            return CloseReason.HALF_CLOSE_TIMEOUT
+        if pending and rest > self._write:
+            return CloseReason.WRITE_TIMEOUT
+        if rest > self._idle:
+            return CloseReason.IDLE_TIMEOUT
+        if connection.handshaking and age > HANDSHAKE_SECONDS:
+            return CloseReason.TLS_ERROR
+        if closing_since:
+            return CloseReason.DRAIN if now - closing_since > LINGER_SECONDS and not pending else None
+        too_old = age > self._max_age * (_LEAST_AGE + _AGE_SPREAD * (connection.fd * _GOLDEN_RATIO % 1))
+        return CloseReason.MAX_AGE if too_old else None

@@ -16,7 +16,7 @@ from os import read, readv, write
 from stentor_chassis.address import Address, printable
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_server.metrics import ANSWERED, READ_PAUSES, RECEIVED, SCHEMA, SENT, UNSENT, WRITE_BUFFER, CloseReason
-from stentor_server.path.lane import Lane
+from stentor_server.path.lane import TLS_BUFFER_BYTES, Lane
 from stentor_server.path.poller import PEER_CLOSED, READABLE, WRITABLE
 from stentor_server.path.transform import translate
 
@@ -254,13 +254,35 @@ class Connection:
 
     def check_progress(self) -> None:
         """Count what a slow reader acknowledged as activity: the kernel accepts more data only much later."""
-        queued = struct.unpack("i", fcntl.ioctl(self.fd, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        queued = self._queue_bytes(termios.TIOCOUTQ)
         if queued != self._queued:
             self._queued = queued
             self.active_at = self._poller.now
 
+    def catch_up(self) -> bool:
+        """Handle what waits in the socket, before a time-out is judged; return whether the connection is still open.
+
+        Only what has arrived by now, and its end: a peer may never stop sending.
+        """
+        for _ in range(3 + self._queue_bytes(termios.FIONREAD) // TLS_BUFFER_BYTES):
+            self.ready(READABLE | WRITABLE)
+            if self.fd < 0 or self._pending:
+                break
+        return self.fd >= 0
+
+    def _queue_bytes(self, which: int) -> int:
+        return int(struct.unpack("i", fcntl.ioctl(self.fd, which, b"\0\0\0\0"))[0])
+
+    def _give_up_waiting(self) -> None:
+        """Count what waits in the socket as received, and never answered."""
+        nbytes = self._queue_bytes(termios.FIONREAD)
+        self._count_received(nbytes)
+        self._count_unsent(nbytes)
+
     def abort(self, reason: CloseReason, error: str = "") -> None:
-        """Close at once, and give up answers that are pending here or in the kernel."""
+        """Close at once, and give up what waits to be read, and answers that are pending here or in the kernel."""
+        if reason is not CloseReason.RESET:
+            self._give_up_waiting()
         if self._pending or reason is CloseReason.RESET:
             reset_on_close(self.fd)
         self.close(reason, error)
@@ -279,7 +301,8 @@ class Connection:
         fields = self._log_fields()
         if error:
             fields["error"] = error
-        self._lane.log.info(
+        log = self._lane.log
+        (log.info if self._received or error else log.debug)(  # without a byte it was a check, or never used
             "connection.closed",
             peer=printable(self.client),
             received_bytes=self._received,
@@ -288,6 +311,7 @@ class Connection:
             reason=reason,
             **fields,
         )
+        self.fd = -1
 
     def _log_fields(self) -> dict[str, str]:
         return {"proxy": printable(self._proxy)} if self._proxy else {}

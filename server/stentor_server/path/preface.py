@@ -8,7 +8,7 @@ from os import read
 from stentor_chassis.address import Address
 from stentor_server.metrics import RejectReason
 from stentor_server.path.connection import borrowed_socket
-from stentor_server.path.poller import Poller
+from stentor_server.path.poller import READABLE, Poller
 from stentor_server.path.proxy_header import V2_MAX_BYTES, parse
 
 
@@ -27,10 +27,11 @@ class Preface:
         """Wait for a header of `versions` from a trusted proxy.
 
         Then call `on_header(fd, client, proxy)` or `on_reject(fd, reason, proxy, error)`, which take over the
-        descriptor: it is still open, and no longer watched.
+        descriptor: it is still open, and no longer watched. Without a client, the proxy has ended the connection before
+        its first byte, as a health check of a balancer does.
         """
         self._poller = poller
-        self._fd = fd
+        self.fd = fd  # negative once it has been taken over
         self._proxy = proxy
         self._versions = versions
         self._on_header = on_header
@@ -47,27 +48,39 @@ class Preface:
     def ready(self, _events: int) -> None:
         """Read on, up to the end of the header."""
         try:
-            with borrowed_socket(self._fd) as stream:
+            with borrowed_socket(self.fd) as stream:
                 seen = stream.recv(V2_MAX_BYTES, socket.MSG_PEEK)
-            if not seen:
-                self.reject("the connection closed before its PROXY header was complete")
-                return
-            header = parse(self._header + seen, self._versions)
-            rest = len(seen) if header is None else header.length - len(self._header)
-            self._header += read(self._fd, rest)
         except BlockingIOError:
             return
-        except OSError as error:
-            self.reject(str(error.strerror))
+        except OSError:  # a reset
+            seen = b""
+        if not seen and not self.started:
+            self._on_header(self._release(), (), self._proxy)
             return
+        if not seen:
+            self.reject("the connection ended before its PROXY header was complete")
+            return
+        try:
+            header = parse(self._header + seen, self._versions)
         except ValueError as error:
             self.reject(str(error))
             return
+        self._header += read(self.fd, len(seen) if header is None else header.length - len(self._header))
         if header is not None:
-            self._poller.forget(self._fd)
-            self._on_header(self._fd, header.source or self._proxy, self._proxy)
+            self._on_header(self._release(), header.source or self._proxy, self._proxy)
+
+    def give_up(self, error: str, reason: RejectReason = RejectReason.PROXY_PROTOCOL) -> None:
+        """Reject a connection whose header is late, unless the rest of it waits in the socket."""
+        if self.fd >= 0:
+            self.ready(READABLE)
+        if self.fd >= 0:
+            self.reject(error, reason)
 
     def reject(self, error: str, reason: RejectReason = RejectReason.PROXY_PROTOCOL) -> None:
-        """Reject a connection whose header is wrong or late."""
-        self._poller.forget(self._fd)
-        self._on_reject(self._fd, reason, self._proxy, error)
+        """Reject a connection whose header is wrong."""
+        self._on_reject(self._release(), reason, self._proxy, error)
+
+    def _release(self) -> int:
+        fd, self.fd = self.fd, -1
+        self._poller.forget(fd)
+        return fd

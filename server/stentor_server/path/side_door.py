@@ -48,7 +48,7 @@ class SideDoor:
     def sweep(self, now: float) -> None:
         """Close what has been given up."""
         for check in [*self.checks.values()]:
-            if now - check.opened_at > CHECK_SECONDS:
+            if now - check.opened_at > CHECK_SECONDS and check.catch_up():
                 check.abort(CloseReason.IDLE_TIMEOUT)
 
     def _forget(self, row: "memoryview[int]", fd: int, _client: Address, _reason: CloseReason, _duration: int) -> None:

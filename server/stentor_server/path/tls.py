@@ -4,9 +4,10 @@ OpenSSL works on memory, not on the socket, because only then the number of byte
 """
 
 import ssl
+import termios
 from collections.abc import Iterator
 from contextlib import suppress
-from os import write
+from os import read, write
 from typing import cast
 
 from stentor_chassis.address import Address
@@ -149,6 +150,12 @@ class TlsConnection(Connection):
             self.close(CloseReason.TLS_ERROR, plain_reason(error))
             return
         self.close(CloseReason.EOF)
+
+    def _give_up_waiting(self) -> None:
+        with suppress(OSError, ssl.SSLError):
+            self._incoming.write(read(self.fd, self._queue_bytes(termios.FIONREAD)))
+            for chunk in self._decrypted():
+                self._count_unsent(len(chunk))
 
     def close(self, reason: CloseReason, error: str = "") -> None:
         """Close as `Connection` does; if the end is orderly, try to send close_notify first."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stentor_chassis.failure import USAGE, Failure
-from stentor_chassis.tls_files import load_authorities, load_certificate
+from stentor_chassis.tls_files import load_authorities, load_certificate, plain_reason
 from unit.server.authority import Authority
 
 
@@ -53,3 +53,25 @@ def test_something_else(authority: Authority, tmp_path: Path, content: bytes) ->
         assert line[-1] != " "
         assert "_ssl" not in line
     assert f"no certificates in {other}: " in _load(str(other))
+
+
+def _error(reason: str | None, text: str = "") -> ssl.SSLError:
+    error = ssl.SSLError(1, text)
+    error.reason = reason  # type: ignore[assignment] # None if OpenSSL gives none
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (_error("NO_SHARED_CIPHER"), "no shared cipher"),
+        (_error(None, "unknown error (_ssl.c:2580)"), "unknown error"),
+        (_error(None, "[X509] PEM lib (_ssl.c:4166)"), "incomplete, or not PEM"),
+        (_error("HTTP_REQUEST"), "what the other side sent is not TLS; it may not speak TLS on this port"),
+        (_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "the other side refused: it requires a certificate"),
+        (_error("SSLV3_ALERT_BAD_CERTIFICATE"), "the other side refused: bad certificate"),
+    ],
+)
+def test_plain_reason(error: ssl.SSLError, words: str) -> None:
+    """A reason is what a person can act on, without OpenSSL's file names and line numbers."""
+    assert plain_reason(error) == words

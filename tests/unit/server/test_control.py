@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from stentor_chassis.control.control import ControlOptions, Service
-from stentor_chassis.control.listeners import Listeners
+from stentor_chassis.control.listeners import Listeners, UnixListener
 from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import COULD_NOT_START, USAGE
@@ -163,10 +164,13 @@ def test_service(serve: Serve, tmp_path: Path) -> None:
     assert (control.workers, control.drain_seconds, control.log.fd) == (2, 8.0, 1)
 
 
-def test_options(serve: Serve, authority: Authority, tmp_path: Path) -> None:
+def test_options(serve: Serve, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Options arrive at the workers, in base units; the limit is exported; sockets are shared out."""
     path = str(tmp_path / "exchange")
-    words = f"--host 127.0.0.1,127.0.0.2 --unix {path} --max-connections 7 --half-close-timeout 0 --max-age 1h"
+    listen = Mock(side_effect=UnixListener)
+    monkeypatch.setattr(service_module, "UnixListener", listen)
+    words = f"--host 127.0.0.1,127.0.0.2 --unix {path} --unix-mode 0640 --max-connections 7"
+    words += " --half-close-timeout 0 --max-age 1h"
     words += f" --allow 10.0.0.0/8 --allow 192.0.2.1 --proxy-protocol any --proxy-from ::1 --tls-cert {authority.both}"
     started = serve(*words.split())
     assert started.options == ServerOptions(
@@ -182,6 +186,7 @@ def test_options(serve: Serve, authority: Authority, tmp_path: Path) -> None:
         tls_cert=authority.both,
         tls_key=authority.both,  # its default is the certificate's file
     )
+    listen.assert_called_once_with(path, 4096, 0o640)
     row = started.counters.row(CONTROL).tolist()  # outlives the workers
     assert {slot: value for slot, value in enumerate(row) if value} == {SCHEMA.slot(LIMIT): 7}
     assert [each.rpartition(":")[0] for each in started.addresses] == ["127.0.0.1", "127.0.0.2", "unix"]

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from aiohttp import web
 from prometheus_client import CollectorRegistry, Info
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -30,7 +31,7 @@ async def _admin(
     """Yield a session with an admin endpoint that exports what is running."""
     registry = CollectorRegistry()
     Info("stentor_build", "What is running.", registry=registry).info({"service": "a-service", "version": "1.2.3"})
-    admin = Admin(registry, ready, status)
+    admin = Admin(registry, ready, status, [web.get("/slow", _slow)])
     url = await admin.start(host, 0)
     try:
         async with aiohttp.ClientSession(url) as session:
@@ -42,6 +43,24 @@ async def _admin(
 async def _get(session: aiohttp.ClientSession, path: str, **headers: str) -> tuple[int, str, str]:
     async with session.get(path, headers=headers) as response:
         return response.status, response.content_type, await response.text()
+
+
+async def _raw(session: aiohttp.ClientSession, data: bytes, *, at_once: bool = True) -> bytes:
+    """Send bytes, end this side at once or when the answer begins, and return all that is answered."""
+    url = urlsplit(str(session._base_url))
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(data)
+    await writer.drain()
+    first = b"" if at_once or not data.endswith(b"\r\n\r\n") else await reader.read(1)
+    writer.write_eof()
+    reply = first + await asyncio.wait_for(reader.read(), 30)
+    writer.close()
+    return reply
+
+
+async def _slow(_request: web.Request) -> web.Response:
+    await asyncio.sleep(0.01)
+    return web.Response(text="at last\n")
 
 
 async def test_many_idle_connections() -> None:
@@ -123,12 +142,31 @@ async def test_metrics(accept: str, kind: str) -> None:
         assert {"service": "a-service", "version": "1.2.3"}.items() <= family.samples[0].labels.items()
 
 
-async def test_metrics_with_headers_that_are_not_utf8() -> None:
-    """Bytes in a header that are not text are no reason to fail."""
+@pytest.mark.parametrize(("path", "status"), [("/metrics", b"200"), ("/elsewhere", b"404"), ("*", b"400")])
+@pytest.mark.parametrize("header", [b"Cookie: \xff", b"Accept: x/y;\xa0version=x", b"Expect: \xff", b"Expect: x"])
+async def test_headers_that_are_not_utf8(path: str, status: bytes, header: bytes) -> None:
+    """Bytes in a header that are not text are no reason to fail, nor is an expectation."""
     async with _admin() as session:
-        url = urlsplit(str(session._base_url))
-        for header in (b"Cookie: \xff", b"Accept: x/y;\xa0version=x", b"Expect: \xff"):
-            reader, writer = await asyncio.open_connection(url.hostname, url.port)
-            writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\n")
-            assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
-            writer.close()
+        reply = await _raw(session, b"GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n" % (path.encode(), header))
+        assert reply.split()[1] == status
+
+
+@pytest.mark.parametrize(
+    ("requests", "answers"),
+    [
+        (b"GET /readyz HTTP/1.0\r\n\r\n", 1),
+        (b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n", 1),
+        (b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30, 30),
+        (b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 1),
+        (b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n", 1),
+        (b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\nnonsense\r\n\r\n", 1),
+        (b"GET /readyz HTTP/1.1\r\nHost: loc", 0),
+        (b"", 0),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_client_that_ends_its_side(requests: bytes, answers: int, *, at_once: bool) -> None:
+    """A client that ends its side after its requests gets all answers, and then the end."""
+    async with _admin() as session:
+        reply = await _raw(session, requests, at_once=at_once)
+        assert reply.count(b"HTTP/1.") == answers

@@ -19,7 +19,7 @@ async def _status(headers: dict[str, str], method: str = "GET", path: str = "/st
         return web.Response()
 
     async def scenario() -> int:
-        response = await guard(["Server", "stentor.example.org"])(make_mocked_request(method, path, headers), answer)
+        response = await guard(["Server", "stentor.example.org."])(make_mocked_request(method, path, headers), answer)
         return response.status
 
     return await scenario()

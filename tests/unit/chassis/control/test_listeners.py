@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,6 +130,18 @@ def test_unix_socket(tmp_path: Path) -> None:
         with pytest.raises(Failure, match="Address already in use"):
             UnixListener(path, BACKLOG)
         assert _connects(path)
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_mode(tmp_path: Path, umask: int) -> None:
+    """The file has the mode that was asked for from its first moment, whatever the umask, which stays."""
+    before = os.umask(umask)
+    try:
+        for mode in (0o600, 0o660):
+            with UnixListener(str(tmp_path / "socket"), BACKLOG, mode):
+                assert stat.S_IMODE((tmp_path / "socket").stat().st_mode) == mode
+    finally:
+        assert os.umask(before) == umask
 
 
 def test_impossible_path(tmp_path: Path) -> None:

@@ -33,8 +33,17 @@ def test_kinds_of_files(tmp_path: Path) -> None:
 
 
 def test_host_name() -> None:
-    """A host name is kept in lower case; anything that could never be one is refused."""
-    assert text.HostName().convert("Server-1.Example.org", None, None) == "server-1.example.org"
-    for wrong in ("", "http://server", "server:8081", "a b", "a..b", "*"):
+    """A host name is kept in lower case without a final dot; anything that could never be one is refused."""
+    for name in ("Server-1.Example.org", "server-1.example.org."):
+        assert text.HostName().convert(name, None, None) == "server-1.example.org"
+    for wrong in ("", "http://server", "server:8081", "a b", "a..b", "a..", ".", "*"):
         with pytest.raises(click.BadParameter, match="is not a host name such as"):
             text.HostName().convert(wrong, None, None)
+
+
+def test_file_mode() -> None:
+    """A file mode is octal with a leading 0, which says so; in a configuration file, too, it is text."""
+    assert [text.FileMode().convert(each, None, None) for each in ("0660", "0777")] == [0o660, 0o777]
+    for wrong in ("660", "432", "0o660", "0680", "07777", "rw-rw----", ""):
+        with pytest.raises(click.BadParameter, match="is not an octal file mode such as 0660"):
+            text.FileMode().convert(wrong, None, None)

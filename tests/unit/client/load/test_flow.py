@@ -3,13 +3,16 @@
 import asyncio
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lying import LyingServer, flip, reset
+from certificates import Authority
+from lying import LyingServer, flip, reset, stay_silent
+from stentor_client.load import flow as flow_module
 from stentor_client.load.flow import Flow
 from stentor_client.load.metrics import MEASURED, SCHEMA
 from stentor_client.load.tally import Tally
@@ -55,6 +58,17 @@ async def test_reports(behaviour: Any, outcome: Outcome) -> None:
         assert (calls.outcomes, tally.sent_bytes) == ([outcome], 5)
         await flow.abandon(outcome)
         assert calls.flows == set()
+
+
+async def test_leaving_is_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that does not end TLS as well is left soon, and has not lost the connection."""
+    monkeypatch.setattr(flow_module, "CLOSE_SECONDS", 0.05)
+    authority, calls = Authority(tmp_path), Calls()
+    with LyingServer(stay_silent, authority.serve(authority.issue("server"))) as server:
+        dial = replace(OPTIONS.dial, target=server.target, tls=True, tls_ca=authority.file)
+        flow, _ = await Dialer(dial).dial(lambda: calls.flow(Tally([0] * SCHEMA.row_slots)))
+        await flow.leave()
+        assert (calls.flows, calls.outcomes, flow.lost_by) == (set(), [], None)
 
 
 class Transport:

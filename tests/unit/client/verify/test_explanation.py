@@ -20,6 +20,7 @@ from stentor_client.verify.verifier import Verdict
         (Verdict(Outcome.EOF), "the server closed the connection"),
         (Verdict(Outcome.RESET), "the connection was cut"),
         (Verdict(Outcome.RESET, 2048, b"x"), "the connection was cut after 2 KiB of the reply"),
+        (Verdict(Outcome.MISMATCH, 0, b"H", b"\x15\3\1\0"), "the server answered with an alert of TLS; use --tls"),
         (Verdict(Outcome.TLS, 0), "the server ended TLS: it may require a certificate that it trusts"),
     ],
     ids=lambda value: str(getattr(value, "outcome", "")),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from certificates import Authority
+from certificates import Authority, simple_authority
 from lying import Behaviour, LyingServer, close_early, echo, reset, stay_silent
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.account import Account
@@ -19,9 +19,11 @@ from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.verify.verifier import Verdict
 from stentor_client.wire.connection import Connection
 from stentor_client.wire.dialer import Dialer, DialOptions, OnUnused
+from unit.client.wire.naming import resolve_to
 from unit.client.wire.test_dialer import dial
 from unit.looping import SECONDS, eventually
 
+NOT_TLS = "what the other side sent is not TLS; it may not speak TLS on this port"
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
@@ -67,16 +69,41 @@ def greet(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_connects(authority: Authority, version: ssl.TLSVersion) -> None:
-    """It connects to a trusted certificate of the given name, and times TLS as a phase of its own."""
-    context = authority.serve(authority.issue("server", "stentor.example"))
+@pytest.mark.parametrize(
+    ("host", "name"), [("any", "stentor.example"), ("any", "stentor.example."), ("localhost.", None)]
+)
+async def test_connects(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority, version: ssl.TLSVersion, host: str, name: str | None
+) -> None:
+    """It connects to a certificate of the given name, whose final dot is not sent, and times TLS as its own phase."""
+    context = authority.serve(authority.issue("server", "stentor.example", "localhost"))
     context.minimum_version = context.maximum_version = version
+    names: list[str | None] = []
+    context.sni_callback = lambda _tls, name, _context: names.append(name)
     with LyingServer(echo, context) as server:
-        chosen = options(server.target, tls_ca=authority.file, tls_server_name="stentor.example")
-        made, record = await dial(Dialer(chosen))
+        resolve_to(monkeypatch, server.target)
+        made, record = await dial(Dialer(options(f"{host}:1", tls_ca=authority.file, tls_server_name=name)))
+    assert names == [(name or host).removesuffix(".")]
     assert made.transport.get_extra_info("ssl_object") is not None
     assert record.durations.keys() == {Phase.RESOLVE, Phase.CONNECT, Phase.TLS}
     assert record.durations[Phase.TLS] > 0
+
+
+async def test_private_authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every Python accepts a simple private authority, as OpenSSL does by default."""
+    create = ssl.create_default_context
+
+    def create_as_python_3_13(**files: Any) -> ssl.SSLContext:
+        context = create(**files)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", create_as_python_3_13)
+    authority, certificate = simple_authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with LyingServer(echo, context) as server:
+        await dial(Dialer(options(server.target, tls_ca=authority)))
 
 
 async def test_mutual(authority: Authority, clients: Authority) -> None:
@@ -130,8 +157,8 @@ async def test_certificate_that_is_not_trusted(
 @pytest.mark.parametrize(
     ("behaviour", "detail"),
     [
-        (greet, "wrong version number"),
-        (echo, "unexpected message"),
+        (greet, NOT_TLS),
+        (echo, NOT_TLS),
         (hang_up, "the peer closed the connection during the handshake"),
         (hang_up_with_a_reset, "Connection reset by peer"),
     ],
@@ -213,14 +240,27 @@ async def test_peer_ends(authority: Authority, behaviour: Behaviour, outcome: Ou
     assert (verdict.outcome, verdict.offset) == (outcome, offset)
 
 
-async def test_close_does_not_wait_for_the_peer(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer that does not end TLS as well is left soon, and that is no loss."""
+def _answer_the_end(connection: socket.socket) -> None:
+    assert isinstance(connection, ssl.SSLSocket)
+    assert connection.recv(65536) == b""
+    with contextlib.suppress(OSError):
+        connection.unwrap()
+
+
+def _ignore_the_end(_connection: socket.socket) -> None:
+    threading.Event().wait(SECONDS)  # the close_notify goes unread
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("behaviour", [_answer_the_end, _ignore_the_end])
+async def test_close_is_no_loss(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, version: ssl.TLSVersion
+) -> None:
+    """The end that this side asked for is no loss, whether the peer ends TLS as well or is left soon."""
     monkeypatch.setattr("stentor_client.wire.dialer.TLS_CLOSE_SECONDS", 0.05)
-
-    def stay(_connection: socket.socket) -> None:
-        threading.Event().wait(SECONDS)  # the close_notify goes unread
-
-    with LyingServer(stay, authority.serve(authority.issue("server"))) as server:
+    context = authority.serve(authority.issue("server"))
+    context.minimum_version = context.maximum_version = version
+    with LyingServer(behaviour, context) as server:
         chosen = options(server.target, tls_ca=authority.file)
         connection, _ = await Dialer(chosen).dial(lambda: Connection(Account()))
         await asyncio.wait_for(connection.close(), SECONDS / 4)

@@ -14,21 +14,24 @@ PATHS = ["tcp", "unix"]
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_log_and_duration(serving: NewServing, events: Events, path: str) -> None:
-    """A connection that ends is one line in the log and one observation of its duration, without any byte too."""
+@pytest.mark.parametrize(("word", "level"), [(b"", "debug"), (b"word", "info")])
+async def test_log_and_duration(serving: NewServing, events: Events, path: str, word: bytes, level: str) -> None:
+    """A connection that ends is one observation of its duration and one line, at `debug` if it carried no byte."""
     async with serving() as server:
         client = await server.connect(path)
         peer = "{}:{}".format(*client.connection.getsockname()) if path == "tcp" else "unix"
         server.connection(client).opened_at -= 100
+        await client.send(word)
         client.shut_down_writing()
-        assert await client.receive_all() == b""
+        assert await client.receive_all() == word.upper()
         await server.until(lambda: server.closed(CloseReason.EOF) == 1, "the end to be counted")
         (closed,) = events.find("connection.closed")
         durations = server.row[SCHEMA.slots(DURATION)]
         assert sum(durations[:-1]) == 1
         assert 100 < closed["duration_seconds"] == pytest.approx(durations[-1] / NANOSECONDS, abs=1e-6)
         del closed["event"], closed["duration_seconds"]
-        assert closed == {"log_level": "info", "peer": peer, "received_bytes": 0, "sent_bytes": 0, "reason": "eof"}
+        size = len(word)
+        assert closed == {"log_level": level, "peer": peer, "received_bytes": size, "sent_bytes": size, "reason": "eof"}
 
 
 async def test_reset_before_the_answer(serving_kind: NewServing, events: Events, kind: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from stentor_server.metrics import RejectReason
+from stentor_server.metrics import CloseReason, RejectReason
 from stentor_server.path.poller import Poller
 from stentor_server.path.proxy_header import V2_SIGNATURE
 from unit.looping import Events
@@ -46,8 +46,7 @@ async def test_any_cut(serving: NewServing, events: Events, header: bytes) -> No
     [
         ("any", b"GET / HTTP/1.1\r\n\r\n", "no PROXY header v1 or v2"),
         ("v1", V2, "no PROXY header v1"),
-        ("any", b"", "the connection closed before its PROXY header was complete"),
-        ("any", V1[:-1], "the connection closed before its PROXY header was complete"),
+        ("any", V1[:-1], "the connection ended before its PROXY header was complete"),
     ],
 )
 async def test_wrong_header(serving: NewServing, events: Events, versions: str, payload: bytes, error: str) -> None:
@@ -62,15 +61,31 @@ async def test_wrong_header(serving: NewServing, events: Events, versions: str, 
         assert (server.accepted, server.received, len(server.server.prefaces)) == (0, 0, 0)
 
 
-async def test_reset_before_the_header(serving: NewServing, events: Events) -> None:
-    """A reset before the header is a rejection, too."""
+@pytest.mark.parametrize("reset", [False, True])
+async def test_check_without_a_byte(serving: NewServing, events: Events, tls: dict[str, str], *, reset: bool) -> None:
+    """A trusted proxy that ends without a byte is a check: nothing is rejected, and no limit of clients applies."""
+    async with serving(**TRUST, **tls, allow=("192.0.2.0/24",), max_connections_per_address=1) as server:
+        client = server.connect_queued()
+        name = _name(client)
+        await server.until(lambda: server.server.prefaces, "the server to wait for it")
+        client.reset() if reset else client.shut_down_writing()
+        await server.until(lambda: server.closed(CloseReason.EOF) == 1, "the end")
+        assert (server.rejected(), server.accepted, len(server.server.prefaces)) == (0, 1, 0)
+        assert events.find("connection.closed", log_level="debug", peer=name, reason="eof")
+
+
+async def test_reset_in_the_header(serving: NewServing, events: Events) -> None:
+    """A reset in the middle of the header is a rejection."""
     async with serving(**TRUST) as server:
         client = server.connect_queued()
-        await server.until(lambda: server.server.prefaces, "the server to wait for it")
+        await client.send(V1[:9])
+        await server.until(
+            lambda: [each.started for each in server.server.prefaces.values()] == [True], "its beginning"
+        )
         client.reset()
         await server.until(lambda: server.rejected(RejectReason.PROXY_PROTOCOL) == 1, "the reset")
         assert not server.server.prefaces
-        assert events.find("connection.rejected", error="Connection reset by peer")
+        assert events.find("connection.rejected", error="the connection ended before its PROXY header was complete")
 
 
 async def test_late_header(serving: NewServing, events: Events) -> None:
@@ -82,6 +97,13 @@ async def test_late_header(serving: NewServing, events: Events) -> None:
         patient = server.connect_queued()
         await server.until(lambda: len(server.server.prefaces) == 2, "the server to wait for the other")
         preface.opened_at -= 10.1
+        in_time = server.connect_queued()
+        await server.until(lambda: len(server.server.prefaces) == 3, "the server to wait for the third")
+        *_, third = server.server.prefaces.values()
+        third.opened_at -= 10.1
+        in_time.connection.send(V1 + b"waits")  # before the server looks, as after a pause
+        server.server.sweep(server.now)
+        assert await in_time.receive(5) == b"WAITS"
         assert await late.receive_all() == b""
         assert server.rejected(RejectReason.PROXY_PROTOCOL) == 1
         assert events.find("connection.rejected", error="no complete PROXY header in time")
