@@ -11,11 +11,9 @@ import pytest
 
 from lying import LyingServer
 from processes import BIN, ENVIRONMENT
-from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE
-from stentor_client.__main__ import cli
+from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE
 from unit.client.probing import honest
 from unit.client.reconcile.endpoints import admin, answering, pair
-from unit.ending import RunCommand
 
 Command = tuple[str, ...]
 Start = Callable[[str], Command]
@@ -69,11 +67,3 @@ def test_disk_that_is_full(against: Start, command: str) -> None:
     told = b"stentor-client: cannot write /dev/full: No space left on device\n"
     assert (ended.returncode, ended.stderr) == (INTERNAL_ERROR, told)
     assert ended.stdout.count(b"\n") > 4
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_cannot_be_written(run_command: RunCommand, command: str) -> None:
-    """It is said before the work, in the same words everywhere."""
-    ended = run_command(cli, command, "--json", "/nowhere/result.json")
-    assert ended.code == USAGE
-    assert "'--json' (env var: 'STENTOR_JSON'): cannot write /nowhere/result.json: No such file" in ended.line

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import pytest
@@ -21,34 +20,6 @@ def test_help_names_every_option(run_command: RunCommand, command: click.Command
     assert f"env var: {option.envvar}" in help_text
     assert option.help
     assert option.help in help_text
-
-
-@pytest.mark.parametrize(
-    ("command", "flag", "value"),
-    [
-        ("send", "--target", "nowhere"),
-        ("send", "--expect", "lower"),
-        ("probe", "--connect-timeout", "0s"),
-        ("probe", "--count", "-1"),
-    ],
-)
-def test_wrong_value(
-    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, flag: str, value: str
-) -> None:
-    """A wrong value, by flag, variable or file, ends with 2 and one line that names them and the value."""
-    variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
-    by_flag = run_command(cli, command, flag, value)
-    path = tmp_path / "stentor.toml"
-    path.write_text(f'{flag.removeprefix("--")} = "{value}"')
-    by_file = run_command(cli, command, "--config", str(path))
-    assert repr(str(path)) in by_file.line
-    monkeypatch.setenv(variable, value)
-    by_variable = run_command(cli, command)
-    for ended in (by_flag, by_file, by_variable):
-        assert ended.code == USAGE
-        assert flag in ended.line
-        assert variable in ended.line
-        assert value in ended.line
 
 
 @pytest.mark.parametrize(
