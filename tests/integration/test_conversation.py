@@ -23,13 +23,6 @@ def _send(*options: str) -> tuple[str, ...]:
     return ("stentor-client", "send", *options)
 
 
-def _drop(terminal: Terminal) -> None:
-    """Type a line, and Ctrl-C."""
-    terminal.type("dropped")
-    terminal.until("dropped")
-    terminal.interrupt()
-
-
 def test_lines(shared_server: Server, home: Mapping[str, str]) -> None:
     """Each reply stands below its line, character below character, with its time; Ctrl-D ends well."""
     with Terminal(*_send("--target", shared_server.target), environment=home) as terminal:
@@ -61,22 +54,6 @@ def test_history(shared_server: Server, home: Mapping[str, str], tmp_path: Path)
     assert oct(file.stat().st_mode & 0o777) == "0o600"
 
 
-def test_interrupts(shared_server: Server, home: Mapping[str, str]) -> None:
-    """Ctrl-C drops the line and says how to end; a second one in a row ends with 130."""
-    with Terminal(*_send("--target", shared_server.target), environment=home) as terminal:
-        terminal.until("> ")
-        _drop(terminal)
-        assert "Ctrl-D" in terminal.until("\n> ")
-        terminal.type("one\n")
-        terminal.until("< ONE")
-        terminal.until("> ")
-        _drop(terminal)
-        terminal.until("\n> ")
-        _drop(terminal)
-        code, shown = terminal.end()
-        assert (code, "Traceback" in shown) == (130, False)
-
-
 def test_interrupt_while_a_reply_is_due(home: Mapping[str, str]) -> None:
     """Ctrl-C ends at once what waits for a reply."""
     heard = threading.Event()
@@ -95,25 +72,6 @@ def test_interrupt_while_a_reply_is_due(home: Mapping[str, str]) -> None:
         terminal.type(b"\x03")
         code, shown = terminal.end()
         assert (code, "Traceback" in shown) == (130, False)
-
-
-def test_server_ends_while_a_person_types(home: Mapping[str, str]) -> None:
-    """The end of the connection is reported at once, in one line, whatever is half typed."""
-    typed = threading.Event()
-
-    def end_then(_: socket.socket) -> None:
-        typed.wait(SECONDS)
-
-    with (
-        lying.LyingServer(end_then) as server,
-        Terminal(*_send("--target", server.target), environment=home) as terminal,
-    ):
-        terminal.until("> ")
-        terminal.type("half a li")
-        terminal.until("half a li")
-        typed.set()
-        code, shown = terminal.end()
-        assert (code, shown.startswith("\nstentor-client: eof: "), shown.count("\n")) == (4, True, 2)
 
 
 def test_raw(shared_server: Server, home: Mapping[str, str], tmp_path: Path) -> None:
