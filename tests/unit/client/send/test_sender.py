@@ -3,13 +3,13 @@
 import contextlib
 import os
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from io import FileIO
 
 import pytest
 
+from connections import reset
 from lying import Behaviour, LyingServer, flip, stay_silent
 from stentor_chassis.failure import INTERNAL_ERROR, Failure
 from stentor_client.send import sender as send
@@ -196,7 +196,7 @@ def test_reset_after_the_reply(capfdbinary: Output) -> None:
 
     def reset_at_the_end(connection: socket.socket) -> None:
         honest(connection)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset(connection)
 
     with pytest.raises(Failure, match=r"^reset: ") as failure:
         _send(reset_at_the_end)

@@ -2,16 +2,15 @@
 
 import json
 import socket
-import struct
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+import connections
 from certificates import Authority
 from lying import Behaviour, LyingServer, add, close_early, flip, reset, stay_silent, truncate
 from stentor_chassis.encoding import encode
@@ -94,6 +93,21 @@ def test_first_byte_is_not_the_last() -> None:
     assert first.ended < between < rest.ended
 
 
+def _stay(connection: socket.socket) -> None:
+    honest(connection)
+    threading.Event().wait(2 * SECONDS)
+
+
+def _add_later(connection: socket.socket) -> None:
+    honest(connection)
+    connection.sendall(b"!")
+
+
+def _reset_later(connection: socket.socket) -> None:
+    honest(connection)
+    connections.reset(connection)
+
+
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "parts"),
     [
@@ -103,45 +117,17 @@ def test_first_byte_is_not_the_last() -> None:
         (truncate, Outcome.SHORT, WHOLE[:5]),
         (flip, Outcome.MISMATCH, WHOLE[:5]),
         (add, Outcome.EXTRA, WHOLE[:5]),
+        (_add_later, Outcome.EXTRA, WHOLE),
+        (_stay, Outcome.TIMEOUT, WHOLE),
+        (_reset_later, Outcome.RESET, WHOLE),
     ],
 )
 def test_up_to_where_it_failed(behaviour: Behaviour, outcome: Outcome, parts: list[str]) -> None:
-    """The last part is the one that failed, and the detail says what was wrong."""
-    trace = _trace(behaviour, timeout=0.2 if outcome is Outcome.TIMEOUT else SECONDS)
+    """The last part is the one that failed, which is the close after a good reply; the detail says what was wrong."""
+    trace = _trace(behaviour, timeout=1.0 if outcome is Outcome.TIMEOUT else SECONDS)
     _check(trace)
     assert (trace.outcome, [part.name for part in trace.parts]) == (outcome, parts)
     assert trace.detail.startswith(f"{trace.target}: ")
-
-
-def _stay(connection: socket.socket) -> None:
-    threading.Event().wait(2)
-
-
-def _answer_and(end: Callable[[socket.socket], None]) -> Behaviour:
-    def behave(connection: socket.socket) -> None:
-        honest(connection)
-        end(connection)
-
-    return behave
-
-
-@pytest.mark.parametrize(
-    ("end", "outcome"),
-    [
-        (lambda connection: connection.sendall(b"!"), Outcome.EXTRA),
-        (_stay, Outcome.TIMEOUT),
-        (
-            lambda connection: connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
-            Outcome.RESET,
-        ),
-    ],
-    ids=["extra", "timeout", "reset"],
-)
-def test_close_that_fails(end: Callable[[socket.socket], None], outcome: Outcome) -> None:
-    """What goes wrong after a good reply is the close's."""
-    trace = _trace(_answer_and(end), timeout=1.0 if outcome is Outcome.TIMEOUT else SECONDS)
-    _check(trace)
-    assert (trace.outcome, [part.name for part in trace.parts]) == (outcome, WHOLE)
 
 
 def test_addresses_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +188,7 @@ def test_tls_that_is_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     def serve(connection: socket.socket) -> None:
         connection.sendall(connection.recv(100).upper())
-        _stay(connection)
+        threading.Event().wait(2 * SECONDS)
 
     with LyingServer(serve, context) as server:
         options = _options(server.target, tls=True, tls_ca=authority.file)
