@@ -14,10 +14,11 @@ import connections
 from certificates import Authority
 from lying import Behaviour, LyingServer, add, close_early, flip, reset, stay_silent, truncate
 from stentor_chassis.encoding import encode
-from stentor_client.trace.tracer import Trace, Tracer
+from stentor_client.trace import tracer
+from stentor_client.trace.tracer import Trace
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import Outcome
-from stentor_client.wire.dialer import DialOptions
+from stentor_client.wire.dialer import Dialer, DialOptions
 from unit.client.probing import honest
 from unit.client.wire.naming import refusing, resolve_to
 
@@ -26,13 +27,13 @@ WAY = ["resolve", "connect"]
 WHOLE = [*WAY, "send", "first_byte", "reply", "close"]
 
 
-def _options(target: str, **changes: object) -> DialOptions:
-    return DialOptions(**{"target": target, "connect_timeout_seconds": SECONDS, **changes})  # type: ignore[arg-type]
+def _dialer(target: str, **changes: object) -> Dialer:
+    return Dialer(DialOptions(**{"target": target, "connect_timeout_seconds": SECONDS, **changes}))  # type: ignore[arg-type]
 
 
 def _trace(behaviour: Behaviour, message: bytes = b"hello", timeout: float = SECONDS) -> Trace:
     with LyingServer(behaviour) as server:
-        return Tracer(_options(server.target), timeout).trace(message, [(message.upper(), 0, len(message))])
+        return tracer.trace(_dialer(server.target), message, [(message.upper(), 0, len(message))], timeout)
 
 
 def _check(trace: Trace) -> None:
@@ -66,7 +67,7 @@ def test_large_message() -> None:
     size = 32 << 20
     message, reply = MessageSource(size, bytes.upper).build(1, 0, size)
     with LyingServer(honest) as server:
-        trace = Tracer(_options(server.target), SECONDS).trace(message, reply)
+        trace = tracer.trace(_dialer(server.target), message, reply, SECONDS)
     _check(trace)
     assert trace.outcome is Outcome.OK
     assert trace.sent_bytes == trace.received_bytes == size
@@ -135,7 +136,7 @@ def test_addresses_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     deaf = "{}:{}".format(*refusing())
     with LyingServer(honest) as server:
         resolve_to(monkeypatch, deaf, server.target)
-        trace = Tracer(_options("two.invalid:1"), SECONDS).trace(b"a", [(b"A", 0, 1)])
+        trace = tracer.trace(_dialer("two.invalid:1"), b"a", [(b"A", 0, 1)], SECONDS)
     _check(trace)
     tried = [(part.remote, part.error) for part in trace.parts if part.name == "connect"]
     assert tried == [(deaf, "Connection refused"), (server.target, "")]
@@ -152,8 +153,8 @@ def test_tls(tmp_path: Path) -> None:
         heard.append(connection.recv(100))
 
     with LyingServer(serve, authority.serve(authority.issue("server"))) as server:
-        options = _options(server.target, tls=True, tls_ca=authority.file)
-        trace = Tracer(options, SECONDS).trace(b"hello", [(b"HELLO", 0, 5)])
+        dialer = _dialer(server.target, tls=True, tls_ca=authority.file)
+        trace = tracer.trace(dialer, b"hello", [(b"HELLO", 0, 5)], SECONDS)
     _check(trace)
     assert ([part.name for part in trace.parts], trace.outcome) == ([*WAY, "tls", *WHOLE[2:]], Outcome.OK)
     assert trace.tls is not None
@@ -173,8 +174,8 @@ def test_proxy_header() -> None:
 
     heard: list[bytes] = []
     with LyingServer(behind_proxy) as server:
-        options = _options(server.target, proxy_protocol="v1")
-        trace = Tracer(options, SECONDS).trace(b"hello", [(b"HELLO", 0, 5)])
+        dialer = _dialer(server.target, proxy_protocol="v1")
+        trace = tracer.trace(dialer, b"hello", [(b"HELLO", 0, 5)], SECONDS)
     assert (trace.outcome, [trace.proxy_header]) == (Outcome.OK, heard)
     assert trace.facts()["proxy_header"] == heard[0].decode()
     assert trace.sent_bytes == 5
@@ -191,8 +192,8 @@ def test_tls_that_is_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         threading.Event().wait(2 * SECONDS)
 
     with LyingServer(serve, context) as server:
-        options = _options(server.target, tls=True, tls_ca=authority.file)
-        trace = Tracer(options, 1.0).trace(b"hello", [(b"HELLO", 0, 5)])
+        dialer = _dialer(server.target, tls=True, tls_ca=authority.file)
+        trace = tracer.trace(dialer, b"hello", [(b"HELLO", 0, 5)], 1.0)
     _check(trace)
     assert (trace.outcome, trace.parts[-1].name) == (Outcome.TIMEOUT, "close")
     assert trace.detail.endswith("no progress for 1 s: the server does not end its side")
