@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.process import open_descriptors
 from certificates import Authority
 from connections import Crowd, exchanged, was_ended
 from exposition import balanced
 from processes import Server
-from procfs import descriptors
 from proxies import run_peer
 from waiting import SECONDS, until
 
@@ -126,7 +126,7 @@ def test_accept_queue_overflows() -> None:
     messages = [f"who waits: {number}".encode() for number in range(16)]
     with Server("--workers", "1", "--backlog", "8") as server:
         (pid,) = server.worker_pids()
-        before = descriptors(pid)
+        before = open_descriptors(pid)
         os.kill(pid, signal.SIGSTOP)
         with Crowd(server.address, len(messages)) as crowd:
             until(lambda: crowd.connected() >= 9, "the queue to fill")
@@ -134,7 +134,7 @@ def test_accept_queue_overflows() -> None:
             os.kill(pid, signal.SIGCONT)
             assert crowd.exchange(messages) == [message.upper() for message in messages]
         assert server.quiet()["stentor_server_connections_accepted_total"] == len(messages)
-        until(lambda: descriptors(pid) == before, "the descriptors to be closed")
+        until(lambda: open_descriptors(pid) == before, "the descriptors to be closed")
 
 
 @contextmanager

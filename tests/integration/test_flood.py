@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
+from bench.process import anonymous_bytes, open_descriptors
 from certificates import Authority
 from connections import Crowd
 from exposition import balanced
 from processes import Probe, Server
-from procfs import anonymous_bytes, descriptors
 from waiting import until
 
 CHUNK = 256 << 10  # what a connection may hold for a peer that does not read
@@ -39,11 +39,11 @@ def left_as_it_was(server: Server) -> Iterator[dict[int, int]]:
     block of the log's queue: some callers who come and go get it replaced.
     """
     pids = server.worker_pids()
-    files = {pid: descriptors(pid) for pid in pids}
+    files = {pid: open_descriptors(pid) for pid in pids}
     memory = {pid: anonymous_bytes(pid) for pid in pids}
     yield memory
     server.quiet()
-    until(lambda: {pid: descriptors(pid) for pid in pids} == files, "the descriptors to be closed")
+    until(lambda: {pid: open_descriptors(pid) for pid in pids} == files, "the descriptors to be closed")
 
     def given_back() -> bool:
         for _ in range(64):
