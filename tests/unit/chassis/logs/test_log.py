@@ -157,18 +157,6 @@ def test_console(log_to_terminal: Callable[..., Written], monkeypatch: pytest.Mo
     assert ESCAPE not in plain.raw()
 
 
-def test_drops_are_told() -> None:
-    """Lines that cannot be written are told to who counts them."""
-    read, write = os.pipe()
-    os.close(read)
-    told = [0]
-    log = Log(LogOptions(level="info", format="json", fd=write), service="a-service", version="1", dropped=told)
-    log.logger.info("thing.happened")
-    log.flush()
-    os.close(write)
-    assert sum(told) == 1
-
-
 @given(st.binary(max_size=100))
 def test_excerpt(data: bytes) -> None:
     """Received bytes stand in a log in printable ASCII, cut, and what stands there can be read back."""
