@@ -89,7 +89,7 @@ def test_standard_input(capfdbinary: Output, standard_input: FileIO) -> None:
         for part in parts:
             standard_input.write(part)
             answered.acquire(timeout=SECONDS)
-            threading.Event().wait(2.5 if part is parts[0] else 0)  # longer than the time-out
+            threading.Event().wait(3.5 if part is parts[0] else 0)  # longer than the time-out
         standard_input.close()
 
     def answer(connection: socket.socket) -> None:
@@ -98,7 +98,7 @@ def test_standard_input(capfdbinary: Output, standard_input: FileIO) -> None:
             answered.release()
 
     _beside(think)
-    _send(answer, None, timeout=2.0)
+    _send(answer, None, timeout=3.0)
     assert (b"".join(parts).upper(), b"") == capfdbinary.readouterr()
 
 
@@ -183,11 +183,11 @@ def test_slow_reply_to_what_may_be_unanswered(
 
     def crawl(connection: socket.socket) -> None:
         while more := connection.recv(32 << 10):
-            threading.Event().wait(0.1)
+            threading.Event().wait(0.2)  # in sum longer than the time-out
             connection.sendall(more.upper())
 
     _feed(standard_input, data, 16 << 10)
-    _send(crawl, None, timeout=1.2)
+    _send(crawl, None, timeout=2.5)
     assert data.upper() == capfdbinary.readouterr().out
 
 
@@ -206,9 +206,9 @@ def test_reset_after_the_reply(capfdbinary: Output) -> None:
 def test_server_that_does_not_end(capfdbinary: Output) -> None:
     """A server that answers all and then does not end, though the client has, is given up and told of as well."""
     with pytest.raises(
-        Failure, match=r"^timeout: .*: no progress for 1 s: the server does not end its side$"
+        Failure, match=r"^timeout: .*: no progress for 3 s: the server does not end its side$"
     ) as failure:
-        _send(answer_and_stay, timeout=1.0)
+        _send(answer_and_stay, timeout=3.0)
     assert failure.value.code == 4
     assert MESSAGE.upper() == capfdbinary.readouterr().out
 

@@ -125,7 +125,7 @@ def _reset_later(connection: socket.socket) -> None:
 )
 def test_up_to_where_it_failed(behaviour: Behaviour, outcome: Outcome, parts: list[str]) -> None:
     """The last part is the one that failed, which is the close after a good reply; the detail says what was wrong."""
-    trace = _trace(behaviour, timeout=1.0 if outcome is Outcome.TIMEOUT else SECONDS)
+    trace = _trace(behaviour, timeout=2.0 if outcome is Outcome.TIMEOUT else SECONDS)
     _check(trace)
     assert (trace.outcome, [part.name for part in trace.parts]) == (outcome, parts)
     assert trace.detail.startswith(f"{trace.target}: ")
@@ -193,7 +193,7 @@ def test_tls_that_is_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     with LyingServer(serve, context) as server:
         dialer = _dialer(server.target, tls=True, tls_ca=authority.file)
-        trace = tracer.trace(dialer, b"hello", [(b"HELLO", 0, 5)], 1.0)
+        trace = tracer.trace(dialer, b"hello", [(b"HELLO", 0, 5)], 2.0)
     _check(trace)
     assert (trace.outcome, trace.parts[-1].name) == (Outcome.TIMEOUT, "close")
-    assert trace.detail.endswith("no progress for 1 s: the server does not end its side")
+    assert trace.detail.endswith("no progress for 2 s: the server does not end its side")
