@@ -45,7 +45,7 @@ def targets(result: Result) -> list[Target]:
         ("with metrics and logs", OBSERVED[1], STENTOR),
         ("with metrics, without logs", OBSERVED[1], QUIET),
     ):
-        what = f"throughput {logs}, relative to neither: {cell.title}"
+        what = f"throughput {logs}, relative to the server without either: {cell.title}"
         found.append(_at_least(what, OBSERVED_RATE, ratio(runs, (cell.name, name), (cell.name, SILENT))))
     what = "p99 beside 1,000 clients that write and never read, relative to p99 without them"
     found.append(_at_most(what, FLOODED_P99, ratio(runs, flooded, calm, lambda run: run.p99_us)))

@@ -97,11 +97,6 @@ class Crowd:
             poll.register(caller, select.POLLOUT)
         return sum(events == select.POLLOUT for _, events in poll.poll(0))
 
-    def reset(self) -> None:
-        """Cut all connections."""
-        for caller in self.callers:
-            reset(caller)
-
     def write(self) -> int:
         """Write everywhere as much as is taken now, and read nowhere; return how many bytes that was."""
         chunk, taken = bytes(1 << 16), 0

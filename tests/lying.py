@@ -2,10 +2,11 @@
 
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable
 from typing import Self
+
+import connections
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -81,7 +82,7 @@ def close_early(connection: socket.socket) -> None:
 def reset(connection: socket.socket) -> None:
     """Reset without an answer."""
     connection.recv(65536)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connections.reset(connection)
 
 
 def stay_silent(connection: socket.socket) -> None:

@@ -2,10 +2,10 @@
 
 import contextlib
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
 
+from connections import reset
 from lying import Behaviour
 
 Pump = Callable[[socket.socket, socket.socket], None]  # from a client's connection to one to the server, to their end
@@ -76,11 +76,7 @@ def swallow_above(nbytes: int) -> Pump:
 def cut_when_idle(seconds: float) -> Pump:
     """Reset the client's connection when it says nothing for so long."""
 
-    def cut(client: socket.socket) -> None:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        client.close()
-
-    return _when_idle(seconds, cut)
+    return _when_idle(seconds, reset)
 
 
 def forget_when_idle(seconds: float) -> Pump:

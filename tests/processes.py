@@ -66,11 +66,6 @@ def state(pid: int) -> str:
         return ""
 
 
-def children(pid: int) -> list[int]:
-    """Return the process ids of the children of a process."""
-    return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split())]
-
-
 class Service:
     """A running service; its log is read as it is written."""
 

@@ -11,7 +11,7 @@ import termios
 from collections.abc import Mapping
 from typing import Self
 
-from processes import BIN, ENVIRONMENT, NOTHING, state
+from processes import BIN, ENVIRONMENT, NOTHING
 from waiting import SECONDS, until
 
 _PIECE = re.compile(r"\x1b\[(?P<number>[?0-9;]*)(?P<command>[A-Za-z])|(?P<character>.)", re.DOTALL)
@@ -77,11 +77,6 @@ class Terminal:
         before, _, _ = new.partition(text)
         self._seen += len(before + text)
         return before + text
-
-    def interrupt(self) -> None:
-        """Press Ctrl-C once the program waits for keys: Python's line editor can miss a signal that is earlier."""
-        until(lambda: state(self.process.pid) == "S", "the program to sleep")
-        self.type(b"\x03")
 
     def end(self) -> tuple[int, str]:
         """Wait for the end of the program; return its exit code, and what it showed since."""

@@ -1,7 +1,6 @@
 """Which connections are served, from which addresses, and how many."""
 
 import os
-import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -10,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.process import open_descriptors
 from certificates import Authority
 from connections import Crowd, exchanged, was_ended
 from exposition import balanced
 from processes import Server
-from procfs import descriptors
 from proxies import run_peer
 from waiting import SECONDS, until
 
@@ -55,40 +54,40 @@ def test_default_limit() -> None:
 
 
 def test_limit_per_address() -> None:
-    """The limit for one address holds exactly over all workers, and for each address on its own (row 17)."""
+    """The limit for one address holds exactly over all workers, for each address on its own (rows 17, 21).
+
+    Connections of a killed worker count no more, so that exactly as many may follow.
+    """
     with Server("--workers", "4", "--max-connections-per-address", "16") as server, ExitStack() as connections:
-        first = [connections.enter_context(server.connect()) for _ in range(16)]
-        assert [exchanged(connection) for connection in first] == [True] * 16
-        values = server.metrics()
-        spread = [values[f'stentor_server_worker_connections_active{{worker="{each}"}}'] for each in range(4)]
-        assert max(spread) < 16  # so that it is the sum of several that is compared
-        with server.connect() as refused:
-            assert was_ended(refused, b"x")
-        assert server.rejected("per_address")[0]["peer"].startswith("127.0.0.1:")
-        assert exchanged(connections.enter_context(server.connect(source="127.0.0.2")))
-        first[0].close()
-        until(lambda: server.metrics()["stentor_server_connections_active"] == 16, "a place to be free")
-        assert exchanged(connections.enter_context(server.connect()))
-        with server.connect() as refused:
-            assert was_ended(refused, b"x")
-        assert server.rejected("per_address", 2)
 
+        def full(times: int) -> list[float]:
+            """See that there is no place left, and return how many connections each worker has."""
+            with server.connect() as refused:
+                assert was_ended(refused, b"x")
+            assert server.rejected("per_address", times)[0]["peer"].startswith("127.0.0.1:")
+            values = server.metrics()
+            return [values[f'stentor_server_worker_connections_active{{worker="{each}"}}'] for each in range(4)]
 
-def test_limit_per_address_after_a_worker_was_killed() -> None:
-    """Connections of a killed worker count no more, so that exactly as many may follow (rows 17, 21)."""
-    with Server("--workers", "2", "--max-connections-per-address", "40") as server, ExitStack() as connections:
-        for _ in range(40):  # of which the kernel gives each worker some, but once in 2 ** 39 times
-            assert exchanged(connections.enter_context(server.connect()))
-        lost = int(server.metrics()['stentor_server_worker_connections_active{worker="0"}'])
-        assert 0 < lost < 40
-        os.kill(server.worker_pids()[0], signal.SIGKILL)
-        server.event("worker.started", 2, worker=0)
-        assert server.metrics()['stentor_server_connections_closed_total{reason="worker_lost"}'] == lost
-        for _ in range(lost):
-            assert exchanged(connections.enter_context(server.connect()))
-        with server.connect() as refused:
-            assert was_ended(refused, b"x")
-        server.rejected("per_address")
+        def enter() -> socket.socket:
+            connection = connections.enter_context(server.connect())
+            assert exchanged(connection)
+            return connection
+
+        first, *_ = [enter() for _ in range(16)]
+        assert max(full(1)) < 16  # so that it is the sum of several that is compared
+        with server.connect(source="127.0.0.2") as another:
+            assert exchanged(another)
+        first.close()
+        until(lambda: server.metrics()["stentor_server_connections_active"] == 15, "a place to be free")
+        enter()
+        spread = full(2)
+        lost = max(spread)
+        busiest = spread.index(lost)
+        os.kill(server.worker_pids()[busiest], signal.SIGKILL)
+        server.event("worker.started", 2, worker=busiest)
+        for _ in range(int(lost)):
+            enter()
+        full(3)
         assert balanced(server.metrics())
 
 
@@ -127,7 +126,7 @@ def test_accept_queue_overflows() -> None:
     messages = [f"who waits: {number}".encode() for number in range(16)]
     with Server("--workers", "1", "--backlog", "8") as server:
         (pid,) = server.worker_pids()
-        before = descriptors(pid)
+        before = open_descriptors(pid)
         os.kill(pid, signal.SIGSTOP)
         with Crowd(server.address, len(messages)) as crowd:
             until(lambda: crowd.connected() >= 9, "the queue to fill")
@@ -135,33 +134,7 @@ def test_accept_queue_overflows() -> None:
             os.kill(pid, signal.SIGCONT)
             assert crowd.exchange(messages) == [message.upper() for message in messages]
         assert server.quiet()["stentor_server_connections_accepted_total"] == len(messages)
-        until(lambda: descriptors(pid) == before, "the descriptors to be closed")
-
-
-def test_descriptors_run_out() -> None:
-    """Without descriptors open connections are served, and new ones wait until there are some (row 18)."""
-    with Server("--workers", "1") as server:
-        (pid,) = server.worker_pids()
-        before = descriptors(pid)
-        with ExitStack() as connections:
-            inside = [connections.enter_context(server.connect()) for _ in range(3)]
-            assert [exchanged(connection) for connection in inside] == [True] * 3
-            _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (descriptors(pid) + 1, hard))
-            waiting = [connections.enter_context(server.connect()) for _ in range(5)]
-            for connection in waiting:
-                connection.sendall(b"x")
-            paused = server.event("listener.paused", 3)  # and it tries again and again, without spinning
-            assert paused["message"] == "Too many open files"
-            assert [exchanged(connection) for connection in inside] == [True] * 3
-            values = server.metrics()
-            assert values["stentor_server_connections_active"] == 4
-            assert balanced(values)
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
-            assert [connection.recv(1) for connection in waiting] == [b"X"] * 5
-        assert server.quiet()["stentor_server_connections_accepted_total"] == 8
-        until(lambda: descriptors(pid) == before, "the descriptors to be closed")
-        assert server.worker_pids() == [pid]
+        until(lambda: open_descriptors(pid) == before, "the descriptors to be closed")
 
 
 @contextmanager

@@ -1,19 +1,17 @@
 """Crowds: of peers that never read, that all come at once, that all go at once."""
 
-import hashlib
 import resource
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
+from bench.process import anonymous_bytes, open_descriptors
 from certificates import Authority
 from connections import Crowd
 from exposition import balanced
 from processes import Probe, Server
-from procfs import anonymous_bytes, descriptors
 from waiting import until
 
 CHUNK = 256 << 10  # what a connection may hold for a peer that does not read
@@ -41,11 +39,11 @@ def left_as_it_was(server: Server) -> Iterator[dict[int, int]]:
     block of the log's queue: some callers who come and go get it replaced.
     """
     pids = server.worker_pids()
-    files = {pid: descriptors(pid) for pid in pids}
+    files = {pid: open_descriptors(pid) for pid in pids}
     memory = {pid: anonymous_bytes(pid) for pid in pids}
     yield memory
     server.quiet()
-    until(lambda: {pid: descriptors(pid) for pid in pids} == files, "the descriptors to be closed")
+    until(lambda: {pid: open_descriptors(pid) for pid in pids} == files, "the descriptors to be closed")
 
     def given_back() -> bool:
         for _ in range(64):
@@ -79,20 +77,6 @@ def test_peers_that_never_read() -> None:
         assert probe.stop() == 0
         assert probe.find("exchange.failed") == []
         assert probe.find("connection.lost") == []
-
-
-def test_peers_that_never_read_and_are_cut() -> None:
-    """Who never reads is cut by the write timeout, however many they are, and all that they held is free (row 15)."""
-    with Server("--workers", "2", "--write-timeout", "2s") as server, left_as_it_was(server):
-        with Crowd(server.address, 300, buffer_bytes=SMALL) as deaf:
-            cut = 'stentor_server_connections_closed_total{reason="write_timeout"}'
-            until(lambda: deaf.write() == 0 and server.metrics()[cut] == 300, "all to be cut")
-            server.closed("write_timeout", 300)
-            values = server.quiet()
-        assert values["stentor_server_write_buffer_bytes"] == 0
-        lost = [each["received_bytes"] - each["sent_bytes"] for each in server.find("connection.closed")]
-        assert values["stentor_server_unsent_bytes_total"] == sum(lost)
-        assert max(lost) > 0
 
 
 def test_peers_that_never_read_over_tls(authority: Authority) -> None:
@@ -142,40 +126,10 @@ def test_storm_of_connects() -> None:
         server.closed("eof", len(messages))
 
 
-def test_storm_of_resets() -> None:
-    """A thousand resets in mid-stream, half of them of peers that do not read, are told as what they are (row 13)."""
-    with Server("--workers", "2") as server, left_as_it_was(server):
-        with Crowd(server.address, 500) as talking, Crowd(server.address, 500, buffer_bytes=SMALL) as deaf:
-            assert talking.exchange([b"so far so good"] * 500, end=False) == [b"SO FAR SO GOOD"] * 500
-            fill(server, deaf)
-            talking.reset()
-            deaf.reset()
-            assert server.ask(b"who stays is served") == b"WHO STAYS IS SERVED"
-            server.closed("reset", 1000)
-        server.closed("eof", 1)
-
-
-def test_partial_writes() -> None:
-    """However little of an answer each of many peers takes at a time, none ever gets a byte of another's (row 16)."""
-    messages = [_unlike_any_other(number) for number in range(200)]
-    with Server("--workers", "1") as server, left_as_it_was(server):
-        with Crowd(server.address, len(messages), buffer_bytes=SMALL) as crowd:
-            for caller in crowd.callers:  # so that the server has more to answer at once than a peer has room for
-                caller.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, len(messages[0]))
-            answers = crowd.exchange(messages)
-        wrong = [number for number, message in enumerate(messages) if answers[number] != message.upper()]
-        assert wrong == []
-        assert server.quiet()["stentor_server_read_pauses_total"] > len(messages)
-
-
 def fill(server: Server, crowd: Crowd) -> None:
     """Write until the server waits for every reader, and takes nothing more."""
     pauses, least = "stentor_server_read_pauses_total", len(crowd.callers)
     until(lambda: crowd.write() == 0 and server.metrics()[pauses] >= least, "the server to wait for all")
-
-
-def _unlike_any_other(number: int) -> bytes:
-    return b"".join(hashlib.sha256(f"{number} {block}".encode()).digest() for block in range(8192))
 
 
 def _took_more(connection: ssl.SSLSocket) -> bool:

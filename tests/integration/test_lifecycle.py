@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from bench.process import children
 from connections import answer_to, exchanged, read_all, reserved
 from exposition import balanced, scrape
-from processes import BIN, ENVIRONMENT, FREE, Server, children, run, running
+from processes import BIN, ENVIRONMENT, FREE, Server, run, running
 from waiting import SECONDS, until
 
 SERVE = ("stentor-server", "serve", *FREE, "--log-format", "json")

@@ -1,7 +1,5 @@
 """The live pages of real services, with traffic behind them, in a real browser."""
 
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -56,43 +54,6 @@ def test_server(server: Server, probe: Probe, browser: Browser) -> None:
     assert 0 < lag <= total(server.metrics(), "stentor_server_event_loop_lag_seconds_count")
     assert browser.complaints == []
     assert all(url.startswith(f"{server.admin}/") for url in browser.requests)
-
-
-def test_client(server: Server, probe: Probe, browser: Browser) -> None:
-    """The client's page agrees with its metrics while it waits for a server that was stopped, and afterwards."""
-    page = LivePage(browser, probe.admin)
-    probe.reaches(OK, 20)
-    everyone = [server.process.pid, *server.worker_pids()]
-    for pid in everyone:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        until(lambda: _agree(page, probe.metrics()), "page and metrics to agree")
-        assert browser.text("#trouble") == ""
-    finally:
-        for pid in reversed(everyone):
-            os.kill(pid, signal.SIGCONT)
-    server.stop()
-    probe.event("exchange.failed", outcome="refused")
-    until(lambda: "refused" in browser.text("#trouble"), "the page to say that there is trouble")
-    assert page.counts("Exchanges")["refused"] > 0
-    assert "▲ refused" in browser.texts("tr.bad th")
-    assert browser.complaints == []
-
-
-def _agree(page: LivePage, values: Samples) -> bool:
-    """Check that a client's page shows what its metrics are; both must have come to rest."""
-    ok = values[OK]
-    assert page.totals() == {
-        "ok: Exchanges per second": ok,
-        "failed: Exchanges per second": 0,
-        "sent: Bytes per second": values["stentor_client_sent_bytes_total"],
-        "received: Bytes per second": values["stentor_client_received_bytes_total"],
-        "opened: Connections per second": values["stentor_client_connections_opened_total"],
-        "lost: Connections per second": 0,
-    }
-    assert page.counts("Exchanges") == {"ok": ok}
-    assert page.observed() == values["stentor_client_response_time_seconds_count"] == ok
-    return True
 
 
 def test_keyboard(server: Server, browser: Browser) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
+from connections import answer_to
 from exposition import OPENER, Samples, scrape
 from waiting import until
 
@@ -110,12 +111,7 @@ class Stack:
     def ask(self, data: bytes) -> bytes:
         """Exchange with the server through its published port."""
         with socket.create_connection(self.address("server", 8080), 30) as connection:
-            connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
-            reply = b""
-            while part := connection.recv(65536):
-                reply += part
-            return reply
+            return answer_to(connection, data)
 
     def prometheus(self, path: str, **parameters: str) -> Any:
         """Return the data of a call to Prometheus's HTTP interface."""

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from exposition import OPENER
-from stack.compose import ENVIRONMENT, ROOT, Stack
+from stack.compose import ENVIRONMENT, Stack
 from waiting import until
 
 pytestmark = pytest.mark.timeout(600)
 
-RULE_TESTS = sorted(path.name for path in (ROOT / "observability" / "prometheus" / "tests").glob("*.yml"))
 ADMIN = {"server": 8081, "client": 8082}
 # What Prometheus asks for.
 ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.3"
@@ -43,13 +42,6 @@ def test_metrics_are_as_they_should_be(stack: Stack, service: str) -> None:
     assert _promtool(stack, "check", "metrics", data=text) == (0, "")
 
 
-def test_promtool_complains(stack: Stack) -> None:
-    """What is not as it should be is found: silence means something."""
-    code, output = _promtool(stack, "check", "metrics", data=b"# TYPE sent counter\nsent 1\n")
-    assert code != 0
-    assert "sent" in output
-
-
 @pytest.mark.parametrize("service", ADMIN)
 def test_prometheus_reads_openmetrics(stack: Stack, service: str) -> None:
     """Prometheus is given OpenMetrics, which `promtool check metrics` does not read, and takes all samples of it."""
@@ -76,14 +68,6 @@ def test_rules_are_loaded(stack: Stack) -> None:
     assert {"StentorServerDown", "StentorTargetNotVerified", "StentorAccountsDisagree"} <= {
         rule["name"] for rule in rules if rule["type"] == "alerting"
     }
-    assert _promtool(stack, "check", "rules", "--lint=all", "--lint-fatal", *_rule_files(stack))[0] == 0
-
-
-@pytest.mark.parametrize("name", RULE_TESTS)
-def test_alerts_fire_when_they_should(stack: Stack, name: str) -> None:
-    """Each alert fires on the series that it is for, and on no others: the tests beside the rules say so."""
-    code, said = _promtool(stack, "test", "rules", f"/etc/prometheus/tests/{name}")
-    assert (code, "SUCCESS" in said) == (0, True), said
 
 
 def test_alert_on_a_client_that_goes(stack: Stack) -> None:
@@ -93,10 +77,6 @@ def test_alert_on_a_client_that_goes(stack: Stack) -> None:
     until(lambda: "StentorClientDown" in _alerts(stack), "the alert", 90)
     stack.up("--scale", "client=1")
     until(lambda: "StentorClientDown" not in _alerts(stack), "the end of the alert", 90)
-
-
-def _rule_files(stack: Stack) -> list[str]:
-    return sorted({group["file"] for group in stack.prometheus("rules")["groups"]})
 
 
 def _alerts(stack: Stack) -> set[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -14,14 +15,22 @@ SECONDS = 20.0  # nothing in a unit test takes this long
 T = TypeVar("T")
 
 
-complaints: list[dict[str, Any]] = []  # what callbacks raised on the loops of this test
+Complaints = list[dict[str, Any]]
+complaints: list[Complaints] = [[]]  # the one list is of the test that runs: what callbacks raised on its loops
 
 
 def watched(new_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop) -> asyncio.AbstractEventLoop:
     """Return a loop that notes what a callback on it raises, so that it does not go by in silence."""
     loop = new_loop()
-    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+    loop.set_exception_handler(partial(_note, complaints[0]))
     return loop
+
+
+def _note(noted: Complaints, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    noted.append(context)
+    error = context.get("exception")
+    if error is not None and not isinstance(error, Exception):
+        loop.stop()  # the test's time-out was raised in a callback of uvloop's, which would let the test hang on
 
 
 class Loop:

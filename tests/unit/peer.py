@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-import struct
+
+from connections import reset
 
 
 class Peer:
@@ -54,5 +55,4 @@ class Peer:
 
     def reset(self) -> None:
         """End the connection without a word, as a crash would."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
+        reset(self.connection)

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -62,7 +63,7 @@ class ProcessesCollector(Collector):
         """Yield one family per metric with a sample per process; one that has just exited has none."""
         families: dict[str, Family] = {}
         for name, pid in self.processes().items():
-            for family in ProcessCollector(pid=_constant(pid), registry=None).collect():
+            for family in ProcessCollector(pid=partial(int, pid), registry=None).collect():
                 kept = families.setdefault(family.name, Family(family.name, family.documentation, family.type))
                 for sample in family.samples:
                     kept.add_sample(sample.name, {"process": name, **sample.labels}, sample.value)
@@ -79,7 +80,3 @@ def registry(
     build = {"service": counters.schema.service, "version": version, "python": platform.python_version()}
     Info("stentor_build", "What is running.", registry=own).info(build)
     return own
-
-
-def _constant(pid: int) -> Callable[[], int]:
-    return lambda: pid

@@ -5,7 +5,6 @@ Written by hand because an observation costs two additions, and slots of several
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Protocol
 
 NANOSECONDS = 1_000_000_000
 
@@ -16,14 +15,8 @@ LATENCY_BOUNDS = tuple(50_000 << n for n in range(20))
 AGE_BOUNDS = tuple(1_000_000 << 2 * n for n in range(15))
 
 
-class Slots(Protocol):
-    """Integers by index: a row of the shared mapping, or a list."""
-
-    def __getitem__(self, slot: int, /) -> int:
-        """Return one."""
-
-    def __setitem__(self, slot: int, value: int, /) -> None:
-        """Set one."""
+# Integers by index: a row of the shared mapping, or a list.
+Slots = memoryview | list[int]
 
 
 class Histogram:

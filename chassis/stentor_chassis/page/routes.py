@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from html import escape
 from importlib.resources import files
-from string import Template
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from stentor_chassis.encoding import encode
+from stentor_chassis.page.document import document
 
 # No content from other sites, nothing inline, no framing.
 _POLICY = (
@@ -22,23 +22,19 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_FILES = {
-    "/": ("page.html", "text/html"),
-    "/page.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/drawing.js": ("drawing.js", "text/javascript"),
-}
+_FILES = {"page.css": "text/css", "page.js": "text/javascript", "drawing.js": "text/javascript"}
 
 
 def routes(service: str, recent: Callable[[int], dict[str, Any]]) -> list[web.RouteDef]:
     """Return the routes of a service's page; `recent` returns its data, from a snapshot number on."""
-    found = [web.get(path, _constant(_read(name, service), kind)) for path, (name, kind) in _FILES.items()]
-    return [*found, web.get("/recent", _recent(recent))]
-
-
-def _read(name: str, service: str) -> str:
-    text = files("stentor_chassis.page").joinpath(name).read_text(encoding="utf-8")
-    return Template(text).substitute(service=escape(service)) if name.endswith(".html") else text
+    package = "stentor_chassis.page"
+    page = document(package, "page.html", title=escape(service))
+    texts = {name: (files(package) / name).read_text(encoding="utf-8") for name in _FILES}
+    return [
+        web.get("/", _constant(page, "text/html")),
+        *(web.get(f"/{name}", _constant(texts[name], kind)) for name, kind in _FILES.items()),
+        web.get("/recent", _recent(recent)),
+    ]
 
 
 def _constant(text: str, kind: str) -> Handler:

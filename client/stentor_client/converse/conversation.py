@@ -3,7 +3,6 @@
 import asyncio
 import sys
 import time
-from typing import NamedTuple
 
 import uvloop
 from prompt_toolkit import PromptSession
@@ -28,12 +27,6 @@ from stentor_client.wire.dialer import Dialer, DialOptions
 from stentor_client.wire.stall_watcher import StallWatcher
 
 _MOST_SURPLUS_SHOWN = 1024  # bytes after the end of a reply
-
-
-class _Answer(NamedTuple):
-    verdict: Verdict
-    reply: bytes
-    service_time: int  # nanoseconds
 
 
 class _DroppedError(Exception):
@@ -125,7 +118,8 @@ class Conversation:
                 task.cancel()
             await asyncio.gather(typing, ending, return_exceptions=True)  # so that the terminal is restored
 
-    async def _ask(self, connection: Connection, message: bytes) -> _Answer:
+    async def _ask(self, connection: Connection, message: bytes) -> tuple[Verdict, bytes, int]:
+        """Send a line; return the verdict, the reply as far as it arrived, and the service time in nanoseconds."""
         expected = self._expect(message)
         begun = time.perf_counter_ns()
 
@@ -136,7 +130,7 @@ class Conversation:
         verdict = await StallWatcher(connection, self._account, self._timeout).during(exchange())
         reply = bytes(self._received[: len(expected) + _MOST_SURPLUS_SHOWN])
         self._received.clear()
-        return _Answer(verdict, reply, (connection.answered_at or time.perf_counter_ns()) - begun)
+        return verdict, reply, (connection.answered_at or time.perf_counter_ns()) - begun
 
     def _failure(self, verdict: Verdict, code: int) -> Failure:
         message = f"{verdict.outcome}: {self._target}: {explain(verdict, self._timeout)}"

@@ -10,10 +10,11 @@ from stentor_chassis.options.option import option
 from stentor_client.options import MessageSize, dial_options, dialing, exchange_options
 from stentor_client.output.json_output import JsonOutput, json_option
 from stentor_client.output.terminal import show
-from stentor_client.trace.tracer import Tracer
+from stentor_client.trace import tracer
 from stentor_client.trace.waterfall import draw
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.verifier import EXPECTATIONS
+from stentor_client.wire.dialer import Dialer
 
 
 @click.command()
@@ -39,8 +40,8 @@ def trace(
     else:
         message = (text or "hello").encode(errors="surrogateescape")
         reply = ((expected(message), 0, len(message)),)
-    tracer = Tracer(dialing(dial), timeout_seconds)
+    dialer = Dialer(dialing(dial))  # fails now if a file cannot be used
     output = JsonOutput(json)
-    made = tracer.trace(message, reply)
+    made = tracer.trace(dialer, message, reply, timeout_seconds)
     output.write(made.facts(), lambda: show(partial(draw, made)))
     return made.outcome.exit_code

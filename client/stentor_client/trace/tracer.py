@@ -19,7 +19,7 @@ from stentor_client.verify.outcomes import Outcome, Phase
 from stentor_client.verify.verifier import ReplyPart, Verdict
 from stentor_client.wire.connection import Connection
 from stentor_client.wire.dial_record import DialError, DialRecord
-from stentor_client.wire.dialer import Dialer, DialOptions
+from stentor_client.wire.dialer import Dialer
 from stentor_client.wire.stall_watcher import StallWatcher
 
 SEND = "send"  # not a phase in the metrics: it lasts only as long as the kernel's copy
@@ -104,59 +104,6 @@ class Trace:
         }
 
 
-class Tracer:
-    """Makes one exchange on a connection of its own."""
-
-    def __init__(self, dial: DialOptions, timeout: float) -> None:
-        """`timeout`, in seconds, is how long the reply, and then the close, may stall; raise `Failure` as `Dialer`."""
-        self._dialer = Dialer(dial)
-        self._timeout = timeout
-
-    def trace(self, message: bytes, reply: Sequence[ReplyPart]) -> Trace:
-        """Send `message`, which is not empty, expect `reply`, and close."""
-        return uvloop.run(self._trace(message, reply))
-
-    async def _trace(self, message: bytes, reply: Sequence[ReplyPart]) -> Trace:
-        target = self._dialer.target
-        account = Account()
-        trace = Trace(str(target), target.host, len(message), datetime.now(UTC), time.perf_counter_ns())
-        connection: _Traced | None = None
-        try:
-            connection, record = await self._dialer.dial(lambda: _Traced(account))
-        except DialError as error:
-            trace.outcome, trace.detail, record = error.outcome, error.detail, error.record
-        _note_dialing(trace, record)
-        if connection is not None:
-            await self._exchange(trace, connection, account, message, reply)
-            _note_connection(trace, connection, account)
-        trace.ended = trace.parts[-1].ended
-        return trace
-
-    async def _exchange(
-        self, trace: Trace, connection: "_Traced", account: Account, message: bytes, reply: Sequence[ReplyPart]
-    ) -> None:
-        begun = time.perf_counter_ns()
-        connection.write(message, reply)
-        written = time.perf_counter_ns()
-        trace.accepted_bytes = account.sent_bytes
-        trace.parts.append(Part(SEND, begun, written))
-        watcher = StallWatcher(connection, account, self._timeout)
-        verdict = await watcher.during(connection.verdict())
-        ended = connection.answered_at or time.perf_counter_ns()
-        first = connection.first_byte_at or ended
-        trace.parts.append(Part(Phase.FIRST_BYTE, written, first))
-        if connection.first_byte_at:
-            trace.parts.append(Part(Phase.REPLY, first, ended))
-        if verdict.outcome is Outcome.OK:
-            connection.look_at_kernel()  # now, because the peer may end the connection
-            verdict = await watcher.during(_close(connection))
-            trace.parts.append(Part(Phase.CLOSE, ended, time.perf_counter_ns()))
-        await connection.abandon(verdict.outcome)
-        if verdict.outcome is not Outcome.OK:
-            trace.outcome = verdict.outcome
-            trace.detail = f"{trace.remote}: {explain(verdict, self._timeout)}"
-
-
 class _Traced(Connection):
     """Also notes TLS and the number of reads."""
 
@@ -173,6 +120,55 @@ class _Traced(Connection):
         """Count the read."""
         self.reads += 1
         super().buffer_updated(nbytes)
+
+
+def trace(dialer: Dialer, message: bytes, reply: Sequence[ReplyPart], timeout: float) -> Trace:
+    """Send `message`, which is not empty, expect `reply`, and close.
+
+    `timeout`, in seconds, is how long the reply, and then the close, may stall.
+    """
+    return uvloop.run(_trace(dialer, message, reply, timeout))
+
+
+async def _trace(dialer: Dialer, message: bytes, reply: Sequence[ReplyPart], timeout: float) -> Trace:
+    target = dialer.target
+    account = Account()
+    trace = Trace(str(target), target.host, len(message), datetime.now(UTC), time.perf_counter_ns())
+    connection: _Traced | None = None
+    try:
+        connection, record = await dialer.dial(lambda: _Traced(account))
+    except DialError as error:
+        trace.outcome, trace.detail, record = error.outcome, error.detail, error.record
+    _note_dialing(trace, record)
+    if connection is not None:
+        begun = time.perf_counter_ns()
+        connection.write(message, reply)
+        written = time.perf_counter_ns()
+        trace.accepted_bytes = account.sent_bytes
+        trace.parts.append(Part(SEND, begun, written))
+        verdict = await _answer(trace, connection, StallWatcher(connection, account, timeout), written)
+        await connection.abandon(verdict.outcome)
+        if verdict.outcome is not Outcome.OK:
+            trace.outcome = verdict.outcome
+            trace.detail = f"{trace.remote}: {explain(verdict, timeout)}"
+        _note_connection(trace, connection, account)
+    trace.ended = trace.parts[-1].ended
+    return trace
+
+
+async def _answer(trace: Trace, connection: _Traced, watcher: StallWatcher, written: int) -> Verdict:
+    """Wait for the reply, and then for the end of the connection."""
+    verdict = await watcher.during(connection.verdict())
+    ended = connection.answered_at or time.perf_counter_ns()
+    first = connection.first_byte_at or ended
+    trace.parts.append(Part(Phase.FIRST_BYTE, written, first))
+    if connection.first_byte_at:
+        trace.parts.append(Part(Phase.REPLY, first, ended))
+    if verdict.outcome is Outcome.OK:
+        connection.look_at_kernel()  # now, because the peer may end the connection
+        verdict = await watcher.during(_close(connection))
+        trace.parts.append(Part(Phase.CLOSE, ended, time.perf_counter_ns()))
+    return verdict
 
 
 async def _close(connection: Connection) -> Verdict:

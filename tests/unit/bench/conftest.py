@@ -6,8 +6,6 @@ from bench.contender import Contender, contenders
 from bench.load import Generator
 from bench.measurement import Bench
 from bench.peer import UnavailableError
-from bench.result import Result
-from unit.bench.sample import sample
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +22,3 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Contender:
     """A peer that needs only Python."""
     return contenders(tmp_path_factory.mktemp("peer"), ["asyncio_protocol"])[0][0]
-
-
-@pytest.fixture
-def result() -> Result:
-    """A small result."""
-    return sample()

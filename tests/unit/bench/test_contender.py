@@ -6,12 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import contender
-from bench.contender import Contender, contenders, stentor
-from bench.peer import Peer
-from bench.server import ServerFailedError
-
-MISSING_HEADER = ("-c", "echo 'x.c:1: fatal error: liburing.h: No such file' >&2; exit 1")
+from bench.contender import stentor
 
 
 def test_stentor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,26 +20,3 @@ def test_stentor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert [os.sched_getaffinity(pid) for pid in server.data_processes] == [{cores[0]}, {cores[-1]}]
         assert all(b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in server.data_processes)
     assert not any(Path(f"/proc/{pid}").exists() for pid in server.data_processes)
-
-
-def test_a_server_that_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting for it ends, and it is killed if it ignores SIGTERM."""
-    monkeypatch.setattr("bench.server.READY_SECONDS", 0.5)
-    monkeypatch.setattr("bench.process.END_SECONDS", 0.1)
-    stubborn = Contender("stubborn", ("sh", "-c", "trap '' TERM; echo no; while :; do sleep 0.1; done"))
-    with pytest.raises(ServerFailedError, match="no"), stubborn.running((0,), tmp_path):
-        pass
-
-
-def test_peers_that_cannot_run_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a missing program, nor one that does not build, nor a server that fails ends the benchmarks."""
-    peers = {
-        Peer("go", "", "net.go", "no-such-program"): "no-such-program is not installed",
-        Peer("node", "", "net.js", "false"): "did not become ready",
-        Peer("io_uring", "", "io_uring.c", "sh", MISSING_HEADER): "does not build: liburing.h: No such file",
-        Peer("epoll", "", "epoll.c", "sh", ("-c", "exit 4")): "does not build: exit code 4",
-    }
-    monkeypatch.setattr(contender, "PEERS", [*peers])
-    ready, skipped = contenders(tmp_path)
-    assert [one.name for one in ready] == ["stentor"]
-    assert skipped == {peer.name: reason for peer, reason in peers.items()}

@@ -14,7 +14,6 @@ from bench import memory, scrape
 from bench.contender import Contender, stentor
 from bench.load import Generator, Load
 from bench.measurement import Bench, Group, Run
-from bench.memory import Memory
 from bench.process import cpu_seconds, pinned, waited_seconds
 from bench.rounds import QUIET, SILENT, WATCHED, Series, all_series
 from bench.server import Server
@@ -90,14 +89,10 @@ def test_one_that_fails(
 
 
 def test_memory(bench: Bench, peer: Contender, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server holds the connections, or the reason why not is kept."""
-    assert Memory("one", 1, 100, 5000, 25000).each_bytes == 200
-    found = memory.measure(bench, peer, 2, each=300)
+    """The server holds the connections of every load process, or the reason why not is kept."""
+    found = memory.measure(bench, peer, 2, loads=2, each=150)
     assert (found.contender, found.round, found.connections, found.failure) == (peer.name, 2, 300, "")
     assert 0 < found.each_bytes < 100_000
-    monkeypatch.setattr(memory, "MANY_EACH", 50)
-    many = memory.measure_many(bench)
-    assert (many.connections, many.failure) == (6 * 50, "")
     monkeypatch.setattr(memory, "WAIT_SECONDS", 0.2)
     monkeypatch.setattr(memory, "open_descriptors", lambda _: 1)
     found = memory.measure(bench, peer, 1, each=300)

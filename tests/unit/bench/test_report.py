@@ -1,21 +1,43 @@
-"""Ratios, tables, charts and documents of the results."""
+"""Ratios, tables and documents of the results."""
 
-import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import document, report
-from bench.charts import SHORT_TITLES, charts
+from bench.client import CLIENT, CLOSED, HALF, IN_C, PACER
+from bench.contender import STENTOR
 from bench.measurement import Run
 from bench.memory import Memory
 from bench.ratio import Spread, ratio, spread_of
 from bench.result import Result
-from bench.rounds import OTHER, WATCHED
+from bench.rounds import OTHER, QUIET, SILENT, WATCHED
 from bench.target import client_targets, targets
-from bench.workload import MAIN, SIZES
-from unit.bench.sample import run
+from bench.workload import FLOOD, MAIN, OBSERVED, SCRAPED, WORKERS
+
+MAIN_RATES = {STENTOR: 900, "epoll": 1000, "go": 800, "node": 500, "uvloop_protocol": 600}
+RATES = [
+    *((MAIN, name, rate) for name, rate in MAIN_RATES.items()),
+    *((OBSERVED, name, rate) for name, rate in ((STENTOR, 98), (QUIET, 99), (SILENT, 100))),
+    *(((*FLOOD, SCRAPED, *WORKERS), name, 100) for name in (STENTOR, "epoll", WATCHED)),
+    *((CLOSED, name, 100) for name in (CLIENT, IN_C)),
+    *(((HALF,), name, 1000) for name in (CLIENT, PACER)),
+]
+
+
+def run(cell: str, contender: str, rate: int, round_: int = 1) -> Run:
+    """Return a run of one second with half a second of processor time and one late send."""
+    return Run(cell, contender, round_, rate, 1.0, 10, 100, 100, 0.5, server_utilisation=0.987, late=1)
+
+
+@pytest.fixture
+def result() -> Result:
+    """A complete result, of one round."""
+    runs = [run(cell.name, name, rate) for cells, name, rate in RATES for cell in cells]
+    memory = [Memory(STENTOR, 1, 1000, 10_000_000, 12_000_000), Memory("go", 1, failure="gone")]
+    many = Memory("stentor-many", 1, 100_002, 60_000_000, 300_000_000)
+    return Result({"processor": "a <fine> one"}, {"python": "3.11.0"}, {"io_uring": "no liburing"}, runs, memory, many)
 
 
 def test_ratios_are_of_the_same_round() -> None:
@@ -74,15 +96,6 @@ def test_targets(result: Result) -> None:
         assert targets(replace(result, runs=runs))[-1].met is met
 
 
-def test_charts(result: Result) -> None:
-    """They show the figures as text, and a gap for a cell that failed."""
-    runs = [replace(one, failure="gone") if one.cell == SIZES[0].name else one for one in result.runs]
-    texts = {name: "".join(ET.fromstring(chart).itertext()) for name, chart in charts(runs).items()}
-    assert [*texts] == ["workloads.svg", "size.svg", "connections.svg", "workers.svg"]
-    assert all(text in texts["workloads.svg"] for text in ("0.90", "uvloop, protocol", *SHORT_TITLES))
-    assert "256 KiB" in texts["size.svg"]
-
-
 def test_documents_show_the_saved_results(tmp_path: Path) -> None:
     """Tables and charts are those of bench/results/full.json; `python -m bench report` writes them."""
     (tmp_path / "docs").mkdir()
@@ -92,8 +105,6 @@ def test_documents_show_the_saved_results(tmp_path: Path) -> None:
     written = [path.relative_to(tmp_path) for path in tmp_path.rglob("*.*")]
     assert len(written) == 2 + 4
     assert [path for path in written if (document.ROOT / path).read_text() != (tmp_path / path).read_text()] == []
-    with pytest.raises(ValueError, match="no lines"):
-        document.between("<!-- end: bench -->\n<!-- bench -->\n", "bench", "")
 
 
 def test_results_are_saved_and_loaded(tmp_path: Path, result: Result) -> None:

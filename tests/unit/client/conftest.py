@@ -1,6 +1,7 @@
 """Fixtures of the client's unit tests."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,8 +11,24 @@ from stentor_client.metrics import SCHEMA
 from unit.client.probing import NewProbing, Probing
 from unit.looping import Events
 
+Replace = Callable[[int, int], None]
+
 
 @pytest.fixture
 def probing(new_counters: Callable[[Schema, int], SharedCounters], events: Events) -> NewProbing:
     """Makes probes; to be called within the loop."""
     return lambda target, **changes: Probing(target, new_counters(SCHEMA, 2), events, **changes)
+
+
+@pytest.fixture
+def replace() -> Iterator[Replace]:
+    """Puts a descriptor in the place of a standard one."""
+    kept = {fd: os.dup(fd) for fd in (0, 1)}
+
+    def put(fd: int, other: int) -> None:
+        os.dup2(other, fd)
+        os.close(other)
+
+    yield put
+    for fd, copy in kept.items():
+        put(fd, copy)

@@ -3,26 +3,9 @@
 import time
 from typing import Any
 
+from stentor_client import metrics
 from stentor_client.account import Account
-from stentor_client.metrics import (
-    ACTIVE,
-    AGE,
-    EXCHANGES,
-    LAST_SUCCESS,
-    LATE,
-    LOST,
-    LOST_IDLE,
-    OPENED,
-    PHASE_DURATION,
-    RECEIVED,
-    RESPONSE_TIME,
-    RETRANSMITS,
-    RTT,
-    SCHEMA,
-    SENT,
-    SERVICE_TIME,
-    UP,
-)
+from stentor_client.metrics import SCHEMA
 from stentor_client.verify.outcomes import Outcome, Phase
 
 
@@ -47,16 +30,16 @@ def test_connections() -> None:
     account = Account()
     for _ in range(2):
         account.opened()
-    assert _counted(account, OPENED, ACTIVE) == [2, 2]
+    assert _counted(account, metrics.OPENED, metrics.ACTIVE) == [2, 2]
     account.closed(5_000_000)
-    assert [account.row[SCHEMA.slot(metric)] for metric in (OPENED, ACTIVE)] == [2, 1]
-    assert _observed(account, AGE) == (1, 5_000_000)
+    assert [account.row[SCHEMA.slot(metric)] for metric in (metrics.OPENED, metrics.ACTIVE)] == [2, 1]
+    assert _observed(account, metrics.AGE) == (1, 5_000_000)
     account.unused(7, None)
     account.unused(8, Outcome.TLS)
-    assert [account.row[SCHEMA.slot(metric)] for metric in (OPENED, ACTIVE)] == [4, 1]
-    assert (account.row[SCHEMA.slot(LOST, Outcome.TLS)], _observed(account, AGE)) == (1, (3, 5_000_015))
+    assert [account.row[SCHEMA.slot(metric)] for metric in (metrics.OPENED, metrics.ACTIVE)] == [4, 1]
+    assert (account.row[SCHEMA.slot(metrics.LOST, Outcome.TLS)], _observed(account, metrics.AGE)) == (1, (3, 5_000_015))
     never_made = {Outcome.DNS, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.CONNECT_TIMEOUT}
-    assert set(Outcome) - never_made - {Outcome.OK} == set(LOST.values)
+    assert set(Outcome) - never_made - {Outcome.OK} == set(metrics.LOST.values)
 
 
 def test_lost_after_long_idle() -> None:
@@ -64,7 +47,7 @@ def test_lost_after_long_idle() -> None:
     account = Account()
     for idle in (0, 29_999_999_999, 30_000_000_000, 86_400_000_000_000):
         account.lost(Outcome.EOF, idle)
-    assert _counted(account, (LOST, Outcome.EOF), LOST_IDLE) == [4, 2]
+    assert _counted(account, (metrics.LOST, Outcome.EOF), metrics.LOST_IDLE) == [4, 2]
 
 
 def test_sums() -> None:
@@ -77,7 +60,13 @@ def test_sums() -> None:
     account.late(4)
     account.kernel(900, 2)
     account.kernel(40, 3)
-    assert _counted(account, SENT, RECEIVED, LATE, RTT, RETRANSMITS) == [321, 642, 5, 40, 5]
+    assert _counted(account, metrics.SENT, metrics.RECEIVED, metrics.LATE, metrics.RTT, metrics.RETRANSMITS) == [
+        321,
+        642,
+        5,
+        40,
+        5,
+    ]
     assert (account.sent_bytes, account.received_bytes) == (321, 642)
 
 
@@ -86,14 +75,14 @@ def test_exchanges() -> None:
     account = Account()
     for outcome in Outcome:
         account.exchange(outcome)
-        assert account.row[SCHEMA.slot(EXCHANGES, outcome)] == 1
-        assert (outcome is Outcome.OK) == account.row[SCHEMA.slot(UP)]
-    before = account.row[SCHEMA.slot(LAST_SUCCESS)]
+        assert account.row[SCHEMA.slot(metrics.EXCHANGES, outcome)] == 1
+        assert (outcome is Outcome.OK) == account.row[SCHEMA.slot(metrics.UP)]
+    before = account.row[SCHEMA.slot(metrics.LAST_SUCCESS)]
     account.exchange(Outcome.MISMATCH)
-    assert before == account.row[SCHEMA.slot(LAST_SUCCESS)]
+    assert before == account.row[SCHEMA.slot(metrics.LAST_SUCCESS)]
     account.exchange(Outcome.OK, up=False)
-    assert account.row[SCHEMA.slot(UP)] == 0
-    assert before < account.row[SCHEMA.slot(LAST_SUCCESS)] <= time.time_ns()
+    assert account.row[SCHEMA.slot(metrics.UP)] == 0
+    assert before < account.row[SCHEMA.slot(metrics.LAST_SUCCESS)] <= time.time_ns()
 
 
 def test_times() -> None:
@@ -101,6 +90,9 @@ def test_times() -> None:
     account = Account()
     account.times(7_000_000, 5_000_000)
     account.phases({Phase.CONNECT: 300_000, Phase.RESOLVE: 1_000, Phase.FIRST_BYTE: 9})
-    assert (_observed(account, RESPONSE_TIME), _observed(account, SERVICE_TIME)) == ((1, 7_000_000), (1, 5_000_000))
-    phases = [_observed(account, PHASE_DURATION, phase) for phase in PHASE_DURATION.values]
+    assert (_observed(account, metrics.RESPONSE_TIME), _observed(account, metrics.SERVICE_TIME)) == (
+        (1, 7_000_000),
+        (1, 5_000_000),
+    )
+    phases = [_observed(account, metrics.PHASE_DURATION, phase) for phase in metrics.PHASE_DURATION.values]
     assert phases == [(1, 1_000), (1, 300_000), (0, 0), (1, 9)]

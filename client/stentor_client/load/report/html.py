@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
-from importlib.resources import files
-from string import Template
 
 from stentor_chassis.escaping import escaped
+from stentor_chassis.page.document import document
 from stentor_client import __version__
 from stentor_client.load.report import figures
 from stentor_client.load.report.figures import TIME_HEADINGS, TimeRows
@@ -20,10 +19,11 @@ from stentor_client.verify.outcomes import Outcome
 
 def page(summary: Summary, results: Sequence[ThresholdResult]) -> str:
     """Return the page."""
-    template = Template(files("stentor_client.load.report").joinpath("report.html").read_text(encoding="utf-8"))
     phases = figures.phase_rows(summary)
-    return template.substitute(
-        target=escape(escaped(summary.options.dial.target)),
+    return document(
+        "stentor_client.load.report",
+        "report.html",
+        title=f"Load on {escape(escaped(summary.options.dial.target))}",
         described=escape(figures.described(summary.options)),
         started=f"{datetime.fromisoformat(summary.started_at):%Y-%m-%d at %H:%M:%S} UTC",
         measured=f"{summary.measured_seconds:.4g} s",

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Info
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from procfs import descriptors
+from bench.process import open_descriptors
 from stentor_chassis.admin.endpoint import MAX_CONNECTIONS, Admin
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from unit.looping import eventually
@@ -67,7 +67,7 @@ async def test_many_idle_connections() -> None:
     """However many connect and say nothing, or do not read, who comes next is answered, at the oldest's cost."""
     async with _admin(status=lambda: {"much": "x" * 1_000_000}) as session:
         url = urlsplit(str(session._base_url))
-        before = descriptors(os.getpid())
+        before = open_descriptors(os.getpid())
         silent = [socket.create_connection((url.hostname, url.port)) for _ in range(2)]
         for each in silent[1:]:
             each.send(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
@@ -78,7 +78,7 @@ async def test_many_idle_connections() -> None:
         assert (await _get(session, "/metrics"))[0] == 200
         ours = len(silent)
         await eventually(
-            lambda: descriptors(os.getpid()) <= before + ours + MAX_CONNECTIONS + 1, "the oldest to be closed"
+            lambda: open_descriptors(os.getpid()) <= before + ours + MAX_CONNECTIONS + 1, "the oldest to be closed"
         )
         assert (await _get(session, "/readyz"))[0] == 200
         assert silent[0].recv(1) == b""

@@ -70,15 +70,3 @@ def test_nowhere(tmp_path: Path) -> None:
     path = tmp_path / "file" / "stentor" / "history"
     PrivateHistory(str(path)).store_string("a line")
     assert _loaded(path) == []
-
-
-def test_trap(path: Path) -> None:
-    """A link beside the file, with a name that somebody guessed, is not written through."""
-    path.parent.mkdir()
-    path.write_text("line\n" * (LINES + 1))
-    precious = path.with_name("precious")
-    precious.write_text("precious")
-    path.with_name(f"history.{os.getpid()}").symlink_to(precious)
-    _loaded(path)
-    assert precious.read_text() == "precious"
-    assert len(path.read_text().splitlines()) == LINES

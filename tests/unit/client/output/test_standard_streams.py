@@ -1,7 +1,7 @@
 """Standard input and output of a filter."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -9,20 +9,6 @@ from stentor_chassis.failure import INTERNAL_ERROR, READER_GONE, USAGE, Failure
 from stentor_client.output.standard_streams import TerminalText, read_in, write_out
 
 Replace = Callable[[int, int], None]
-
-
-@pytest.fixture
-def replace() -> Iterator[Replace]:
-    """Puts a descriptor in the place of a standard one."""
-    kept = {fd: os.dup(fd) for fd in (0, 1)}
-
-    def put(fd: int, other: int) -> None:
-        os.dup2(other, fd)
-        os.close(other)
-
-    yield put
-    for fd, copy in kept.items():
-        put(fd, copy)
 
 
 async def _all() -> list[bytes]:
@@ -42,27 +28,12 @@ async def test_read(replace: Replace) -> None:
         await anext(chunks)
 
 
-async def test_nothing_to_read(replace: Replace) -> None:
-    """Empty input is no chunk at all."""
-    replace(0, os.open(os.devnull, os.O_RDONLY))
-    assert await _all() == []
-
-
 async def test_unreadable(replace: Replace) -> None:
     """Input that cannot be read, such as a directory, is told in one line."""
     replace(0, os.open("/", os.O_RDONLY))
     with pytest.raises(Failure, match=r"^cannot read standard input: Is a directory$") as failure:
         await _all()
     assert failure.value.code == USAGE
-
-
-def test_write(replace: Replace) -> None:
-    """All is written, as it is."""
-    read, write = os.pipe()
-    replace(1, write)
-    write_out(memoryview(b"a\x00b"))
-    assert os.read(read, 10) == b"a\x00b"
-    os.close(read)
 
 
 def test_full(replace: Replace) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,45 +13,16 @@ from stentor_client.output import wording
 
 
 @pytest.mark.parametrize(
-    ("nbytes", "words"), [(0, "0 B"), (1460, "1460 B"), (1024, "1 KiB"), (1025, "1025 B"), (1 << 24, "16 MiB")]
-)
-def test_size(nbytes: int, words: str) -> None:
-    """A size has the largest unit that keeps it exact."""
-    assert words == wording.size(nbytes)
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(0.25, "0.25 s"), (90.0, "90 s"), (60, "1 min"), (7200, "2 h")])
-def test_duration(seconds: float, words: str) -> None:
-    """A duration has the largest unit that keeps it exact."""
-    assert words == wording.duration(seconds)
-
-
-@pytest.mark.parametrize(
-    ("words", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
-)
-def test_listed(words: list[str], text: str) -> None:
-    """Several things are listed as in a sentence."""
-    assert text == wording.listed(words)
-
-
-def test_numbers() -> None:
-    """Numbers have separators for thousands, and nouns their plural."""
-    assert [wording.number(1234), wording.number(10.5, sign="+")] == ["1,234", "+10.500"]
-    assert [wording.counted(1, "byte"), wording.counted(1200, "byte")] == ["1 byte", "1,200 bytes"]
-    assert wording.milliseconds(1_234_567_890) == "1,234.568 ms"
-
-
-@pytest.mark.parametrize(
-    ("value", "words"), [(-0.0001, "under 0.001 %"), (-1.5, "-1.5 %"), (130, "+130 %"), (9000, "+9,000 %")]
-)
-def test_percent(value: float, words: str) -> None:
-    """A percentage has a sign, and as many decimals as matter."""
-    assert words == wording.percent(value)
-
-
-@pytest.mark.parametrize(
     ("text", "cases"),
     [
+        (wording.size, {0: "0 B", 1460: "1460 B", 1024: "1 KiB", 1025: "1025 B", 1 << 24: "16 MiB"}),
+        (wording.duration, {0.25: "0.25 s", 90.0: "90 s", 60: "1 min", 7200: "2 h"}),
+        (wording.percent, {-0.0001: "under 0.001 %", -1.5: "-1.5 %", 130: "+130 %", 9000: "+9,000 %"}),
+        (wording.number, {1234: "1,234", 10.5: "10.500"}),
+        (partial(wording.number, sign="+"), {10.5: "+10.500", -3: "-3"}),
+        (partial(wording.counted, noun="byte"), {1: "1 byte", 1200: "1,200 bytes"}),
+        (wording.milliseconds, {1_234_567_890: "1,234.568 ms"}),
+        (lambda words: wording.listed([*words]), {"": "", "a": "a", "ab": "a and b", "abc": "a, b and c"}),
         (wording.elapsed, {None: "-", math.nan: "-", 0.0: "0.00 µs", 0.000_999_6: "1.00 ms", 0.009_996: "10.0 ms"}),
         (wording.elapsed, {0.000_999_4: "999 µs", 0.099_96: "100 ms", 0.999_6: "1.00 s", 900.0: "900 s"}),
         (wording.rate, {0.0: "0", 0.001: "0.001", 99.94: "99.9", 99.96: "100", 1e6: "1,000,000"}),
@@ -62,7 +34,7 @@ def test_percent(value: float, words: str) -> None:
     ],
 )
 def test_text(text: Callable[[Any], str], cases: dict[Any, str]) -> None:
-    """A number has the figures that matter, also if it is rounded up to the next unit."""
+    """A number has the figures that matter and a suitable unit, also if it is rounded up to the next one."""
     assert {value: text(value) for value in cases} == cases
 
 

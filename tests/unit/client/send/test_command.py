@@ -1,15 +1,11 @@
 """`send` on the command line."""
 
 import os
-import pty
-import select
-import subprocess
-import termios
 
 import pytest
 
 from lying import Behaviour, LyingServer, flip, stay_silent
-from processes import BIN, ENVIRONMENT, run
+from processes import run
 from unit.client.probing import honest
 
 
@@ -30,42 +26,3 @@ def test_send_fails(behaviour: Behaviour, timeout: str, code: int, word: str) ->
     assert code == ended.returncode
     assert ended.stderr.count(b"\n") == 1
     assert ended.stderr.startswith(f"stentor-client: {word}: {server.target}: ".encode())
-
-
-def test_conversation() -> None:
-    """On a terminal each line is answered as it is typed, until the person ends it."""
-    ours, theirs = pty.openpty()
-    attributes = termios.tcgetattr(theirs)
-    attributes[3] &= ~termios.ECHO
-    termios.tcsetattr(theirs, termios.TCSANOW, attributes)
-    shown = bytearray()
-
-    def until_shown(what: bytes) -> None:
-        while what not in shown:
-            assert select.select([ours], [], [], 20)[0], f"{what!r} is not shown, but {bytes(shown)!r}"
-            shown.extend(os.read(ours, 4096))
-        del shown[: shown.index(what) + len(what)]
-
-    with LyingServer(honest) as server:
-        child = subprocess.Popen(
-            [f"{BIN}/stentor-client", "send", "--target", server.target],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=ENVIRONMENT | {"TERM": "dumb"},
-            start_new_session=True,
-        )
-        os.close(theirs)
-        try:
-            until_shown(f"Connected to {server.target}".encode())
-            until_shown(b"> ")
-            for line in (b"hello", "grüße".encode()):
-                os.write(ours, line + b"\n")
-                until_shown(line.upper())
-                until_shown(b"> ")
-            os.write(ours, b"\x04")  # Ctrl-D
-            assert child.wait(20) == 0
-        finally:
-            child.kill()
-            child.wait()
-            os.close(ours)

@@ -3,23 +3,24 @@
 import contextlib
 import os
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
+from io import FileIO
 
 import pytest
 
+from connections import reset
 from lying import Behaviour, LyingServer, flip, stay_silent
 from stentor_chassis.failure import INTERNAL_ERROR, Failure
 from stentor_client.send import sender as send
 from stentor_client.send.sender import PART_BYTES, Sender
 from stentor_client.wire.dialer import DialOptions
 from unit.client.probing import honest
-from unit.client.wire.naming import refusing
 
 SECONDS = 10.0
 MESSAGE = b"twenty bytes of text"
 Output = pytest.CaptureFixture[bytes]
+Replace = Callable[[int, int], None]
 
 
 def answer_at_the_end(connection: socket.socket) -> None:
@@ -40,49 +41,28 @@ def be_deaf(connection: socket.socket) -> None:
 
 
 @pytest.fixture
-def standard_input() -> Iterator[Callable[[], int]]:
-    """Puts a pipe in the place of standard input, and gives its other end."""
-    kept = os.dup(0)
-    write_ends: list[int] = []
-
-    def replace() -> int:
-        read, write = os.pipe()
-        os.dup2(read, 0)
-        os.close(read)
-        write_ends.append(write)
-        return write
-
-    yield replace
-    for write in write_ends:
-        try:
-            os.close(write)
-        except OSError:
-            continue  # the test has closed it
-    os.dup2(kept, 0)
-    os.close(kept)
+def standard_input(replace: Replace) -> Iterator[FileIO]:
+    """The other end of a pipe in place of standard input."""
+    read, write = os.pipe()
+    replace(0, read)
+    with FileIO(write, "wb") as pipe:
+        yield pipe
 
 
-@pytest.fixture
-def standard_output() -> Iterator[Callable[[int], None]]:
-    """Puts a descriptor in the place of standard output."""
-    kept = os.dup(1)
+def _beside(work: Callable[[], object]) -> None:
+    """Work in a thread, until it is done, or the other end of the pipe is closed."""
 
-    def replace(fd: int) -> None:
-        os.dup2(fd, 1)
-        os.close(fd)
+    def run() -> None:
+        with contextlib.suppress(OSError):
+            work()
 
-    yield replace
-    os.dup2(kept, 1)
-    os.close(kept)
-
-
-def _dial(target: str) -> DialOptions:
-    return DialOptions(target=target, connect_timeout_seconds=SECONDS)
+    threading.Thread(target=run, daemon=True).start()
 
 
 def _send(behaviour: Behaviour, data: bytes | None = MESSAGE, timeout: float = SECONDS, expect: str = "upper") -> None:
     with LyingServer(behaviour) as server:
-        Sender(_dial(server.target), expect, timeout).stream(data)
+        dial = DialOptions(target=server.target, connect_timeout_seconds=SECONDS)
+        Sender(dial, expect, timeout).stream(data)
 
 
 @pytest.mark.parametrize("behaviour", [honest, answer_at_the_end])
@@ -100,62 +80,26 @@ def test_echo(capfdbinary: Output) -> None:
     assert MESSAGE.upper() == capfdbinary.readouterr().out
 
 
-def test_standard_input(capfdbinary: Output, standard_input: Callable[[], int]) -> None:
-    """Standard input is sent as it comes, whatever it holds, each part before the next is there."""
-    write = standard_input()
-    parts = [bytes(range(256)), b"a" * 500_000, b"\xff\x00", b"end"]
-
-    def feed() -> None:
-        for part in parts:
-            os.write(write, part[:1])
-            answered.acquire(timeout=SECONDS)
-            with os.fdopen(os.dup(write), "wb") as pipe:
-                pipe.write(part[1:])
-        os.close(write)
-
+def test_standard_input(capfdbinary: Output, standard_input: FileIO) -> None:
+    """Standard input is sent as it arrives, whatever it holds; while nothing is due, no time-out runs."""
+    parts = [b"\xff\x00", bytes(range(256)), b"a" * 500_000]
     answered = threading.Semaphore(0)
 
-    def tell(connection: socket.socket) -> None:
+    def think() -> None:
+        for part in parts:
+            standard_input.write(part)
+            answered.acquire(timeout=SECONDS)
+            threading.Event().wait(3.5 if part is parts[0] else 0)  # longer than the time-out
+        standard_input.close()
+
+    def answer(connection: socket.socket) -> None:
         for data in iter(lambda: connection.recv(65536), b""):
             connection.sendall(data.upper())
             answered.release()
 
-    feeding = threading.Thread(target=feed)
-    feeding.start()
-    _send(tell, None)
-    feeding.join()
+    _beside(think)
+    _send(answer, None, timeout=3.0)
     assert (b"".join(parts).upper(), b"") == capfdbinary.readouterr()
-
-
-def test_empty_standard_input(capfdbinary: Output, standard_input: Callable[[], int]) -> None:
-    """Nothing to send has an empty reply, which is right."""
-    os.close(standard_input())
-    _send(honest, None)
-    assert capfdbinary.readouterr() == (b"", b"")
-
-
-def test_quiet_standard_input(capfdbinary: Output, standard_input: Callable[[], int]) -> None:
-    """While nothing is due no timeout runs: a person may think for longer than it."""
-    write = standard_input()
-    heard = threading.Event()
-
-    def think() -> None:
-        os.write(write, b"first")
-        heard.wait(SECONDS)
-        threading.Event().wait(1.5)  # longer than the timeout
-        os.write(write, b" second")
-        os.close(write)
-
-    def tell(connection: socket.socket) -> None:
-        for data in iter(lambda: connection.recv(65536), b""):
-            connection.sendall(data.upper())
-            heard.set()
-
-    thinking = threading.Thread(target=think)
-    thinking.start()
-    _send(tell, None, timeout=1.0)
-    thinking.join()
-    assert capfdbinary.readouterr().out == b"FIRST SECOND"
 
 
 @pytest.mark.parametrize("behaviour", [stay_silent, be_deaf])
@@ -167,16 +111,15 @@ def test_no_progress(capfdbinary: Output, behaviour: Behaviour, size: int) -> No
     assert failure.value.code == 4
 
 
-def _feed(write: int, data: bytes, part_bytes: int) -> None:
-    """Give `data` to standard input in these parts, and end it; the other end may go before."""
+def _feed(pipe: FileIO, data: bytes, part_bytes: int) -> None:
+    """Write `data` to the pipe in these parts, and close it."""
 
     def feed() -> None:
-        with contextlib.suppress(OSError):
-            for at in range(0, len(data), part_bytes):
-                os.write(write, data[at : at + part_bytes])
-            os.close(write)
+        for at in range(0, len(data), part_bytes):
+            pipe.write(data[at : at + part_bytes])
+        pipe.close()
 
-    threading.Thread(target=feed, daemon=True).start()
+    _beside(feed)
 
 
 @pytest.mark.parametrize(
@@ -186,11 +129,12 @@ def _feed(write: int, data: bytes, part_bytes: int) -> None:
     ids=["large", "small"],
 )
 def test_nothing_is_kept_without_bound(
-    monkeypatch: pytest.MonkeyPatch, standard_input: Callable[[], int], part_bytes: int, most: int
+    monkeypatch: pytest.MonkeyPatch, standard_input: FileIO, part_bytes: int, most: int
 ) -> None:
     """A server that reads on and on, and never answers, is not sent more than can be kept, and given up."""
     monkeypatch.setattr(send, "UNANSWERED_BYTES", 1 << 20)
     taken = 0
+    read = threading.Semaphore(0)
 
     def swallow(connection: socket.socket) -> None:
         nonlocal taken
@@ -198,28 +142,18 @@ def test_nothing_is_kept_without_bound(
             taken += len(data)
             read.release()
 
-    read = threading.Semaphore(0)
-    write = standard_input()
-    if part_bytes > 1:
-        _feed(write, b"x" * (8 << 20), part_bytes)
-    else:
+    def feed() -> None:
+        while standard_input.write(b"x" * part_bytes) and (part_bytes > 1 or read.acquire(timeout=SECONDS)):
+            pass  # of single bytes, each is sent before the next one, so that it is a part of its own
 
-        def feed_singly() -> None:
-            """Wait until each byte has gone, so that it is a part of its own."""
-            with contextlib.suppress(OSError):
-                for _ in range(most * 4):
-                    os.write(write, b"x")
-                    if not read.acquire(timeout=SECONDS):
-                        return
-
-        threading.Thread(target=feed_singly, daemon=True).start()
+    _beside(feed)
     with pytest.raises(Failure, match=r"^timeout: .*: no progress for 0.5 s before any byte of the reply$"):
         _send(swallow, None, timeout=0.5)
     assert 0 < taken <= most
 
 
 def test_what_is_stored_and_passed_on_later(
-    monkeypatch: pytest.MonkeyPatch, capfdbinary: Output, standard_input: Callable[[], int]
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: Output, standard_input: FileIO
 ) -> None:
     """Where a path stores what it gets, up to what may be unanswered, all of a longer message comes through."""
     monkeypatch.setattr(send, "UNANSWERED_BYTES", 1 << 20)
@@ -235,13 +169,13 @@ def test_what_is_stored_and_passed_on_later(
                 stored = b""
         connection.sendall(stored.upper())
 
-    _feed(standard_input(), data, 65536)
+    _feed(standard_input, data, 65536)
     _send(store, None)
     assert (data.upper(), b"") == capfdbinary.readouterr()
 
 
 def test_slow_reply_to_what_may_be_unanswered(
-    monkeypatch: pytest.MonkeyPatch, capfdbinary: Output, standard_input: Callable[[], int]
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: Output, standard_input: FileIO
 ) -> None:
     """While sending waits for the reply, a reply that moves keeps the time-out away, however slow it is."""
     monkeypatch.setattr(send, "UNANSWERED_BYTES", 64 << 10)
@@ -249,11 +183,11 @@ def test_slow_reply_to_what_may_be_unanswered(
 
     def crawl(connection: socket.socket) -> None:
         while more := connection.recv(32 << 10):
-            threading.Event().wait(0.1)
+            threading.Event().wait(0.2)  # in sum longer than the time-out
             connection.sendall(more.upper())
 
-    _feed(standard_input(), data, 16 << 10)
-    _send(crawl, None, timeout=1.2)
+    _feed(standard_input, data, 16 << 10)
+    _send(crawl, None, timeout=2.5)
     assert data.upper() == capfdbinary.readouterr().out
 
 
@@ -262,7 +196,7 @@ def test_reset_after_the_reply(capfdbinary: Output) -> None:
 
     def reset_at_the_end(connection: socket.socket) -> None:
         honest(connection)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset(connection)
 
     with pytest.raises(Failure, match=r"^reset: ") as failure:
         _send(reset_at_the_end)
@@ -272,31 +206,23 @@ def test_reset_after_the_reply(capfdbinary: Output) -> None:
 def test_server_that_does_not_end(capfdbinary: Output) -> None:
     """A server that answers all and then does not end, though the client has, is given up and told of as well."""
     with pytest.raises(
-        Failure, match=r"^timeout: .*: no progress for 1 s: the server does not end its side$"
+        Failure, match=r"^timeout: .*: no progress for 3 s: the server does not end its side$"
     ) as failure:
-        _send(answer_and_stay, timeout=1.0)
+        _send(answer_and_stay, timeout=3.0)
     assert failure.value.code == 4
     assert MESSAGE.upper() == capfdbinary.readouterr().out
 
 
-def test_wrong_reply_ends_the_stream(standard_input: Callable[[], int], capfdbinary: Output) -> None:
+def test_wrong_reply_ends_the_stream(standard_input: FileIO, capfdbinary: Output) -> None:
     """A wrong byte ends the exchange at once, though there may be more to send."""
-    os.write(standard_input(), b"not the end")
+    standard_input.write(b"not the end")
     with pytest.raises(Failure, match=r"^mismatch: .*: at byte 4 of the reply"):
         _send(flip, None)
 
 
-def test_full_output(standard_output: Callable[[int], None]) -> None:
+def test_full_output(replace: Replace) -> None:
     """A reply that cannot be written, because the disk is full, is told."""
-    standard_output(os.open("/dev/full", os.O_WRONLY))
+    replace(1, os.open("/dev/full", os.O_WRONLY))
     with pytest.raises(Failure, match=r"^cannot write standard output: No space left on device$") as failure:
         _send(honest)
     assert failure.value.code == INTERNAL_ERROR
-
-
-def test_no_server() -> None:
-    """Where nobody listens the outcome and the target are told."""
-    target = "{}:{}".format(*refusing())
-    with pytest.raises(Failure, match=f"^refused: {target}: Connection refused$") as failure:
-        Sender(_dial(target), "upper", SECONDS).stream(MESSAGE)
-    assert failure.value.code == 3

@@ -18,6 +18,7 @@ from stentor_client.verify.outcomes import Outcome
 MS = 1_000_000
 NAMES = ["resolve", "connect", "tls", "send", "first_byte", "reply", "close"]
 AGREEMENT = Agreement("TLSv1.3", "AES", "CN=server", ["server.example"], "2030-01-01T00:00:00Z")
+NAMELESS = replace(AGREEMENT, names=[])
 
 
 def _traced(*parts: Part, **changes: object) -> Trace:
@@ -139,28 +140,24 @@ def test_address_that_failed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("tls", "changes", "sentence"),
     [
-        ({"target": "10.0.0.1:1", "host": "10.0.0.1"}, "already an address: no lookup"),
-        ({"addresses": ["[::1]:1", "10.0.0.1:1"]}, "server is [::1] and 10.0.0.1"),
-        ({"host": "", "remote": "unix:/s"}, "connected within the kernel: no packets"),
-        ({"proxy_header": b"PROXY"}, "SYN, SYN-ACK, ACK with 10.0.0.1:1; then a PROXY header of 5 bytes"),
-        ({"accepted_bytes": 2}, "the kernel accepted 2 of 5 bytes at once, the rest while the reply arrived"),
-        ({"received_bytes": 5000, "reads": 1000}, "5,000 bytes in 1,000 reads"),
+        (False, {"target": "10.0.0.1:1", "host": "10.0.0.1"}, "already an address: no lookup"),
+        (False, {"addresses": ["[::1]:1", "10.0.0.1:1"]}, "server is [::1] and 10.0.0.1"),
+        (False, {"host": "", "remote": "unix:/s"}, "connected within the kernel: no packets"),
+        (False, {"proxy_header": b"PROXY"}, "SYN, SYN-ACK, ACK with 10.0.0.1:1; then a PROXY header of 5 bytes"),
+        (False, {"accepted_bytes": 2}, "the kernel accepted 2 of 5 bytes at once, the rest while the reply arrived"),
+        (False, {"received_bytes": 5000, "reads": 1000}, "5,000 bytes in 1,000 reads"),
+        (True, {}, "5 bytes encrypted, and copied to the kernel, which sends them on its own"),
+        (True, {}, "close notify, then FIN, both ways"),
+        (True, {"tls": NAMELESS}, "TLSv1.3, AES; certificate of CN=server, valid until 2030-01-01T00:00:00Z"),
     ],
 )
-def test_sentences(changes: dict[str, object], sentence: str) -> None:
-    """Each part says what happened."""
-    assert f"    {sentence}\n" in _shown(replace(_whole(), **changes))  # type: ignore[arg-type]
-
-
-def test_tls_sentences() -> None:
-    """Sending and closing are described differently for TLS."""
-    shown = _shown(_whole(tls=True))
-    assert "5 bytes encrypted, and copied to the kernel" in shown
-    assert "\n  close " in shown
-    nameless = replace(AGREEMENT, names=[])
-    assert "certificate of CN=server," in _shown(replace(_whole(tls=True), tls=nameless))
+def test_sentences(tls: bool, changes: dict[str, object], sentence: str) -> None:  # noqa: FBT001
+    """Each part says what happened, which is different with TLS."""
+    shown = _shown(replace(_whole(tls=tls), **changes))  # type: ignore[arg-type]
+    assert f"    {sentence}\n" in shown
+    assert ("\n  close " in shown) is tls
 
 
 def test_ascii() -> None:

@@ -7,15 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stentor_client.verify.outcomes import Outcome
-from stentor_client.verify.verifier import EXCERPT_BYTES, EXPECTATIONS, Verdict, Verifier
+from stentor_client.verify.verifier import EXCERPT_BYTES, EXPECTATIONS, ReplyPart, Verdict, Verifier
 
 messages = st.lists(st.binary(min_size=1, max_size=60), min_size=1, max_size=8)
 OK = Verdict(Outcome.OK)
 
 
+def _part(message: bytes) -> ReplyPart:
+    """Return the upper case of a message, as a part of a longer pattern."""
+    return (b"-" + message.upper() + b"-", 1, 1 + len(message))
+
+
 def _expect(verifier: Verifier, message: bytes, *, more: bool = False) -> None:
     """Expect the upper case of a message."""
-    verifier.expect([(message.upper(), 0, len(message))], more=more)
+    verifier.expect([_part(message)], more=more)
 
 
 @dataclass
@@ -31,10 +36,13 @@ class Exchange:
         return [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
     def verdicts(self, reply: bytes, end: Outcome | None = Outcome.EOF) -> list[Verdict]:
-        """Feed a reply to a verifier that was told of the messages, some of them in parts, and return its verdicts."""
+        """Feed a reply to a verifier that expects it, in parts at once or one after the other; return its verdicts."""
         verifier = Verifier()
         for message in self.sent:
             *parts, last = self.cut(message) if self.draw.draw(st.booleans(), label="in parts") else [message]
+            if self.draw.draw(st.booleans(), label="at once"):
+                verifier.expect([_part(part) for part in (*parts, last)])
+                continue
             for part in parts:
                 _expect(verifier, part, more=True)
             _expect(verifier, last)
