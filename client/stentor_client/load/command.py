@@ -108,7 +108,7 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
     with Progress(options) as progress:
         run = Run(options, progress.log_options(log), progress.watch if progress.shown else None)
         uvloop.run(run.run())
-    summary = Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices)
+    summary = Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices, run.addresses)
     results = thresholds.judge(summary.error_rate, summary.response_time)
     output.write(summary.as_json(results), lambda: show(summary, results))
     if draw:
@@ -119,7 +119,8 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
         return 128 + run.interrupted_by
     if not all(result.met for result in results):
         return CHECK_FAILED
-    return OK if thresholds.max_error_rate is not None else worst_exit_code(summary.outcomes)
+    failed = OK if thresholds.max_error_rate is not None else worst_exit_code(summary.outcomes)
+    return failed or (CHECK_FAILED if summary.too_few_connections else OK)
 
 
 def _load_options(values: dict[str, Any]) -> LoadOptions:

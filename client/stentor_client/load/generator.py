@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from time import perf_counter_ns
 from typing import Any
 
@@ -10,6 +10,7 @@ from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.logs.log import Logger
 from stentor_client.load.arrivals import Arrivals
 from stentor_client.load.flow import Flow
+from stentor_client.load.metrics import MOST_ADDRESSES, OTHER
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.tally import Tally
 from stentor_client.timing.back_off import back_off_seconds
@@ -17,6 +18,7 @@ from stentor_client.timing.timer import Timer
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.verify.verifier import EXPECTATIONS, Verdict, explained
+from stentor_client.wire.dial_record import DialError, DialRecord, Endpoint
 from stentor_client.wire.dialer import Dialer
 
 BACKOFF_MOST_SECONDS = 1.0
@@ -36,8 +38,10 @@ class Generator:
     Closed loop: an exchange is due as soon as a connection is free.
     """
 
-    def __init__(self, options: LoadOptions, worker: int, tally: Tally, log: Logger) -> None:
-        """Prepare; this requires a running event loop."""
+    def __init__(
+        self, options: LoadOptions, worker: int, tally: Tally, log: Logger, addresses: Sequence[str] = ()
+    ) -> None:
+        """Prepare; this requires a running event loop. Counts are kept for each of the `addresses`."""
         self._options = options
         self._tally = tally
         self._log = log
@@ -46,7 +50,8 @@ class Generator:
         self._messages = MessageSource(max(options.sizes), EXPECTATIONS[options.expect])
         self._sizes = options.sizes
         self._fresh = options.fresh
-        self._first_number = worker * _FLOWS
+        self._place_of = {address: place for place, address in enumerate(addresses[:MOST_ADDRESSES])}
+        self._worker = worker
         self._numbers = 0
         self._until = 0
         self._flows: set[Flow] = set()  # that are open
@@ -59,7 +64,7 @@ class Generator:
         self._connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self._failures: Counter[Outcome] = Counter()
         self._timer = Timer(self._send_due)
-        self._ended = asyncio.Event()
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
 
     async def connect(self, share: int) -> None:
@@ -67,22 +72,25 @@ class Generator:
         if self._fresh:
             self._places = self._free_places = share
             return
-        attempts = [asyncio.Event() for _ in range(share)]
+        attempts: list[asyncio.Future[None]] = [self._ended.get_loop().create_future() for _ in range(share)]
         for attempt in attempts:
             self._start(self._keep_connected(attempt))
-        for attempt in attempts:
-            await attempt.wait()
+        tried: asyncio.Future[Any] = asyncio.gather(*attempts)
+        await asyncio.wait([tried, self._ended], return_when=asyncio.FIRST_COMPLETED)
+        if self._ended.done():
+            self._ended.result()
 
     async def run(self, arrivals: Arrivals | None, start: int, until: int) -> None:
         """Send what is due from `start` to `until`, and wait for the replies; without arrivals the loop is closed.
 
-        Both are nanoseconds of `perf_counter_ns`.
+        Both are nanoseconds of `perf_counter_ns`. If a task or a callback fails, the load fails with it.
         """
+        self._watch_callbacks()
         self._arrivals = arrivals
         self._until = until
         self._start(self._sweep())
         self._timer.set(arrivals.due if arrivals else start)
-        await self._ended.wait()
+        await self._ended
 
     async def close(self) -> None:
         """Send nothing more, and close every connection; exchanges under way have no outcome."""
@@ -185,10 +193,10 @@ class Generator:
             if verdict.outcome is Outcome.OK:
                 flow.good = True
                 first_byte = flow.first_byte_at if alone and not pending else 0
-                tally.good(due, sent, first_byte, flow.answered_at, size)
+                tally.good(due, sent, first_byte, flow.answered_at, size, flow.place)
             else:
                 extra = extra or verdict.outcome is Outcome.EXTRA
-                self._fail(due, verdict.outcome, verdict.phase, **explained(verdict), connection=flow.number)
+                self._fail(due, verdict.outcome, verdict.phase, flow, **explained(verdict))
         if flow.lost_by is not None:
             tally.lost(flow.lost_by)
         elif extra:  # it is unknown which message the next bytes answer
@@ -197,23 +205,43 @@ class Generator:
             for _ in verdicts:
                 self._replied(flow)
 
-    def _fail(self, due: int, outcome: Outcome, phase: Phase, **facts: Any) -> None:
-        self._tally.failed(due, outcome)
+    def _fail(self, due: int, outcome: Outcome, phase: Phase, flow: Flow | None = None, **facts: Any) -> None:
+        self._tally.failed(due, outcome, flow.place if flow else None)
         self._failures[outcome] += 1
         if self._failures[outcome] <= LOGGED_OF_EACH:
-            self._log.warning("exchange.failed", outcome=outcome, phase=phase, **facts)
+            connection = {"connection": flow.number} if flow else {}
+            self._log.warning("exchange.failed", outcome=outcome, phase=phase, **connection, **facts)
 
     async def _dial(self) -> Flow:
+        """Connect to the next address in turn, or if that does not answer to another."""
+        tally, turn = self._tally, self._worker + self._numbers
         self._numbers += 1
-        number = self._first_number + self._numbers % _FLOWS
-        flow, record = await self._dialer.dial(
-            lambda: Flow(self._tally, number, self._flows, self._replied, self._judge)
-        )
-        self._tally.phases(record.durations)
+        number = self._worker * _FLOWS + self._numbers % _FLOWS
+        try:
+            flow, record = await self._dialer.dial(
+                lambda: Flow(tally, number, self._flows, self._replied, self._judge), turn=turn
+            )
+        except DialError as error:
+            if error.shortage:
+                tally.short(error.shortage)
+            else:
+                self._count_missed(error.record)
+            raise
+        tally.phases(record.durations)
+        self._count_missed(record)
+        flow.place = self._place(record.endpoint)
+        tally.connected(flow.place)
         return flow
 
-    async def _keep_connected(self, attempt: asyncio.Event) -> None:
-        """Keep one connection in use, and replace it when it is lost; set `attempt` after the first try."""
+    def _count_missed(self, record: DialRecord) -> None:
+        for endpoint in record.passed_over:
+            self._tally.missed(self._place(endpoint))
+
+    def _place(self, endpoint: Endpoint | None) -> int:
+        return self._place_of.get(str(endpoint), OTHER)
+
+    async def _keep_connected(self, attempt: asyncio.Future[None]) -> None:
+        """Keep one connection in use, and replace it when it is lost; settle `attempt` after the first try."""
         failures = 0
         while True:
             failures += 1
@@ -223,11 +251,11 @@ class Generator:
             except ExchangeError as error:
                 if due := self._due_now():
                     self._fail(due, error.outcome, error.phase, detail=error.detail)
-                attempt.set()
+                _settle(attempt)
             else:
                 for _ in range(self._options.pipeline):
                     self._next(flow)
-                attempt.set()
+                _settle(attempt)
                 await flow.wait_closed()
                 if flow.good:
                     failures = 0
@@ -251,7 +279,7 @@ class Generator:
 
     async def _exchange_over(self, flow: Flow, due: int) -> None:
         if flow.lost_by is not None:
-            self._fail(due, flow.lost_by, Phase.FIRST_BYTE, connection=flow.number)
+            self._fail(due, flow.lost_by, Phase.FIRST_BYTE, flow)
             return
         self._send(flow, due)
         while flow.pending:
@@ -271,7 +299,7 @@ class Generator:
             while self._queue and now - self._queue[0] > timeout:
                 self._fail(self._queue.popleft(), Outcome.TIMEOUT, Phase.CONNECT, detail="no connection became free")
             if now >= self._until and not self._unfinished():
-                self._ended.set()
+                _settle(self._ended)
 
     def _unfinished(self) -> bool:
         still_due = self._arrivals is not None and self._arrivals.due < self._until
@@ -281,4 +309,32 @@ class Generator:
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._break(error)
+
+    def _watch_callbacks(self) -> None:
+        loop = self._ended.get_loop()
+        others = loop.get_exception_handler() or (lambda loop, context: loop.default_exception_handler(context))
+
+        def failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            error = context.get("exception")
+            if isinstance(error, Exception) and not isinstance(error, OSError | ExchangeError):  # a peer makes those
+                self._break(error)
+            else:
+                others(loop, context)
+
+        loop.set_exception_handler(failed)
+
+    def _break(self, error: BaseException) -> None:
+        """End the load with an error of the generator itself."""
+        if not self._ended.done():
+            self._ended.set_exception(error)
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)

@@ -3,7 +3,7 @@
 from stentor_chassis.counters.metrics import Schema
 from stentor_client.metrics import SCHEMA as EXPORTED
 from stentor_client.metrics import TIMED
-from stentor_client.verify.outcomes import Outcome
+from stentor_client.verify.outcomes import Outcome, Shortage
 
 
 def _bounds() -> tuple[int, ...]:
@@ -36,4 +36,20 @@ REPLIES = SCHEMA.counter(name="replies_total", help="Right replies that arrived 
 REPLY_BYTES = SCHEMA.counter(name="reply_bytes_total", help="Bytes of these replies.")
 DUE = SCHEMA.counter(name="due_total", help="Exchanges that were due after the warm-up.")
 LATE_MOST = SCHEMA.gauge(name="late_most", help="How late the generator began its latest send.", across="peak")
+SHORTAGES = SCHEMA.counter(
+    name="shortages_total",
+    help="Connections that could not be made because this machine ran out of something.",
+    label="resource",
+    values=tuple(Shortage),
+)
+OPEN_TIME = SCHEMA.counter(name="open_time", help="Nanoseconds that connections were open in the measured time.")
+OPEN_MOST = SCHEMA.gauge(name="open_most", help="The most connections open at once in the measured time.")
+# Counts by address of the target: its place among those that the name resolved to before the load began.
+MOST_ADDRESSES = 64
+OTHER = MOST_ADDRESSES  # the place of all others
+_PLACES = tuple(map(str, range(MOST_ADDRESSES + 1)))
+AT_OPENED = SCHEMA.counter(name="at_opened_total", help="Connections made.", label="place", values=_PLACES)
+AT_MISSED = SCHEMA.counter(name="at_missed_total", help="Attempts that failed.", label="place", values=_PLACES)
+AT_OK = SCHEMA.counter(name="at_ok_total", help="Measured exchanges that were right.", label="place", values=_PLACES)
+AT_FAILED = SCHEMA.counter(name="at_failed_total", help="Measured ones that failed.", label="place", values=_PLACES)
 PROCESSOR = SCHEMA.gauge(name="processor", help="Nanoseconds of processor time since the warm-up.", across="peak")

@@ -59,15 +59,52 @@ _EXIT_CODES = {
 }
 
 
+class Shortage(StrEnum):
+    """What this machine ran out of, which is not the target's fault."""
+
+    LOCAL_PORTS = "local_ports"
+    OPEN_FILES = "open_files"
+    MEMORY = "memory"
+
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        return self.replace("_", " ")
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it; follows a colon."""
+        return _REMEDIES[self]
+
+
+_REMEDIES = {
+    Shortage.LOCAL_PORTS: "open fewer connections, or widen net.ipv4.ip_local_port_range",
+    Shortage.OPEN_FILES: "open fewer connections, or raise the limit (ulimit -n)",
+    Shortage.MEMORY: "open fewer connections, or allow more memory and threads",
+}
+_SHORTAGES: dict[int | None, Shortage] = {
+    errno.EADDRNOTAVAIL: Shortage.LOCAL_PORTS,
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), Shortage.OPEN_FILES),
+    **dict.fromkeys((errno.ENOBUFS, errno.ENOMEM), Shortage.MEMORY),
+}
+
+
+def shortage_of(error: Exception) -> Shortage | None:
+    """Return what this machine ran out of, if that is what the error says."""
+    system = isinstance(error, OSError) and not isinstance(error, ssl.SSLError)  # whose numbers are others
+    return _SHORTAGES.get(getattr(error, "errno", None)) if system else None
+
+
 class ExchangeError(Failure):
     """An exchange that failed; ends a command with the exit code of its outcome."""
 
-    def __init__(self, outcome: Outcome, phase: Phase, detail: str) -> None:
-        """`detail` is for people: the address and the error."""
+    def __init__(self, outcome: Outcome, phase: Phase, detail: str, shortage: Shortage | None = None) -> None:
+        """`detail` is for people: the address and the error; a `shortage` of this machine caused it."""
         super().__init__(outcome.exit_code, f"{outcome}: {detail}")
         self.outcome = outcome
         self.phase = phase
         self.detail = detail
+        self.shortage = shortage
 
 
 def of_connect_error(error: OSError | UnicodeError, phase: Phase) -> Outcome:
@@ -82,7 +119,7 @@ def of_connect_error(error: OSError | UnicodeError, phase: Phase) -> Outcome:
         return Outcome.REFUSED
     if isinstance(error, ConnectionError) or error.errno == errno.ENOTCONN:  # accepted, and reset at once
         return Outcome.RESET
-    return Outcome.UNREACHABLE  # no route, no permission to send, no such Unix socket
+    return Outcome.UNREACHABLE  # no route, no permission to send, no such Unix socket, a shortage
 
 
 def of_lost_connection(error: Exception | None) -> Outcome:
@@ -108,7 +145,8 @@ def reason_of(error: Exception) -> str:
         case socket.gaierror():
             return error.strerror or str(error)
         case OSError(errno=int(number)):
-            return os.strerror(number)
+            shortage = shortage_of(error)
+            return f"this machine ran out of {shortage.words}: {shortage.remedy}" if shortage else os.strerror(number)
     return str(error) or "the peer closed the connection during the handshake"  # the event loop's error is empty
 
 

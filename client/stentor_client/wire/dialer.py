@@ -68,8 +68,12 @@ class Dialer:
             else None
         )
 
-    async def dial(self, factory: Callable[[], P], endpoint: Endpoint | None = None) -> tuple[P, DialRecord]:
+    async def dial(
+        self, factory: Callable[[], P], endpoint: Endpoint | None = None, turn: int | None = None
+    ) -> tuple[P, DialRecord]:
         """Connect to `endpoint`, or else to the target's endpoint that answers first.
+
+        With a `turn`, which counts connections, each endpoint is tried first in turn.
 
         Raises:
             DialError: with `dns`, `refused`, `unreachable`, `connect_timeout`, `tls` or `reset`; the time-out covers
@@ -81,6 +85,9 @@ class Dialer:
         try:
             async with asyncio.timeout(self._timeout):
                 endpoints = [endpoint] if endpoint else await self._resolve(record)
+                if turn is not None:
+                    endpoints = sorted(endpoints, key=str)  # a name server may answer in any order
+                    endpoints = endpoints[turn % len(endpoints) :] + endpoints[: turn % len(endpoints)]
                 phase = Phase.CONNECT
                 connection = await self._connect_any(endpoints, record)
                 phase, connected_at = Phase.TLS, time.perf_counter_ns()
@@ -140,9 +147,10 @@ class Dialer:
             failures = group.exceptions
         finally:
             record.end_attempts()
-        last = cast("DialError", failures[-1])
-        detail = "; ".join(cast("DialError", failure).detail for failure in failures)
-        raise DialError(last.outcome, last.phase, detail, record) from last
+        failed = [cast("DialError", failure) for failure in failures]
+        last, detail = failed[-1], "; ".join(failure.detail for failure in failed)
+        shortage = next((failure.shortage for failure in failed if failure.shortage), None)
+        raise DialError(last.outcome, last.phase, detail, record, shortage) from last
 
     async def _connect(self, endpoint: Endpoint, record: DialRecord) -> socket.socket:
         with record.timed(Phase.CONNECT, endpoint):
@@ -229,8 +237,16 @@ async def connect(connection: socket.socket, endpoint: Endpoint) -> None:
         error = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if not error and endpoint.family != socket.AF_UNIX and connection.getsockname() == connection.getpeername():
         error = errno.ECONNREFUSED
+    if error == errno.EADDRNOTAVAIL and not _has_source(endpoint):
+        error = errno.ENETUNREACH
     if error:
         raise OSError(error, os.strerror(error))
+
+
+def _has_source(endpoint: Endpoint) -> bool:
+    """Whether this machine has an address from which to reach it; if so, connect(2) found no port. Nothing is sent."""
+    with socket.socket(endpoint.family, socket.SOCK_DGRAM) as other:
+        return other.connect_ex(endpoint.address) != errno.EADDRNOTAVAIL
 
 
 def _is_connected(connection: socket.socket) -> bool:

@@ -8,7 +8,17 @@ from rich.console import Console
 from rich.text import Text
 
 from stentor_chassis.escaping import escaped
-from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_text, knee_text, phase_rows, time_rows
+from stentor_client.load.report.figures import (
+    ADDRESS_HEADINGS,
+    TIME_HEADINGS,
+    address_rows,
+    connections_text,
+    described,
+    failed_text,
+    knee_text,
+    phase_rows,
+    time_rows,
+)
 from stentor_client.load.report.summary import Summary
 from stentor_client.load.report.thresholds import ThresholdResult
 from stentor_client.output import terminal, wording
@@ -33,15 +43,18 @@ def lines(summary: Summary, results: Sequence[ThresholdResult], width: int) -> I
     """Return the report line by line; sentences wrap at `width`, and tables are at most 78 characters wide."""
     yield Text(escaped(summary.options.dial.target), style="bold")
     yield from _sentence(described(summary.options), "", width, indent="")
+    for warning in summary.warnings:
+        yield from _sentence(f"! {warning}", _WARNING, width)
     yield Text()
     yield from _table(_totals(summary), "<")
     yield Text()
     yield from _table(_times(summary), ">")
-    warnings, knee = summary.warnings, summary.knee
-    if warnings or knee or results:
+    if len(summary.addresses) > 1:
         yield Text()
-    for warning in warnings:
-        yield from _sentence(f"! {warning}", _WARNING, width)
+        yield from _table([(ADDRESS_HEADINGS, "dim"), *((cells, "") for cells in address_rows(summary))], ">")
+    knee = summary.knee
+    if knee or results:
+        yield Text()
     if knee is not None:
         yield from _sentence(knee_text(knee), "bold", width, indent="")
     for result in results:
@@ -57,7 +70,8 @@ def _totals(summary: Summary) -> Iterable[Row]:
         if outcome is not Outcome.OK:
             yield ("", f"{count:,}", outcome), "bold red"
     if summary.options.rate:
-        yield ("late sends", f"{summary.late:,}", "begun over 1 ms late by the generator"), ""
+        yield ("late sends", f"{summary.late:,}", "over 1 ms late, by the generator's fault"), ""
+    yield ("connections", f"{wording.rate(summary.open_mean)} open", connections_text(summary)), ""
 
 
 def _times(summary: Summary) -> Iterable[Row]:

@@ -1,6 +1,7 @@
 """A generator inside the test, and what it counts."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,22 +27,22 @@ def load_options(target: str, **changes: Any) -> LoadOptions:
 class Loading:
     """A load of a target, with those options."""
 
-    def __init__(self, target: str, events: Events, **changes: Any) -> None:
+    def __init__(self, target: str, events: Events, addresses: Sequence[str] = (), **changes: Any) -> None:
         """Prepare it; this requires a running event loop."""
         self.options = load_options(target, **changes)
         self.row = [0] * SCHEMA.row_slots
         self.events = events
         self.tally = Tally(self.row)
-        self.generator = Generator(self.options, 0, self.tally, events.logger)
+        self.generator = Generator(self.options, 0, self.tally, events.logger, addresses)
 
     async def run(self) -> None:
         """Run it to its end."""
         options = self.options
-        await self.generator.connect(options.connections)
-        start = time.perf_counter_ns()
-        self.tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
-        arrivals = Arrivals(options.rate, options.whole_seconds, start=start) if options.rate else None
         try:
+            await self.generator.connect(options.connections)
+            start = time.perf_counter_ns()
+            self.tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
+            arrivals = Arrivals(options.rate, options.whole_seconds, start=start) if options.rate else None
             await self.generator.run(arrivals, start, start + int(options.whole_seconds * NANOSECONDS))
         finally:
             await self.generator.close()
@@ -54,6 +55,10 @@ class Loading:
     def lost(self) -> set[str]:
         """Return the outcomes by which connections were lost."""
         return {str(outcome) for outcome in LOST.values if self.row[SCHEMA.slot(LOST, outcome)]}
+
+    def at(self, metric: Any) -> list[int]:
+        """Return the counts of all addresses."""
+        return self.row[SCHEMA.slots(metric)]
 
     def times(self, metric: Any, value: str = "") -> Distribution:
         """Return the distribution in a fine histogram."""

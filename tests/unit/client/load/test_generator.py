@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 import threading
 import time
@@ -12,11 +13,25 @@ import pytest
 
 from lying import Behaviour, LyingServer, add, close_early, flip, reset, stay_silent, truncate
 from stentor_client.load import generator
-from stentor_client.load.metrics import DUE, LATE_MOST, PHASES, RESPONSE_TIME, SERVICE_TIME
+from stentor_client.load.metrics import (
+    AT_MISSED,
+    AT_OK,
+    AT_OPENED,
+    DUE,
+    LATE_MOST,
+    PHASES,
+    RESPONSE_TIME,
+    SCHEMA,
+    SERVICE_TIME,
+    SHORTAGES,
+)
+from stentor_client.load.tally import Tally
 from stentor_client.metrics import ACTIVE, LATE, OPENED, RECEIVED, SENT
-from stentor_client.verify.outcomes import Phase
+from stentor_client.verify.outcomes import Phase, Shortage
+from stentor_client.wire import dialer
 from unit.client.load.loading import Loading, level
 from unit.client.probing import honest
+from unit.client.wire.naming import resolve_to
 from unit.looping import Events, eventually
 
 NOBODY = "127.0.0.1:1"
@@ -122,6 +137,65 @@ async def test_each_lie_has_its_outcome(
     own = await loading(behaviour, connections=1, rate=level(50), timeout_seconds=timeout, fresh=fresh)
     assert (own.outcomes(), own.lost()) == ({outcome: 10}, lost)
     assert len(own.events.find("exchange.failed", outcome=outcome)) == generator.LOGGED_OF_EACH
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_addresses_take_turns(events: Events, monkeypatch: pytest.MonkeyPatch, *, fresh: bool) -> None:
+    """Connections are spread evenly over all addresses; one that fails is tried in its turn, and another instead."""
+    with LyingServer(honest) as one, LyingServer(honest) as two:
+        targets = sorted([one.target, two.target])
+        resolve_to(monkeypatch, *targets)
+        own = Loading("name:1", events, targets, connections=4, fresh=fresh)
+        await own.run()
+        opened = own.at(AT_OPENED)
+        assert abs(opened[0] - opened[1]) <= 1
+        assert (sum(opened), sum(own.at(AT_OK)), sum(own.at(AT_MISSED))) == (own[OPENED], own[DUE], 0)
+        down = "127.0.0.1:1"  # the first in turn
+        resolve_to(monkeypatch, *targets, down)
+        own = Loading("name:1", events, [down, *targets], connections=3, fresh=fresh)
+        await own.run()
+        assert own.at(AT_OPENED)[0] == 0 < own.at(AT_MISSED)[0]
+        assert sum(own.at(AT_MISSED)) == own.at(AT_MISSED)[0]
+        assert {*own.outcomes()} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("phases", {}),  # in a task, before the start
+        ("phases", {"fresh": True}),
+        ("good", {}),  # in a callback of a connection
+        ("due", {"rate": level(100)}),  # in that of the timer
+    ],
+)
+async def test_error_of_its_own(
+    events: Events, monkeypatch: pytest.MonkeyPatch, method: str, changes: dict[str, Any]
+) -> None:
+    """An error of the generator itself ends the load, wherever it is raised."""
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Tally, method, fail)
+    with LyingServer(honest) as server:
+        own = Loading(server.target, events, duration_seconds=3600.0, **changes)
+        with pytest.raises(ZeroDivisionError):
+            await own.run()
+    assert own[ACTIVE] == 0
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_shortage_of_this_machine(loading: NewLoading, monkeypatch: pytest.MonkeyPatch, *, fresh: bool) -> None:
+    """Connections that this machine has no room for are counted, and no address is blamed."""
+
+    async def fail(*_: Any) -> None:
+        raise OSError(errno.EADDRNOTAVAIL, "")
+
+    monkeypatch.setattr(dialer, "connect", fail)
+    own = await loading(NOBODY, rate=level(50), fresh=fresh)
+    assert own.outcomes().keys() <= {"unreachable", "timeout"}
+    assert own.row[SCHEMA.slot(SHORTAGES, Shortage.LOCAL_PORTS)] > 0
+    assert sum(own.at(AT_MISSED)) == 0
 
 
 async def test_no_connection_becomes_free(loading: NewLoading) -> None:

@@ -5,6 +5,7 @@ import errno
 import gc
 import json
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase, Shortage
 from stentor_client.wire import dialer as dialer_module
 from stentor_client.wire.dial_record import SLOWER, DialError, DialRecord, Endpoint, Step
 from stentor_client.wire.dialer import Dialer, DialOptions, connect
@@ -233,6 +234,53 @@ async def test_reset_at_once(
     monkeypatch.setattr(dialer_module, "connect", reset)
     error = await failure(Dialer(options(at(listener)), lambda _age, lost_by: noted.append(lost_by)))
     assert (error.outcome, error.phase, noted) == (outcome, Phase.CONNECT, unused)
+
+
+@pytest.mark.parametrize("target", ["127.0.0.1:1", "no.such.name:1"])
+async def test_no_file_can_be_opened(target: str) -> None:
+    """If this process can open no more files, neither name nor address is blamed, and the message has the remedy."""
+    dialer, (soft, hard) = Dialer(options(target)), resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(DialError) as raised:
+            await dialer.dial(Made)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (raised.value.outcome, raised.value.shortage) == (Outcome.UNREACHABLE, Shortage.OPEN_FILES)
+    assert raised.value.detail.startswith(f"{target}: this machine ran out of open files: ")
+    assert "ulimit -n" in raised.value.detail
+
+
+@pytest.mark.parametrize("thread", [True, False])
+async def test_no_memory(monkeypatch: pytest.MonkeyPatch, *, thread: bool) -> None:
+    """Without memory for a thread or an object, there is no connection either."""
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError if thread else MemoryError  # the first if there is no room for a thread
+
+    monkeypatch.setattr("threading.Thread.start", fail)
+    error = await failure(options("no.such.name:1"))
+    assert (error.phase, error.shortage) == (Phase.RESOLVE, Shortage.MEMORY)
+
+
+@pytest.mark.parametrize(
+    ("source", "shortage", "words"),
+    [(True, Shortage.LOCAL_PORTS, "net.ipv4.ip_local_port_range"), (False, None, "Network is unreachable")],
+)
+async def test_no_local_port(
+    monkeypatch: pytest.MonkeyPatch, *, source: bool, shortage: Shortage | None, words: str
+) -> None:
+    """Having no port is told from having no address, as without IPv6; one of several addresses is enough to say so."""
+
+    class Full(socket.socket):
+        def connect_ex(self, address: Any) -> int:
+            tcp = self.type == socket.SOCK_STREAM
+            return errno.EADDRNOTAVAIL if tcp or not source else super().connect_ex(address)
+
+    resolve_to(monkeypatch, refusing(), refusing())
+    monkeypatch.setattr(socket, "socket", Full)
+    error = await failure(options("both:1"))
+    assert (error.outcome, error.shortage, words in error.detail) == (Outcome.UNREACHABLE, shortage, True)
 
 
 async def test_attempts_that_succeed_together(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def test_failures() -> None:
     """That nothing failed is only said if something was measured."""
     mixed = summed_up(counted([1.0] * 3, {Outcome.EOF: 1}))
     texts = [failed_text(each) for each in (steady(), nothing_at_all(), all_failed(), mixed)]
-    assert texts == ["every reply was right", "nothing was measured", "1,000 failed, 100%", "1 failed, 25%"]
+    assert texts == ["every reply was right", "nothing was measured", "1,000 failed, 100 %", "1 failed, 25 %"]
 
 
 @pytest.mark.parametrize("options", [RAMP, CLOSED, replace(OPTIONS, rate=Rate(0.5, 123456.7), poisson=True)])
