@@ -119,7 +119,10 @@ class Conversation:
         ending = asyncio.ensure_future(connection.end())
         try:
             await asyncio.wait([typing, ending], return_when=asyncio.FIRST_COMPLETED)
-            return typing.result() if typing.done() else None
+            if typing.done():
+                return typing.result()
+            ending.result()  # unless it failed
+            return None
         finally:
             for task in (typing, ending):
                 task.cancel()

@@ -129,7 +129,7 @@ class Tracer:
         if connection is not None:
             await self._exchange(trace, connection, account, message, reply)
             _note_connection(trace, connection, account)
-        trace.ended = trace.parts[-1].ended
+        trace.ended = max(part.ended for part in trace.parts)  # an earlier attempt may have waited longer
         return trace
 
     async def _exchange(

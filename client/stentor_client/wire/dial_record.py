@@ -21,7 +21,8 @@ from stentor_client.verify.outcomes import (
 )
 from stentor_client.wire.target import Target
 
-SLOWER = "no answer before another address connected"
+UNANSWERED = "no answer"  # in time
+SLOWER = f"{UNANSWERED} before another address connected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Step:
     begun: int
     ended: int
     endpoint: Endpoint | None  # None while resolving
-    error: str  # the reason for people; empty if the step succeeded or the time-out ended it
+    error: str  # the reason for people; empty if the step succeeded
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ class DialRecord:
             detail = f"{endpoint or self.target}: {reason}"
             raise DialError(of_connect_error(cause, phase), phase, detail, self, shortage_of(cause)) from error
         except asyncio.CancelledError:
-            reason = SLOWER if self.local else ""
+            reason = SLOWER if self.local else UNANSWERED
             raise
         finally:
             self.steps.append(Step(phase, begun, time.perf_counter_ns(), endpoint, reason))

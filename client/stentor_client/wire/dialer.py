@@ -127,9 +127,10 @@ class Dialer:
 
     def _timed_out(self, phase: Phase, record: DialRecord) -> DialError:
         detail = f"{self.target}: no connection within {self._timeout:g} s"
-        attempts = [step for step in record.steps if step.phase is Phase.CONNECT]
-        if phase is Phase.CONNECT and len(attempts) > 1:
-            detail += "".join(f"; {step.endpoint}: {step.error or 'no answer'}" for step in attempts)
+        if phase is Phase.CONNECT and len(record.endpoints) > 1:
+            reasons = dict.fromkeys(record.endpoints, "not tried yet")
+            reasons |= {step.endpoint: step.error for step in record.steps if step.endpoint}
+            detail += "".join(f"; {endpoint}: {reason}" for endpoint, reason in reasons.items())
         return DialError(Outcome.CONNECT_TIMEOUT, phase, detail, record)
 
     def _note_unused(self, failure: DialError, connected_at: int) -> None:

@@ -173,15 +173,12 @@ class Summary:
         if self.too_few_connections:
             found.append(
                 f"Only {wording.rate(self.open_mean)} of the {self.options.connections:,} connections were open on "
-                f"average: {self.opened:,} were made, and {sum(self.lost.values()):,} lost. Something may limit them."
+                f"average: {self.opened:,} were made, and {sum(self.lost.values()):,} lost."
             )
         for each in self.addresses if len(self.addresses) > 1 else ():
             if each.failed_attempts:
-                attempts = each.connections + each.failed_attempts
-                found.append(
-                    f"{each.failed_attempts:,} of {wording.counted(attempts, 'attempt')} to connect to {each.address} "
-                    "failed. stentor-client check shows why."
-                )
+                failed = wording.counted(each.failed_attempts, "attempt")
+                found.append(f"{failed} to connect to {each.address} failed: stentor-client check shows why.")
             elif not each.connections:
                 found.append(f"There was no connection to {each.address}: use more --connections.")
         if self.measured_seconds <= 0:

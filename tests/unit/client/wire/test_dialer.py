@@ -18,6 +18,7 @@ import pytest
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase, Shortage
 from stentor_client.wire import dialer as dialer_module
+from stentor_client.wire import race
 from stentor_client.wire.dial_record import SLOWER, DialError, DialRecord, Endpoint, Step
 from stentor_client.wire.dialer import Dialer, DialOptions, connect
 from stentor_client.wire.lookup import Found
@@ -162,12 +163,15 @@ async def test_no_address_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_no_address_answers_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time-out the error says what became of each address."""
     bad = refusing()
-    with swallowing() as silent:
-        resolve_to(monkeypatch, silent, bad)
+    with swallowing() as silent, swallowing() as next_one:
+        resolve_to(monkeypatch, bad, silent, next_one)
+        monkeypatch.setattr(race, "ATTEMPT_DELAY_SECONDS", SECONDS)
         error = await failure(options("both:1", connect_timeout_seconds=1.0))
     assert (error.outcome, error.phase) == (Outcome.CONNECT_TIMEOUT, Phase.CONNECT)
-    told = f"both:1: no connection within 1 s; {silent[0]}:{silent[1]}: no answer"
-    assert error.detail == f"{told}; {bad[0]}:{bad[1]}: Connection refused"
+    assert error.detail == (
+        f"both:1: no connection within 1 s; {bad[0]}:{bad[1]}: Connection refused; "
+        f"{silent[0]}:{silent[1]}: no answer; {next_one[0]}:{next_one[1]}: not tried yet"
+    )
 
 
 async def test_single_address_fails() -> None:
