@@ -12,6 +12,7 @@ from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.control.listeners import Listeners
 from stentor_chassis.control.process import PYTHON, State
 from stentor_chassis.control.supervisor import Supervisor
+from stentor_chassis.control.terminable import terminal_lost
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.collector import registry
 from stentor_chassis.counters.metrics import LOG_DROPPED, Schema
@@ -149,7 +150,18 @@ class Control:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop, number)
-        loop.add_signal_handler(signal.SIGHUP, supervisor.reload if self._service.reloads else lambda: None)
+
+        def hang_up() -> None:
+            if stop_signal.done():  # the kernel and a shell may both send it
+                return
+            if terminal_lost():
+                stop(signal.SIGHUP)
+            elif self._service.reloads:
+                supervisor.reload()
+
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
+        if terminal_lost():  # while SIGHUP was ignored
+            stop(signal.SIGHUP)
 
     def _assign(self, worker: int, row: int) -> Assignment:
         return Assignment(
