@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.control.listeners import Listeners
 from stentor_chassis.control.process import PYTHON, State
 from stentor_chassis.control.supervisor import Supervisor
@@ -20,7 +19,6 @@ from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, Shar
 from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.logs.log import Log, LogOptions
 from stentor_chassis.page.history import History
-from stentor_chassis.page.routes import routes
 from stentor_chassis.page.view import View
 
 
@@ -88,6 +86,10 @@ class Control:
             self._log.flush()
 
     async def _serve(self) -> int:
+        # aiohttp is slow to import, and --help needs none of it.
+        from stentor_chassis.admin.endpoint import Admin  # noqa: PLC0415
+        from stentor_chassis.page.routes import routes  # noqa: PLC0415
+
         log, name = self._log.logger, self._service.name.rpartition("-")[2]
         supervisor = Supervisor(
             command=[*PYTHON, "-m", self._service.worker_module],
