@@ -131,7 +131,8 @@ class Control:
             self.finished = not stop_signal.done()
             self._state = State.DRAINING
             self._listeners.close()
-            log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
+            if not self.finished:
+                log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
             await supervisor.drain()
         finally:
             starting.cancel()

@@ -84,7 +84,7 @@ class Conversation:
             except _DroppedError:
                 if interrupted:
                     raise KeyboardInterrupt from None
-                print("Ctrl-C again, or Ctrl-D, ends.", file=sys.stderr)
+                print("Press Ctrl-C again or Ctrl-D to end.", file=sys.stderr)
                 interrupted = True
                 continue
             except EOFError:

@@ -101,6 +101,9 @@ class Generator:
             task.cancel()
         self._timer.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for flow in self._flows:
+            if flow.verifier.surplus_bytes:  # after the last reply: no exchange was left to fail
+                self._tally.lost(Outcome.EXTRA)
         await asyncio.gather(*(flow.leave() for flow in self._flows))
 
     def _send_due(self) -> None:

@@ -59,6 +59,7 @@ class Trace:
     remote: str = ""
     proxy_header: bytes = b""
     tls: Agreement | None = None
+    half_closed: bool = False  # we ended our side while the server's was open
     accepted_bytes: int = 0  # of the message, by the kernel before `send` returned
     sent_bytes: int = 0
     received_bytes: int = 0
@@ -151,6 +152,7 @@ class Tracer:
             connection.look_at_kernel()  # now, because the peer may end the connection
             verdict = await watcher.during(_close(connection))
             trace.parts.append(Part(Phase.CLOSE, ended, time.perf_counter_ns()))
+            trace.half_closed = connection.ended_sending
         await connection.abandon(verdict.outcome)
         if verdict.outcome is not Outcome.OK:
             trace.outcome = verdict.outcome

@@ -89,6 +89,9 @@ _SHORTAGES: dict[int | None, Shortage] = {
 }
 
 
+_INVALID = "not a valid address; a link-local one needs its interface, as in fe80::1%eth0"
+
+
 def shortage_of(error: Exception) -> Shortage | None:
     """Return what this machine ran out of, if that is what the error says."""
     system = isinstance(error, OSError) and not isinstance(error, ssl.SSLError)  # whose numbers are others
@@ -146,7 +149,8 @@ def reason_of(error: Exception) -> str:
             return error.strerror or str(error)
         case OSError(errno=int(number)):
             shortage = shortage_of(error)
-            return f"this machine ran out of {shortage.words}: {shortage.remedy}" if shortage else os.strerror(number)
+            words = f"this machine ran out of {shortage.words}: {shortage.remedy}" if shortage else os.strerror(number)
+            return _INVALID if number == errno.EINVAL else words
     return str(error) or "the peer closed the connection during the handshake"  # the event loop's error is empty
 
 

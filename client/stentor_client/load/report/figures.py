@@ -58,7 +58,7 @@ def failed_text(summary: Summary) -> str:
     if not summary.exchanges:
         return "nothing was measured"
     if summary.good == summary.exchanges:
-        return "every reply was right"
+        return "every reply was right" + (", but more bytes followed" if summary.surplus else "")
     return f"{summary.exchanges - summary.good:,} failed, {wording.share(summary.error_rate)}"
 
 

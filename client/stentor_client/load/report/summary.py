@@ -158,6 +158,11 @@ class Summary:
         return self._counts(LOST)
 
     @property
+    def surplus(self) -> bool:
+        """Whether a peer sent bytes that belong to no reply."""
+        return Outcome.EXTRA in self.lost
+
+    @property
     def late(self) -> int:
         """The number of sends that the generator itself began over 1 ms late."""
         return self._count(LATE)

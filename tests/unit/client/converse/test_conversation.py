@@ -116,7 +116,7 @@ def test_interrupts(keys: PipeInput, capsys: Output, tmp_path: Path) -> None:
         _converse(honest, tmp_path)
     shown = capsys.readouterr()
     assert [line.split()[1] for line in shown.out.splitlines()] == ["A", "B"]
-    assert shown.err.count("Ctrl-C again, or Ctrl-D, ends.\n") == 3
+    assert shown.err.count("Press Ctrl-C again or Ctrl-D to end.\n") == 3
 
 
 @pytest.mark.usefixtures("keys")

@@ -198,6 +198,19 @@ async def test_shortage_of_this_machine(loading: NewLoading, monkeypatch: pytest
     assert sum(own.at(AT_MISSED)) == 0
 
 
+async def test_last_word(loading: NewLoading) -> None:
+    """Bytes that follow the last reply are noticed, though no exchange is left to fail."""
+
+    def say_more(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(65536).upper())
+        threading.Event().wait(0.01)
+        connection.sendall(b"!")
+        connection.recv(1)
+
+    own = await loading(say_more, connections=1, rate=level(1))
+    assert own.lost() == {"extra"}
+
+
 async def test_no_connection_becomes_free(loading: NewLoading) -> None:
     """An exchange that waits for a connection for the whole time-out is given up."""
     own = await loading(stay_silent, connections=1, rate=level(50), timeout_seconds=0.1)
