@@ -10,7 +10,7 @@ from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.logs.log import Logger
 from stentor_client.load.arrivals import Arrivals
 from stentor_client.load.flow import Flow
-from stentor_client.load.metrics import MOST_ADDRESSES, OTHER
+from stentor_client.load.metrics import AT_MISSED, AT_OPENED, MOST_ADDRESSES, SCHEMA, SHORTAGES
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.tally import Tally
 from stentor_client.timing.back_off import back_off_seconds
@@ -18,7 +18,7 @@ from stentor_client.timing.timer import Timer
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.verify.verifier import EXPECTATIONS, Verdict, explained
-from stentor_client.wire.dial_record import DialError, DialRecord, Endpoint
+from stentor_client.wire.dial_record import DialError, Endpoint
 from stentor_client.wire.dialer import Dialer
 
 BACKOFF_MOST_SECONDS = 1.0
@@ -39,9 +39,15 @@ class Generator:
     """
 
     def __init__(
-        self, options: LoadOptions, worker: int, tally: Tally, log: Logger, addresses: Sequence[str] = ()
+        self,
+        options: LoadOptions,
+        worker: int,
+        tally: Tally,
+        log: Logger,
+        group: asyncio.TaskGroup,
+        addresses: Sequence[str] = (),
     ) -> None:
-        """Prepare; this requires a running event loop. Counts are kept for each of the `addresses`."""
+        """Prepare; `group` fails with any task or callback. Counts are kept for each of the `addresses`."""
         self._options = options
         self._tally = tally
         self._log = log
@@ -64,33 +70,32 @@ class Generator:
         self._connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self._failures: Counter[Outcome] = Counter()
         self._timer = Timer(self._send_due)
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ended = asyncio.Event()
         self._closing = False
+        self._group = group
+        asyncio.get_running_loop().set_exception_handler(self._callback_failed)
 
     async def connect(self, share: int) -> None:
         """Try once to open this worker's connections; those that fail are tried again while the load runs."""
         if self._fresh:
             self._places = self._free_places = share
             return
-        attempts: list[asyncio.Future[None]] = [self._ended.get_loop().create_future() for _ in range(share)]
+        attempts = [asyncio.Event() for _ in range(share)]
         for attempt in attempts:
-            self._start(self._keep_connected(attempt))
-        tried: asyncio.Future[Any] = asyncio.gather(*attempts)
-        await asyncio.wait([tried, self._ended], return_when=asyncio.FIRST_COMPLETED)
-        if self._ended.done():
-            self._ended.result()
+            self.start(self._keep_connected(attempt))
+        for attempt in attempts:
+            await attempt.wait()
 
     async def run(self, arrivals: Arrivals | None, start: int, until: int) -> None:
         """Send what is due from `start` to `until`, and wait for the replies; without arrivals the loop is closed.
 
-        Both are nanoseconds of `perf_counter_ns`. If a task or a callback fails, the load fails with it.
+        Both are nanoseconds of `perf_counter_ns`.
         """
-        self._watch_callbacks()
         self._arrivals = arrivals
         self._until = until
-        self._start(self._sweep())
+        self.start(self._sweep())
         self._timer.set(arrivals.due if arrivals else start)
-        await self._ended
+        await self._ended.wait()
 
     async def close(self) -> None:
         """Send nothing more, and close every connection; exchanges under way have no outcome."""
@@ -131,7 +136,7 @@ class Generator:
                 return
         if self._free_places:
             self._free_places -= 1
-            self._start(self._exchange_fresh(due))
+            self.start(self._exchange_fresh(due))
         else:
             self._queue.append(due)
 
@@ -141,7 +146,7 @@ class Generator:
             self._next(flow)
         places, self._free_places = self._free_places, 0
         for _ in range(places):
-            self._start(self._exchange_fresh(self._due_now()))
+            self.start(self._exchange_fresh(self._due_now()))
 
     def _due_now(self) -> int:
         """Return when the next exchange was due: the first that waits, or in a closed loop now; 0 if there is none."""
@@ -203,7 +208,7 @@ class Generator:
         if flow.lost_by is not None:
             tally.lost(flow.lost_by)
         elif extra:  # it is unknown which message the next bytes answer
-            self._start(flow.abandon(Outcome.EXTRA))
+            self.start(flow.abandon(Outcome.EXTRA))
         else:
             for _ in verdicts:
                 self._replied(flow)
@@ -226,25 +231,25 @@ class Generator:
             )
         except DialError as error:
             if error.shortage:
-                tally.short(error.shortage)
+                tally.row[SCHEMA.slot(SHORTAGES, error.shortage)] += 1
             else:
-                self._count_missed(error.record)
+                self._count_at(AT_MISSED, error.record.passed_over)
             raise
         tally.phases(record.durations)
-        self._count_missed(record)
-        flow.place = self._place(record.endpoint)
-        tally.connected(flow.place)
+        self._count_at(AT_MISSED, record.passed_over)
+        flow.place = self._count_at(AT_OPENED, [record.endpoint])
         return flow
 
-    def _count_missed(self, record: DialRecord) -> None:
-        for endpoint in record.passed_over:
-            self._tally.missed(self._place(endpoint))
+    def _count_at(self, what: int, endpoints: Sequence[Endpoint | None]) -> int:
+        """Count for these addresses; return the place of the last."""
+        place = MOST_ADDRESSES
+        for endpoint in endpoints:
+            place = self._place_of.get(str(endpoint), MOST_ADDRESSES)
+            self._tally.at(place, what)
+        return place
 
-    def _place(self, endpoint: Endpoint | None) -> int:
-        return self._place_of.get(str(endpoint), OTHER)
-
-    async def _keep_connected(self, attempt: asyncio.Future[None]) -> None:
-        """Keep one connection in use, and replace it when it is lost; settle `attempt` after the first try."""
+    async def _keep_connected(self, attempt: asyncio.Event) -> None:
+        """Keep one connection in use, and replace it when it is lost; set `attempt` after the first try."""
         failures = 0
         while True:
             failures += 1
@@ -254,11 +259,11 @@ class Generator:
             except ExchangeError as error:
                 if due := self._due_now():
                     self._fail(due, error.outcome, error.phase, detail=error.detail)
-                _settle(attempt)
+                attempt.set()
             else:
                 for _ in range(self._options.pipeline):
                     self._next(flow)
-                _settle(attempt)
+                attempt.set()
                 await flow.wait_closed()
                 if flow.good:
                     failures = 0
@@ -298,46 +303,30 @@ class Generator:
             now = perf_counter_ns()
             for flow in list(self._flows):
                 if flow.pending and now - flow.pending[0][1] > timeout:
-                    self._start(flow.abandon(Outcome.TIMEOUT))
+                    self.start(flow.abandon(Outcome.TIMEOUT))
             while self._queue and now - self._queue[0] > timeout:
                 self._fail(self._queue.popleft(), Outcome.TIMEOUT, Phase.CONNECT, detail="no connection became free")
             if now >= self._until and not self._unfinished():
-                _settle(self._ended)
+                self._ended.set()
 
     def _unfinished(self) -> bool:
         still_due = self._arrivals is not None and self._arrivals.due < self._until
         exchanging = self._free_places < self._places or any(flow.pending for flow in self._flows)
         return still_due or bool(self._queue) or exchanging
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this until it ends or the generator is closed."""
+        task = self._group.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._task_ended)
+        task.add_done_callback(self._tasks.discard)
 
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            self._break(error)
-
-    def _watch_callbacks(self) -> None:
-        loop = self._ended.get_loop()
-        others = loop.get_exception_handler() or (lambda loop, context: loop.default_exception_handler(context))
-
-        def failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-            error = context.get("exception")
-            if isinstance(error, Exception) and not isinstance(error, OSError | ExchangeError):  # a peer makes those
-                self._break(error)
-            else:
-                others(loop, context)
-
-        loop.set_exception_handler(failed)
-
-    def _break(self, error: BaseException) -> None:
-        """End the load with an error of the generator itself."""
-        if not self._ended.done():
-            self._ended.set_exception(error)
+    def _callback_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Fail with a callback that fails, except by an error that a peer can cause."""
+        error = context.get("exception")
+        self._log.error("worker.exception", message=context.get("message"), exc_info=error)
+        if isinstance(error, Exception) and not isinstance(error, OSError | ExchangeError):
+            self.start(_fail_with(error))
 
 
-def _settle(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
+async def _fail_with(error: Exception) -> None:
+    raise error

@@ -44,12 +44,13 @@ SHORTAGES = SCHEMA.counter(
 )
 OPEN_TIME = SCHEMA.counter(name="open_time", help="Nanoseconds that connections were open in the measured time.")
 OPEN_MOST = SCHEMA.gauge(name="open_most", help="The most connections open at once in the measured time.")
-# Counts by address of the target: its place among those that the name resolved to before the load began.
+# Counts by address of the target: its place among those that the name resolved to before the load began, or the last.
 MOST_ADDRESSES = 64
-OTHER = MOST_ADDRESSES  # the place of all others
-_PLACES = tuple(map(str, range(MOST_ADDRESSES + 1)))
-AT_OPENED = SCHEMA.counter(name="at_opened_total", help="Connections made.", label="place", values=_PLACES)
-AT_MISSED = SCHEMA.counter(name="at_missed_total", help="Attempts that failed.", label="place", values=_PLACES)
-AT_OK = SCHEMA.counter(name="at_ok_total", help="Measured exchanges that were right.", label="place", values=_PLACES)
-AT_FAILED = SCHEMA.counter(name="at_failed_total", help="Measured ones that failed.", label="place", values=_PLACES)
+AT_OPENED, AT_MISSED, AT_OK, AT_FAILED = AT_EACH = range(4)  # connections, failed attempts, right and failed exchanges
+AT = SCHEMA.counter(
+    name="at_total",
+    help="Counts by address.",
+    label="count",
+    values=tuple(f"{place}.{what}" for place in range(MOST_ADDRESSES + 1) for what in AT_EACH),
+)
 PROCESSOR = SCHEMA.gauge(name="processor", help="Nanoseconds of processor time since the warm-up.", across="peak")

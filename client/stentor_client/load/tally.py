@@ -11,7 +11,7 @@ from stentor_client.load import metrics
 from stentor_client.load.metrics import FINE, SCHEMA
 from stentor_client.metrics import ACTIVE, TIMED
 from stentor_client.timing.schedule import LATE_NANOSECONDS
-from stentor_client.verify.outcomes import Outcome, Phase, Shortage
+from stentor_client.verify.outcomes import Outcome, Phase
 
 _DUE = SCHEMA.slot(metrics.DUE)
 _LATE_MOST = SCHEMA.slot(metrics.LATE_MOST)
@@ -28,9 +28,9 @@ _SERVICE_MOST = SCHEMA.slot(metrics.SERVICE_MOST)
 _ACTIVE = SCHEMA.slot(ACTIVE)
 _OPEN_TIME = SCHEMA.slot(metrics.OPEN_TIME)
 _OPEN_MOST = SCHEMA.slot(metrics.OPEN_MOST)
-_AT_OPENED, _AT_MISSED, _AT_OK, _AT_FAILED = (
-    SCHEMA.slots(metric).start for metric in (metrics.AT_OPENED, metrics.AT_MISSED, metrics.AT_OK, metrics.AT_FAILED)
-)
+_AT = SCHEMA.slots(metrics.AT).start
+_AT_OK = _AT + metrics.AT_OK
+_AT_WIDTH = len(metrics.AT_EACH)
 
 
 class Tally(Account):
@@ -48,12 +48,11 @@ class Tally(Account):
     def opened(self) -> None:
         """Count a connection that was made, and those open at once."""
         super().opened()
-        if time.perf_counter_ns() >= self.measured_from:
-            self.note_open()
-
-    def note_open(self) -> None:
-        """Note how many connections are open; to be called as the measured time begins."""
         self.row[_OPEN_MOST] = max(self.row[_OPEN_MOST], self.row[_ACTIVE])
+
+    def begin(self) -> None:
+        """Begin to measure: the most connections open at once are those from now on."""
+        self.row[_OPEN_MOST] = self.row[_ACTIVE]
 
     def closed(self, age: int) -> None:
         """Count a connection that has ended, and how long it was open in the measured time."""
@@ -83,7 +82,7 @@ class Tally(Account):
         if due < self.measured_from:
             return
         row[_MEASURED_OK] += 1
-        row[_AT_OK + place] += 1
+        row[_AT_OK + _AT_WIDTH * place] += 1
         bucket = bisect_left(FINE, service)
         row[_SERVICE + bucket] += 1
         row[_SERVICE_SUM] += service
@@ -103,19 +102,11 @@ class Tally(Account):
         if due >= self.measured_from:
             self.row[SCHEMA.slot(metrics.MEASURED, outcome)] += 1
             if place is not None:
-                self.row[_AT_FAILED + place] += 1
+                self.at(place, metrics.AT_FAILED)
 
-    def connected(self, place: int) -> None:
-        """Count a connection to an address."""
-        self.row[_AT_OPENED + place] += 1
-
-    def missed(self, place: int) -> None:
-        """Count an attempt to connect to an address that failed."""
-        self.row[_AT_MISSED + place] += 1
-
-    def short(self, shortage: Shortage) -> None:
-        """Count a connection that could not be made for want of something here."""
-        self.row[SCHEMA.slot(metrics.SHORTAGES, shortage)] += 1
+    def at(self, place: int, what: int) -> None:
+        """Count one of `AT_EACH` for an address."""
+        self.row[_AT + _AT_WIDTH * place + what] += 1
 
     def phases(self, durations: Mapping[Phase, int]) -> None:
         """Count the phases of connecting."""

@@ -19,14 +19,15 @@ async def serve(worker: Worker) -> None:
     addresses = worker.options.pop("addresses")
     options = LoadOptions.read(worker.options)
     tally = Tally(worker.row)
-    generator = Generator(options, worker.number, tally, worker.log, addresses)
     async with asyncio.TaskGroup() as group:
+        generator = Generator(options, worker.number, tally, worker.log, group, addresses)
         load = group.create_task(_load(worker, options, tally, generator))
         stop = group.create_task(worker.stop.wait())
-        load.add_done_callback(lambda _: stop.cancel())
         stop.add_done_callback(lambda _: load.cancel())
-    tally.measured_until = min(tally.measured_until, time.perf_counter_ns())
-    await generator.close()
+        await asyncio.wait([load])
+        stop.cancel()
+        tally.measured_until = min(tally.measured_until, time.perf_counter_ns())
+        await generator.close()
     worker.done()
 
 
@@ -46,16 +47,14 @@ async def _load(worker: Worker, options: LoadOptions, tally: Tally, generator: G
             workers=options.workers,
             poisson=options.poisson,
         )
-    async with asyncio.TaskGroup() as group:
-        meter = group.create_task(_measure(tally))
-        await generator.run(arrivals, start, tally.measured_until)
-        meter.cancel()
+    generator.start(_measure(tally))
+    await generator.run(arrivals, start, tally.measured_until)
 
 
 async def _measure(tally: Tally) -> None:
     """When the warm-up is over, note what is open, and keep the processor time since then in the row."""
     await asyncio.sleep(max(0, tally.measured_from - time.perf_counter_ns()) / NANOSECONDS)
-    tally.note_open()
+    tally.begin()
     before = time.process_time_ns()
     while True:
         tally.row[SCHEMA.slot(PROCESSOR)] = time.process_time_ns() - before

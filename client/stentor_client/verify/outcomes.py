@@ -67,28 +67,21 @@ class Shortage(StrEnum):
     MEMORY = "memory"
 
     @property
-    def words(self) -> str:
-        """What it is, for people."""
-        return self.replace("_", " ")
-
-    @property
-    def remedy(self) -> str:
-        """What to do about it; follows a colon."""
-        return _REMEDIES[self]
+    def reason(self) -> str:
+        """What is wrong, and what to do about it."""
+        return f"this machine ran out of {self.replace('_', ' ')}; open fewer connections, or {_REMEDIES[self]}"
 
 
 _REMEDIES = {
-    Shortage.LOCAL_PORTS: "open fewer connections, or widen net.ipv4.ip_local_port_range",
-    Shortage.OPEN_FILES: "open fewer connections, or raise the limit (ulimit -n)",
-    Shortage.MEMORY: "open fewer connections, or allow more memory and threads",
+    Shortage.LOCAL_PORTS: "widen net.ipv4.ip_local_port_range",
+    Shortage.OPEN_FILES: "raise the limit (ulimit -n)",
+    Shortage.MEMORY: "allow more memory and threads",
 }
 _SHORTAGES: dict[int | None, Shortage] = {
     errno.EADDRNOTAVAIL: Shortage.LOCAL_PORTS,
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), Shortage.OPEN_FILES),
     **dict.fromkeys((errno.ENOBUFS, errno.ENOMEM), Shortage.MEMORY),
 }
-
-
 _INVALID = "not a valid address; a link-local one needs its interface, as in fe80::1%eth0"
 
 
@@ -149,7 +142,7 @@ def reason_of(error: Exception) -> str:
             return error.strerror or str(error)
         case OSError(errno=int(number)):
             shortage = shortage_of(error)
-            words = f"this machine ran out of {shortage.words}: {shortage.remedy}" if shortage else os.strerror(number)
+            words = shortage.reason if shortage else os.strerror(number)
             return _INVALID if number == errno.EINVAL else words
     return str(error) or "the peer closed the connection during the handshake"  # the event loop's error is empty
 

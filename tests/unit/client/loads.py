@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from stentor_client.load.arrivals import Rate
-from stentor_client.load.metrics import AT_FAILED, AT_MISSED, AT_OK, AT_OPENED, OPEN_TIME, PROCESSOR, SCHEMA
+from stentor_client.load.metrics import AT, AT_EACH, OPEN_TIME, PROCESSOR, SCHEMA, SHORTAGES
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.series import Slice
 from stentor_client.load.report.summary import Summary
@@ -68,10 +68,10 @@ def counted(
     row[SCHEMA.slot(PROCESSOR)] = int(processor_seconds * 1e9)
     row[SCHEMA.slot(OPEN_TIME)] = int(open_seconds * 1e9)
     if shortage:
-        tally.short(shortage)
+        row[SCHEMA.slot(SHORTAGES, shortage)] = 1
     for place, counts in enumerate(places):
-        for metric, count in zip((AT_OPENED, AT_MISSED, AT_OK, AT_FAILED), counts, strict=True):
-            row[SCHEMA.slot(metric, str(place))] = count
+        for what, count in zip(AT_EACH, counts, strict=True):
+            row[SCHEMA.slot(AT, f"{place}.{what}")] = count
     return row
 
 

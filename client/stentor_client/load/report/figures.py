@@ -69,15 +69,9 @@ def connections_text(summary: Summary) -> str:
     return f"on average, {summary.open_most:,} at most; {summary.opened:,} made, {lost:,} lost{how}"
 
 
-def address_rows(summary: Summary) -> list[tuple[str, ...]]:
+def address_rows(summary: Summary) -> list[list[str]]:
     """Return the counts of each address, in the order of `ADDRESS_HEADINGS`."""
-    return [
-        (
-            each.address,
-            *(f"{count:,}" for count in (each.connections, each.failed_attempts, each.exchanges, each.failures)),
-        )
-        for each in summary.addresses
-    ]
+    return [[each if isinstance(each, str) else f"{each:,}" for each in row.values()] for row in summary.addresses]
 
 
 def knee_text(knee: Slice) -> str:

@@ -26,17 +26,6 @@ WHOLE = 0.999  # of the duration: a shorter load was interrupted
 FOLLOWS = 0.95  # of the rate that was due: throughput of at least this much follows it
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """What one address of the target got."""
-
-    address: str
-    connections: int
-    failed_attempts: int  # to connect, after which another address was tried if there was one
-    exchanges: int
-    failures: int
-
-
 @dataclass(frozen=True)
 class Summary:
     """All figures of one load; those of exchanges are of the exchanges that were due after the warm-up."""
@@ -141,15 +130,16 @@ class Summary:
         return self._counts(metrics.SHORTAGES)
 
     @property
-    def addresses(self) -> list[Address]:
+    def addresses(self) -> list[dict[str, Any]]:
         """The counts of each address; those that the name did not resolve to before are counted together."""
-        names = [*self.names[: metrics.MOST_ADDRESSES], "others"]
+        first, width = SCHEMA.slots(metrics.AT).start, len(metrics.AT_EACH)
         found = []
-        for place, name in zip((*range(len(names) - 1), metrics.OTHER), names, strict=True):
-            counts = (metrics.AT_OPENED, metrics.AT_MISSED, metrics.AT_OK, metrics.AT_FAILED)
-            opened, missed, good, failed = (self._count(metric, str(place)) for metric in counts)
-            if place != metrics.OTHER or opened or missed:
-                found.append(Address(name, opened, missed, good + failed, failed))
+        for place in range(metrics.MOST_ADDRESSES + 1):
+            opened, missed, good, failed = self.totals[first + width * place :][:width]
+            name = [*self.names[: metrics.MOST_ADDRESSES], *["others"] * metrics.MOST_ADDRESSES][place]
+            if place < len(self.names) or opened or missed:
+                counts = {"connections": opened, "failed_attempts": missed, "exchanges": good + failed}
+                found.append({"address": name, **counts, "failures": failed})
         return found
 
     @property
@@ -171,8 +161,7 @@ class Summary:
     def warnings(self) -> list[str]:
         """Reasons to doubt the figures, and what was asked for and not had; each is a sentence or two."""
         found = [
-            f"This machine ran out of {name.words}: {wording.counted(count, 'connection')} could not be made, and that "
-            f"is not the target's fault. The remedy: {name.remedy}."
+            f"{wording.counted(count, 'connection')} could not be made, and not by the target's fault: {name.reason}."
             for name, count in self.shortages.items()
         ]
         if self.too_few_connections:
@@ -180,12 +169,12 @@ class Summary:
                 f"Only {wording.rate(self.open_mean)} of the {self.options.connections:,} connections were open on "
                 f"average: {self.opened:,} were made, and {sum(self.lost.values()):,} lost."
             )
-        for each in self.addresses if len(self.addresses) > 1 else ():
-            if each.failed_attempts:
-                failed = wording.counted(each.failed_attempts, "attempt")
-                found.append(f"{failed} to connect to {each.address} failed: stentor-client check shows why.")
-            elif not each.connections:
-                found.append(f"There was no connection to {each.address}: use more --connections.")
+        for address, opened, missed, *_ in (each.values() for each in self.addresses if len(self.names) > 1):
+            if missed:
+                failed = wording.counted(missed, "attempt")
+                found.append(f"{failed} to connect to {address} failed: stentor-client check shows why.")
+            elif not opened:
+                found.append(f"There was no connection to {address}: use more --connections.")
         if self.measured_seconds <= 0:
             found.append("It was stopped before the warm-up was over: nothing was measured.")
         elif self.measured_seconds < WHOLE * self.options.duration_seconds:
@@ -236,7 +225,7 @@ class Summary:
             "connections_lost": self.lost,
             "connections_open_mean": round(self.open_mean, 3),
             "connections_open_most": self.open_most,
-            "addresses": [asdict(each) for each in self.addresses],
+            "addresses": self.addresses,
             "shortages": self.shortages,
             "late_sends": self.late,
             "late_most_seconds": self._count(metrics.LATE_MOST) / NANOSECONDS,

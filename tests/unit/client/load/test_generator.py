@@ -49,6 +49,7 @@ def loading(events: Events) -> NewLoading:
             await own.run()
         assert own[ACTIVE] == 0
         assert sum(own.outcomes().values()) == own[DUE]  # each exchange that was due has one end
+        assert events.find("worker.exception") == []
         return own
 
     return run
@@ -179,8 +180,9 @@ async def test_error_of_its_own(
     monkeypatch.setattr(Tally, method, fail)
     with LyingServer(honest) as server:
         own = Loading(server.target, events, duration_seconds=3600.0, **changes)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ExceptionGroup) as raised:
             await own.run()
+    assert {*map(type, raised.value.exceptions)} == {ZeroDivisionError}
     assert own[ACTIVE] == 0
 
 

@@ -251,7 +251,7 @@ async def test_no_file_can_be_opened(target: str) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert (raised.value.outcome, raised.value.shortage) == (Outcome.UNREACHABLE, Shortage.OPEN_FILES)
-    assert raised.value.detail.startswith(f"{target}: this machine ran out of open files: ")
+    assert raised.value.detail.startswith(f"{target}: this machine ran out of open files; ")
     assert "ulimit -n" in raised.value.detail
 
 

@@ -63,7 +63,7 @@ FEW = counted([1.0], open_seconds=14.9)
         (summed_up(counted([1.0], open_seconds=19.9)), None),
         (
             summed_up(counted([1.0], shortage=Shortage.LOCAL_PORTS)),
-            "out of local ports: 1 connection could not be made",
+            "1 connection could not be made, and not by the target's fault: this machine ran out of local ports; ",
         ),
         (spread((1, 0, 5, 0), (1, 0, 5, 0)), None),
         (spread((2, 0, 10, 0), (0, 0, 0, 0)), "There was no connection to 10.0.0.2:8080: use more --connections."),
