@@ -93,22 +93,21 @@ async def test_late_by_its_own_fault(loading: NewLoading) -> None:
     assert own[LATE_MOST] >= 30_000_000
 
 
-async def test_queue_shows_in_response_time(loading: NewLoading) -> None:
+async def test_queue_shows_in_response_time(events: Events) -> None:
     """While the server stalls, exchanges wait: their response time runs, their service time does not."""
-    stalled = threading.Event()
 
-    def stall_once(connection: socket.socket) -> None:
+    def stall(connection: socket.socket) -> None:
         for data in iter(lambda: connection.recv(65536), b""):
-            if not stalled.is_set():
-                stalled.set()
-                threading.Event().wait(0.3)  # the length is under test
+            while own[DUE] < 60:  # for 0.3 s at least
+                threading.Event().wait(0.001)
             connection.sendall(data.upper())
 
-    own = await loading(stall_once, connections=1, rate=level(200), duration_seconds=0.6)
+    with LyingServer(stall) as server:
+        own = Loading(server.target, events, connections=1, rate=level(200), duration_seconds=0.6)
+        await own.run()
     assert own.outcomes() == {"ok": 120}
     response, service = own.times(RESPONSE_TIME), own.times(SERVICE_TIME)
-    assert response.percentile(60) > 0.04  # half of them were due meanwhile, and waited 0.15 s on average
-    assert response.mean > 0.05 > service.mean
+    assert (response.mean - service.mean) * 120 > 60 * 0.14  # half of them waited 0.15 s on average, or more
 
 
 @pytest.mark.parametrize(

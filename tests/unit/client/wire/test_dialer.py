@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -86,14 +87,6 @@ async def test_connects(listener: socket.socket) -> None:
     theirs, _ = listener.accept()
     with theirs:
         assert record.local == "{}:{}".format(*theirs.getpeername())
-
-
-async def test_connects_to_an_endpoint(listener: socket.socket) -> None:
-    """Given an endpoint it does not resolve the name."""
-    endpoint = Endpoint(socket.AF_INET, listener.getsockname())
-    made, record = await dial(Dialer(options("no.such.name:80")), endpoint)
-    assert listener.getsockname() == made.peer
-    assert record.durations.keys() == {Phase.CONNECT}
 
 
 async def test_connects_to_a_unix_socket(tmp_path: Path) -> None:
@@ -255,16 +248,12 @@ async def test_no_file_can_be_opened(target: str) -> None:
     assert "ulimit -n" in raised.value.detail
 
 
-@pytest.mark.parametrize("thread", [True, False])
-async def test_no_memory(monkeypatch: pytest.MonkeyPatch, *, thread: bool) -> None:
-    """Without memory for a thread or an object, there is no connection either."""
-
-    def fail(*_: Any) -> None:
-        raise RuntimeError if thread else MemoryError  # the first if there is no room for a thread
-
-    monkeypatch.setattr("threading.Thread.start", fail)
-    error = await failure(options("no.such.name:1"))
-    assert (error.phase, error.shortage) == (Phase.RESOLVE, Shortage.MEMORY)
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+async def test_no_memory(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    """Without memory for a thread, or for an object, there is no connection either."""
+    monkeypatch.setattr("threading.Thread.start", Mock(side_effect=error))
+    failed = await failure(options("no.such.name:1"))
+    assert (failed.phase, failed.shortage) == (Phase.RESOLVE, Shortage.MEMORY)
 
 
 @pytest.mark.parametrize(

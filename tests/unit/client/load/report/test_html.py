@@ -16,7 +16,6 @@ from stentor_client.wire.dialer import DialOptions
 from unit.client.loads import (
     CLOSED,
     EXTREMES,
-    HOSTILE,
     OPTIONS,
     RAMP,
     Making,
@@ -110,10 +109,3 @@ def test_notes() -> None:
     assert "--max-p99 0.1ms , measured 1.000 ms" in _text(text)
     assert "<code>--workers</code>" in text
     assert "The knee: up to 400/s" in _text(page(ramp_with_knee(), []))
-
-
-def test_any_target() -> None:
-    """Whatever the target is called, the page can be written, and shows it."""
-    written = page(steady(HOSTILE), []).encode().decode()
-    assert "\x1b" not in written
-    assert "unix:/$x_{$\\x1b[2J\\udcff\\n<日本>" in _text(written)
