@@ -174,7 +174,7 @@ class Summary:
                 failed = wording.counted(missed, "attempt")
                 found.append(f"{failed} to connect to {address} failed: stentor-client check shows why.")
             elif not opened:
-                found.append(f"There was no connection to {address}: use more --connections.")
+                found.append(f"There was no connection to {address}.")
         if self.measured_seconds <= 0:
             found.append("It was stopped before the warm-up was over: nothing was measured.")
         elif self.measured_seconds < WHOLE * self.options.duration_seconds:

@@ -258,19 +258,6 @@ async def test_server_that_closes_at_once(loading: NewLoading, rate: Any, *, fre
     assert own[OPENED] < 500
 
 
-async def test_some_are_closed_at_once(loading: NewLoading) -> None:
-    """Connections that a server at its limit turns away do not delay those that it serves."""
-    served = threading.Semaphore(2)
-
-    def serve_two(connection: socket.socket) -> None:
-        if served.acquire(blocking=False):
-            honest(connection)
-
-    own = await loading(serve_two, connections=4, duration_seconds=0.5)
-    assert own.outcomes()["ok"] > 10
-    assert own.outcomes().keys() <= {"ok", "eof", "reset"}
-
-
 @pytest.mark.parametrize(
     ("behaviour", "size"), [(honest, 64), (lambda _: threading.Event().wait(30), 16 << 20)], ids=["busy", "unread"]
 )

@@ -17,7 +17,7 @@ from unittest.mock import Mock
 import pytest
 
 from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase, Shortage
+from stentor_client.verify.outcomes import Outcome, Phase, Shortage
 from stentor_client.wire import dialer as dialer_module
 from stentor_client.wire import race
 from stentor_client.wire.dial_record import SLOWER, DialError, DialRecord, Endpoint, Step
@@ -182,14 +182,6 @@ async def test_connected_to_itself() -> None:
         itself.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
             await connect(itself, Endpoint(socket.AF_INET, itself.getsockname()))
-
-
-async def test_no_socket() -> None:
-    """An address of a family without sockets on this machine is unreachable."""
-    with pytest.raises(ExchangeError) as raised:
-        await Dialer(options("odd:80")).dial(Made, Endpoint(1000, ("127.0.0.1", 80)))
-    assert (raised.value.outcome, raised.value.phase) == (Outcome.UNREACHABLE, Phase.CONNECT)
-    assert raised.value.detail.endswith("Address family not supported by protocol")
 
 
 @pytest.mark.parametrize("host", ["no.such.name." * 20, "a..b", "\udcff"], ids=["long", "gap", "raw"])

@@ -63,6 +63,7 @@ def test_failures_warnings_and_results() -> None:
         "The knee: up to 400/s throughput followed the rate (p99 4.00 ms); beyond,"
     )
     assert (met.style, missed.style) == ("green", "bold red")
+    assert met.plain == "--max-error-rate 10%: met, measured 0 %"
     assert missed.plain == "--max-p99 0.1ms: not met, measured 1.000 ms"
 
 
