@@ -18,6 +18,8 @@ from stentor_client.load.tally import Tally
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import Outcome
 from stentor_client.verify.verifier import EXPECTATIONS, Verdict, Verifier
+from stentor_client.wire.dialer import Dialer
+from unit.client.loads import OPTIONS
 
 
 class Calls:
