@@ -5,10 +5,11 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from processes import BIN, ENVIRONMENT, NOTHING
@@ -19,21 +20,24 @@ _TRAILING_BLANKS = re.compile(" +$", re.MULTILINE)
 
 
 def _take_terminal() -> None:
-    """Make standard input the terminal of this session, so that Ctrl-C reaches it."""
+    """Make standard input the terminal of this session, so that Ctrl-C and the end of the terminal reach it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the tests were started with
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Terminal:
     """A pseudo-terminal that shows what a program writes and takes what a person types."""
 
-    def __init__(self, *command: str, columns: int = 80, environment: Mapping[str, str] = NOTHING) -> None:
-        """Start a command of ours on it, which has it for all three of its standard streams."""
+    def __init__(
+        self, *command: str, columns: int = 80, environment: Mapping[str, str] = NOTHING, before: Sequence[str] = ()
+    ) -> None:
+        """Start a command of ours on it, which has it for all three of its standard streams; `before` runs it."""
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self.shown = b""
         self._seen = 0  # how much of the screen was waited for
         self.process = subprocess.Popen(
-            [f"{BIN}/{command[0]}", *command[1:]],
+            [*before, f"{BIN}/{command[0]}", *command[1:]],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -51,7 +55,13 @@ class Terminal:
         """Be sure that the program is gone."""
         self.process.kill()
         self.process.wait()
-        os.close(self._ours)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the terminal."""
+        if self._ours >= 0:
+            os.close(self._ours)
+            self._ours = -1
 
     def type(self, keys: str | bytes) -> None:
         """Type."""

@@ -13,7 +13,6 @@ from processes import Server, loaded, running
 from waiting import SECONDS
 
 RECEIVED = "stentor_server_received_bytes_total"
-ENDLESS = ("--duration", "1h", "--warmup", "0", "--rate", "500", "--json", "-")
 
 
 @pytest.mark.parametrize("shape", [("--rate", "500"), ("--rate", "500", "--poisson"), ("--closed",)], ids="".join)
@@ -61,6 +60,15 @@ def test_server_that_stands_still() -> None:
     assert figures["service_time_seconds"]["p99"] < figures["response_time_seconds"]["p99"] / 2
 
 
+def test_fewer_connections_than_asked_for() -> None:
+    """If the server limits connections, that is said first, and the load has not done what it was asked for."""
+    with Server("--max-connections", "3") as server:
+        options = ("--connections", "6", "--rate", "50", "--max-error-rate", "100%")
+        code, figures, _ = loaded(server.target, *options)
+    assert (code, figures["connections_open_mean"] < 5.94) == (6, True)
+    assert figures["warnings"][0].startswith("Only ")
+
+
 def test_server_in_go(tmp_path: Path) -> None:
     """A server written by others, in Go, is verified as the own one is."""
     (go,), skipped = contenders(tmp_path, ["go"])
@@ -68,13 +76,3 @@ def test_server_in_go(tmp_path: Path) -> None:
     with go.running(os.sched_getaffinity(0), tmp_path) as server:
         code, figures, _ = loaded(f"127.0.0.1:{server.port}", "--rate", "50", "--size", "1,64,300KiB")
     assert (code, figures["outcomes"]) == (0, {"ok": 25})
-
-
-def test_interrupted(server: Server) -> None:
-    """Ctrl-C ends a load early, with the figures so far."""
-    with running("stentor-client", "load", "--target", server.target, *ENDLESS) as load:
-        server.reaches(RECEIVED, 64 * 100)
-        load.send_signal(signal.SIGINT)
-        figures = json.loads(load.communicate(timeout=SECONDS)[0])
-    assert (load.returncode, figures["outcomes"].keys()) == (130, {"ok"})
-    assert 0 < figures["measured_seconds"] < 600

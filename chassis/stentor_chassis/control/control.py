@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.control.listeners import Listeners
 from stentor_chassis.control.process import PYTHON, State
 from stentor_chassis.control.supervisor import Supervisor
+from stentor_chassis.control.terminable import terminal_lost
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.collector import registry
 from stentor_chassis.counters.metrics import LOG_DROPPED, Schema
@@ -19,7 +19,6 @@ from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, Shar
 from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.logs.log import Log, LogOptions
 from stentor_chassis.page.history import History
-from stentor_chassis.page.routes import routes
 from stentor_chassis.page.view import View
 
 
@@ -87,6 +86,10 @@ class Control:
             self._log.flush()
 
     async def _serve(self) -> int:
+        # aiohttp is slow to import, and --help needs none of it.
+        from stentor_chassis.admin.endpoint import Admin  # noqa: PLC0415
+        from stentor_chassis.page.routes import routes  # noqa: PLC0415
+
         log, name = self._log.logger, self._service.name.rpartition("-")[2]
         supervisor = Supervisor(
             command=[*PYTHON, "-m", self._service.worker_module],
@@ -128,7 +131,8 @@ class Control:
             self.finished = not stop_signal.done()
             self._state = State.DRAINING
             self._listeners.close()
-            log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
+            if not self.finished:
+                log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
             await supervisor.drain()
         finally:
             starting.cancel()
@@ -149,7 +153,18 @@ class Control:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop, number)
-        loop.add_signal_handler(signal.SIGHUP, supervisor.reload if self._service.reloads else lambda: None)
+
+        def hang_up() -> None:
+            if stop_signal.done():  # the kernel and a shell may both send it
+                return
+            if terminal_lost():
+                stop(signal.SIGHUP)
+            elif self._service.reloads:
+                supervisor.reload()
+
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
+        if terminal_lost():  # while SIGHUP was ignored
+            stop(signal.SIGHUP)
 
     def _assign(self, worker: int, row: int) -> Assignment:
         return Assignment(

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TextIO, get_args
 
@@ -174,7 +174,7 @@ class _JsonLine:
 
 
 class _ConsoleLine:
-    """Renders for people, without the keys that are the same on every line."""
+    """Renders for people, without the keys that are the same on every line, or empty."""
 
     def __init__(self, *, colors: bool) -> None:
         styles = structlog.dev.ConsoleRenderer.get_default_level_styles(colors)
@@ -186,13 +186,20 @@ class _ConsoleLine:
 
     def __call__(self, logger: Any, method: str, event: structlog.typing.EventDict) -> bytes:
         shown = {
-            key: escaped(value) if isinstance(value, str) else value
+            key: plain
             for key, value in event.items()
-            if key not in {"service", "version"}
+            if key not in {"service", "version"} and (plain := _plain(value)) not in (None, "")
         }
-        if shown.get("worker") is None:
-            shown.pop("worker", None)
         return cut_text(f"{self._render(logger, method, shown)}\n")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a person writes it."""
+    if isinstance(value, Mapping):
+        value = [f"{key} {each}" for key, each in value.items()]
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    return escaped(value) if isinstance(value, str) else value
 
 
 def _write_traceback(line: TextIO, error: structlog.typing.ExcInfo) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from stentor_client.check.subject import Subject
-from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase, Shortage
 
 
 class Status(StrEnum):
@@ -30,6 +30,7 @@ class Finding:
     outcome: Outcome | None = None
     phase: Phase | None = None
     measured: Mapping[str, Any] = field(default_factory=dict)
+    shortage: Shortage | None = None  # of this machine, which caused the failure
 
     @classmethod
     def good(cls, detail: str, **measured: Any) -> "Finding":
@@ -39,7 +40,7 @@ class Finding:
     @classmethod
     def bad(cls, error: ExchangeError, detail: str = "", **measured: Any) -> "Finding":
         """Return the finding of a check whose exchange failed; `detail` replaces that of the error."""
-        return cls(Status.FAIL, detail or str(error), error.outcome, error.phase, measured)
+        return cls(Status.FAIL, detail or str(error), error.outcome, error.phase, measured, error.shortage)
 
 
 class Check(ABC):
@@ -67,6 +68,11 @@ class Result:
     def name(self) -> str:
         """The name of the check."""
         return self.check.name
+
+    @property
+    def usual_cause(self) -> str:
+        """What usually makes this check fail; empty if it was this machine, which the finding says."""
+        return "" if self.finding.shortage else self.check.usual_cause
 
     @property
     def status(self) -> Status:

@@ -6,6 +6,7 @@ import contextlib
 from stentor_client.check.call import Call
 from stentor_client.check.check import Check, Finding
 from stentor_client.check.subject import Subject, failure_of
+from stentor_client.output.wording import counted
 from stentor_client.verify.outcomes import ExchangeError
 
 CONNECTIONS = 20
@@ -28,7 +29,7 @@ class Concurrency(Check):
                 while len(calls) < CONNECTIONS:
                     calls.append(await open_calls.enter_async_context(subject.call()))
             except ExchangeError as error:
-                return Finding.bad(error, f"with {len(calls)} connections open, another fails: {error}")
+                return Finding.bad(error, f"with {counted(len(calls), 'connection')} open, another fails: {error}")
             failures = await asyncio.gather(*(failure_of(_talk(call, subject)) for call in calls))
         bad = [error for error in failures if error is not None]
         if bad:

@@ -44,7 +44,8 @@ def document(results: Sequence[Result], subject: Subject, started_at: str, versi
                 "phase": result.finding.phase,
                 "duration_seconds": round(result.duration_seconds, 6),
                 "proves": result.check.proves,
-                "usual_cause": result.check.usual_cause,
+                "usual_cause": result.usual_cause,
+                "shortage": result.finding.shortage,
                 "measured": dict(result.finding.measured),
             }
             for result in results
@@ -81,6 +82,6 @@ def _described(result: Result) -> Text:
         return Text(escaped(result.finding.detail), "dim")
     words = Text(f"{result.check.proves}\n")
     words.append(escaped(result.finding.detail), "dim" if result.status is Status.PASS else "red")
-    if result.status is Status.FAIL:
-        words.append(f"\nUsually: {result.check.usual_cause}.")
+    if result.status is Status.FAIL and result.usual_cause:
+        words.append(f"\nUsually: {result.usual_cause}.")
     return words

@@ -77,7 +77,7 @@ class Conversation:
             except _DroppedError:
                 if interrupted:
                     raise KeyboardInterrupt from None
-                print("Ctrl-C again, or Ctrl-D, ends.", file=sys.stderr)
+                print("Press Ctrl-C again or Ctrl-D to end.", file=sys.stderr)
                 interrupted = True
                 continue
             except EOFError:
@@ -112,7 +112,10 @@ class Conversation:
         ending = asyncio.ensure_future(connection.end())
         try:
             await asyncio.wait([typing, ending], return_when=asyncio.FIRST_COMPLETED)
-            return typing.result() if typing.done() else None
+            if typing.done():
+                return typing.result()
+            ending.result()  # unless it failed
+            return None
         finally:
             for task in (typing, ending):
                 task.cancel()

@@ -26,7 +26,7 @@ from stentor_client.options import Rate, Sizes, dial_options, dialing, exchange_
 from stentor_client.output.json_output import JsonOutput, json_option
 from stentor_client.output.output_file import OutputFile
 from stentor_client.output.wording import timestamp
-from stentor_client.verify.outcomes import CHECK_FAILED, worst_exit_code
+from stentor_client.verify.outcomes import CHECK_FAILED, Outcome, worst_exit_code
 
 DEFAULT_RATE = (1000.0, 1000.0)
 
@@ -108,7 +108,7 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
     with Progress(options) as progress:
         run = Run(options, progress.log_options(log), progress.watch if progress.shown else None)
         uvloop.run(run.run())
-    summary = Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices)
+    summary = Summary(options, started_at, run.measured_seconds, run.totals, run.series.slices, run.addresses)
     results = thresholds.judge(summary.error_rate, summary.response_time)
     output.write(summary.as_json(results), lambda: show(summary, results))
     if draw:
@@ -119,7 +119,9 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
         return 128 + run.interrupted_by
     if not all(result.met for result in results):
         return CHECK_FAILED
-    return OK if thresholds.max_error_rate is not None else worst_exit_code(summary.outcomes)
+    worst = worst_exit_code([*summary.outcomes, *[Outcome.EXTRA] * summary.surplus])
+    failed = OK if thresholds.max_error_rate is not None else worst
+    return failed or (CHECK_FAILED if summary.too_few_connections else OK)
 
 
 def _load_options(values: dict[str, Any]) -> LoadOptions:

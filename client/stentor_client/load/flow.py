@@ -35,6 +35,7 @@ class Flow(Connection):
         super().__init__(tally)
         self.number = number
         self.sequence = 0
+        self.place = 0  # of its address
         # The unanswered exchanges: when each was due and sent (ns), its size, and whether no other was under way then.
         self.pending: deque[tuple[int, int, int, bool]] = deque()
         self.good = False  # whether any reply was right
@@ -72,7 +73,7 @@ class Flow(Connection):
                 self._tally.received(nbytes)
                 self._tally.sent(self._written - self._handed_over)  # all of it, or there would be no reply
                 self._handed_over = self._written
-                self._tally.good(due, sent, now, now, size)
+                self._tally.good(due, sent, now, now, size, self.place)
                 self.good = True
                 self._on_good_reply(self)
                 return

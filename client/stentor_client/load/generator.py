@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from time import perf_counter_ns
 from typing import Any
 
@@ -10,6 +10,7 @@ from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.logs.log import Logger
 from stentor_client.load.arrivals import Arrivals
 from stentor_client.load.flow import Flow
+from stentor_client.load.metrics import AT_MISSED, AT_OPENED, MOST_ADDRESSES, SCHEMA, SHORTAGES
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.tally import Tally
 from stentor_client.timing.back_off import back_off_seconds
@@ -17,6 +18,7 @@ from stentor_client.timing.timer import Timer
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.verify.verifier import EXPECTATIONS, Verdict, explained
+from stentor_client.wire.dial_record import DialError, Endpoint
 from stentor_client.wire.dialer import Dialer
 
 BACKOFF_MOST_SECONDS = 1.0
@@ -36,8 +38,16 @@ class Generator:
     Closed loop: an exchange is due as soon as a connection is free.
     """
 
-    def __init__(self, options: LoadOptions, worker: int, tally: Tally, log: Logger) -> None:
-        """Prepare; this requires a running event loop."""
+    def __init__(
+        self,
+        options: LoadOptions,
+        worker: int,
+        tally: Tally,
+        log: Logger,
+        group: asyncio.TaskGroup,
+        addresses: Sequence[str] = (),
+    ) -> None:
+        """Prepare; `group` fails with any task or callback. Counts are kept for each of the `addresses`."""
         self._options = options
         self._tally = tally
         self._log = log
@@ -46,7 +56,8 @@ class Generator:
         self._messages = MessageSource(max(options.sizes), EXPECTATIONS[options.expect])
         self._sizes = options.sizes
         self._fresh = options.fresh
-        self._first_number = worker * _FLOWS
+        self._place_of = {address: place for place, address in enumerate(addresses[:MOST_ADDRESSES])}
+        self._worker = worker
         self._numbers = 0
         self._until = 0
         self._flows: set[Flow] = set()  # that are open
@@ -61,6 +72,8 @@ class Generator:
         self._timer = Timer(self._send_due)
         self._ended = asyncio.Event()
         self._closing = False
+        self._group = group
+        asyncio.get_running_loop().set_exception_handler(self._callback_failed)
 
     async def connect(self, share: int) -> None:
         """Try once to open this worker's connections; those that fail are tried again while the load runs."""
@@ -69,7 +82,7 @@ class Generator:
             return
         attempts = [asyncio.Event() for _ in range(share)]
         for attempt in attempts:
-            self._start(self._keep_connected(attempt))
+            self.start(self._keep_connected(attempt))
         for attempt in attempts:
             await attempt.wait()
 
@@ -80,7 +93,7 @@ class Generator:
         """
         self._arrivals = arrivals
         self._until = until
-        self._start(self._sweep())
+        self.start(self._sweep())
         self._timer.set(arrivals.due if arrivals else start)
         await self._ended.wait()
 
@@ -93,6 +106,9 @@ class Generator:
             task.cancel()
         self._timer.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for flow in self._flows:
+            if flow.verifier.surplus_bytes:  # after the last reply: no exchange was left to fail
+                self._tally.lost(Outcome.EXTRA)
         await asyncio.gather(*(flow.leave() for flow in self._flows))
 
     def _send_due(self) -> None:
@@ -120,7 +136,7 @@ class Generator:
                 return
         if self._free_places:
             self._free_places -= 1
-            self._start(self._exchange_fresh(due))
+            self.start(self._exchange_fresh(due))
         else:
             self._queue.append(due)
 
@@ -130,7 +146,7 @@ class Generator:
             self._next(flow)
         places, self._free_places = self._free_places, 0
         for _ in range(places):
-            self._start(self._exchange_fresh(self._due_now()))
+            self.start(self._exchange_fresh(self._due_now()))
 
     def _due_now(self) -> int:
         """Return when the next exchange was due: the first that waits, or in a closed loop now; 0 if there is none."""
@@ -185,32 +201,52 @@ class Generator:
             if verdict.outcome is Outcome.OK:
                 flow.good = True
                 first_byte = flow.first_byte_at if alone and not pending else 0
-                tally.good(due, sent, first_byte, flow.answered_at, size)
+                tally.good(due, sent, first_byte, flow.answered_at, size, flow.place)
             else:
                 extra = extra or verdict.outcome is Outcome.EXTRA
-                self._fail(due, verdict.outcome, verdict.phase, **explained(verdict), connection=flow.number)
+                self._fail(due, verdict.outcome, verdict.phase, flow, **explained(verdict))
         if flow.lost_by is not None:
             tally.lost(flow.lost_by)
         elif extra:  # it is unknown which message the next bytes answer
-            self._start(flow.abandon(Outcome.EXTRA))
+            self.start(flow.abandon(Outcome.EXTRA))
         else:
             for _ in verdicts:
                 self._replied(flow)
 
-    def _fail(self, due: int, outcome: Outcome, phase: Phase, **facts: Any) -> None:
-        self._tally.failed(due, outcome)
+    def _fail(self, due: int, outcome: Outcome, phase: Phase, flow: Flow | None = None, **facts: Any) -> None:
+        self._tally.failed(due, outcome, flow.place if flow else None)
         self._failures[outcome] += 1
         if self._failures[outcome] <= LOGGED_OF_EACH:
-            self._log.warning("exchange.failed", outcome=outcome, phase=phase, **facts)
+            connection = {"connection": flow.number} if flow else {}
+            self._log.warning("exchange.failed", outcome=outcome, phase=phase, **connection, **facts)
 
     async def _dial(self) -> Flow:
+        """Connect to the next address in turn, or if that does not answer to another."""
+        tally, turn = self._tally, self._worker + self._numbers
         self._numbers += 1
-        number = self._first_number + self._numbers % _FLOWS
-        flow, record = await self._dialer.dial(
-            lambda: Flow(self._tally, number, self._flows, self._replied, self._judge)
-        )
-        self._tally.phases(record.durations)
+        number = self._worker * _FLOWS + self._numbers % _FLOWS
+        try:
+            flow, record = await self._dialer.dial(
+                lambda: Flow(tally, number, self._flows, self._replied, self._judge), turn=turn
+            )
+        except DialError as error:
+            if error.shortage:
+                tally.row[SCHEMA.slot(SHORTAGES, error.shortage)] += 1
+            else:
+                self._count_at(AT_MISSED, error.record.passed_over)
+            raise
+        tally.phases(record.durations)
+        self._count_at(AT_MISSED, record.passed_over)
+        flow.place = self._count_at(AT_OPENED, [record.endpoint])
         return flow
+
+    def _count_at(self, what: int, endpoints: Sequence[Endpoint | None]) -> int:
+        """Count for these addresses; return the place of the last."""
+        place = MOST_ADDRESSES
+        for endpoint in endpoints:
+            place = self._place_of.get(str(endpoint), MOST_ADDRESSES)
+            self._tally.at(place, what)
+        return place
 
     async def _keep_connected(self, attempt: asyncio.Event) -> None:
         """Keep one connection in use, and replace it when it is lost; set `attempt` after the first try."""
@@ -251,7 +287,7 @@ class Generator:
 
     async def _exchange_over(self, flow: Flow, due: int) -> None:
         if flow.lost_by is not None:
-            self._fail(due, flow.lost_by, Phase.FIRST_BYTE, connection=flow.number)
+            self._fail(due, flow.lost_by, Phase.FIRST_BYTE, flow)
             return
         self._send(flow, due)
         while flow.pending:
@@ -267,7 +303,7 @@ class Generator:
             now = perf_counter_ns()
             for flow in list(self._flows):
                 if flow.pending and now - flow.pending[0][1] > timeout:
-                    self._start(flow.abandon(Outcome.TIMEOUT))
+                    self.start(flow.abandon(Outcome.TIMEOUT))
             while self._queue and now - self._queue[0] > timeout:
                 self._fail(self._queue.popleft(), Outcome.TIMEOUT, Phase.CONNECT, detail="no connection became free")
             if now >= self._until and not self._unfinished():
@@ -278,7 +314,19 @@ class Generator:
         exchanging = self._free_places < self._places or any(flow.pending for flow in self._flows)
         return still_due or bool(self._queue) or exchanging
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this until it ends or the generator is closed."""
+        task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _callback_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Fail with a callback that fails, except by an error that a peer can cause."""
+        error = context.get("exception")
+        self._log.error("worker.exception", message=context.get("message"), exc_info=error)
+        if isinstance(error, Exception) and not isinstance(error, OSError | ExchangeError):
+            self.start(_fail_with(error))
+
+
+async def _fail_with(error: Exception) -> None:
+    raise error

@@ -3,7 +3,7 @@
 from stentor_chassis.counters.metrics import Schema
 from stentor_client.metrics import SCHEMA as EXPORTED
 from stentor_client.metrics import TIMED
-from stentor_client.verify.outcomes import Outcome
+from stentor_client.verify.outcomes import Outcome, Shortage
 
 
 def _bounds() -> tuple[int, ...]:
@@ -36,4 +36,21 @@ REPLIES = SCHEMA.counter(name="replies_total", help="Right replies that arrived 
 REPLY_BYTES = SCHEMA.counter(name="reply_bytes_total", help="Bytes of these replies.")
 DUE = SCHEMA.counter(name="due_total", help="Exchanges that were due after the warm-up.")
 LATE_MOST = SCHEMA.gauge(name="late_most", help="How late the generator began its latest send.", across="peak")
+SHORTAGES = SCHEMA.counter(
+    name="shortages_total",
+    help="Connections that could not be made because this machine ran out of something.",
+    label="resource",
+    values=tuple(Shortage),
+)
+OPEN_TIME = SCHEMA.counter(name="open_time", help="Nanoseconds that connections were open in the measured time.")
+OPEN_MOST = SCHEMA.gauge(name="open_most", help="The most connections open at once in the measured time.")
+# Counts by address of the target: its place among those that the name resolved to before the load began, or the last.
+MOST_ADDRESSES = 64
+AT_OPENED, AT_MISSED, AT_OK, AT_FAILED = AT_EACH = range(4)  # connections, failed attempts, right and failed exchanges
+AT = SCHEMA.counter(
+    name="at_total",
+    help="Counts by address.",
+    label="count",
+    values=tuple(f"{place}.{what}" for place in range(MOST_ADDRESSES + 1) for what in AT_EACH),
+)
 PROCESSOR = SCHEMA.gauge(name="processor", help="Nanoseconds of processor time since the warm-up.", across="peak")

@@ -1,6 +1,7 @@
 """The control process of a load: starts the workers together, watches their counts, and sums them up."""
 
 import asyncio
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -41,6 +42,8 @@ class Run:
         self._counters = SharedCounters(SCHEMA, FIRST_WORKER + options.workers)
         self._processes: list[WorkerProcess] = []
         self._start = 0
+        self._stopped = math.inf  # when a signal ended it, in seconds
+        self.addresses: list[str] = []  # of the target, before the load began
         self.series = Series()
         self._slice_seconds = max(LEAST_SLICE_SECONDS, options.duration_seconds / MOST_SLICES)
         self._slice_end = self._slice_seconds  # from the end of the warm-up
@@ -83,7 +86,8 @@ class Run:
 
     async def _try(self) -> None:
         """Connect once: this reports a target that cannot be reached in one line, not a thousand."""
-        connection, _ = await Dialer(self._options.dial).dial(lambda: Connection(Account()))
+        connection, record = await Dialer(self._options.dial).dial(lambda: Connection(Account()))
+        self.addresses = sorted({str(endpoint) for endpoint in record.endpoints})
         await connection.close()
 
     def _launch(self, worker: int) -> WorkerProcess:
@@ -97,7 +101,7 @@ class Run:
             listener_fds=[],
             inherited_fds=[self._log.fd] if self._log.fd > 2 else [],
             log=self._log,
-            options=asdict(self._options),
+            options={**asdict(self._options), "addresses": self.addresses},
         )
         return WorkerProcess(COMMAND, assignment, on_ready=lambda _: None, on_exit=lambda _: None)
 
@@ -127,7 +131,7 @@ class Run:
         """Read the counts, if a slice ends or somebody watches: on a worker's core this delays its sends."""
         options = self._options
         seconds = self._seconds()
-        measured = min(seconds, options.whole_seconds) - options.warmup_seconds
+        measured = min(seconds, options.whole_seconds, self._stopped) - options.warmup_seconds
         self.measured_seconds = max(0.0, measured)
         if measured >= self._slice_end or seconds >= options.whole_seconds:
             self.series.look(int(measured * NANOSECONDS), self.totals)
@@ -139,6 +143,7 @@ class Run:
         return (time.perf_counter_ns() - self._start) / NANOSECONDS
 
     def _interrupt(self, number: int) -> None:
+        self._stopped = min(self._stopped, self._seconds())
         for process in self._processes:
             if self.interrupted_by:  # for the second time
                 process.kill()

@@ -6,7 +6,7 @@ import time
 import uvloop
 
 from stentor_chassis.control.worker import Worker, run
-from stentor_chassis.counters.histogram import NANOSECONDS, Slots
+from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.load.arrivals import Arrivals
 from stentor_client.load.generator import Generator
 from stentor_client.load.metrics import PROCESSOR, SCHEMA
@@ -16,15 +16,18 @@ from stentor_client.load.tally import Tally
 
 async def serve(worker: Worker) -> None:
     """Connect, wait for the common start, and send what is due, until all is answered or the worker must stop."""
+    addresses = worker.options.pop("addresses")
     options = LoadOptions.read(worker.options)
     tally = Tally(worker.row)
-    generator = Generator(options, worker.number, tally, worker.log)
     async with asyncio.TaskGroup() as group:
+        generator = Generator(options, worker.number, tally, worker.log, group, addresses)
         load = group.create_task(_load(worker, options, tally, generator))
         stop = group.create_task(worker.stop.wait())
-        load.add_done_callback(lambda _: stop.cancel())
         stop.add_done_callback(lambda _: load.cancel())
-    await generator.close()
+        await asyncio.wait([load])
+        stop.cancel()
+        tally.measured_until = min(tally.measured_until, time.perf_counter_ns())
+        await generator.close()
     worker.done()
 
 
@@ -44,19 +47,17 @@ async def _load(worker: Worker, options: LoadOptions, tally: Tally, generator: G
             workers=options.workers,
             poisson=options.poisson,
         )
-    meter = asyncio.create_task(_measure_processor(worker.row, tally.measured_from))
-    try:
-        await generator.run(arrivals, start, tally.measured_until)
-    finally:
-        meter.cancel()
+    generator.start(_measure(tally))
+    await generator.run(arrivals, start, tally.measured_until)
 
 
-async def _measure_processor(row: Slots, measured_from: int) -> None:
-    """Keep the processor time since the warm-up in the row."""
-    await asyncio.sleep(max(0, measured_from - time.perf_counter_ns()) / NANOSECONDS)
+async def _measure(tally: Tally) -> None:
+    """When the warm-up is over, note what is open, and keep the processor time since then in the row."""
+    await asyncio.sleep(max(0, tally.measured_from - time.perf_counter_ns()) / NANOSECONDS)
+    tally.begin()
     before = time.process_time_ns()
     while True:
-        row[SCHEMA.slot(PROCESSOR)] = time.process_time_ns() - before
+        tally.row[SCHEMA.slot(PROCESSOR)] = time.process_time_ns() - before
         await asyncio.sleep(0.1)
 
 

@@ -37,11 +37,17 @@ class TerminalText:
         """Write in the terminal's `encoding`."""
         self._encoding = encoding
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")  # a chunk can end inside a character
+        self._last = "\n"
 
     def write(self, data: bytes | memoryview, *, final: bool = False) -> None:
         """Write a chunk; `final` also writes an incomplete last character. Raises `Failure` as `write_out` does."""
         text = escaped(self._decoder.decode(bytes(data), final), passing="\n\t")
+        self._last = (self._last + text)[-1]
         write_out(text.encode(self._encoding, "backslashreplace"))
+
+    def end_line(self) -> None:
+        """End an unfinished line, so that what follows does not stick to it."""
+        self.write(b"" if self._last == "\n" else b"\n", final=True)
 
 
 async def read_in() -> AsyncIterator[bytes]:

@@ -29,8 +29,12 @@ def percent(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """Return a share, from 0 to 1, in percent; only nothing is 0%."""
-    return "<0.0001%" if 0 < value < 1e-6 else f"{value * 100:.4f}".rstrip("0").rstrip(".") + "%"
+    """Return a share, from 0 to 1, in percent; only nothing is 0 %, and only all of it 100 %."""
+    if 0 < value < 1e-6:
+        return "<0.0001 %"
+    if 0.999999 < value < 1:
+        return ">99.9999 %"
+    return f"{value * 100:{'.3g' if value < 0.99 else '.6g'}} %"
 
 
 def rate(per_second: float) -> str:

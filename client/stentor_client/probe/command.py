@@ -40,7 +40,10 @@ _LONGEST_DRAIN_SECONDS = 8.0
     help="Probe the first address that answers, or each address separately.",
 )
 @option(
-    "--count", type=click.IntRange(0), default=0, help="Stop after this many exchanges with each address (0 disables)."
+    "--count",
+    type=click.IntRange(0),
+    default=0,
+    help="Stop after this many exchanges with each address (0 for no limit).",
 )
 @admin_options(8082)
 @log_options

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 import click
 
 from stentor_chassis.control.terminable import restore_sighup
-from stentor_chassis.failure import INTERRUPTED, OK
+from stentor_chassis.failure import INTERRUPTED, OK, Failure
 from stentor_chassis.options.option import option
 from stentor_client.converse.conversation import Conversation
 from stentor_client.converse.history import PrivateHistory, history_path
@@ -43,9 +43,12 @@ def send(text: tuple[str, ...], *, raw: bool, timeout_seconds: float, expect: st
     sender = Sender(dialing(dial), expect, timeout_seconds, write=terminal.write if terminal else write_out)
     try:
         sender.stream(" ".join(text).encode(errors="surrogateescape") + (b"" if raw else b"\n") if text else None)
-    finally:
+    except Failure:
         if terminal:
-            terminal.write(b"", final=True)
+            terminal.end_line()
+        raise
+    if terminal:
+        terminal.write(b"", final=True)
     return OK
 
 

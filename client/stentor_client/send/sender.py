@@ -57,19 +57,21 @@ class Sender:
     async def _stream(self, source: AsyncIterator[bytes]) -> None:
         connection, _ = await self._dialer.dial(lambda: Connection(self._account, self._write_out))
         watcher = StallWatcher(connection, self._account, self._timeout, lambda: self._is_reply_due(connection))
-        watching = asyncio.create_task(watcher.watch())
+        try:
+            await watcher.during(self._exchange(connection, source))
+        finally:
+            await connection.abandon(Outcome.EOF)
+
+    async def _exchange(self, connection: Connection, source: AsyncIterator[bytes]) -> None:
+        """Send and read at once; the first that fails ends both."""
         work = [
-            asyncio.create_task(self._send_all(connection, source)),
-            asyncio.create_task(self._read_all(connection)),
+            asyncio.ensure_future(each) for each in (self._send_all(connection, source), self._read_all(connection))
         ]
         try:
-            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                task.result()
+            await asyncio.gather(*work)
         finally:
-            for task in (watching, *work):
+            for task in work:
                 task.cancel()
-            await connection.abandon(Outcome.EOF)
 
     async def _send_all(self, connection: Connection, source: AsyncIterator[bytes]) -> None:
         async for chunk in source:

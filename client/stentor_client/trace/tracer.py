@@ -59,6 +59,7 @@ class Trace:
     remote: str = ""
     proxy_header: bytes = b""
     tls: Agreement | None = None
+    half_closed: bool = False  # we ended our side while the server's was open
     accepted_bytes: int = 0  # of the message, by the kernel before `send` returned
     sent_bytes: int = 0
     received_bytes: int = 0
@@ -152,7 +153,7 @@ async def _trace(dialer: Dialer, message: bytes, reply: Sequence[ReplyPart], tim
             trace.outcome = verdict.outcome
             trace.detail = f"{trace.remote}: {explain(verdict, timeout)}"
         _note_connection(trace, connection, account)
-    trace.ended = trace.parts[-1].ended
+    trace.ended = max(part.ended for part in trace.parts)  # an earlier attempt may have waited longer
     return trace
 
 
@@ -168,6 +169,7 @@ async def _answer(trace: Trace, connection: _Traced, watcher: StallWatcher, writ
         connection.look_at_kernel()  # now, because the peer may end the connection
         verdict = await watcher.during(_close(connection))
         trace.parts.append(Part(Phase.CLOSE, ended, time.perf_counter_ns()))
+        trace.half_closed = connection.ended_sending
     return verdict
 
 

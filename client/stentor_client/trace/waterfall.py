@@ -128,7 +128,7 @@ def _sent(trace: Trace) -> str:
         first = "encrypted, and " if trace.tls else ""
         return f"{counted(trace.message_bytes, 'byte')} {first}copied to the kernel, which sends them on its own"
     accepted = f"{trace.accepted_bytes:,} of {counted(trace.message_bytes, 'byte')}"
-    return f"the kernel accepted {accepted} at once, the rest while the reply arrived"
+    return f"the kernel accepted {accepted} at once, and the rest later"
 
 
 def _waited(trace: Trace) -> str:
@@ -144,6 +144,8 @@ def _answered(trace: Trace) -> str:
 def _closed(trace: Trace) -> str:
     if trace.tls:
         return "close notify, then FIN, both ways"
+    if not trace.half_closed:
+        return "the server had ended its side after its reply; then we ended ours"
     return "we ended our side; the server answered everything, then ended its own"
 
 

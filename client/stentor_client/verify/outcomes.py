@@ -59,15 +59,48 @@ _EXIT_CODES = {
 }
 
 
+class Shortage(StrEnum):
+    """What this machine ran out of, which is not the target's fault."""
+
+    LOCAL_PORTS = "local_ports"
+    OPEN_FILES = "open_files"
+    MEMORY = "memory"
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, and what to do about it."""
+        return f"this machine ran out of {self.replace('_', ' ')}; open fewer connections, or {_REMEDIES[self]}"
+
+
+_REMEDIES = {
+    Shortage.LOCAL_PORTS: "widen net.ipv4.ip_local_port_range",
+    Shortage.OPEN_FILES: "raise the limit (ulimit -n)",
+    Shortage.MEMORY: "allow more memory and threads",
+}
+_SHORTAGES: dict[int | None, Shortage] = {
+    errno.EADDRNOTAVAIL: Shortage.LOCAL_PORTS,
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), Shortage.OPEN_FILES),
+    **dict.fromkeys((errno.ENOBUFS, errno.ENOMEM), Shortage.MEMORY),
+}
+_INVALID = "not a valid address; a link-local one needs its interface, as in fe80::1%eth0"
+
+
+def shortage_of(error: Exception) -> Shortage | None:
+    """Return what this machine ran out of, if that is what the error says."""
+    system = isinstance(error, OSError) and not isinstance(error, ssl.SSLError)  # whose numbers are others
+    return _SHORTAGES.get(getattr(error, "errno", None)) if system else None
+
+
 class ExchangeError(Failure):
     """An exchange that failed; ends a command with the exit code of its outcome."""
 
-    def __init__(self, outcome: Outcome, phase: Phase, detail: str) -> None:
-        """`detail` is for people: the address and the error."""
+    def __init__(self, outcome: Outcome, phase: Phase, detail: str, shortage: Shortage | None = None) -> None:
+        """`detail` is for people: the address and the error; a `shortage` of this machine caused it."""
         super().__init__(outcome.exit_code, f"{outcome}: {detail}")
         self.outcome = outcome
         self.phase = phase
         self.detail = detail
+        self.shortage = shortage
 
 
 def of_connect_error(error: OSError | UnicodeError, phase: Phase) -> Outcome:
@@ -82,7 +115,7 @@ def of_connect_error(error: OSError | UnicodeError, phase: Phase) -> Outcome:
         return Outcome.REFUSED
     if isinstance(error, ConnectionError) or error.errno == errno.ENOTCONN:  # accepted, and reset at once
         return Outcome.RESET
-    return Outcome.UNREACHABLE  # no route, no permission to send, no such Unix socket
+    return Outcome.UNREACHABLE  # no route, no permission to send, no such Unix socket, a shortage
 
 
 def of_lost_connection(error: Exception | None) -> Outcome:
@@ -108,7 +141,9 @@ def reason_of(error: Exception) -> str:
         case socket.gaierror():
             return error.strerror or str(error)
         case OSError(errno=int(number)):
-            return os.strerror(number)
+            shortage = shortage_of(error)
+            words = shortage.reason if shortage else os.strerror(number)
+            return _INVALID if number == errno.EINVAL else words
     return str(error) or "the peer closed the connection during the handshake"  # the event loop's error is empty
 
 

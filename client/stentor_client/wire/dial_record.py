@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 import time
 from collections.abc import Iterator
@@ -9,10 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stentor_chassis.address import printable
-from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase, of_connect_error, reason_of
+from stentor_client.verify.outcomes import (
+    ExchangeError,
+    Outcome,
+    Phase,
+    Shortage,
+    of_connect_error,
+    reason_of,
+    shortage_of,
+)
 from stentor_client.wire.target import Target
 
-SLOWER = "no answer before another address connected"
+UNANSWERED = "no answer"  # in time
+SLOWER = f"{UNANSWERED} before another address connected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,7 @@ class Step:
     begun: int
     ended: int
     endpoint: Endpoint | None  # None while resolving
-    error: str  # the reason for people; empty if the step succeeded or the time-out ended it
+    error: str  # the reason for people; empty if the step succeeded
 
 
 @dataclass(slots=True)
@@ -60,24 +70,32 @@ class DialRecord:
             covered_until = max(covered_until, step.ended)
         return found
 
+    @property
+    def passed_over(self) -> list[Endpoint]:
+        """The endpoints that were tried in vain: all but the one connected to, and those tried after it."""
+        made = [step.begun for step in self.steps if self.local and step.endpoint == self.endpoint]
+        before = min(made, default=time.perf_counter_ns())
+        return [*dict.fromkeys(step.endpoint for step in self.steps if step.endpoint and step.begun < before)]
+
     @contextlib.contextmanager
     def timed(self, phase: Phase, endpoint: Endpoint | None = None) -> Iterator[None]:
         """Record a step.
 
         Raises:
-            DialError: if the step fails with an `OSError` or `UnicodeError`.
+            DialError: if the step fails with an `OSError`, `UnicodeError` or `MemoryError`.
 
         """
         reason = ""
         begun = time.perf_counter_ns()
         try:
             yield
-        except (OSError, UnicodeError) as error:
-            reason = reason_of(error)
+        except (OSError, UnicodeError, MemoryError) as error:
+            cause = OSError(errno.ENOMEM, "") if isinstance(error, MemoryError) else error
+            reason = reason_of(cause)
             detail = f"{endpoint or self.target}: {reason}"
-            raise DialError(of_connect_error(error, phase), phase, detail, self) from error
+            raise DialError(of_connect_error(cause, phase), phase, detail, self, shortage_of(cause)) from error
         except asyncio.CancelledError:
-            reason = SLOWER if self.local else ""
+            reason = SLOWER if self.local else UNANSWERED
             raise
         finally:
             self.steps.append(Step(phase, begun, time.perf_counter_ns(), endpoint, reason))
@@ -92,7 +110,9 @@ class DialRecord:
 class DialError(ExchangeError):
     """A connection that could not be made, with the record of how far it got."""
 
-    def __init__(self, outcome: Outcome, phase: Phase, detail: str, record: DialRecord) -> None:
+    def __init__(
+        self, outcome: Outcome, phase: Phase, detail: str, record: DialRecord, shortage: Shortage | None = None
+    ) -> None:
         """`detail` is for people."""
-        super().__init__(outcome, phase, detail)
+        super().__init__(outcome, phase, detail, shortage)
         self.record = record

@@ -68,8 +68,12 @@ class Dialer:
             else None
         )
 
-    async def dial(self, factory: Callable[[], P], endpoint: Endpoint | None = None) -> tuple[P, DialRecord]:
+    async def dial(
+        self, factory: Callable[[], P], endpoint: Endpoint | None = None, turn: int | None = None
+    ) -> tuple[P, DialRecord]:
         """Connect to `endpoint`, or else to the target's endpoint that answers first.
+
+        With a `turn`, which counts connections, each endpoint is tried first in turn.
 
         Raises:
             DialError: with `dns`, `refused`, `unreachable`, `connect_timeout`, `tls` or `reset`; the time-out covers
@@ -81,6 +85,9 @@ class Dialer:
         try:
             async with asyncio.timeout(self._timeout):
                 endpoints = [endpoint] if endpoint else await self._resolve(record)
+                if turn is not None:
+                    endpoints = sorted(endpoints, key=str)  # a name server may answer in any order
+                    endpoints = endpoints[turn % len(endpoints) :] + endpoints[: turn % len(endpoints)]
                 phase = Phase.CONNECT
                 connection = await self._connect_any(endpoints, record)
                 phase, connected_at = Phase.TLS, time.perf_counter_ns()
@@ -120,9 +127,10 @@ class Dialer:
 
     def _timed_out(self, phase: Phase, record: DialRecord) -> DialError:
         detail = f"{self.target}: no connection within {self._timeout:g} s"
-        attempts = [step for step in record.steps if step.phase is Phase.CONNECT]
-        if phase is Phase.CONNECT and len(attempts) > 1:
-            detail += "".join(f"; {step.endpoint}: {step.error or 'no answer'}" for step in attempts)
+        if phase is Phase.CONNECT and len(record.endpoints) > 1:
+            reasons = dict.fromkeys(record.endpoints, "not tried yet")
+            reasons |= {step.endpoint: step.error for step in record.steps if step.endpoint}
+            detail += "".join(f"; {endpoint}: {reason}" for endpoint, reason in reasons.items())
         return DialError(Outcome.CONNECT_TIMEOUT, phase, detail, record)
 
     def _note_unused(self, failure: DialError, connected_at: int) -> None:
@@ -140,9 +148,10 @@ class Dialer:
             failures = group.exceptions
         finally:
             record.end_attempts()
-        last = cast("DialError", failures[-1])
-        detail = "; ".join(cast("DialError", failure).detail for failure in failures)
-        raise DialError(last.outcome, last.phase, detail, record) from last
+        failed = [cast("DialError", failure) for failure in failures]
+        last, detail = failed[-1], "; ".join(failure.detail for failure in failed)
+        shortage = next((failure.shortage for failure in failed if failure.shortage), None)
+        raise DialError(last.outcome, last.phase, detail, record, shortage) from last
 
     async def _connect(self, endpoint: Endpoint, record: DialRecord) -> socket.socket:
         with record.timed(Phase.CONNECT, endpoint):
@@ -229,8 +238,16 @@ async def connect(connection: socket.socket, endpoint: Endpoint) -> None:
         error = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if not error and endpoint.family != socket.AF_UNIX and connection.getsockname() == connection.getpeername():
         error = errno.ECONNREFUSED
+    if error == errno.EADDRNOTAVAIL and not _has_source(endpoint):
+        error = errno.ENETUNREACH
     if error:
         raise OSError(error, os.strerror(error))
+
+
+def _has_source(endpoint: Endpoint) -> bool:
+    """Whether this machine has an address from which to reach it; if so, connect(2) found no port. Nothing is sent."""
+    with socket.socket(endpoint.family, socket.SOCK_DGRAM) as other:
+        return other.connect_ex(endpoint.address) != errno.EADDRNOTAVAIL
 
 
 def _is_connected(connection: socket.socket) -> bool:

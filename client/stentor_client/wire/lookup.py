@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 import threading
 from collections.abc import Sequence
@@ -38,14 +39,21 @@ async def look_up(host: str, port: int) -> Found:
         found: Found | Exception
         try:
             found = _ask(host, port)
-        except (OSError, UnicodeError) as error:
+        except Exception as error:  # noqa: BLE001 - the caller gets it, whatever it is
             found = error
         with contextlib.suppress(RuntimeError):  # the loop has closed
             loop.call_soon_threadsafe(settle, found)
 
-    threading.Thread(target=ask, name="lookup", daemon=True).start()
+    try:
+        threading.Thread(target=ask, name="lookup", daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(errno.ENOMEM, str(error)) from error
     return await answer
 
 
 def _ask(host: str, port: int, flags: int = 0) -> Found:
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    except socket.gaierror:
+        socket.socket().close()  # without a free descriptor every lookup fails: this raises the error that says so
+        raise

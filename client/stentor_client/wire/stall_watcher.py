@@ -33,12 +33,20 @@ class StallWatcher:
         self._due = due
 
     async def during(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the work; abandoning the connection ends it if nothing moves for the whole time-out."""
-        watching = asyncio.create_task(self.watch())
+        """Do the work; abandoning the connection ends it if nothing moves for the whole time-out.
+
+        An error of the watcher itself ends the work and is raised.
+        """
+        working, watching = asyncio.ensure_future(work), asyncio.ensure_future(self.watch())
         try:
-            return await work
+            await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+            return await working
         finally:
+            working.cancel()
             watching.cancel()
+            await asyncio.gather(working, watching, return_exceptions=True)
 
     async def watch(self) -> None:
         """Return when the connection has been abandoned, with the outcome `timeout`."""

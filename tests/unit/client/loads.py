@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from stentor_client.load.arrivals import Rate
-from stentor_client.load.metrics import PROCESSOR, SCHEMA
+from stentor_client.load.metrics import AT, AT_EACH, OPEN_TIME, PROCESSOR, SCHEMA, SHORTAGES
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.series import Slice
 from stentor_client.load.report.summary import Summary
 from stentor_client.load.report.thresholds import ThresholdResult, Thresholds
 from stentor_client.load.tally import Tally
-from stentor_client.verify.outcomes import Outcome, Phase
+from stentor_client.verify.outcomes import Outcome, Phase, Shortage
 from stentor_client.wire.dialer import DialOptions
 
 MILLISECOND = 1_000_000
@@ -41,8 +41,14 @@ def counted(
     waited: float = 0.0,
     late: Sequence[float] = (),
     processor_seconds: float = 0.0,
+    open_seconds: float = 20.0,
+    shortage: Shortage | None = None,
+    places: Sequence[tuple[int, int, int, int]] = (),
 ) -> list[int]:
-    """Return the counts of a load: its service times, the waiting before each, its failures, its late sends."""
+    """Return the counts of a load: its service times, the waiting before each, its failures, its late sends.
+
+    Each of the `places` has connections, failed attempts, right and failed exchanges.
+    """
     row = [0] * SCHEMA.row_slots
     tally = Tally(row)
     tally.measured_from = 0
@@ -60,6 +66,12 @@ def counted(
         tally.phases({Phase.RESOLVE: MILLISECOND // 10, Phase.CONNECT: MILLISECOND})
         tally.opened()
     row[SCHEMA.slot(PROCESSOR)] = int(processor_seconds * 1e9)
+    row[SCHEMA.slot(OPEN_TIME)] = int(open_seconds * 1e9)
+    if shortage:
+        row[SCHEMA.slot(SHORTAGES, shortage)] = 1
+    for place, counts in enumerate(places):
+        for what, count in zip(AT_EACH, counts, strict=True):
+            row[SCHEMA.slot(AT, f"{place}.{what}")] = count
     return row
 
 
@@ -76,9 +88,11 @@ def summed_up(
     pieces: Sequence[Slice] = (),
     options: LoadOptions = OPTIONS,
     measured_seconds: float = 10.0,
+    addresses: Sequence[str] = ("server:1",),
 ) -> Summary:
     """Return the summary of a load."""
-    return Summary(options, "2026-02-03T04:05:06Z", measured_seconds, counted() if totals is None else totals, pieces)
+    totals = counted() if totals is None else totals
+    return Summary(options, "2026-02-03T04:05:06Z", measured_seconds, totals, pieces, addresses)
 
 
 def judged(summary: Summary, **limits: float) -> list[ThresholdResult]:
@@ -90,6 +104,12 @@ def steady(options: LoadOptions = OPTIONS) -> Summary:
     """Return a load of 1,000 right exchanges, of 1 to 100 ms after 1 ms of waiting."""
     times = [1 + number % 100 for number in range(1000)]
     return summed_up(counted(times, waited=1.0), slices(*[(100.0, 100.0)] * 10), options)
+
+
+def spread(*places: tuple[int, int, int, int]) -> Summary:
+    """Return a load of several addresses, as `counted` describes them."""
+    addresses = [f"10.0.0.{number}:8080" for number, _ in enumerate(places, 1)]
+    return summed_up(counted([1.0] * 10, places=places), addresses=addresses)
 
 
 def ramp_with_knee() -> Summary:

@@ -35,6 +35,8 @@ assert all(f"\\n  {name} " in shown for name in cli.list_commands(None)), shown
 assert imported() == []
 cli.get_command(None, "send")
 assert imported() == ["stentor_client.send.command"]
+cli.get_command(None, "probe")
+assert "aiohttp" not in sys.modules  # which takes longer to import than all the rest
 """
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -11,6 +11,7 @@ from stentor_client.load.report.series import Slice
 from stentor_client.load.report.summary import Summary
 from stentor_client.output import wording
 
+ADDRESS_HEADINGS = ("address", "connections", "attempts failed", "exchanges", "failed")
 TIME_HEADINGS = (*(f"p{percent:g}" for percent in PERCENTILES), "max", "mean")
 
 
@@ -57,8 +58,20 @@ def failed_text(summary: Summary) -> str:
     if not summary.exchanges:
         return "nothing was measured"
     if summary.good == summary.exchanges:
-        return "every reply was right"
+        return "every reply was right" + (", but more bytes followed" if summary.surplus else "")
     return f"{summary.exchanges - summary.good:,} failed, {wording.share(summary.error_rate)}"
+
+
+def connections_text(summary: Summary) -> str:
+    """Say how many connections there were besides the mean of those open at once."""
+    lost = sum(summary.lost.values())
+    how = f" ({', '.join(f'{count:,} {outcome}' for outcome, count in summary.lost.items())})" if lost else ""
+    return f"on average, {summary.open_most:,} at most; {summary.opened:,} made, {lost:,} lost{how}"
+
+
+def address_rows(summary: Summary) -> list[list[str]]:
+    """Return the counts of each address, in the order of `ADDRESS_HEADINGS`."""
+    return [[each if isinstance(each, str) else f"{each:,}" for each in row.values()] for row in summary.addresses]
 
 
 def knee_text(knee: Slice) -> str:

@@ -28,11 +28,13 @@ def page(summary: Summary, results: Sequence[ThresholdResult]) -> str:
         started=f"{datetime.fromisoformat(summary.started_at):%Y-%m-%d at %H:%M:%S} UTC",
         measured=f"{summary.measured_seconds:.4g} s",
         headline="\n".join(_headline(summary)),
+        warnings="\n".join(_warnings(summary)),
         notes="\n".join(_notes(summary, results)),
         pictures="\n".join(_figure(picture, summary) for picture in pictures(summary)),
         outcomes=_outcomes(summary),
         connections=_connections(summary),
         times=_times(figures.time_rows(summary)),
+        addresses=_addresses(summary),
         phases=f"<section>\n<h2>Phases</h2>\n{_times(phases)}\n</section>" if phases else "",
         options="\n".join(_options(summary)),
         version=escape(__version__),
@@ -53,10 +55,13 @@ def _headline(summary: Summary) -> Iterable[str]:
         yield f'<dd class="quiet">{escape(meaning)}</dd></div>'
 
 
-def _notes(summary: Summary, results: Sequence[ThresholdResult]) -> Iterable[str]:
+def _warnings(summary: Summary) -> Iterable[str]:
     for warning in summary.warnings:
         text = re.sub(r"--[a-z-]+", r"<code>\g<0></code>", escape(warning))  # does not break an option at its hyphens
         yield f'<li class="warning"><b>Warning:</b> {text}</li>'
+
+
+def _notes(summary: Summary, results: Sequence[ThresholdResult]) -> Iterable[str]:
     if summary.knee is not None:
         yield f"<li>{escape(figures.knee_text(summary.knee))}</li>"
     for result in results:
@@ -108,11 +113,15 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _connections(summary: Summary) -> str:
-    lost = sum(summary.lost.values())
-    how = f", of which {', '.join(f'{count:,} {outcome}' for outcome, count in summary.lost.items())}" if lost else ""
-    opened, sends = wording.counted(summary.opened, "connection"), wording.counted(summary.late, "send")
-    late = f" {sends} begun over 1 ms late by the generator." if summary.options.rate else ""
-    return f'<p class="quiet">{opened} opened, {lost:,} lost{escape(how)}.{late}</p>'
+    opened, sends = wording.rate(summary.open_mean), wording.counted(summary.late, "send")
+    late = f" {sends} over 1 ms late, by the generator's fault." if summary.options.rate else ""
+    return f'<p class="quiet">Connections open: {opened} {escape(figures.connections_text(summary))}.{late}</p>'
+
+
+def _addresses(summary: Summary) -> str:
+    rows = figures.address_rows(summary)
+    table = _table(figures.ADDRESS_HEADINGS, ([escape(escaped(cell)) for cell in row] for row in rows))
+    return f"<section>\n<h2>Addresses</h2>\n{table}\n</section>" if len(rows) > 1 else ""
 
 
 def _options(summary: Summary) -> Iterable[str]:

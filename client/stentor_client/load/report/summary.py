@@ -15,11 +15,13 @@ from stentor_client.load.report.distribution import PERCENTILES, Distribution
 from stentor_client.load.report.series import Slice
 from stentor_client.load.report.thresholds import ThresholdResult
 from stentor_client.metrics import LATE, LOST, OPENED, RECEIVED, SENT
-from stentor_client.verify.outcomes import Outcome
+from stentor_client.output import wording
+from stentor_client.verify.outcomes import Outcome, Shortage
 
 JSON_SCHEMA = "stentor-load/1"
 LATE_SHARE = 0.001  # of the sends: if more are late, the generator is the limit, not the server
 BUSY_SHARE = 0.9  # of a processor, for the busiest worker
+MISSING, MISSING_SHARE = 0.5, 0.01  # connections, and their share, whose absence for the whole time is reported
 WHOLE = 0.999  # of the duration: a shorter load was interrupted
 FOLLOWS = 0.95  # of the rate that was due: throughput of at least this much follows it
 
@@ -33,6 +35,7 @@ class Summary:
     measured_seconds: float
     totals: Sequence[int]
     slices: Sequence[Slice]
+    names: Sequence[str] = ()  # the addresses of the target
 
     def _count(self, metric: Metric, value: str = "") -> int:
         return self.totals[SCHEMA.slot(metric, value)]
@@ -105,9 +108,49 @@ class Summary:
         return self._count(OPENED)
 
     @property
+    def open_mean(self) -> float:
+        """How many connections were open at once, on average over the measured time."""
+        return self._per_second(metrics.OPEN_TIME) / NANOSECONDS
+
+    @property
+    def open_most(self) -> int:
+        """The most that were open at once; with several workers, the sum of theirs."""
+        return self._count(metrics.OPEN_MOST)
+
+    @property
+    def too_few_connections(self) -> bool:
+        """Whether fewer connections were open than asked for: one of them for half of the time, or 1 % of them."""
+        asked = self.options.connections
+        measured = self.measured_seconds > 0 and not self.options.fresh
+        return measured and self.open_mean < asked - min(MISSING, MISSING_SHARE * asked)
+
+    @property
+    def shortages(self) -> dict[Shortage, int]:
+        """The number of connections that this machine could not make, by what it ran out of."""
+        return self._counts(metrics.SHORTAGES)
+
+    @property
+    def addresses(self) -> list[dict[str, Any]]:
+        """The counts of each address; those that the name did not resolve to before are counted together."""
+        first, width = SCHEMA.slots(metrics.AT).start, len(metrics.AT_EACH)
+        found = []
+        for place in range(metrics.MOST_ADDRESSES + 1):
+            opened, missed, good, failed = self.totals[first + width * place :][:width]
+            name = [*self.names[: metrics.MOST_ADDRESSES], *["others"] * metrics.MOST_ADDRESSES][place]
+            if place < len(self.names) or opened or missed:
+                counts = {"connections": opened, "failed_attempts": missed, "exchanges": good + failed}
+                found.append({"address": name, **counts, "failures": failed})
+        return found
+
+    @property
     def lost(self) -> dict[str, int]:
         """The number of connections that ended before this side closed them, by outcome."""
         return self._counts(LOST)
+
+    @property
+    def surplus(self) -> bool:
+        """Whether a peer sent bytes that belong to no reply."""
+        return Outcome.EXTRA in self.lost
 
     @property
     def late(self) -> int:
@@ -116,25 +159,37 @@ class Summary:
 
     @property
     def warnings(self) -> list[str]:
-        """Reasons to doubt the figures; each is a sentence."""
-        found = []
+        """Reasons to doubt the figures, and what was asked for and not had; each is a sentence or two."""
+        found = [
+            f"{wording.counted(count, 'connection')} could not be made, and not by the target's fault: {name.reason}."
+            for name, count in self.shortages.items()
+        ]
+        if self.too_few_connections:
+            found.append(
+                f"Only {wording.rate(self.open_mean)} of the {self.options.connections:,} connections were open on "
+                f"average: {self.opened:,} were made, and {sum(self.lost.values()):,} lost."
+            )
+        for address, opened, missed, *_ in (each.values() for each in self.addresses if len(self.names) > 1):
+            if missed:
+                failed = wording.counted(missed, "attempt")
+                found.append(f"{failed} to connect to {address} failed: stentor-client check shows why.")
+            elif not opened:
+                found.append(f"There was no connection to {address}.")
         if self.measured_seconds <= 0:
             found.append("It was stopped before the warm-up was over: nothing was measured.")
         elif self.measured_seconds < WHOLE * self.options.duration_seconds:
             found.append(f"It was stopped after {self.measured_seconds:.1f} s of {self.options.duration_seconds:g} s.")
-        if not self.options.fresh and 0 < self.opened < self.options.connections:
-            found.append(f"Only {self.opened} of the {self.options.connections} connections could be made.")
         if self.options.rate and self.due and self.late > LATE_SHARE * self.due:
             most = self._count(metrics.LATE_MOST) / NANOSECONDS
             found.append(
-                f"The generator was the limit: {self.late / self.due:.2%} of the sends began over 1 ms late, the worst "
-                f"{most * 1000:.0f} ms. Use more --workers, or a lower --rate."
+                f"The generator was the limit: it began {wording.share(self.late / self.due)} of the sends over 1 ms "
+                f"late, the worst {most * 1000:.0f} ms. Use more --workers, or a lower --rate."
             )
         busy = self._per_second(metrics.PROCESSOR) / NANOSECONDS
         if busy > BUSY_SHARE:
             found.append(
-                f"A worker of the generator used {busy:.0%} of a processor: it may be the limit, not the server. "
-                "Use more --workers if there are processors."
+                f"A worker of the generator used {wording.share(busy)} of a processor: it may be the limit, not the "
+                "server. Use more --workers if there are processors."
             )
         return found
 
@@ -168,6 +223,10 @@ class Summary:
             "received_bytes": self._count(RECEIVED),
             "connections_opened": self.opened,
             "connections_lost": self.lost,
+            "connections_open_mean": round(self.open_mean, 3),
+            "connections_open_most": self.open_most,
+            "addresses": self.addresses,
+            "shortages": self.shortages,
             "late_sends": self.late,
             "late_most_seconds": self._count(metrics.LATE_MOST) / NANOSECONDS,
             "warnings": self.warnings,

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from stentor_chassis.escaping import escaped
-from stentor_client.load.report.figures import TIME_HEADINGS, described, failed_text, knee_text, phase_rows, time_rows
+from stentor_client.load.report import figures
 from stentor_client.load.report.summary import Summary
 from stentor_client.load.report.thresholds import ThresholdResult
 from stentor_client.output import terminal, wording
@@ -16,7 +16,7 @@ from stentor_client.verify.outcomes import Outcome
 
 _WARNING = "magenta"  # yellow cannot be read on white
 
-Row = tuple[tuple[str, ...], str]  # cells, and the style of the row
+Row = tuple[Sequence[str], str]  # cells, and the style of the row
 
 
 def show(summary: Summary, results: Sequence[ThresholdResult]) -> None:
@@ -32,18 +32,22 @@ def show(summary: Summary, results: Sequence[ThresholdResult]) -> None:
 def lines(summary: Summary, results: Sequence[ThresholdResult], width: int) -> Iterable[Text]:
     """Return the report line by line; sentences wrap at `width`, and tables are at most 78 characters wide."""
     yield Text(escaped(summary.options.dial.target), style="bold")
-    yield from _sentence(described(summary.options), "", width, indent="")
+    yield from _sentence(figures.described(summary.options), "", width, indent="")
+    for warning in summary.warnings:
+        yield from _sentence(f"! {warning}", _WARNING, width)
     yield Text()
     yield from _table(_totals(summary), "<")
     yield Text()
     yield from _table(_times(summary), ">")
-    warnings, knee = summary.warnings, summary.knee
-    if warnings or knee or results:
+    if len(summary.addresses) > 1:
         yield Text()
-    for warning in warnings:
-        yield from _sentence(f"! {warning}", _WARNING, width)
+        rows = (figures.ADDRESS_HEADINGS, *figures.address_rows(summary))
+        yield from _table([(cells, "") for cells in rows], ">")
+    knee = summary.knee
+    if knee or results:
+        yield Text()
     if knee is not None:
-        yield from _sentence(knee_text(knee), "bold", width, indent="")
+        yield from _sentence(figures.knee_text(knee), "bold", width, indent="")
     for result in results:
         verdict, style = ("met", "green") if result.met else ("not met", "bold red")
         yield Text(f"{result.limit_text}: {verdict}, measured {result.actual_text}", style=style)
@@ -52,19 +56,20 @@ def lines(summary: Summary, results: Sequence[ThresholdResult], width: int) -> I
 def _totals(summary: Summary) -> Iterable[Row]:
     each_way = f"{wording.rounded_size(summary.bytes_per_second)}/s each way"
     yield ("throughput", f"{wording.rate(summary.throughput)} exchanges/s", each_way), ""
-    yield ("exchanges", f"{summary.exchanges:,}", failed_text(summary)), ""
+    yield ("exchanges", f"{summary.exchanges:,}", figures.failed_text(summary)), ""
     for outcome, count in summary.outcomes.items():
         if outcome is not Outcome.OK:
             yield ("", f"{count:,}", outcome), "bold red"
     if summary.options.rate:
-        yield ("late sends", f"{summary.late:,}", "begun over 1 ms late by the generator"), ""
+        yield ("late sends", f"{summary.late:,}", "over 1 ms late, by the generator's fault"), ""
+    yield ("connections", f"{wording.rate(summary.open_mean)} open", figures.connections_text(summary)), ""
 
 
 def _times(summary: Summary) -> Iterable[Row]:
-    yield ("", *TIME_HEADINGS), "dim"
-    for name, cells in time_rows(summary).items():
+    yield ("", *figures.TIME_HEADINGS), "dim"
+    for name, cells in figures.time_rows(summary).items():
         yield (name, *cells), "bold" if name == "response time" else ""
-    for name, cells in phase_rows(summary).items():
+    for name, cells in figures.phase_rows(summary).items():
         yield (f"  {name}", *cells), "dim"
 
 

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 from stentor_client.load.report.distribution import Distribution
-from stentor_client.output import wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +18,14 @@ class ThresholdResult:
     @property
     def limit_text(self) -> str:
         """The threshold as an option."""
-        return f"--{self.name} {wording.share(self.limit) if self._is_share else f'{self.limit * 1000:g}ms'}"
+        return f"--{self.name} {f'{self.limit * 100:.6g}%' if self._is_share else f'{self.limit * 1000:g}ms'}"
 
     @property
     def actual_text(self) -> str:
         """The measured value: a time in the unit of its limit, precise enough to compare the two."""
         if self.actual is None:
             return "nothing"
-        return wording.share(self.actual) if self._is_share else f"{self.actual * 1000:.3f} ms"
+        return f"{self.actual * 100:.6g} %" if self._is_share else f"{self.actual * 1000:.3f} ms"
 
     @property
     def _is_share(self) -> bool:

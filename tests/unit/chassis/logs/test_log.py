@@ -153,8 +153,12 @@ def test_console(log_to_terminal: Callable[..., Written], monkeypatch: pytest.Mo
     assert b"1.2.3" not in line
     monkeypatch.setenv("NO_COLOR", "1")
     plain = log_to_terminal(format="console")
-    plain.logger.warning("thing.happened")
-    assert ESCAPE not in plain.raw()
+    plain.logger.warning("thing.happened", sizes=[1, 20], outcomes={"ok": 3}, offset=None, gone=[])
+    line = plain.raw()
+    assert ESCAPE not in line
+    assert b"outcomes='ok 3' sizes='1, 20' worker=" in line
+    assert b"None" not in line
+    assert b"gone" not in line
 
 
 @given(st.binary(max_size=100))

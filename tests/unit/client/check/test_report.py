@@ -67,6 +67,7 @@ def test_document() -> None:
         "duration_seconds": 1.25,
         "proves": HalfClose.proves,
         "usual_cause": HalfClose.usual_cause,
+        "shortage": None,
         "measured": {"size_bytes": 64},
     }
     assert (connect["status"], connect["outcome"], connect["phase"]) == ("pass", None, None)

@@ -1,13 +1,15 @@
 """A generator inside the test, and what it counts."""
 
+import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.load.arrivals import Arrivals, Rate
 from stentor_client.load.generator import Generator
-from stentor_client.load.metrics import MEASURED, SCHEMA
+from stentor_client.load.metrics import AT, AT_EACH, MEASURED, SCHEMA
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.report.distribution import Distribution
 from stentor_client.load.tally import Tally
@@ -26,25 +28,27 @@ def load_options(target: str, **changes: Any) -> LoadOptions:
 class Loading:
     """A load of a target, with those options."""
 
-    def __init__(self, target: str, events: Events, **changes: Any) -> None:
+    def __init__(self, target: str, events: Events, addresses: Sequence[str] = (), **changes: Any) -> None:
         """Prepare it; this requires a running event loop."""
         self.options = load_options(target, **changes)
         self.row = [0] * SCHEMA.row_slots
         self.events = events
         self.tally = Tally(self.row)
-        self.generator = Generator(self.options, 0, self.tally, events.logger)
+        self._addresses = addresses
 
     async def run(self) -> None:
         """Run it to its end."""
         options = self.options
-        await self.generator.connect(options.connections)
-        start = time.perf_counter_ns()
-        self.tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
-        arrivals = Arrivals(options.rate, options.whole_seconds, start=start) if options.rate else None
-        try:
-            await self.generator.run(arrivals, start, start + int(options.whole_seconds * NANOSECONDS))
-        finally:
-            await self.generator.close()
+        async with asyncio.TaskGroup() as group:
+            self.generator = Generator(options, 0, self.tally, self.events.logger, group, self._addresses)
+            try:
+                await self.generator.connect(options.connections)
+                start = time.perf_counter_ns()
+                self.tally.measured_from = start + int(options.warmup_seconds * NANOSECONDS)
+                arrivals = Arrivals(options.rate, options.whole_seconds, start=start) if options.rate else None
+                await self.generator.run(arrivals, start, start + int(options.whole_seconds * NANOSECONDS))
+            finally:
+                await self.generator.close()
 
     def outcomes(self) -> dict[str, int]:
         """Return how many measured exchanges ended, by outcome, without those that did not occur."""
@@ -54,6 +58,10 @@ class Loading:
     def lost(self) -> set[str]:
         """Return the outcomes by which connections were lost."""
         return {str(outcome) for outcome in LOST.values if self.row[SCHEMA.slot(LOST, outcome)]}
+
+    def at(self, what: int) -> list[int]:
+        """Return one of the counts of all addresses."""
+        return self.row[SCHEMA.slots(AT)][what :: len(AT_EACH)]
 
     def times(self, metric: Any, value: str = "") -> Distribution:
         """Return the distribution in a fine histogram."""

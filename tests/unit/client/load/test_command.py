@@ -97,7 +97,7 @@ def test_exit_code_of_failures(run_command: RunCommand, thresholds: list[str], c
     """Failures decide the exit code, unless a share of them is allowed."""
     with LyingServer(flip) as server:
         ended = run_command(cli, "load", "--target", server.target, *BRIEF, *thresholds)
-    assert (ended.code, "10 failed, 100%" in ended.out) == (code, True)
+    assert (ended.code, "10 failed, 100 %" in ended.out) == (code, True)
 
 
 def test_disk_that_fills(run_command: RunCommand, target: str, tmp_path: Path) -> None:
@@ -107,4 +107,4 @@ def test_disk_that_fills(run_command: RunCommand, target: str, tmp_path: Path) -
     ended = run_command(cli, "load", "--target", target, *BRIEF, "--report", str(path))
     assert ended.code == INTERNAL_ERROR
     assert ended.err == f"a-service: cannot write {path}: No space left on device\n"
-    assert "every reply was right" in ended.out
+    assert "throughput" in ended.out

@@ -4,14 +4,13 @@ import asyncio
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from certificates import Authority
-from lying import LyingServer, flip, reset, stay_silent
+from lying import LyingServer, stay_silent
 from stentor_client.load import flow as flow_module
 from stentor_client.load.flow import Flow
 from stentor_client.load.metrics import MEASURED, SCHEMA
@@ -21,7 +20,6 @@ from stentor_client.verify.outcomes import Outcome
 from stentor_client.verify.verifier import EXPECTATIONS, Verdict, Verifier
 from stentor_client.wire.dialer import Dialer
 from unit.client.loads import OPTIONS
-from unit.looping import eventually
 
 
 class Calls:
@@ -43,21 +41,6 @@ class Calls:
     def judged(self, _flow: Flow, verdicts: list[Verdict]) -> None:
         """Note verdicts."""
         self.outcomes += [verdict.outcome for verdict in verdicts]
-
-
-@pytest.mark.parametrize(("behaviour", "outcome"), [(flip, Outcome.MISMATCH), (reset, Outcome.RESET)])
-async def test_reports(behaviour: Any, outcome: Outcome) -> None:
-    """Verdicts and both ends of a flow are reported; what was sent is counted, even if a reset is the reply."""
-    tally, calls = Tally([0] * SCHEMA.row_slots), Calls()
-    with LyingServer(behaviour) as server:
-        dialer = Dialer(replace(OPTIONS.dial, target=server.target))
-        flow, _ = await dialer.dial(lambda: calls.flow(tally))
-        assert calls.flows == {flow}
-        flow.post(b"hello", [(b"HELLO", 0, 5)], 1)
-        await eventually(lambda: calls.outcomes, "the verdict")
-        assert (calls.outcomes, tally.sent_bytes) == ([outcome], 5)
-        await flow.abandon(outcome)
-        assert calls.flows == set()
 
 
 async def test_leaving_is_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,20 +1,11 @@
 """The options of a load."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_client.load.options import LoadOptions
-from unit.client.loads import CLOSED, OPTIONS, RAMP
-
-
-@pytest.mark.parametrize("options", [CLOSED, RAMP])
-def test_travels_as_json(options: LoadOptions) -> None:
-    """A worker reads what the control process has."""
-    assert LoadOptions.read(json.loads(json.dumps(asdict(options)))) == options
+from unit.client.loads import OPTIONS
 
 
 @given(workers=st.integers(1, 64), more=st.integers(0, 1000))

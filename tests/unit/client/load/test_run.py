@@ -63,13 +63,6 @@ def test_slices_are_equally_long(monkeypatch: pytest.MonkeyPatch, duration: floa
     assert run._pause() == run_module.LOOK_SECONDS
 
 
-async def test_target_is_tried_first() -> None:
-    """A target that cannot be reached is reported once, before anything is started."""
-    with pytest.raises(Failure, match=r"refused: 127\.0\.0\.1:1: Connection refused") as failure:
-        await _new("127.0.0.1:1").run()
-    assert failure.value.code == 3
-
-
 async def test_worker_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     """If the system has no room for another worker, one line says so, and the workers before it have ended."""
     started: list[WorkerProcess] = []

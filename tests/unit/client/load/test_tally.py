@@ -50,17 +50,13 @@ def test_good(tally: Tally, row: list[int]) -> None:
     assert (times(row, SERVICE_TIME).count, times(row, PHASES, Phase.FIRST_BYTE).count) == (3, 1)
 
 
-def test_warmup(tally: Tally, row: list[int]) -> None:
-    """What was due before the warm-up ended is counted nowhere."""
+def test_warmup_and_end(tally: Tally, row: list[int]) -> None:
+    """What was due in the warm-up is no exchange; a reply counts for the throughput of the time in which it arrived."""
+    tally.measured_until = START + 10 * MS
     tally.due(START - 1, START + 90 * MS)
     tally.good(START - 3, START - 2, 0, START - 1, 64)
     tally.failed(START - 1, Outcome.RESET)
     assert sum(row) == 0
-
-
-def test_throughput_is_of_the_measured_time(tally: Tally, row: list[int]) -> None:
-    """A reply counts for the throughput of the time in which it arrived, whenever it was due."""
-    tally.measured_until = START + 10 * MS
     tally.good(START - MS, START, 0, START, 10)  # due in the warm-up
     tally.good(START, START, 0, tally.measured_until, 100)  # answered after the end
     tally.good(START, START, 0, tally.measured_until - 1, 1000)
@@ -68,18 +64,9 @@ def test_throughput_is_of_the_measured_time(tally: Tally, row: list[int]) -> Non
     assert times(row, RESPONSE_TIME).count == 2
 
 
-def test_failed_and_late(tally: Tally, row: list[int]) -> None:
-    """A failure has its outcome, and no time; a send is late over 1 ms after it was due, and the latest is kept."""
-    tally.failed(START, Outcome.MISMATCH)
-    assert (row[SCHEMA.slot(MEASURED, Outcome.MISMATCH)], times(row, RESPONSE_TIME).count) == (1, 0)
+def test_late(tally: Tally, row: list[int]) -> None:
+    """A send is late over 1 ms after it was due, and the latest is kept."""
     for late in (MS, MS + 2, MS + 1):
         tally.due(START, START + late)
     assert (row[SCHEMA.slot(metrics.DUE)], row[SCHEMA.slot(LATE)]) == (3, 2)
     assert row[SCHEMA.slot(metrics.LATE_MOST)] == MS + 2
-
-
-def test_phases(tally: Tally, row: list[int]) -> None:
-    """The phases of connecting are in the fine histograms."""
-    tally.phases({Phase.RESOLVE: MS, Phase.CONNECT: 5 * MS})
-    assert times(row, PHASES, Phase.CONNECT).mean == 0.005
-    assert times(row, PHASES, Phase.TLS).count == 0

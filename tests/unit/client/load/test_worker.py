@@ -11,7 +11,7 @@ import pytest
 
 from lying import LyingServer
 from stentor_client.load.arrivals import Rate
-from stentor_client.load.metrics import MEASURED, PROCESSOR, SCHEMA
+from stentor_client.load.metrics import MEASURED, OPEN_MOST, OPEN_TIME, PROCESSOR, SCHEMA
 from stentor_client.load.worker import serve
 from stentor_client.verify.outcomes import Outcome
 from unit.client.load.loading import load_options
@@ -29,7 +29,7 @@ async def new_worker(events: Events) -> AsyncIterator[NewWorker]:
         def make(**changes: Any) -> Any:
             said: list[str] = []
             return SimpleNamespace(
-                options=asdict(load_options(server.target, **changes)),
+                options={**asdict(load_options(server.target, **changes)), "addresses": [server.target]},
                 number=0,
                 row=[0] * SCHEMA.row_slots,
                 log=events.logger,
@@ -58,6 +58,8 @@ async def test_waits_for_the_common_start(new_worker: NewWorker, rate: Rate | No
     good = worker.row[SCHEMA.slot(MEASURED, Outcome.OK)]
     assert good == 40 if rate else good > 0
     assert worker.row[SCHEMA.slot(PROCESSOR)] > 0
+    # All three were open for the whole time, and are counted for no longer.
+    assert (worker.row[SCHEMA.slot(OPEN_TIME)], worker.row[SCHEMA.slot(OPEN_MOST)]) == (3 * 200_000_000, 3)
 
 
 @pytest.mark.parametrize("started", [False, True])

@@ -63,6 +63,7 @@ def test_terminal(replace: Replace, encoding: str, expected: str) -> None:
     for byte in "a\tb\x1b[2J\r\nü✓".encode() + b"\xff":
         terminal.write(memoryview(bytes([byte])))
     terminal.write(b"\xc3")
-    terminal.write(b"", final=True)
-    assert os.read(read, 100).decode(encoding) == f"a\tb\\x1b[2J\\r\n{expected}\\xff\\xc3"
+    terminal.end_line()
+    terminal.end_line()  # it has ended
+    assert os.read(read, 100).decode(encoding) == f"a\tb\\x1b[2J\\r\n{expected}\\xff\\xc3\n"
     os.close(read)

@@ -30,7 +30,17 @@ from stentor_client.output import wording
             wording.rounded_size,
             {0: "0 B", 1023: "1,023 B", 1024: "1 KiB", 1023 * 1024: "1,023 KiB", 1 << 40: "1,024 GiB"},
         ),
-        (wording.share, {0.0: "0%", 1e-9: "<0.0001%", 0.001: "0.1%", 0.022597: "2.2597%", 0.1: "10%", 1.0: "100%"}),
+        (
+            wording.share,
+            {
+                0.0: "0 %",
+                1e-9: "<0.0001 %",
+                0.022597: "2.26 %",
+                0.99996: "99.996 %",
+                1 - 1e-9: ">99.9999 %",
+                1.0: "100 %",
+            },
+        ),
     ],
 )
 def test_text(text: Callable[[Any], str], cases: dict[Any, str]) -> None:

@@ -4,9 +4,7 @@ import json
 
 from lying import LyingServer, flip
 from processes import run
-from stentor_client.__main__ import cli
 from unit.client.wire.naming import refusing
-from unit.ending import RunCommand
 
 QUICK = ("--count", "2", "--rate", "100", "--sizes", "64", "--admin-port", "0", "--log-format", "json")
 
@@ -27,9 +25,3 @@ def test_wrong_replies() -> None:
     """A wrong reply is the worst outcome."""
     with LyingServer(flip) as server:
         assert run("stentor-client", "probe", "--target", server.target, *QUICK).returncode == 5
-
-
-def test_files_are_read_first(run_command: RunCommand) -> None:
-    """A file that cannot be used is one line before anything starts."""
-    ended = run_command(cli, "probe", "--tls", "--tls-ca", "/no/such/file")
-    assert (ended.code, ended.line) == (2, "a-service: cannot read /no/such/file: No such file or directory")

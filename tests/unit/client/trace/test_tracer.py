@@ -18,9 +18,10 @@ from stentor_client.trace import tracer
 from stentor_client.trace.tracer import Trace
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import Outcome
+from stentor_client.wire import race
 from stentor_client.wire.dialer import Dialer, DialOptions
 from unit.client.probing import honest
-from unit.client.wire.naming import refusing, resolve_to
+from unit.client.wire.naming import refusing, resolve_to, swallowing
 
 SECONDS = 10.0
 WAY = ["resolve", "connect"]
@@ -141,6 +142,20 @@ def test_addresses_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = [(part.remote, part.error) for part in trace.parts if part.name == "connect"]
     assert tried == [(deaf, "Connection refused"), (server.target, "")]
     assert (trace.outcome, trace.addresses) == (Outcome.OK, [deaf, server.target])
+
+
+def test_no_address_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trace lasts as long as the longest attempt, and none looks as if it had connected."""
+    with swallowing() as silent:
+        deaf = ["{}:{}".format(*each) for each in (silent, refusing())]
+        resolve_to(monkeypatch, *deaf)
+        monkeypatch.setattr(race, "ATTEMPT_DELAY_SECONDS", 0.01)
+        dialer = _dialer("two.invalid:1", connect_timeout_seconds=0.5)
+        trace = tracer.trace(dialer, b"a", [(b"A", 0, 1)], SECONDS)
+    tried = [(part.remote, part.error) for part in trace.parts if part.name == "connect"]
+    assert tried == [(deaf[0], "no answer"), (deaf[1], "Connection refused")]
+    assert trace.total > 450_000_000
+    assert trace.between >= 0
 
 
 def test_tls(tmp_path: Path) -> None:

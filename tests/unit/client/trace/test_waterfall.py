@@ -33,6 +33,7 @@ def _traced(*parts: Part, **changes: object) -> Trace:
         received_bytes=5,
         reads=1,
         rtt_microseconds=250,
+        half_closed=True,
     )
     return replace(known, **changes)  # type: ignore[arg-type]
 
@@ -146,7 +147,8 @@ def test_address_that_failed() -> None:
         (False, {"addresses": ["[::1]:1", "10.0.0.1:1"]}, "server is [::1] and 10.0.0.1"),
         (False, {"host": "", "remote": "unix:/s"}, "connected within the kernel: no packets"),
         (False, {"proxy_header": b"PROXY"}, "SYN, SYN-ACK, ACK with 10.0.0.1:1; then a PROXY header of 5 bytes"),
-        (False, {"accepted_bytes": 2}, "the kernel accepted 2 of 5 bytes at once, the rest while the reply arrived"),
+        (False, {"half_closed": False}, "the server had ended its side after its reply; then we ended ours"),
+        (False, {"accepted_bytes": 2}, "the kernel accepted 2 of 5 bytes at once, and the rest later"),
         (False, {"received_bytes": 5000, "reads": 1000}, "5,000 bytes in 1,000 reads"),
         (True, {}, "5 bytes encrypted, and copied to the kernel, which sends them on its own"),
         (True, {}, "close notify, then FIN, both ways"),

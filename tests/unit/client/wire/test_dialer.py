@@ -5,18 +5,21 @@ import errno
 import gc
 import json
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.verify.outcomes import Outcome, Phase, Shortage
 from stentor_client.wire import dialer as dialer_module
+from stentor_client.wire import race
 from stentor_client.wire.dial_record import SLOWER, DialError, DialRecord, Endpoint, Step
 from stentor_client.wire.dialer import Dialer, DialOptions, connect
 from stentor_client.wire.lookup import Found
@@ -86,14 +89,6 @@ async def test_connects(listener: socket.socket) -> None:
         assert record.local == "{}:{}".format(*theirs.getpeername())
 
 
-async def test_connects_to_an_endpoint(listener: socket.socket) -> None:
-    """Given an endpoint it does not resolve the name."""
-    endpoint = Endpoint(socket.AF_INET, listener.getsockname())
-    made, record = await dial(Dialer(options("no.such.name:80")), endpoint)
-    assert listener.getsockname() == made.peer
-    assert record.durations.keys() == {Phase.CONNECT}
-
-
 async def test_connects_to_a_unix_socket(tmp_path: Path) -> None:
     """A Unix socket is the one endpoint of its target, and needs no lookup."""
     path = str(tmp_path / "socket")
@@ -161,12 +156,15 @@ async def test_no_address_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_no_address_answers_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time-out the error says what became of each address."""
     bad = refusing()
-    with swallowing() as silent:
-        resolve_to(monkeypatch, silent, bad)
+    with swallowing() as silent, swallowing() as next_one:
+        resolve_to(monkeypatch, bad, silent, next_one)
+        monkeypatch.setattr(race, "ATTEMPT_DELAY_SECONDS", SECONDS)
         error = await failure(options("both:1", connect_timeout_seconds=1.0))
     assert (error.outcome, error.phase) == (Outcome.CONNECT_TIMEOUT, Phase.CONNECT)
-    told = f"both:1: no connection within 1 s; {silent[0]}:{silent[1]}: no answer"
-    assert error.detail == f"{told}; {bad[0]}:{bad[1]}: Connection refused"
+    assert error.detail == (
+        f"both:1: no connection within 1 s; {bad[0]}:{bad[1]}: Connection refused; "
+        f"{silent[0]}:{silent[1]}: no answer; {next_one[0]}:{next_one[1]}: not tried yet"
+    )
 
 
 async def test_single_address_fails() -> None:
@@ -184,14 +182,6 @@ async def test_connected_to_itself() -> None:
         itself.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
             await connect(itself, Endpoint(socket.AF_INET, itself.getsockname()))
-
-
-async def test_no_socket() -> None:
-    """An address of a family without sockets on this machine is unreachable."""
-    with pytest.raises(ExchangeError) as raised:
-        await Dialer(options("odd:80")).dial(Made, Endpoint(1000, ("127.0.0.1", 80)))
-    assert (raised.value.outcome, raised.value.phase) == (Outcome.UNREACHABLE, Phase.CONNECT)
-    assert raised.value.detail.endswith("Address family not supported by protocol")
 
 
 @pytest.mark.parametrize("host", ["no.such.name." * 20, "a..b", "\udcff"], ids=["long", "gap", "raw"])
@@ -233,6 +223,49 @@ async def test_reset_at_once(
     monkeypatch.setattr(dialer_module, "connect", reset)
     error = await failure(Dialer(options(at(listener)), lambda _age, lost_by: noted.append(lost_by)))
     assert (error.outcome, error.phase, noted) == (outcome, Phase.CONNECT, unused)
+
+
+@pytest.mark.parametrize("target", ["127.0.0.1:1", "no.such.name:1"])
+async def test_no_file_can_be_opened(target: str) -> None:
+    """If this process can open no more files, neither name nor address is blamed, and the message has the remedy."""
+    dialer, (soft, hard) = Dialer(options(target)), resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(DialError) as raised:
+            await dialer.dial(Made)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (raised.value.outcome, raised.value.shortage) == (Outcome.UNREACHABLE, Shortage.OPEN_FILES)
+    assert raised.value.detail.startswith(f"{target}: this machine ran out of open files; ")
+    assert "ulimit -n" in raised.value.detail
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+async def test_no_memory(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    """Without memory for a thread, or for an object, there is no connection either."""
+    monkeypatch.setattr("threading.Thread.start", Mock(side_effect=error))
+    failed = await failure(options("no.such.name:1"))
+    assert (failed.phase, failed.shortage) == (Phase.RESOLVE, Shortage.MEMORY)
+
+
+@pytest.mark.parametrize(
+    ("source", "shortage", "words"),
+    [(True, Shortage.LOCAL_PORTS, "net.ipv4.ip_local_port_range"), (False, None, "Network is unreachable")],
+)
+async def test_no_local_port(
+    monkeypatch: pytest.MonkeyPatch, *, source: bool, shortage: Shortage | None, words: str
+) -> None:
+    """Having no port is told from having no address, as without IPv6; one of several addresses is enough to say so."""
+
+    class Full(socket.socket):
+        def connect_ex(self, address: Any) -> int:
+            tcp = self.type == socket.SOCK_STREAM
+            return errno.EADDRNOTAVAIL if tcp or not source else super().connect_ex(address)
+
+    resolve_to(monkeypatch, refusing(), refusing())
+    monkeypatch.setattr(socket, "socket", Full)
+    error = await failure(options("both:1"))
+    assert (error.outcome, error.shortage, words in error.detail) == (Outcome.UNREACHABLE, shortage, True)
 
 
 async def test_attempts_that_succeed_together(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:

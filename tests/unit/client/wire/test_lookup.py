@@ -11,19 +11,6 @@ from stentor_client.wire import lookup
 from stentor_client.wire.lookup import Found, look_up
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-async def test_found(host: str) -> None:
-    """A name has the addresses that the system knows, and an address is its own."""
-    assert await look_up(host, 80) == socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
-
-
-@pytest.mark.parametrize(("host", "error"), [("nobody.invalid", socket.gaierror), ("a..b", UnicodeError)])
-async def test_not_found(host: str, error: type[Exception]) -> None:
-    """An error in the thread is raised here."""
-    with pytest.raises(error):
-        await look_up(host, 80)
-
-
 def test_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a caller that is cancelled waits for a silent name server, nor the end of the event loop."""
     asked, answer, ended = threading.Event(), threading.Event(), threading.Event()

@@ -74,7 +74,7 @@ async def test_slow_reader() -> None:
         assert await StallWatcher(connection, account, 1.0).during(connection.verdict()) is GOOD
 
 
-async def test_nothing_due() -> None:
+async def test_nothing_due(monkeypatch: pytest.MonkeyPatch) -> None:
     """While nothing is due the time-out does not run; after the work, good or not, it does not run either."""
     due, looks = False, 0
 
@@ -92,7 +92,11 @@ async def test_nothing_due() -> None:
         assert await watcher.during(work(1)) == 1
         with pytest.raises(ZeroDivisionError):
             await watcher.during(work(0))
-        await eventually(lambda: asyncio.all_tasks() == before, "the end of the watching")
+        monkeypatch.setattr(account, "row", None)
+        with pytest.raises(TypeError):  # an error of the watcher ends work that would last
+            await watcher.during(asyncio.Event().wait())
+        monkeypatch.undo()
+        assert asyncio.all_tasks() == before
         watching = asyncio.create_task(watcher.watch())
         await eventually(lambda: looks > 10, "more looks than a time-out has")
         assert connection.lost_by is None

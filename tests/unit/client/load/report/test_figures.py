@@ -16,6 +16,7 @@ from stentor_client.load.report.figures import (
     phase_rows,
     time_rows,
 )
+from stentor_client.load.tally import Tally
 from stentor_client.verify.outcomes import Outcome
 from stentor_client.wire.dialer import DialOptions
 from unit.client.loads import CLOSED, OPTIONS, RAMP, all_failed, counted, nothing_at_all, steady, summed_up
@@ -59,8 +60,11 @@ def test_description(options: LoadOptions, text: str) -> None:
 def test_failures() -> None:
     """That nothing failed is only said if something was measured."""
     mixed = summed_up(counted([1.0] * 3, {Outcome.EOF: 1}))
-    texts = [failed_text(each) for each in (steady(), nothing_at_all(), all_failed(), mixed)]
-    assert texts == ["every reply was right", "nothing was measured", "1,000 failed, 100%", "1 failed, 25%"]
+    row = counted([1.0])
+    Tally(row).lost(Outcome.EXTRA)
+    texts = [failed_text(each) for each in (steady(), nothing_at_all(), all_failed(), mixed, summed_up(row))]
+    assert texts[:4] == ["every reply was right", "nothing was measured", "1,000 failed, 100 %", "1 failed, 25 %"]
+    assert texts[4] == "every reply was right, but more bytes followed"
 
 
 @pytest.mark.parametrize("options", [RAMP, CLOSED, replace(OPTIONS, rate=Rate(0.5, 123456.7), poisson=True)])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stentor_client.load.report.summary import Summary
-from stentor_client.verify.outcomes import Outcome, Phase
+from stentor_client.verify.outcomes import Outcome, Phase, Shortage
 from unit.client.loads import (
     CLOSED,
     EXTREMES,
@@ -22,6 +22,7 @@ from unit.client.loads import (
     nothing_at_all,
     ramp_with_knee,
     slices,
+    spread,
     steady,
     summed_up,
 )
@@ -40,7 +41,7 @@ def test_totals() -> None:
 
 
 BUSY = counted([1.0], processor_seconds=9.5)
-ASKED = replace(OPTIONS, connections=3)
+FEW = counted([1.0], open_seconds=14.9)
 
 
 @pytest.mark.parametrize(
@@ -52,27 +53,27 @@ ASKED = replace(OPTIONS, connections=3)
         (summed_up(counted([1.0] * 1999, late=[2.0, 2.0])), None),  # one in a thousand
         (
             summed_up(counted([1.0] * 1996, late=[2.0, 7.4, 2.0])),
-            "0.15% of the sends began over 1 ms late, the worst 7",
+            "it began 0.15 % of the sends over 1 ms late, the worst 7",
         ),
         (summed_up(counted([1.0] * 1996, late=[2.0, 7.4, 2.0]), options=CLOSED), None),
-        (summed_up(BUSY, options=CLOSED), "used 95% of a processor"),
+        (summed_up(BUSY, options=CLOSED), "used 95 % of a processor"),
         (summed_up(counted([1.0], processor_seconds=8.9)), None),
-        (summed_up(counted([1.0]), options=ASKED), "Only 2 of the 3 connections could be made."),
-        (summed_up(counted([1.0]), options=replace(ASKED, fresh=True)), None),
+        (summed_up(FEW), "Only 1.49 of the 2 connections were open on average: 2 were made, and 0 lost."),
+        (summed_up(FEW, options=replace(OPTIONS, fresh=True)), None),
+        (summed_up(counted([1.0], open_seconds=19.9)), None),
+        (
+            summed_up(counted([1.0], shortage=Shortage.LOCAL_PORTS)),
+            "1 connection could not be made, and not by the target's fault: this machine ran out of local ports; ",
+        ),
+        (spread((1, 0, 5, 0), (1, 0, 5, 0)), None),
+        (spread((2, 0, 10, 0), (0, 0, 0, 0)), "There was no connection to 10.0.0.2:8080."),
+        (spread((1, 3, 5, 0), (1, 0, 5, 0)), "3 attempts to connect to 10.0.0.1:8080 failed: "),
     ],
 )
 def test_warnings(summary: Summary, warning: str | None) -> None:
     """A load that was interrupted, limited by its generator or short of connections says so, and no other does."""
     assert [warning in each for each in summary.warnings if warning] == ([True] if warning else [])
     assert len(summary.warnings) == (warning is not None)
-
-
-def test_nothing() -> None:
-    """If nothing was measured nothing is claimed, and nothing divides by zero."""
-    summary = nothing_at_all()
-    assert (summary.exchanges, summary.throughput, summary.bytes_per_second, summary.error_rate) == (0, 0.0, 0.0, 1.0)
-    assert summary.phases == {}
-    assert set(summary.as_json([])["response_time_seconds"].values()) == {0, None}
 
 
 def test_knee() -> None:

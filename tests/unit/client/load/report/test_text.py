@@ -15,6 +15,7 @@ from unit.client.loads import (
     counted,
     judged,
     ramp_with_knee,
+    spread,
     steady,
     summed_up,
 )
@@ -39,13 +40,13 @@ def test_what_it_says() -> None:
         "server.example:8080",
         "100/s over 2 connections, 64 B, 10 s",
         "",
-        "throughput  100 exchanges/s  6.25 KiB/s each way",
-        "exchanges   1,000            every reply was right",
-        "late sends  0                begun over 1 ms late by the generator",
-        "",
+        "throughput   100 exchanges/s  6.25 KiB/s each way",
+        "exchanges    1,000            every reply was right",
+        "late sends   0                over 1 ms late, by the generator's fault",
+        "connections  2 open           on average, 2 at most; 2 made, 0 lost",
     ]
-    assert " ".join(found[8].split()) == "response time 51.0 ms 90.8 ms 100 ms 101 ms - 101 ms 51.5 ms"
-    assert len({len(line) for line in found[7:]}) == 1  # the columns are aligned
+    assert " ".join(found[9].split()) == "response time 51.0 ms 90.8 ms 100 ms 101 ms - 101 ms 51.5 ms"
+    assert len({len(line) for line in found[8:]}) == 1  # the columns are aligned
 
 
 def test_failures_warnings_and_results() -> None:
@@ -53,16 +54,24 @@ def test_failures_warnings_and_results() -> None:
     red = [line.plain.split() for line in lines(all_failed(), [], NARROW) if line.style == "bold red"]
     assert red == [["1", "timeout"], ["999", "mismatch"]]
     late = summed_up(counted([1.0] * 10, late=[5.0] * 10))
-    first, second = [line.plain for line in lines(late, [], NARROW) if line.style == "magenta"]
-    assert first.startswith("! The generator was the limit: 50.00% of the sends")
-    assert second.startswith("  ")
+    first, second, blank = [line.plain for line in lines(late, [], NARROW)][2:5]
+    assert first.startswith("! The generator was the limit: it began 50 % of the sends")
+    assert (second[:2], blank) == ("  ", "")
     results = judged(ramp_with_knee(), max_p99=0.0001, max_error_rate=0.1)
     *_, knee, more, met, missed = list(lines(ramp_with_knee(), results, NARROW))
     assert f"{knee.plain} {more.plain}".startswith(
         "The knee: up to 400/s throughput followed the rate (p99 4.00 ms); beyond,"
     )
     assert (met.style, missed.style) == ("green", "bold red")
+    assert met.plain == "--max-error-rate 10%: met, measured 0 %"
     assert missed.plain == "--max-p99 0.1ms: not met, measured 1.000 ms"
+
+
+def test_addresses() -> None:
+    """Several addresses have a table."""
+    found = [line.plain.split() for line in lines(spread((1, 0, 5, 0), (1, 2, 4, 1)), [], NARROW)][-3:]
+    assert found[0] == ["address", "connections", "attempts", "failed", "exchanges", "failed"]
+    assert found[1:] == [["10.0.0.1:8080", "1", "0", "5", "0"], ["10.0.0.2:8080", "1", "2", "5", "1"]]
 
 
 def test_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:

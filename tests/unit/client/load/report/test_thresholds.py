@@ -2,7 +2,6 @@
 
 import pytest
 
-from stentor_client.load.report.thresholds import ThresholdResult
 from stentor_client.verify.outcomes import Outcome
 from unit.client.loads import all_failed, counted, judged, nothing_at_all, steady, summed_up
 
@@ -22,17 +21,3 @@ def test_met_and_not_met() -> None:
     for nothing in (nothing_at_all(), all_failed()):
         results = judged(nothing, max_error_rate=0.5, max_p50=1.0, max_p99=1.0)
         assert [(each.actual, each.met) for each in results] == [(1.0, False), (None, False), (None, False)]
-
-
-@pytest.mark.parametrize(
-    ("name", "limit", "actual", "texts"),
-    [
-        ("max-p99", 0.0005, 0.0005004, ("--max-p99 0.5ms", "0.500 ms")),
-        ("max-p50", 90.0, None, ("--max-p50 90000ms", "nothing")),
-        ("max-error-rate", 0.001, 1e-9, ("--max-error-rate 0.1%", "<0.0001%")),
-    ],
-)
-def test_in_words(name: str, limit: float, actual: float | None, texts: tuple[str, str]) -> None:
-    """A result reads like its option."""
-    result = ThresholdResult(name, limit, actual, met=False)
-    assert (result.limit_text, result.actual_text) == texts
