@@ -74,15 +74,15 @@ def dialing(values: dict[str, Any]) -> DialOptions:
     """Remove the values of `dial_options` from a command's options, and return them.
 
     Raises:
-        click.BadParameter: if an option that needs --tls is given without it.
+        click.BadParameter: if an option that requires --tls is given without it.
 
     """
     dial = build(DialOptions, values, target=str(values.pop("target")))
     for name in ("tls_ca", "tls_cert", "tls_key", "tls_server_name"):
         if getattr(dial, name) is not None and not dial.tls:
-            raise wrong_value(name, "it needs --tls")
+            raise wrong_value(name, "requires --tls")
     if dial.tls_key and not dial.tls_cert:
-        raise wrong_value("tls_key", "it needs --tls-cert")
+        raise wrong_value("tls_key", "requires --tls-cert")
     return dial
 
 

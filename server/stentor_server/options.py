@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import click
 
-from stentor_chassis.options.network import Network
-from stentor_chassis.options.option import Declare, option, options
-from stentor_chassis.options.quantities import Duration
-from stentor_chassis.options.text import File, Path, Text
+from stentor_chassis.options.network import Hosts, Network
+from stentor_chassis.options.option import PORTS, Declare, option, options
+from stentor_chassis.options.quantities import Duration, Number
+from stentor_chassis.options.text import File, SocketPath
 from stentor_server.faults.fault import InjectionType
 
 
@@ -18,10 +18,13 @@ def _timeout(flag: str, default: str, text: str, *, zero: bool = True) -> Declar
 
 
 exchange_options = options(
-    option("--host", type=Text(), default="127.0.0.1", help="Addresses or names to listen on, separated by commas."),
-    option("--port", type=click.IntRange(0, 65535), default=8080, help="Port to listen on; 0 picks a free one."),
+    option("--host", type=Hosts(), default="127.0.0.1", help="Addresses or names to listen on, separated by commas."),
+    option("--port", type=PORTS, default=8080, help="Port to listen on; 0 picks a free one."),
     option(
-        "--unix", type=Path(), metavar="PATH", help="Also listen on this Unix socket, without TLS, PROXY or --allow."
+        "--unix",
+        type=SocketPath(),
+        metavar="PATH",
+        help="Also listen on this Unix socket, without TLS, PROXY or --allow.",
     ),
     option(
         "--transform", type=click.Choice(["upper", "echo"]), default="upper", help="What the server does to the bytes."
@@ -47,18 +50,16 @@ exchange_options = options(
 limit_options = options(
     option(
         "--max-connections",
-        type=click.IntRange(1),
+        type=Number(1),
         help="Limit of open connections, across all workers; more are rejected.  [default: as many as the "
         "file-descriptor limit allows]",
         show_default=False,
     ),
-    option(
-        "--max-connections-per-address", type=click.IntRange(1), help="Limit of open connections per client address."
-    ),
+    option("--max-connections-per-address", type=Number(1), help="Limit of open connections per client address."),
     option("--allow", type=Network(), multiple=True, help="Accept only clients in this network; repeatable."),
     option(
         "--backlog",
-        type=click.IntRange(1, 65535),
+        type=Number(1, 65535),
         default=4096,
         help="Connections that the kernel queues per listener.",
     ),
@@ -82,7 +83,7 @@ fault_options = options(
         help="Inject this fault with this probability per answer (refuse: per connection), such as corrupt=0.01 or "
         "delay=0.1:200ms; repeatable.",
     ),
-    option("--fault-seed", type=int, metavar="NUMBER", help="Seed of the random faults, to repeat a run."),
+    option("--fault-seed", type=Number(0), help="Seed of the random faults, to repeat a run."),
     option("--allow-faults", is_flag=True, help="Confirm --fault, which is not for production."),
 )
 

@@ -80,32 +80,37 @@ class Admin:
         application.add_routes(web.get(at.path, at.handler, expect_handler=_ignore_expectation) for at in answered)
         self._runner = web.AppRunner(application, shutdown_timeout=_SHUTDOWN_SECONDS)
         self._connections: dict[_Connection, asyncio.BaseTransport] = {}
-        self._listening: asyncio.Server | None = None
+        self._listening: list[asyncio.Server] = []
 
     async def start(self, host: str, port: int, names: Iterable[str] = ()) -> str:
-        """Listen, and return the base URL; raise `Failure` if the address cannot be bound.
+        """Listen, and return the base URL; raise `Failure` if an address cannot be bound.
 
-        Requests may have `host` or one of `names` as their host name, besides those that `guard` always accepts.
+        `host` can be several, separated by commas. Requests may have one of them, or of `names`, as their host name,
+        besides those that `guard` always accepts.
         """
-        self._runner.app.middlewares.append(guard([host, *names]))
+        hosts = host.split(",")
+        self._runner.app.middlewares.append(guard([*hosts, *names]))
         await self._runner.setup()
         server, loop = cast("web.Server", self._runner.server), asyncio.get_running_loop()
         try:
-            self._listening = await loop.create_server(
-                lambda: _Connection(server, self._connections), host, port, backlog=MAX_CONNECTIONS
-            )
+            for at in hosts:
+                listening = await loop.create_server(
+                    lambda: _Connection(server, self._connections), at, port, backlog=MAX_CONNECTIONS
+                )
+                self._listening.append(listening)
+                port = port or listening.sockets[0].getsockname()[1]
         except (OSError, UnicodeError) as error:
-            await self._runner.cleanup()
+            await self.stop()
             plain = isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno
             reason = os.strerror(plain) if plain else getattr(error, "strerror", None) or "it is not a host name"
-            message = f"cannot listen on {host} port {port} for the admin endpoint: {reason}"
+            message = f"cannot listen on {at} port {port} for the admin endpoint: {reason}"
             raise Failure(COULD_NOT_START, message) from error
-        return "http://" + printable(self._listening.sockets[0].getsockname())
+        return "http://" + printable(self._listening[0].sockets[0].getsockname())
 
     async def stop(self) -> None:
         """Stop listening, and close all connections."""
-        if self._listening is not None:
-            self._listening.close()
+        for listening in self._listening:
+            listening.close()
         await self._runner.cleanup()
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:

@@ -13,16 +13,6 @@ from unit.client.wire.naming import swallowing
 from unit.ending import RunCommand, commands, identify
 
 
-@pytest.mark.parametrize(("command", "option"), commands(cli), ids=identify)
-def test_help_names_every_option(run_command: RunCommand, command: click.Command, option: click.Option) -> None:
-    """The help of a command shows the flag, the variable and the meaning of every option."""
-    help_text = " ".join(run_command(cli, str(command.name), "--help").out.split())
-    assert option.opts[0] in help_text
-    assert f"env var: {option.envvar}" in help_text
-    assert option.help
-    assert option.help in help_text
-
-
 @pytest.mark.parametrize(
     ("command", "flag", "value"),
     [
