@@ -2,24 +2,20 @@
 
 import asyncio
 import os
-import re
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.aiohttp import make_aiohttp_handler
-from prometheus_client.exposition import choose_encoder
 
 from stentor_chassis.address import printable
 from stentor_chassis.admin.guard import guard
+from stentor_chassis.admin.negotiation import preferred_format, prefers_gzip
 from stentor_chassis.encoding import encode
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
 MAX_CONNECTIONS = 64  # twice as many for an instant, when the kernel's whole queue is accepted at once
-# In `Accept`. It may be quoted like any parameter (RFC 9110, section 5.6.6), which the library does not support.
-_VERSION = re.compile(r';[ \t]*version="([^"]*)"|;[ \t]*version=', re.IGNORECASE)
 _SHUTDOWN_SECONDS = 0.2  # for clients still reading when the service stops
 
 
@@ -68,7 +64,7 @@ class Admin:
         """Call the functions for each request."""
         self._ready = ready
         self._status = status
-        self._export = make_aiohttp_handler(registry)
+        self._registry = registry
         application = web.Application()
         answered = [
             web.get("/metrics", self._metrics),
@@ -114,15 +110,14 @@ class Admin:
         await self._runner.cleanup()
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
-        """Export in the format that `Accept` requests, or as plain text if the library cannot parse it."""
-        accept = ",".join(request.headers.getall("Accept", []))
-        accept = _VERSION.sub(lambda found: f";version={found[1] or ''}", accept)
-        try:
-            choose_encoder(accept)
-        except (TypeError, ValueError):  # a version that is not a number, or has thousands of digits
-            accept = ""
-        # Without the other headers: cloning fails if one is not UTF-8.
-        return await self._export(request.clone(headers={"Accept": accept if accept.isascii() else ""}))
+        """Export in the format and the encoding that the request prefers."""
+        names = request.query.getall("name[]", [])
+        encode_metrics, content_type = preferred_format(request.headers.getall("Accept", []))
+        body = encode_metrics(self._registry.restricted_registry(names) if names else self._registry)
+        response = web.Response(body=body, headers={"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"})
+        if prefers_gzip(request.headers.getall("Accept-Encoding", [])):
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
