@@ -7,6 +7,7 @@ import click
 from stentor_chassis.options.option import build, option, options, wrong_value
 from stentor_chassis.options.quantities import Duration, Size
 from stentor_chassis.options.text import Path, Text
+from stentor_client.verify.verifier import EXPECTATIONS
 from stentor_client.wire.dialer import DialOptions
 from stentor_client.wire.proxy_header import VERSIONS
 from stentor_client.wire.target import TargetType
@@ -63,7 +64,7 @@ exchange_options = options(
     ),
     option(
         "--expect",
-        type=click.Choice(["upper", "echo"]),
+        type=click.Choice([*EXPECTATIONS]),
         default="upper",
         help="The reply to expect: upper case, or the same bytes.",
     ),

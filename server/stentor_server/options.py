@@ -9,6 +9,7 @@ from stentor_chassis.options.option import PORTS, Declare, option, options
 from stentor_chassis.options.quantities import Duration, Number
 from stentor_chassis.options.text import File, SocketPath
 from stentor_server.faults.fault import InjectionType
+from stentor_server.path.transform import TRANSFORMS
 
 
 def _timeout(flag: str, default: str, text: str, *, zero: bool = True) -> Declare:
@@ -26,9 +27,7 @@ exchange_options = options(
         metavar="PATH",
         help="Also listen on this Unix socket, without TLS, PROXY or --allow.",
     ),
-    option(
-        "--transform", type=click.Choice(["upper", "echo"]), default="upper", help="What the server does to the bytes."
-    ),
+    option("--transform", type=click.Choice([*TRANSFORMS]), default="upper", help="What the server does to the bytes."),
     option("--tls-cert", type=File(), metavar="FILE", help="Serve TLS with this certificate chain (PEM)."),
     option(
         "--tls-key", type=File(), metavar="FILE", help="Private key (PEM); defaults to the file given by --tls-cert."
