@@ -48,7 +48,7 @@ def test_given_twice(group: click.Group, command: click.Command, option: click.O
     flag = option.opts[0]
     value = () if option.is_flag else ("1",)
     parsed = _parsed(group, command, option, flag, *value, flag, *value)
-    refused = isinstance(parsed, click.UsageError) and parsed.message == f"{flag} is given 2 times, but takes one value"
+    refused = isinstance(parsed, click.UsageError) and parsed.message == "it is given 2 times, but takes one value"
     assert refused == (not option.is_flag and not option.multiple)
 
 

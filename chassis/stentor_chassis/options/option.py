@@ -35,7 +35,7 @@ class _Option(click.Option):
         given = opts.get(self.name)
         if isinstance(given, list) and not self.multiple:
             if len(given) > 1:
-                raise click.UsageError(f"{self.opts[0]} is given {len(given)} times, but takes one value", ctx)
+                raise click.BadParameter(f"it is given {len(given)} times, but takes one value", ctx, self)
             opts = {**opts, self.name: given[0]}
         return super().consume_value(ctx, opts)
 
