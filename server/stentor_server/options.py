@@ -6,7 +6,7 @@ import click
 
 from stentor_chassis.options.network import Hosts, Network
 from stentor_chassis.options.option import PORTS, Declare, option, options
-from stentor_chassis.options.quantities import Duration, Number
+from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import File, SocketPath
 from stentor_server.faults.fault import InjectionType
 from stentor_server.path.transform import TRANSFORMS
@@ -49,16 +49,18 @@ exchange_options = options(
 limit_options = options(
     option(
         "--max-connections",
-        type=Number(1),
+        type=click.IntRange(1),
         help="Limit of open connections, across all workers; more are rejected.  [default: as many as the "
         "file-descriptor limit allows]",
         show_default=False,
     ),
-    option("--max-connections-per-address", type=Number(1), help="Limit of open connections per client address."),
+    option(
+        "--max-connections-per-address", type=click.IntRange(1), help="Limit of open connections per client address."
+    ),
     option("--allow", type=Network(), multiple=True, help="Accept only clients in this network; repeatable."),
     option(
         "--backlog",
-        type=Number(1, 65535),
+        type=click.IntRange(1, 65535),
         default=4096,
         help="Connections that the kernel queues per listener.",
     ),
@@ -82,7 +84,7 @@ fault_options = options(
         help="Inject this fault with this probability per answer (refuse: per connection), such as corrupt=0.01 or "
         "delay=0.1:200ms; repeatable.",
     ),
-    option("--fault-seed", type=Number(0), help="Seed of the random faults, to repeat a run."),
+    option("--fault-seed", type=click.IntRange(0), help="Seed of the random faults, to repeat a run."),
     option("--allow-faults", is_flag=True, help="Confirm --fault, which is not for production."),
 )
 

@@ -16,7 +16,7 @@ VALUES = (
     *('""', '"0"', '"text"', "0", "1", "-1", "99999999999", "0.5", "1.0", "nan", "inf", "true", "false"),
     *("00:00:01", "2020-02-20", "2020-02-20T00:00:01Z", "[]", "[1]", '["::1"]', "[true]", "[[1]]", "{}", "[{}]"),
 )
-FOR_PROGRAMMERS = re.compile(r"\n|\b(integer|float|boolean|INTEGER|FLOAT)\b|--\S+ TEXT\b|<=|>=|Errno")
+FOR_PROGRAMMERS = re.compile(r"\n|\b(integer|float|boolean|INTEGER|FLOAT)\b|--\S+ TEXT\b|x<=|Errno")
 
 
 @pytest.mark.parametrize(("group", "command", "option"), OPTIONS, ids=identify)

@@ -11,11 +11,10 @@ import click
 
 from stentor_chassis.failure import report
 from stentor_chassis.options.network import Hosts
-from stentor_chassis.options.quantities import Number, Switch
 from stentor_chassis.options.text import HostName
 
 T = TypeVar("T")
-PORTS = Number(0, 65535)
+PORTS = click.IntRange(0, 65535)
 Declare = Callable[[Any], Any]  # a decorator that adds options to a command
 _SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://\S+:[0-9]+")  # a Service `stentor` puts STENTOR_PORT into every pod
 
@@ -40,9 +39,24 @@ class _Option(click.Option):
         return super().consume_value(ctx, opts)
 
     def get_help_extra(self, ctx: click.Context) -> Any:
-        """Return what the help shows in brackets, with the bounds of a number."""
+        """Return what the help shows in brackets."""
         extra = super().get_help_extra(ctx)
-        return {**extra, "range": self.type.range} if isinstance(self.type, Number) else extra
+        return extra if "range" not in extra else {**extra, "range": self._bounds}
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Convert the value; click reports wrong numbers and switches in the words of programmers."""
+        try:
+            return super().type_cast_value(ctx, value)
+        except click.BadParameter as error:
+            wanted = {"integer range": f"a whole number {self._bounds}", "boolean": "true or false"}
+            if self.type.name in wanted:
+                raise click.BadParameter(f"{value!r} is not {wanted[self.type.name]}", ctx, self) from error
+            raise
+
+    @property
+    def _bounds(self) -> str:
+        low, high = (getattr(self.type, name, None) for name in ("min", "max"))
+        return f"from {low} up" if high is None else f"from {low} to {high}"
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the value of the variable, if it has one and Kubernetes did not set it."""
@@ -67,8 +81,8 @@ def option(flag: str, *name: str, **attributes: Any) -> Declare:
     """
     variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
     attributes.setdefault("show_default", True)
-    if attributes.get("is_flag"):
-        attributes["type"] = Switch()
+    if isinstance(attributes.get("type"), click.IntRange):
+        attributes["metavar"] = "NUMBER"
     return click.option(flag, *name, cls=_Option, envvar=variable, show_envvar=True, **attributes)
 
 

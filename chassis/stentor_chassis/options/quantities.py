@@ -1,4 +1,4 @@
-"""Option values that are numbers, some with a unit: durations and sizes."""
+"""Option values with a unit: durations and sizes."""
 
 import re
 from typing import Any
@@ -8,42 +8,7 @@ import click
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHORTEST_SECONDS = 0.000001  # the resolution of clocks
 _LONGEST_SECONDS = 366 * 86400.0
-_LARGEST = (1 << 63) - 1  # workers receive their options as JSON
 _SIZE_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-
-
-class Number(click.ParamType[int]):
-    """A whole number within bounds, for people: click calls one an "integer range"."""
-
-    name = "number"
-
-    def __init__(self, lowest: int, highest: int | None = None) -> None:
-        """Accept no number below `lowest`, or above `highest`."""
-        self.range = f"{lowest} or more" if highest is None else f"{lowest} to {highest}"
-        self._lowest, self._highest = lowest, _LARGEST if highest is None else highest
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Parse, or fail with the bound."""
-        try:
-            number = int(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a whole number", param, ctx)
-        if number < self._lowest:
-            self.fail(f"{number} is less than {self._lowest}, the lowest value", param, ctx)
-        if number > self._highest:
-            self.fail(f"{number} is more than {self._highest}, the highest value", param, ctx)
-        return number
-
-
-class Switch(click.types.BoolParamType):
-    """Whether a flag is given; in its variable, a word for yes or no."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
-        """Parse, or fail with the two usual words."""
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"{value!r} is neither true nor false", param, ctx)
 
 
 class Duration(click.ParamType[float]):

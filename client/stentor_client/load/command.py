@@ -13,7 +13,7 @@ from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import build, log_options, option, wrong_value
-from stentor_chassis.options.quantities import Duration, Number
+from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import Path
 from stentor_client.load import arrivals
 from stentor_client.load.options import LoadOptions
@@ -62,7 +62,7 @@ class Share(click.ParamType[float]):
 @click.command()
 @dial_options
 @exchange_options
-@option("--connections", type=Number(1, 100_000), default=50, help="Number of concurrent connections.")
+@option("--connections", type=click.IntRange(1, 100_000), default=50, help="Number of concurrent connections.")
 @option(
     "--connection",
     type=click.Choice(["persistent", "fresh"]),
@@ -82,8 +82,8 @@ class Share(click.ParamType[float]):
 @option("--duration", "duration_seconds", type=Duration(), default="10s", help="How long to measure.")
 @option("--warmup", "warmup_seconds", type=Duration(zero=True), default="1s", help="How long to run first, unmeasured.")
 @option("--size", "sizes", type=Sizes(), default="64", help="Message size; with commas, several in turn.")
-@option("--pipeline", type=Number(1, 1024), default=1, help="Unanswered messages allowed per connection.")
-@option("--workers", type=Number(1, 64), default=1, help="Number of processes that share the load.")
+@option("--pipeline", type=click.IntRange(1, 1024), default=1, help="Unanswered messages allowed per connection.")
+@option("--workers", type=click.IntRange(1, 64), default=1, help="Number of processes that share the load.")
 @option("--max-error-rate", type=Share(), help="Exit 6 if a larger share of exchanges fails, such as 0.1%.")
 @option("--max-p50", type=Duration(), help="Exit 6 if the median response time exceeds this.")
 @option("--max-p99", type=Duration(), help="Exit 6 if the p99 response time exceeds this.")

@@ -10,7 +10,7 @@ from stentor_chassis.control.listeners import Listeners
 from stentor_chassis.counters.shared_counters import GONE
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import admin_options, build, log_options, option
-from stentor_chassis.options.quantities import Duration, Number
+from stentor_chassis.options.quantities import Duration
 from stentor_client import NAME, __version__
 from stentor_client.metrics import EXCHANGES, LOST, SCHEMA, VIEW
 from stentor_client.options import Rate, Sizes, dial_options, dialing, exchange_options
@@ -39,7 +39,9 @@ _LONGEST_DRAIN_SECONDS = 8.0
     default="first",
     help="Probe the first address that answers, or each address separately.",
 )
-@option("--count", type=Number(0), default=0, help="Stop after this many exchanges with each address (0 disables).")
+@option(
+    "--count", type=click.IntRange(0), default=0, help="Stop after this many exchanges with each address (0 disables)."
+)
 @admin_options(8082)
 @log_options
 def probe(*, rate: float | None, **values: Any) -> int:

@@ -65,7 +65,7 @@ def test_service_link(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, 
     assert "'port': 1" in ended.out
     for wrong in ("10.96.0.12:8080", "tcp://10.96.0.12", "http://10.96.0.12:8080", f"{link} "):
         monkeypatch.setenv("STENTOR_PORT", wrong)
-        assert run_command(service, "show").line.endswith(f"{wrong!r} is not a whole number")
+        assert run_command(service, "show").line.endswith(f"{wrong!r} is not a whole number from 0 to 65535")
 
 
 def test_precedence(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

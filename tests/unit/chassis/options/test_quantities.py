@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_chassis.options.quantities import Duration, Number, Size, Switch
+from stentor_chassis.options.quantities import Duration, Size
 
 DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 SIZE_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -50,26 +50,3 @@ def test_no_size(wrong: str) -> None:
     """Anything else is refused with an example."""
     with pytest.raises(click.BadParameter, match="not a size such as 64, 64KiB or 1MiB"):
         Size().convert(wrong, None, None)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "why"),
-    [
-        *((text, f"'{text}' is not a whole number") for text in ("", "x", "0.5", "1e3", "٣x")),
-        *(("0", "0 is less than 1, the lowest value"), ("6", "6 is more than 5, the highest value")),
-    ],
-)
-def test_number(wrong: str, why: str) -> None:
-    """A number has bounds, and the message has the one that matters."""
-    assert [Number(1, 5).convert(number, None, None) for number in ("1", "5", 3)] == [1, 5, 3]
-    with pytest.raises(click.BadParameter, match=f"^{why}$"):
-        Number(1, 5).convert(wrong, None, None)
-    with pytest.raises(click.BadParameter, match=r"the highest value$"):
-        Number(1).convert("9" * 19, None, None)  # workers could not receive it
-
-
-def test_switch() -> None:
-    """A switch in the environment is a word for yes or no."""
-    assert [Switch().convert(word, None, None) for word in ("1", "no", "True")] == [True, False, True]
-    with pytest.raises(click.BadParameter, match=r"^'maybe' is neither true nor false$"):
-        Switch().convert("maybe", None, None)
