@@ -86,6 +86,6 @@ def test_precedence(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tm
     assert shown() == [False, "::1/128"]
     assert shown(*config) == [True, "10.2.0.0/16", "::2/128"]
     monkeypatch.setenv("STENTOR_CLOSED", "0")
-    monkeypatch.setenv("STENTOR_ALLOW", "10.3.0.0/16,::3")
+    monkeypatch.setenv("STENTOR_ALLOW", "10.3.0.0/16 ,\n::3")
     assert shown() == shown(*config) == [False, "10.3.0.0/16", "::3/128"]
     assert shown(*config, *flags) == shown(*flags, *config) == shown(*flags) == [True, "10.4.0.0/16", "::4/128"]

@@ -11,16 +11,12 @@ from stentor_chassis.options import text
 
 @pytest.mark.parametrize("kind", [text.Text(), text.Path(), text.SocketPath(), text.File()])
 def test_text(kind: text.Text) -> None:
-    """A text is taken as it is, and an empty one is refused."""
+    """A text is taken as it is, and an empty one is refused; a Unix socket may begin as we print it."""
+    assert text.SocketPath().convert("unix:/run/s", None, None) == "/run/s"
     for each in ("a", " ", "no/such file"):
         assert kind.convert(each, None, None) == each
     with pytest.raises(click.BadParameter, match=r"^it is empty$"):
         kind.convert("", None, None)
-
-
-def test_socket_as_it_is_printed() -> None:
-    """The path of a Unix socket may begin as in our own output."""
-    assert text.SocketPath().convert("unix:/run/s", None, None) == "/run/s"
 
 
 def test_kinds_of_files(tmp_path: Path) -> None:
