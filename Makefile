@@ -12,7 +12,7 @@ BENCH := .venv-bench
 BENCH_PYTHON ?= $(or $(wildcard /usr/bin/python3),$(PYTHON))
 PARALLEL := $(BIN)/pytest --numprocesses=$(PROCESSES)
 # Paths for promtool, which runs in observability/prometheus.
-RULES := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/rules/*.yml))
+RULES := expected.yml $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/rules/*.yml))
 RULE_TESTS := $(patsubst observability/prometheus/%,%,$(wildcard observability/prometheus/tests/*.yml))
 export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 

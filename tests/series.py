@@ -32,9 +32,10 @@ DECLARED = {
     for name, labels in _series(schema, metric).items()
 }
 
+_FOLDER = Path(__file__).parents[1] / "observability" / "prometheus"
 RULES: list[dict[str, Any]] = [
     rule
-    for path in sorted((Path(__file__).parents[1] / "observability" / "prometheus" / "rules").glob("*.yml"))
+    for path in (_FOLDER / "expected.yml", *sorted((_FOLDER / "rules").glob("*.yml")))
     for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
     for rule in group["rules"]
 ]

@@ -1,6 +1,10 @@
 """Errors that end a command with one line for a person, and exit codes."""
 
+import os
 import signal
+import sys
+
+from stentor_chassis.escaping import escaped
 
 OK = 0
 INTERNAL_ERROR = 1
@@ -18,3 +22,13 @@ class Failure(Exception):  # noqa: N818 - not an error in the program
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def report(message: str) -> None:
+    """Print one line on standard error, escaped; if that fails, only the exit code reports the error."""
+    if sys.stderr is None:  # closed when the process started; print() would use standard output instead
+        return
+    try:
+        print(escaped(message), file=sys.stderr)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # otherwise flushing it at exit would fail again

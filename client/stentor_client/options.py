@@ -7,6 +7,7 @@ import click
 from stentor_chassis.options.option import build, option, options, wrong_value
 from stentor_chassis.options.quantities import Duration, Size
 from stentor_chassis.options.text import Path, Text
+from stentor_client.verify.verifier import EXPECTATIONS
 from stentor_client.wire.dialer import DialOptions
 from stentor_client.wire.proxy_header import VERSIONS
 from stentor_client.wire.target import TargetType
@@ -63,7 +64,7 @@ exchange_options = options(
     ),
     option(
         "--expect",
-        type=click.Choice(["upper", "echo"]),
+        type=click.Choice([*EXPECTATIONS]),
         default="upper",
         help="The reply to expect: upper case, or the same bytes.",
     ),
@@ -74,15 +75,15 @@ def dialing(values: dict[str, Any]) -> DialOptions:
     """Remove the values of `dial_options` from a command's options, and return them.
 
     Raises:
-        click.BadParameter: if an option that needs --tls is given without it.
+        click.BadParameter: if an option that requires --tls is given without it.
 
     """
     dial = build(DialOptions, values, target=str(values.pop("target")))
     for name in ("tls_ca", "tls_cert", "tls_key", "tls_server_name"):
         if getattr(dial, name) is not None and not dial.tls:
-            raise wrong_value(name, "it needs --tls")
+            raise wrong_value(name, "requires --tls")
     if dial.tls_key and not dial.tls_cert:
-        raise wrong_value("tls_key", "it needs --tls-cert")
+        raise wrong_value("tls_key", "requires --tls-cert")
     return dial
 
 

@@ -33,7 +33,7 @@ def serve(**values: Any) -> int:
     Example: stentor-server serve --port 8080 --workers 2
     """
     raise_descriptor_limit()
-    hosts = [host.strip() for host in values.pop("host").split(",")]
+    hosts = values.pop("host").split(",")
     port, unix, unix_mode = values.pop("port"), values.pop("unix"), values.pop("unix_mode")
     workers = values["workers"]
     log = build(LogOptions, values, fd=1)

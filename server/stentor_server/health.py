@@ -9,9 +9,7 @@ import click
 
 from stentor_chassis.admin.caller import ask, caller_options, why
 from stentor_chassis.failure import COULD_NOT_START, Failure
-
-QUESTION = b"aZ"
-ANSWERS = {"upper": b"AZ", "echo": b"aZ"}
+from stentor_server.path.transform import QUESTION, right_answer
 
 
 @click.command()
@@ -28,7 +26,7 @@ def health(admin_host: str, admin_port: int, timeout: float) -> int:
     _, body = ask(admin_host, admin_port, "/status", timeout)
     try:
         status = json.loads(body)
-        names, expected = [*status["health_check_sockets"]], ANSWERS[status["config"]["transform"]]
+        names, expected = [*status["health_check_sockets"]], right_answer(status["config"]["transform"])
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(COULD_NOT_START, f"{where} is not the admin endpoint of a stentor-server") from error
     for worker, name in enumerate(names):

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import click
 
-from stentor_chassis.options.network import Network
-from stentor_chassis.options.option import Declare, option, options
+from stentor_chassis.options.network import Hosts, Network
+from stentor_chassis.options.option import PORTS, Declare, option, options
 from stentor_chassis.options.quantities import Duration
-from stentor_chassis.options.text import File, FileMode, Path, Text
+from stentor_chassis.options.text import File, FileMode, SocketPath
 from stentor_server.faults.fault import InjectionType
+from stentor_server.path.transform import TRANSFORMS
 
 
 def _timeout(flag: str, default: str, text: str, *, zero: bool = True) -> Declare:
@@ -18,10 +19,13 @@ def _timeout(flag: str, default: str, text: str, *, zero: bool = True) -> Declar
 
 
 exchange_options = options(
-    option("--host", type=Text(), default="127.0.0.1", help="Addresses or names to listen on, separated by commas."),
-    option("--port", type=click.IntRange(0, 65535), default=8080, help="Port to listen on; 0 picks a free one."),
+    option("--host", type=Hosts(), default="127.0.0.1", help="Addresses or names to listen on, separated by commas."),
+    option("--port", type=PORTS, default=8080, help="Port to listen on; 0 picks a free one."),
     option(
-        "--unix", type=Path(), metavar="PATH", help="Also listen on this Unix socket, without TLS, PROXY or --allow."
+        "--unix",
+        type=SocketPath(),
+        metavar="PATH",
+        help="Also listen on this Unix socket, without TLS, PROXY or --allow.",
     ),
     option(
         "--unix-mode",
@@ -29,9 +33,7 @@ exchange_options = options(
         default="0600",
         help="File mode of the Unix socket, in octal; whoever may write to it may connect.",
     ),
-    option(
-        "--transform", type=click.Choice(["upper", "echo"]), default="upper", help="What the server does to the bytes."
-    ),
+    option("--transform", type=click.Choice([*TRANSFORMS]), default="upper", help="What the server does to the bytes."),
     option("--tls-cert", type=File(), metavar="FILE", help="Serve TLS with this certificate chain (PEM)."),
     option(
         "--tls-key", type=File(), metavar="FILE", help="Private key (PEM); defaults to the file given by --tls-cert."
@@ -88,7 +90,7 @@ fault_options = options(
         help="Inject this fault with this probability per answer (refuse: per connection), such as corrupt=0.01 or "
         "delay=0.1:200ms; repeatable.",
     ),
-    option("--fault-seed", type=int, metavar="NUMBER", help="Seed of the random faults, to repeat a run."),
+    option("--fault-seed", type=click.IntRange(0), help="Seed of the random faults, to repeat a run."),
     option("--allow-faults", is_flag=True, help="Confirm --fault, which is not for production."),
 )
 

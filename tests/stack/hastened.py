@@ -15,6 +15,11 @@ def hasten(source: Path, target: Path) -> None:
         text = path.read_text(encoding="utf-8")
         text = re.sub(r"\b((?:scrape|evaluation|refresh)_interval|scrape_timeout|interval): \w+", r"\1: 1s", text)
         text = re.sub(r"(?<=\[)(\d+)([smhd])(?=[\]:])", lambda found: _hastened(found, SHORTEST_WINDOW_SECONDS), text)
+        text = re.sub(
+            r'(?<=process="control"} < )(\d+)',
+            lambda age: str(max(int(age[1]) // SPEED, SHORTEST_WINDOW_SECONDS)),
+            text,
+        )
         text = re.sub(r"(?:(?<=for: )|(?<=offset ))(\d+)([smhd])\b", lambda found: _hastened(found, 0), text)
         copy = target / path.relative_to(source)
         copy.parent.mkdir(exist_ok=True)

@@ -32,10 +32,11 @@ LAYERS = {
     ),
 }
 BELOW = {"server": ("server", "chassis"), "client": ("client", "chassis"), "chassis": ("chassis",), "bench": ()}
-# The enumeration of faults stands with the faults; metrics and options are below them.
+# The enumerations of faults and transforms stand with what they name; metrics and options are below them.
 ALLOWED = {
     ("stentor_server.metrics", "stentor_server.faults.fault"),
     ("stentor_server.options", "stentor_server.faults.fault"),
+    ("stentor_server.options", "stentor_server.path.transform"),
 }
 
 

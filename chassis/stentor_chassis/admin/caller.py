@@ -5,9 +5,9 @@ from http.client import HTTPConnection, HTTPException, InvalidURL
 import click
 
 from stentor_chassis.failure import COULD_NOT_START, USAGE, Failure
-from stentor_chassis.options.option import Declare, option, options, wrong_value
+from stentor_chassis.options.network import Hosts
+from stentor_chassis.options.option import PORTS, Declare, option, options, wrong_value
 from stentor_chassis.options.quantities import Duration
-from stentor_chassis.options.text import Text
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # by the wildcard address that includes it
 
@@ -15,10 +15,10 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # by the wil
 def caller_options(port: int) -> Declare:
     """Declare where to ask, as the service's own options say it, and for how long."""
     return options(
-        option("--admin-host", type=Text(), default="127.0.0.1", help="Address of the admin endpoint."),
+        option("--admin-host", type=Hosts(), default="127.0.0.1", help="Address of the admin endpoint."),
         option(
             "--admin-port",
-            type=click.IntRange(0, 65535),
+            type=PORTS,
             default=port,
             callback=_known_port,
             help="Port of the admin endpoint.",
@@ -40,7 +40,7 @@ def ask(host: str, port: int, path: str, timeout: float) -> tuple[int, bytes]:
         Failure: there was no answer; the message says why.
 
     """
-    first = host.partition(",")[0].strip().strip("[]")
+    first = host.partition(",")[0]
     address = _LOOPBACK.get(first, first)
     try:
         connection = HTTPConnection(address, port, timeout=timeout)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -10,17 +9,14 @@ from typing import Any, cast
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from prometheus_client import CollectorRegistry
-from prometheus_client.aiohttp import make_aiohttp_handler
-from prometheus_client.exposition import choose_encoder
 
 from stentor_chassis.address import printable
 from stentor_chassis.admin.guard import guard
+from stentor_chassis.admin.negotiation import preferred_format, prefers_gzip
 from stentor_chassis.encoding import encode
 from stentor_chassis.failure import COULD_NOT_START, Failure
 
 MAX_CONNECTIONS = 64  # twice as many for an instant, when the kernel's whole queue is accepted at once
-# In `Accept`. It may be quoted like any parameter (RFC 9110, section 5.6.6), which the library does not support.
-_VERSION = re.compile(r';[ \t]*version="([^"]*)"|;[ \t]*version=', re.IGNORECASE)
 _SHUTDOWN_SECONDS = 0.2  # for clients still reading when the service stops
 
 
@@ -86,7 +82,7 @@ class Admin:
         """Call the functions for each request."""
         self._ready = ready
         self._status = status
-        self._export = make_aiohttp_handler(registry)
+        self._registry = registry
         application = web.Application()
         application.add_routes(
             [
@@ -99,46 +95,50 @@ class Admin:
         )
         self._runner = web.AppRunner(application, shutdown_timeout=_SHUTDOWN_SECONDS)
         self._connections: dict[_Connection, asyncio.BaseTransport] = {}
-        self._listening: asyncio.Server | None = None
+        self._listening: list[asyncio.Server] = []
 
     async def start(self, host: str, port: int, names: Iterable[str] = ()) -> str:
-        """Listen, and return the base URL; raise `Failure` if the address cannot be bound.
+        """Listen, and return the base URL; raise `Failure` if an address cannot be bound.
 
-        Requests may have `host` or one of `names` as their host name, besides those that `guard` always accepts.
+        `host` can be several, separated by commas. Requests may have one of them, or of `names`, as their host name,
+        besides those that `guard` always accepts.
         """
-        self._runner.app.middlewares.append(guard([host, *names]))
+        hosts = host.split(",")
+        self._runner.app.middlewares.append(guard([*hosts, *names]))
         await self._runner.setup()
         server, loop = cast("web.Server", self._runner.server), asyncio.get_running_loop()
         make_request = server.request_factory
         server.request_factory = lambda message, *rest: make_request(_without_expectation(message), *rest)
         try:
-            self._listening = await loop.create_server(
-                lambda: _Connection(server, self._connections), host, port, backlog=MAX_CONNECTIONS
-            )
+            for at in hosts:
+                listening = await loop.create_server(
+                    lambda: _Connection(server, self._connections), at, port, backlog=MAX_CONNECTIONS
+                )
+                self._listening.append(listening)
+                port = port or listening.sockets[0].getsockname()[1]
         except (OSError, UnicodeError) as error:
-            await self._runner.cleanup()
+            await self.stop()
             plain = isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno
             reason = os.strerror(plain) if plain else getattr(error, "strerror", None) or "it is not a host name"
-            message = f"cannot listen on {host} port {port} for the admin endpoint: {reason}"
+            message = f"cannot listen on {at} port {port} for the admin endpoint: {reason}"
             raise Failure(COULD_NOT_START, message) from error
-        return "http://" + printable(self._listening.sockets[0].getsockname())
+        return "http://" + printable(self._listening[0].sockets[0].getsockname())
 
     async def stop(self) -> None:
         """Stop listening, and close all connections."""
-        if self._listening is not None:
-            self._listening.close()
+        for listening in self._listening:
+            listening.close()
         await self._runner.cleanup()
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
-        """Export in the format that `Accept` requests, or as plain text if the library cannot parse it."""
-        accept = ",".join(request.headers.getall("Accept", []))
-        accept = _VERSION.sub(lambda found: f";version={found[1] or ''}", accept)
-        try:
-            choose_encoder(accept)
-        except (TypeError, ValueError):  # a version that is not a number, or has thousands of digits
-            accept = ""
-        # Without the other headers: cloning fails if one is not UTF-8.
-        return await self._export(request.clone(headers={"Accept": accept if accept.isascii() else ""}))
+        """Export in the format and the encoding that the request prefers."""
+        names = request.query.getall("name[]", [])
+        encode_metrics, content_type = preferred_format(request.headers.getall("Accept", []))
+        body = encode_metrics(self._registry.restricted_registry(names) if names else self._registry)
+        response = web.Response(body=body, headers={"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"})
+        if prefers_gzip(request.headers.getall("Accept-Encoding", [])):
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")

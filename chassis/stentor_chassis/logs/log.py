@@ -60,7 +60,7 @@ class Log:
             processors: list[Any] = [
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
-                _ConsoleLine(colors=terminal and not os.environ.get("NO_COLOR")),
+                _ConsoleLine(colors=terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"),
             ]
         else:
             processors = [_JsonLine()]

@@ -11,8 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from stentor_chassis.descriptors import fill_standard
-from stentor_chassis.escaping import escaped
-from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure
+from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure, report
 from stentor_chassis.options import config_file
 from stentor_chassis.options.option import option
 from stentor_chassis.options.text import Path
@@ -95,24 +94,24 @@ def run(command: click.Command, name: str) -> NoReturn:
             sys.stdout.flush()
     except click.ClickException as error:
         code = USAGE
-        _report(name, error)
+        _report_usage(name, error)
     except Failure as failure:
         code = failure.code
         if failure.message:
-            _print(f"{name}: {failure.message}")
+            report(f"{name}: {failure.message}")
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except MemoryError:
         code = INTERNAL_ERROR
-        _print(f"{name}: there is not enough memory")
+        report(f"{name}: there is not enough memory")
     except OSError as error:  # only writing our own output is not handled elsewhere
         code = INTERNAL_ERROR
-        _print(f"{name}: {error.strerror or error}")
+        report(f"{name}: {error.strerror or error}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # otherwise flushing it at exit would fail again
     sys.exit(code)
 
 
-def _report(name: str, error: click.ClickException) -> None:
+def _report_usage(name: str, error: click.ClickException) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return
@@ -122,14 +121,4 @@ def _report(name: str, error: click.ClickException) -> None:
         if source is click.ParameterSource.DEFAULT_MAP:
             error.param_hint = f"{error.param.get_error_hint(context)} in {context.meta[_FILE]!r}"
     message = " ".join(error.format_message().split())
-    _print(f"{context.command_path if context else name}: {message}")
-
-
-def _print(message: str) -> None:
-    """Print one line, with unprintable characters escaped; if that fails, only the exit code reports the error."""
-    if sys.stderr is None:  # closed when the process started; print() would use standard output instead
-        return
-    try:
-        print(escaped(message), file=sys.stderr)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # otherwise flushing it at exit would fail again
+    report(f"{context.command_path if context else name}: {message}")

@@ -1,25 +1,73 @@
 """Declares options: each is a flag, an environment variable and a key of the configuration file."""
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import reduce
 from typing import Any, TypeVar
 
 import click
 
-from stentor_chassis.options.text import HostName, Text
+from stentor_chassis.failure import report
+from stentor_chassis.options.network import Hosts
+from stentor_chassis.options.text import HostName
 
 T = TypeVar("T")
+PORTS = click.IntRange(0, 65535)
 Declare = Callable[[Any], Any]  # a decorator that adds options to a command
+_SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://\S+:[0-9]+")  # a Service `stentor` puts STENTOR_PORT into every pod
 
 
 class _Option(click.Option):
-    """An option whose type can reject an empty variable, which click ignores."""
+    """An option that takes one value once, and whose variable is checked where click is silent."""
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Let the parser keep every value, so that `consume_value` sees a second one."""
+        if self.is_flag:
+            super().add_to_parser(parser, ctx)
+        else:
+            parser.add_option(obj=self, opts=self.opts, dest=self.name, action="append", nargs=self.nargs)
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, click.ParameterSource]:
+        """Return the value and its source; a second value would override the first without a word."""
+        given = opts.get(self.name)
+        if isinstance(given, list) and not self.multiple:
+            if len(given) > 1:
+                raise click.BadParameter(f"it is given {len(given)} times, but takes one value", ctx, self)
+            opts = {**opts, self.name: given[0]}
+        return super().consume_value(ctx, opts)
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """Return what the help shows in brackets."""
+        extra = super().get_help_extra(ctx)
+        return extra if "range" not in extra else {**extra, "range": self._bounds}
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Convert the value; click reports wrong numbers and switches in the words of programmers."""
+        try:
+            return super().type_cast_value(ctx, value)
+        except click.BadParameter as error:
+            wanted = {"integer range": f"a whole number {self._bounds}", "boolean": "true or false"}
+            if self.type.name in wanted:
+                raise click.BadParameter(f"{value!r} is not {wanted[self.type.name]}", ctx, self) from error
+            raise
+
+    @property
+    def _bounds(self) -> str:
+        low, high = (getattr(self.type, name, None) for name in ("min", "max"))
+        return f"from {low} up" if high is None else f"from {low} to {high}"
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """Return the value of the variable, if it has one."""
+        """Return the value of the variable, if it has one and Kubernetes did not set it."""
         found = super().resolve_envvar_value(ctx)
+        if found and self.type is PORTS and _SERVICE_LINK.fullmatch(found):
+            service = str(self.envvar).removesuffix("_PORT").lower().replace("_", "-")
+            report(
+                f"{ctx.command_path}: warning: {self.envvar}={found} is ignored: Kubernetes sets it in every pod "
+                f"because a Service is called {service}; the pod's enableServiceLinks: false prevents it"
+            )
+            return None
         empty = found is None and str(self.envvar) in os.environ
         if empty and getattr(self.type, "empty_variable_is_wrong", False):
             raise click.BadParameter("the variable is empty", ctx, self)
@@ -33,6 +81,8 @@ def option(flag: str, *name: str, **attributes: Any) -> Declare:
     """
     variable = "STENTOR_" + flag.removeprefix("--").replace("-", "_").upper()
     attributes.setdefault("show_default", True)
+    if isinstance(attributes.get("type"), click.IntRange):
+        attributes["metavar"] = "NUMBER"
     return click.option(flag, *name, cls=_Option, envvar=variable, show_envvar=True, **attributes)
 
 
@@ -56,8 +106,13 @@ def wrong_value(name: str, message: str) -> click.BadParameter:
 def admin_options(port: int) -> Declare:
     """Declare the address of the admin endpoint."""
     return options(
-        option("--admin-host", type=Text(), default="127.0.0.1", help="Address the admin endpoint listens on."),
-        option("--admin-port", type=click.IntRange(0, 65535), default=port, help="Admin port."),
+        option(
+            "--admin-host",
+            type=Hosts(),
+            default="127.0.0.1",
+            help="Addresses or names the admin endpoint listens on, separated by commas.",
+        ),
+        option("--admin-port", type=PORTS, default=port, help="Admin port."),
         option(
             "--admin-name",
             "admin_names",

@@ -45,6 +45,14 @@ class Path(Text):
     empty_variable_is_wrong = True
 
 
+class SocketPath(Path):
+    """The path of a Unix socket, also in the form in which addresses are printed: `unix:/run/stentor.sock`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Accept the path, or fail if it is empty."""
+        return super().convert(value.removeprefix("unix:"), param, ctx)
+
+
 class File(Path):
     """The path of a regular file, which can be read more than once; it need not exist yet."""
 

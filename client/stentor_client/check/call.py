@@ -1,14 +1,13 @@
 """One connection on the path under test, and the exchanges on it."""
 
 import asyncio
-import re
 from collections.abc import Iterable, Sequence
 
 from stentor_client.account import Account
 from stentor_client.metrics import RETRANSMITS, SCHEMA
 from stentor_client.output.wording import counted
 from stentor_client.verify.explanation import explain
-from stentor_client.verify.message import MessageSource
+from stentor_client.verify.message import HEADER, MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.verify.verifier import ReplyPart, Verdict
 from stentor_client.wire.connection import Connection
@@ -17,7 +16,6 @@ from stentor_client.wire.stall_watcher import StallWatcher
 
 PIECE_BYTES = 64 * 1024  # large messages are sent in pieces, so that a stall is noticed
 HEAD_BYTES = 1024
-_HEADER = re.compile(rb"([0-9A-F]{8})\.([0-9A-F]{8})\.([0-9A-F]{8})\.")  # as MessageSource.build makes it
 
 
 class Call:
@@ -123,9 +121,9 @@ class Call:
     def _words_of_mismatch(self, offset: int) -> str:
         if offset < len(self.head) and self._message.startswith(self.head):
             return "the reply is the message, unchanged: something echoes"
-        sent, received = _HEADER.match(self._message), _HEADER.match(self.head)
+        sent, received = HEADER.match(self._message), HEADER.match(self.head)
         if sent and received and sent[1] == received[1] and sent[0] != received[0]:
-            connection, sequence = int(received[2], 16), int(received[3], 16)
+            connection, sequence = int(received[2]), int(received[3])
             owner = "an earlier message" if connection == self._number else "another connection"
             return f"the reply belongs to {owner} (message {sequence} of connection {connection})"
         return ""

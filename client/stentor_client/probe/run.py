@@ -164,4 +164,4 @@ class Probe:
         fields = asdict(self._options)
         dial = fields.pop("dial")
         fields |= {name: dial[name] for name in ("target", "tls", "proxy_protocol")}
-        self._log.info("probe.started", run=f"{self._shared.messages.run:08X}", **fields)
+        self._log.info("probe.started", run=f"{self._shared.messages.run:09d}", **fields)

@@ -27,7 +27,7 @@ _PIPE_COLUMNS = 160  # so that pipes and files get no wrapped lines
     type=_METRICS,
     multiple=True,
     default=("http://127.0.0.1:8082",),
-    help="The client's admin endpoint. Repeat it to add up the counts of several clients.",
+    help="The client's admin endpoint; repeatable, to add up the counts of several clients.",
 )
 @option("--timeout", type=Duration(), default="10s", help="Look this long for a moment when all counts agree.")
 @option(
@@ -42,14 +42,14 @@ _PIPE_COLUMNS = 160  # so that pipes and files get no wrapped lines
     type=QueryType(Side.SERVER),
     multiple=True,
     metavar="NAME=PROMQL",
-    help="Compare the result of this query with the server's own count. May be repeated.",
+    help="Compare the result of this query with the server's own count; repeatable.",
 )
 @option(
     "--client-query",
     type=QueryType(Side.CLIENT),
     multiple=True,
     metavar="NAME=PROMQL",
-    help="The same for the client's count. NAME is connections, sent_bytes or received_bytes.",
+    help="The same for the client's count; repeatable. NAME is connections, sent_bytes or received_bytes.",
 )
 @json_option("the result")
 def reconcile(**options: Any) -> int:

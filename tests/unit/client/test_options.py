@@ -67,7 +67,7 @@ def test_option_that_needs_another(run_command: RunCommand, options: list[str], 
     ended = run_command(CLI, "dialed", *options)
     assert ended.code == 2
     assert options[0] in ended.line
-    assert ended.line.endswith(f"it needs {missing}")
+    assert ended.line.endswith(f"requires {missing}")
 
 
 def test_sizes_and_rates() -> None:

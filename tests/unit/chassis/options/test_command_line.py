@@ -48,13 +48,6 @@ def test_help(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path
         assert shown in ended.out
 
 
-def test_no_command(run_command: RunCommand) -> None:
-    """Without a command the help is shown, as an error."""
-    ended = run_command(_service())
-    assert (ended.code, ended.out) == (USAGE, "")
-    assert "Usage: a-service" in ended.err
-
-
 @pytest.mark.parametrize(
     ("end", "code", "error"),
     [
@@ -168,15 +161,11 @@ def test_file(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert str(path) not in run_command(_service(), *config).line
 
 
-def test_version(run_command: RunCommand) -> None:
-    """The version is printed with the name of the service."""
-    for flag in ("--version", "-V"):
-        assert run_command(_service(), flag).out == "a-service 1.2.3\n"
-
-
-@pytest.mark.parametrize("arguments", [["show", "--unheard"], ["shows"]])
-def test_wrong_usage(run_command: RunCommand, arguments: list[str]) -> None:
-    """Wrong usage ends with 2 and one line that names what is wrong."""
-    ended = run_command(_service(), *arguments)
-    assert ended.code == USAGE
-    assert arguments[-1] in ended.line
+def test_usage(run_command: RunCommand) -> None:
+    """The version has the name of the service; wrong usage ends with 2, and one line or the help."""
+    assert {run_command(_service(), flag).out for flag in ("--version", "-V")} == {"a-service 1.2.3\n"}
+    for arguments in (["show", "--unheard"], ["shows"]):
+        ended = run_command(_service(), *arguments)
+        assert (ended.code, arguments[-1] in ended.line) == (USAGE, True)
+    ended = run_command(_service())
+    assert (ended.code, ended.out, "Usage: a-service" in ended.err) == (USAGE, "", True)

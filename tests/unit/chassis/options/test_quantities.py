@@ -18,12 +18,7 @@ def test_duration(number: float, unit: str) -> None:
     assert pytest.approx(number * DURATION_UNITS[unit]) == parsed == Duration().convert(parsed, None, None)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        *("0s", "5", "-5s", "1e3s", "9999h", "9" * 400 + "s", "0.0009ms", "\N{ARABIC-INDIC DIGIT THREE}s"),
-    ],
-)
+@pytest.mark.parametrize("wrong", ["0s", "5", "-5s", "1e3s", "9999h", "9" * 400 + "s", "0.0009ms", "٣s"])
 def test_no_duration(wrong: str) -> None:
     """Anything else, and a duration that is too short or too long, is refused with an example."""
     with pytest.raises(click.BadParameter, match="is not a duration such as 250ms, 10s or 2m"):

@@ -9,9 +9,10 @@ import pytest
 from stentor_chassis.options import text
 
 
-@pytest.mark.parametrize("kind", [text.Text(), text.Path(), text.File()])
+@pytest.mark.parametrize("kind", [text.Text(), text.Path(), text.SocketPath(), text.File()])
 def test_text(kind: text.Text) -> None:
-    """A text is taken as it is, and an empty one is refused."""
+    """A text is taken as it is, and an empty one is refused; a Unix socket may begin as we print it."""
+    assert text.SocketPath().convert("unix:/run/s", None, None) == "/run/s"
     for each in ("a", " ", "no/such file"):
         assert kind.convert(each, None, None) == each
     with pytest.raises(click.BadParameter, match=r"^it is empty$"):

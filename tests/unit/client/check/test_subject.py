@@ -19,8 +19,8 @@ async def test_calls_have_numbers_of_their_own() -> None:
         async with path.call() as first, path.call() as second:
             assert first.record.local != second.record.local
             (one, _), (two, _) = first.build(64), second.build(64)
-            assert one[9:17] == b"00000001"
-            assert two[9:17] == b"00000002"
+            assert one[9:18] == b"000000001"
+            assert two[9:18] == b"000000002"
             assert one[:9] == two[:9]
 
 

@@ -26,7 +26,7 @@ async def test_start_and_summaries(probing: NewProbing, monkeypatch: pytest.Monk
     (started,) = own.events.find("probe.started")
     options = {"target": server.target, "count": 15, "sizes": SIZES, "connection": "persistent", "expect": "upper"}
     assert (options | {"tls": False, "proxy_protocol": None}).items() <= started.items()
-    assert len(started["run"]) == 8
+    assert len(started["run"]) == 9
     assert own.exchanges() == {"ok": 10}
     assert [*range(5, 15)] == [event["sequence"] for event in own.events.find("exchange.completed")]
     *regular, last = own.events.find("probe.summary")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stentor_client.verify.outcomes import Outcome
-from stentor_client.verify.verifier import EXCERPT_BYTES, EXPECTATIONS, ReplyPart, Verdict, Verifier
+from stentor_client.verify.verifier import EXCERPT_BYTES, ReplyPart, Verdict, Verifier
 
 messages = st.lists(st.binary(min_size=1, max_size=60), min_size=1, max_size=8)
 OK = Verdict(Outcome.OK)
@@ -176,11 +176,3 @@ def test_nothing_sent(more: bool) -> None:  # noqa: FBT001
         _expect(verifier, b"", more=True)
     _expect(verifier, b"")
     assert verifier.end(Outcome.EOF) == [OK]
-
-
-@given(st.binary())
-def test_expectations(data: bytes) -> None:
-    """What is expected of a server is its own upper case, or the same bytes, of the same length."""
-    assert data == EXPECTATIONS["echo"](data)
-    upper = bytes(byte - 32 if ord("a") <= byte <= ord("z") else byte for byte in data)
-    assert upper == EXPECTATIONS["upper"](data)
