@@ -9,6 +9,16 @@ from typing import Any, ClassVar
 from stentor_client.check.subject import Subject
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 
+_DIALING = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
+NO_CONNECTION = {
+    Outcome.DNS: "a wrong name, or a resolver that does not know it",
+    Outcome.REFUSED: "nobody listens there, or a firewall rejects",
+    Outcome.UNREACHABLE: "no route, a firewall that rejects, or no such Unix socket",
+    Outcome.CONNECT_TIMEOUT: "a firewall that drops packets, a host that is down, or a server at its limit",
+    Outcome.TLS: "the two sides do not agree on TLS: on whether to use it, its versions, or whom to trust",
+    Outcome.RESET: "a proxy that has no server, or a limit on connections",
+}
+
 
 class Status(StrEnum):
     """How a check ended."""
@@ -30,6 +40,7 @@ class Finding:
     outcome: Outcome | None = None
     phase: Phase | None = None
     measured: Mapping[str, Any] = field(default_factory=dict)
+    cause: str = ""  # what usually causes what was found; defaults to the usual cause of the check
 
     @classmethod
     def good(cls, detail: str, **measured: Any) -> "Finding":
@@ -37,9 +48,13 @@ class Finding:
         return cls(Status.PASS, detail, measured=measured)
 
     @classmethod
-    def bad(cls, error: ExchangeError, detail: str = "", **measured: Any) -> "Finding":
-        """Return the finding of a check whose exchange failed; `detail` replaces that of the error."""
-        return cls(Status.FAIL, detail or str(error), error.outcome, error.phase, measured)
+    def bad(cls, error: ExchangeError, detail: str = "", cause: str = "", **measured: Any) -> "Finding":
+        """Return the finding of a check whose exchange failed; `detail` replaces that of the error.
+
+        Without a connection, the cause is what usually prevents one.
+        """
+        cause = cause or (NO_CONNECTION.get(error.outcome, "") if error.phase in _DIALING else "")
+        return cls(Status.FAIL, detail or str(error), error.outcome, error.phase, measured, cause)
 
 
 class Check(ABC):
@@ -67,6 +82,11 @@ class Result:
     def name(self) -> str:
         """The name of the check."""
         return self.check.name
+
+    @property
+    def cause(self) -> str:
+        """What usually causes what was found; follows "Usually: "."""
+        return self.finding.cause or self.check.usual_cause
 
     @property
     def status(self) -> Status:

@@ -101,6 +101,8 @@ def reason_of(error: Exception) -> str:
     match error:
         case ssl.SSLCertVerificationError():
             return f"the server's certificate is not trusted: {error.verify_message}"
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "UNEXPECTED_MESSAGE" | "RECORD_LAYER_FAILURE"):
+            return "the peer does not answer in TLS"
         case ssl.SSLError():
             return plain_reason(error)
         case UnicodeError():
