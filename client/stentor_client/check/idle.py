@@ -17,7 +17,6 @@ LADDER = (
     *(hours * _HOUR for hours in (1, 2, 5, 10, 24)),
 )
 
-
 BUSY_SECONDS = 0.5  # between the exchanges of a connection that shows whether silence is to blame
 _TOO_OLD = "a limit on the age of connections, or a path that loses them; silence has no part in it"
 _FORGOTTEN = "a firewall or a NAT that forgets idle connections: raise its time-out, or send TCP keep-alives more often"
@@ -40,56 +39,49 @@ class Idle(Check):
 
     async def run(self, subject: Subject) -> Finding:
         """Run the check."""
+        calls: list[Call] = []
+        alone = ""
         async with contextlib.AsyncExitStack() as open_calls:
-            calls, refused = await _connected(open_calls, subject, len(self.ladder) + 1)
+            try:
+                while len(calls) <= len(self.ladder):
+                    call = await open_calls.enter_async_context(subject.call())
+                    await call.ask(SIZE_BYTES)
+                    calls.append(call)
+            except ExchangeError as error:
+                if not calls:
+                    raise
+                alone = f"; only {wording.counted(len(calls), 'connection')} at once got a reply ({error})"
             ladder = self.ladder[-len(calls) :]  # the longest, if there are too few connections
-            busy = asyncio.create_task(_keep_busy(calls[len(ladder) :]))
-            tried = await asyncio.gather(*(_wait(call, step) for call, step in zip(calls, ladder, strict=False)))
-            never_silent = busy.result() if busy.done() else None
-            busy.cancel()
-        alone = (
-            f"; of {len(self.ladder) + 1} connections at once {len(calls)} got a reply ({refused})" if refused else ""
-        )
+            silent, spare, over = calls[-len(ladder) :], calls[: -len(ladder)], asyncio.Event()
+            busy = asyncio.create_task(_keep_busy(spare, over))  # the oldest connection, if there are enough
+            tried = await asyncio.gather(*(_wait(call, step) for call, step in zip(silent, ladder, strict=True)))
+            over.set()
+            never_silent = await busy
         alive: float | None = None
-        steps: list[str] = []
-        for step, (silence, error) in zip(ladder, tried, strict=True):
-            if error is not None:
-                before = f"alive after {steps[-1]}, " if steps else ""
-                words = f"{before}dead after {wording.duration(step)} ({error}){alone}"
-                cause = _FORGOTTEN if error.outcome is Outcome.TIMEOUT else ""
+        for number, (silence, failure) in enumerate(tried):
+            if failure is not None:
+                before = f"alive after {wording.duration(ladder[number - 1])}, " if number else ""
+                words = f"{before}dead after {wording.duration(ladder[number])} ({failure}){alone}"
+                cause = _FORGOTTEN if failure.outcome is Outcome.TIMEOUT else ""
                 if never_silent is not None:
-                    words, cause = f"{words}; a connection that was never silent failed, too ({never_silent})", _TOO_OLD
-                return Finding.bad(error, words, cause, alive_after_seconds=alive, dead_after_seconds=silence)
+                    words, cause = f"{words}; so is a connection that was never silent ({never_silent})", _TOO_OLD
+                return Finding.bad(failure, words, cause, alive_after_seconds=alive, dead_after_seconds=silence)
             alive = silence
-            steps.append(wording.duration(step))
-        return Finding.good(
-            f"alive after {wording.listed(steps)}{alone}", alive_after_seconds=alive, dead_after_seconds=None
-        )
+        words = f"alive after {wording.listed([wording.duration(step) for step in ladder])}{alone}"
+        return Finding.good(words, alive_after_seconds=alive, dead_after_seconds=None)
 
 
-async def _connected(
-    open_calls: contextlib.AsyncExitStack, subject: Subject, wanted: int
-) -> tuple[list[Call], ExchangeError | None]:
-    """Return connections that got a reply, and why there are fewer than wanted; raise if there are none."""
-    calls: list[Call] = []
-    try:
-        while len(calls) < wanted:
-            call = await open_calls.enter_async_context(subject.call())
-            await call.ask(SIZE_BYTES)
-            calls.append(call)
-    except ExchangeError as error:
-        if not calls:
-            raise
-        return calls, error
-    return calls, None
-
-
-async def _keep_busy(calls: list[Call]) -> ExchangeError | None:
-    """Exchange again and again; return how that fails, at once if there is no connection to do it on."""
-    while calls:
-        if error := await failure_of(calls[0].ask(SIZE_BYTES)):
-            return error
-        await asyncio.sleep(BUSY_SECONDS)
+async def _keep_busy(calls: list[Call], over: asyncio.Event) -> ExchangeError | None:
+    """Exchange again and again, and once more when it is `over`; return how that fails."""
+    for call in calls:
+        last = False
+        while not last:
+            last = over.is_set()
+            if error := await failure_of(call.ask(SIZE_BYTES)):
+                return error
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BUSY_SECONDS):
+                    await over.wait()
     return None
 
 

@@ -42,10 +42,9 @@ def draw_summary(results: Sequence[Result], unfinished: Sequence[Check], console
     """Print what the results amount to, and which checks an interruption left out."""
     counts = Counter(result.status for result in results)
     counted = ", ".join(f"{counts[status]} {word}" for status, word in _COUNTED.items() if counts[status])
-    if unfinished:
-        missing = f"not finished: {wording.listed([check.name for check in unfinished])}"
-        counted = f"interrupted: {counted}; {missing}" if counted else f"interrupted; {missing}"
-    console.print(f"{counted} in {wording.elapsed(sum(result.duration_seconds for result in results))}")
+    took = wording.elapsed(sum(result.duration_seconds for result in results))
+    missing = f"; interrupted before the end of {', '.join(check.name for check in unfinished)}" if unfinished else ""
+    console.print(f"{counted or 'nothing finished'} in {took}{missing}")
 
 
 def document(
@@ -81,8 +80,9 @@ def document(
 def _table(*, show_header: bool) -> Table:
     """Return a table whose columns are as wide as in every other: each row is printed by itself."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=show_header, expand=True)
-    for name, width, justify in (("check", NAME_COLUMNS, "left"), ("result", 6, "left"), ("time", 7, "right")):
-        made.add_column(name, no_wrap=True, width=width, justify=justify)
+    made.add_column("check", no_wrap=True, width=NAME_COLUMNS)
+    made.add_column("result", no_wrap=True, width=6)
+    made.add_column("time", no_wrap=True, width=7, justify="right")
     made.add_column("what it proves, and what was found", ratio=1, overflow="fold")
     return made
 

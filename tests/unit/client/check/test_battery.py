@@ -55,7 +55,7 @@ async def test_honest_server() -> None:
 async def test_nothing_connects() -> None:
     """Where nothing connects that is said once, and the rest is skipped."""
     path = subject(closed_port())
-    first, *rest = await battery.run(battery.battery(1 << 20, 0.1), path, lambda _: None)
+    first, *rest = await battery.run(battery.battery(1 << 20, 0.1), path)
     assert (first.status, first.finding.outcome) == (Status.FAIL, Outcome.REFUSED)
     assert {(result.status, result.finding.detail) for result in rest} == {
         (Status.SKIP, "not tried, because connect failed")
