@@ -2,11 +2,9 @@
 
 import asyncio
 import fcntl
-import select
 import socket
 import struct
 import termios
-from dataclasses import dataclass
 from time import perf_counter
 
 from stentor_client.check.call import PIECE_BYTES, Call, pieces
@@ -21,21 +19,12 @@ QUICK_ATTEMPTS, QUICK_SECONDS = 20, 1.0  # a time-out of milliseconds does not e
 PAUSES, PAUSE_SECONDS = 3, 1.25  # longer than a time-out of a second
 STALL_SECONDS = 0.2  # without progress: the path is full, and only reading lets the message, and FIN, out
 _LOOK_SECONDS = 0.02
-_AT_ONCE_SECONDS = 0.1  # a connection that is cut later was not cut by FIN itself
 
 _CAUSES = {
     (Phase.CLOSE, Outcome.TIMEOUT): "a proxy that does not forward the FIN",
     (Phase.CLOSE, Outcome.RESET): "a proxy that ends connections with a reset, as HAProxy does with option nolinger",
 }
-_TIME_OUT = "a short time-out for half-closed connections, such as HAProxy's timeout server-fin or client-fin"
 _NOT_FIN = "a proxy or a server that ends connections after a short time; FIN has no part in it"
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    error: ExchangeError | None
-    unread_bytes: int = 0  # when message and FIN had gone
-    seconds: float = 0.0  # from then until the connection was cut, or everything was read
 
 
 class HalfClose(Check):
@@ -52,46 +41,43 @@ class HalfClose(Check):
         """Run the check."""
         if subject.dial.tls:
             return Finding(Status.SKIP, "TLS cannot end one direction alone")
-        begun = perf_counter()
-        size = subject.fitting(LARGE_BYTES)
-        tried = await _attempt(subject, SMALL_BYTES)
-        words = f"{wording.size(SMALL_BYTES)}, then FIN"
+        small, size, until = wording.size(SMALL_BYTES), subject.fitting(LARGE_BYTES), perf_counter() + QUICK_SECONDS
+        error, _ = await _attempt(subject, SMALL_BYTES)
+        words = f"{small}, then FIN"
         for _ in range(QUICK_ATTEMPTS):
-            if tried.error is not None or perf_counter() > begun + QUICK_SECONDS:
+            if error or perf_counter() > until:
                 break
-            tried = await _attempt(subject, size)
+            error, _ = await _attempt(subject, size)
             words = f"{wording.size(size)}, then FIN"
-        if tried.error is not None:
-            return Finding.bad(tried.error, f"{words}: {tried.error}", _cause(tried.error))
-        tried = await _attempt(subject, size, slowly=True)
-        lasted, error = wording.elapsed(tried.seconds), tried.error
-        measured = {"unread_bytes": tried.unread_bytes, "lasted_seconds": round(tried.seconds, 3)}
-        if error is None:
-            detail = f"the whole reply to {wording.size(SMALL_BYTES)} and {wording.size(size)}, then FIN"
-            unread = wording.rounded_size(tried.unread_bytes)
-            return Finding.good(f"{detail}; {unread} of it also over {lasted} after this side's", **measured)
-        words = f"{words}, and a reply that is read slowly: {error}, {lasted} after FIN"
-        control = (await _attempt(subject, size, slowly=True, fin=False)).error
-        if control is not None:
-            return Finding.bad(error, f"{words}; without FIN also {control}", _NOT_FIN, **measured)
-        late = error.outcome is Outcome.RESET and tried.seconds > _AT_ONCE_SECONDS
-        return Finding.bad(error, words, _TIME_OUT if late else _cause(error), **measured)
+        if error:
+            return Finding.bad(error, f"{words}: {error}", _CAUSES.get((error.phase, error.outcome), ""))
+        error, unread = await _attempt(subject, size, slowly=True)
+        if error:
+            words = f"{words}, and a reply that is read slowly: {error}"
+            control, _ = await _attempt(subject, size, slowly=True, fin=False)
+            if control:
+                return Finding.bad(error, f"{words}; without FIN also {control}", _NOT_FIN, unread_bytes=unread)
+            return Finding.bad(error, words, _CAUSES.get((error.phase, error.outcome), ""), unread_bytes=unread)
+        lasted, rest = wording.duration(PAUSES * PAUSE_SECONDS), wording.rounded_size(unread)
+        words = f"the whole reply to {small} and {wording.size(size)}, then FIN; {rest} of it also over {lasted}"
+        return Finding.good(words, unread_bytes=unread)
 
 
-def _cause(error: ExchangeError) -> str:
-    return _CAUSES.get((error.phase, error.outcome), "")
+async def _attempt(
+    subject: Subject, size: int, *, slowly: bool = False, fin: bool = True
+) -> tuple[ExchangeError | None, int]:
+    """Send a message of `size` bytes, and FIN if wanted, and read the reply and the peer's FIN.
 
-
-async def _attempt(subject: Subject, size: int, *, slowly: bool = False, fin: bool = True) -> _Attempt:
-    """Send a message of `size` bytes, and FIN if wanted, and read the reply and the peer's FIN."""
+    Return what went wrong, and for a reply that is read slowly, how much was unread when message and FIN had gone.
+    """
     async with subject.call(narrow=slowly) as call:
         sending = asyncio.create_task(_send(call, size, fin=fin))
-        found = await _read_slowly(call, size, sending) if slowly else _Attempt(None)
+        unread = await _read_slowly(call, size, sending) if slowly else 0
         await sending
         error = await failure_of(call.answered())
         if fin and error is None:
             error = await failure_of(call.ended())
-        return _Attempt(error, found.unread_bytes, found.seconds)
+        return error, unread
 
 
 async def _send(call: Call, size: int, *, fin: bool) -> None:
@@ -104,38 +90,28 @@ async def _send(call: Call, size: int, *, fin: bool) -> None:
         call.connection.end_sending()
 
 
-async def _read_slowly(call: Call, size: int, sending: "asyncio.Task[None]") -> _Attempt:
-    """Read no more than lets the message out; then read with pauses, until the connection ends or they are over."""
-    connection = call.connection
-    connection.pause_reading()
+async def _read_slowly(call: Call, size: int, sending: "asyncio.Task[None]") -> int:
+    """Read no more than lets the message out, and return how much is unread; then read the most of it, with pauses."""
+    call.connection.pause_reading()
     before, since = -1, perf_counter()
-    while not _is_cut(connection) and ((left := _left(connection)) or not sending.done()):
+    while (left := _left(call.connection)) or not sending.done():
         if left != before:
             before, since = left, perf_counter()
         elif perf_counter() - since > STALL_SECONDS:
             await call.read(PIECE_BYTES)
             since = perf_counter()
         await asyncio.sleep(_LOOK_SECONDS)
-    unread, begun = size - call.received_bytes, perf_counter()
-    for number in range(1, PAUSES + 1):
-        while perf_counter() < begun + number * PAUSE_SECONDS and not _is_cut(connection):  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_SECONDS)
+    unread = size - call.received_bytes
+    for _ in range(PAUSES):
+        await asyncio.sleep(PAUSE_SECONDS)
         await call.read(unread // (PAUSES + 1))
-    seconds = perf_counter() - begun
-    connection.resume_reading()
-    return _Attempt(None, unread, seconds)
+    call.connection.resume_reading()
+    return unread
 
 
 def _left(connection: Connection) -> int:
     """Return how many bytes, and FIN, are not sent or not acknowledged; by a Unix socket's peer, not read."""
+    if connection.lost_by is not None:
+        return 0
     (queued,) = struct.unpack("i", fcntl.ioctl(connection.socket.fileno(), termios.TIOCOUTQ, bytes(4)))
     return connection.unsent + int(queued)
-
-
-def _is_cut(connection: Connection) -> bool:
-    """Return whether both directions have ended, also while nothing is read."""
-    if connection.lost_by is not None:
-        return True
-    poll = select.poll()
-    poll.register(connection.socket.fileno(), 0)  # errors and hang-ups are always reported
-    return bool(poll.poll(0))
