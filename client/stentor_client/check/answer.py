@@ -7,7 +7,6 @@ from stentor_client.output import wording
 from stentor_client.verify.outcomes import ExchangeError
 
 SIZE_BYTES = 64
-LINE_BYTES = 60  # that are quoted
 _PROXY_SENDS = (
     "a proxy that sends a PROXY header (HAProxy's send-proxy, nginx's proxy_protocol on) to a server that expects "
     "none: give the server --proxy-protocol, or let the proxy send none"
@@ -55,7 +54,7 @@ def _recognised(error: ExchangeError, reply: bytes, *, ours: bool) -> Finding:
     """Say what answers, if the reply shows it; `ours` is whether this side sends a PROXY header."""
     for start, kind, cause in _SIGNS:
         if reply.startswith(start):
-            line = excerpt((reply if start.startswith(b"\r") else reply.partition(b"\r\n")[0])[:LINE_BYTES])
+            line = excerpt(reply if start.startswith(b"\r") else reply.partition(b"\r\n")[0])
             words = f"{error.outcome}: the reply begins with {kind}: '{line}'"
             return Finding.bad(error, words, _WE_SEND if ours and cause is _PROXY_SENDS else cause)
     return Finding.bad(error)

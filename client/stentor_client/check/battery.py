@@ -23,7 +23,7 @@ KINDS = (Connect, Answer, ByteValues, Sizes, Segmentation, HalfClose, Duplex, Id
 def battery(largest: int, idle_seconds: float, only: Collection[str] = (), skip: Collection[str] = ()) -> list[Check]:
     """Return the checks in order; `largest` is a message in bytes, `idle_seconds` the longest silence, 0 for none.
 
-    If there are names in `only`, it returns these checks and those that they need; it never returns those in `skip`.
+    If there are names in `only`, others are left out, and those in `skip` are; but never a check that another needs.
     """
     idle = [Idle(idle_seconds)] if idle_seconds else []
     checks = [

@@ -39,8 +39,14 @@ NAME = _Name([kind.name for kind in battery.KINDS])
 @exchange_options
 @option("--largest", type=MessageSize(), default="16MiB", help="The largest message to try.")
 @option("--idle", type=Duration(zero=True), default="10s", help="The longest silence to try (0 disables).")
-@option("--only", type=NAME, multiple=True, metavar="CHECK", help="Run this check and those it needs; repeatable.")
-@option("--skip", type=NAME, multiple=True, metavar="CHECK", help="Leave this check out; repeatable.")
+@option("--only", type=NAME, multiple=True, metavar="CHECK", help="Run only this check and those it needs; repeatable.")
+@option(
+    "--skip",
+    type=NAME,
+    multiple=True,
+    metavar="CHECK",
+    help="Leave this check out, unless another needs it; repeatable.",
+)
 @json_option("the results")
 def check(
     *,

@@ -34,7 +34,7 @@ class HalfClose(Check):
     proves = "After this side ends (FIN), the whole reply still arrives, and then the peer's FIN."
     usual_cause = (
         "a proxy that ends both directions at the first FIN (nginx unless proxy_half_close is on), soon after it "
-        "(HAProxy with a short timeout server-fin or client-fin), or with a reset (HAProxy with option nolinger)"
+        "(HAProxy with a short timeout server-fin), or with a reset (HAProxy with option nolinger)"
     )
 
     async def run(self, subject: Subject) -> Finding:

@@ -17,8 +17,8 @@ def explain(verdict: Verdict, timeout: float) -> str:
     return {
         Outcome.MISMATCH: f"{at}, expected '{expected}' and got '{actual}'",
         Outcome.EXTRA: f"{at}, got surplus '{actual}'",
-        Outcome.SHORT: f"the server ended its side{position}, '{expected}' is missing",
-        Outcome.TIMEOUT: f"{still}{position}" if position else f"{still}: the server does not end its side",
-        Outcome.EOF: f"the server closed the connection{position}",
-        Outcome.TLS: "the server ended TLS: it may require a certificate that it trusts",
+        Outcome.SHORT: f"the peer ended its side{position}, '{expected}' is missing",
+        Outcome.TIMEOUT: f"{still}{position}" if position else f"{still}: the peer does not end its side",
+        Outcome.EOF: f"the peer closed the connection{position}",
+        Outcome.TLS: "the peer ended TLS: it may require a certificate that it trusts",
     }.get(verdict.outcome, f"the connection was cut{position}")

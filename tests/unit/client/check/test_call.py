@@ -99,7 +99,7 @@ async def test_not_begun() -> None:
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "words"),
     [
-        (lying.stay_silent, Outcome.TIMEOUT, "no progress for 0.2 s: the server does not end its side"),
+        (lying.stay_silent, Outcome.TIMEOUT, "no progress for 0.2 s: the peer does not end its side"),
         (lying.reset, Outcome.RESET, "the connection was cut"),
         (lambda connection: connection.sendall(b"bye"), Outcome.EXTRA, "got surplus 'bye'"),
     ],

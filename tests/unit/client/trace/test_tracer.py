@@ -210,7 +210,7 @@ def test_tls_that_is_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         trace = Tracer(options, 1.0).trace(b"hello", [(b"HELLO", 0, 5)])
     _check(trace)
     assert (trace.outcome, trace.parts[-1].name) == (Outcome.TIMEOUT, "close")
-    assert trace.detail.endswith("no progress for 1 s: the server does not end its side")
+    assert trace.detail.endswith("no progress for 1 s: the peer does not end its side")
 
 
 def test_refused() -> None:
