@@ -105,7 +105,7 @@ def test_signal(tmp_path: Path, shared_server: Server, number: signal.Signals) -
     assert [each["name"] for each in document["checks"]] == ["connect", "answer"]
 
 
-def test_tls(authority: Authority) -> None:
+def test_tls(authority: Authority, shared_server: Server) -> None:
     """Over TLS all passes, except what TLS lacks; without trust nothing connects."""
     with Server("--workers", "1", "--tls-cert", authority.issue("server")) as server:
         code, others = checked(server.target, "--idle", "0", "--tls", "--tls-ca", authority.file)
@@ -113,8 +113,10 @@ def test_tls(authority: Authority) -> None:
         assert (code, skipped) == (0, {"half-close": "skip", "addresses": "skip"})
         code, others = checked(server.target, "--idle", "0", "--tls")
         assert (code, others["connect"]["outcome"], others["connect"]["phase"]) == (3, "tls", "tls")
-        code, others = checked(server.target)
-        print(others)
+        _, others = checked(server.target, "--only", "answer")
+        assert "a server that waits for TLS" in others["answer"]["usual_cause"]
+    _, others = checked(shared_server.target, "--only", "connect", "--tls")
+    assert others["connect"]["detail"].endswith(": the peer does not answer in TLS")
 
 
 def test_unix_socket_on_a_terminal(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from stentor_client.wire.connection import Connection
 
 SMALL_BYTES, LARGE_BYTES = 64, 2 << 20  # the large reply exceeds the buffers next to this side many times
 QUICK_ATTEMPTS, QUICK_SECONDS = 20, 1.0  # a time-out of milliseconds does not end every one of them
-PAUSES, PAUSE_SECONDS = 3, 1.25  # longer than a time-out of a second
+PAUSES, PAUSE_SECONDS = 2, 1.25  # longer than a time-out of a second
 STALL_SECONDS = 0.2  # without progress: the path is full, and only reading lets the message, and FIN, out
 _LOOK_SECONDS = 0.02
 
