@@ -9,7 +9,8 @@ from typing import Self
 
 import pytest
 
-from waiting import SECONDS
+from processes import BIN
+from waiting import SECONDS, until
 
 _STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")  # where Debian and Ubuntu put it
 # Daemons are in folders that a user's PATH may lack.
@@ -52,14 +53,19 @@ class Proxy:
     not start, the queue goes with it, and its own words are in the output of the test.
     """
 
-    def __init__(self, folder: Path, target: str, options: str = "") -> None:
-        """Keep the configuration in `folder`; `options` are those of its line or block `server`."""
+    def __init__(self, folder: Path, target: str, options: str = "", lines: str = "") -> None:
+        """Keep the configuration in `folder`: `options` of its line or block `server`, and more `lines`."""
         self.folder = folder
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = self.bound()
         self.address: tuple[str, int] = self.listener.getsockname()
         self.target = "{}:{}".format(*self.address)
         self.server = target
         self.options = options
+        self.lines = lines
+
+    def bound(self) -> socket.socket:
+        """Return the socket that it inherits."""
+        return socket.create_server(("127.0.0.1", 0))
 
     def command(self) -> list[str]:
         """Write the configuration, and return how to start the proxy in the foreground."""
@@ -101,6 +107,7 @@ class HAProxy(Proxy):
                 timeout server 60s
             listen front
                 bind fd@{self.listener.fileno()}
+                {self.lines}
                 server stentor {self.server} {self.options}
 """)
         return [program("haproxy"), "-db", "-f", "haproxy.cfg"]
@@ -109,13 +116,11 @@ class HAProxy(Proxy):
 class Nginx(Proxy):
     """nginx that passes connections on to one server."""
 
-    half_close = "on"
-
     def command(self) -> list[str]:
         """Write the configuration, and return how to start the proxy in the foreground."""
         if not _STREAM_MODULE.exists():
             pytest.fail("nginx has no stream module: scripts/test-peers installs it, or says what to install")
-        passing = f"proxy_pass {self.server}; proxy_half_close {self.half_close}; {self.options}"
+        passing = f"proxy_pass {self.server}; {self.options} {self.lines or 'proxy_half_close on;'}"
         (self.folder / "nginx.conf").write_text(f"""\
             load_module {_STREAM_MODULE};
             daemon off;
@@ -127,3 +132,47 @@ class Nginx(Proxy):
             stream {{ server {{ listen {self.target}; {passing} }} }}
         """)
         return [program("nginx"), "-e", "stderr", "-p", str(self.folder), "-c", "nginx.conf"]
+
+
+class Envoy(Proxy):
+    """Envoy that passes connections on to one server; it binds the port beside the socket that it inherits."""
+
+    def bound(self) -> socket.socket:
+        """Return a socket that only reserves the port."""
+        reserving = socket.socket()
+        reserving.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reserving.bind(("127.0.0.1", 0))
+        return reserving
+
+    def __enter__(self) -> Self:
+        """Start it, and wait until it listens: nothing waits in a queue before."""
+        super().__enter__()
+        until(lambda: self.process.poll() is not None or self._listens(), "Envoy to listen")
+        return self
+
+    def _listens(self) -> bool:
+        with socket.socket() as trial:
+            return trial.connect_ex(self.address) == 0
+
+    def command(self) -> list[str]:
+        """Write the configuration, and return how to start the proxy in the foreground."""
+        host, _, port = self.server.rpartition(":")
+        proxy = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+        (self.folder / "envoy.yaml").write_text(f"""\
+static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: {self.address[1]}}}}}
+    filter_chains:
+    - filters:
+      - name: tcp
+        typed_config: {{"@type": {proxy}, stat_prefix: tcp, cluster: stentor, {self.lines}}}
+  clusters:
+  - name: stentor
+    load_assignment:
+      cluster_name: stentor
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: {host}, port_value: {port}}}}}}}
+""")
+        brief = ("--disable-hot-restart", "--concurrency", "1", "--log-level", "error")
+        return [f"{BIN}/envoy", "-c", "envoy.yaml", *brief]

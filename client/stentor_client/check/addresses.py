@@ -24,7 +24,7 @@ class Addresses(Check):
             return Finding(Status.SKIP, "a Unix socket has one address")
         endpoints = await subject.endpoints()
         if len(endpoints) == 1:
-            return Finding(Status.SKIP, f"{endpoints[0]} is the only one, and the other checks use it")
+            return Finding(Status.SKIP, f"{endpoints[0]} is the only one, and connect used it")
         failures = await asyncio.gather(*(failure_of(_try(subject, endpoint)) for endpoint in endpoints))
         tried = list(zip(endpoints, failures, strict=True))
         measured = [{"address": str(at), "outcome": error.outcome if error else "ok"} for at, error in tried]

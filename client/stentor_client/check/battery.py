@@ -1,7 +1,7 @@
 """Runs the checks."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from stentor_client.check.addresses import Addresses
 from stentor_client.check.answer import Answer
@@ -17,19 +17,32 @@ from stentor_client.check.sizes import Sizes
 from stentor_client.check.subject import Subject
 from stentor_client.verify.outcomes import CHECK_FAILED, ExchangeError, worst_exit_code
 
+KINDS = (Connect, Answer, ByteValues, Sizes, Segmentation, HalfClose, Duplex, Idle, Concurrency, Addresses)
 
-def battery(largest: int, idle_seconds: float) -> list[Check]:
-    """Return the checks in order; `largest` is a message in bytes, `idle_seconds` the longest silence, 0 for none."""
+
+def battery(largest: int, idle_seconds: float, only: Collection[str] = (), skip: Collection[str] = ()) -> list[Check]:
+    """Return the checks in order; `largest` is a message in bytes, `idle_seconds` the longest silence, 0 for none.
+
+    If there are names in `only`, others are left out, and those in `skip` are; but never a check that another needs.
+    """
     idle = [Idle(idle_seconds)] if idle_seconds else []
-    return [
+    checks = [
         *(Connect(), Answer(), ByteValues(), Sizes(largest), Segmentation(), HalfClose(), Duplex()),
         *idle,
         *(Concurrency(), Addresses()),
     ]
+    wanted = [check for check in checks if check.name not in skip and (check.name in only or not only)]
+    names = {check.name for check in wanted}.union(*(check.needs for check in wanted))
+    return [check for check in checks if check.name in names]
 
 
-async def run(checks: Sequence[Check], subject: Subject, on_begin: Callable[[Check], object]) -> list[Result]:
-    """Run the checks one after the other; call `on_begin` with each as it begins."""
+async def run(
+    checks: Sequence[Check],
+    subject: Subject,
+    on_begin: Callable[[Check], object] = lambda _: None,
+    on_end: Callable[[Result], object] = lambda _: None,
+) -> list[Result]:
+    """Run the checks one after the other; call `on_begin` with each as it begins, and `on_end` with its result."""
     results: list[Result] = []
     failed: set[str] = set()
     for check in checks:
@@ -42,6 +55,7 @@ async def run(checks: Sequence[Check], subject: Subject, on_begin: Callable[[Che
         if finding.status is Status.FAIL:
             failed.add(check.name)
         results.append(Result(check, finding, time.perf_counter() - begun))
+        on_end(results[-1])
     return results
 
 

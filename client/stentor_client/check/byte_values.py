@@ -13,7 +13,7 @@ class ByteValues(Check):
     """Sends all 256 values, and lists those that return wrong."""
 
     name = "byte-values"
-    proves = "Each of the 256 byte values arrives, and returns correctly."
+    proves = "Each of the 256 byte values is answered with the right one."
     usual_cause = "something that treats the stream as text: it converts line ends, escapes characters, or strips a bit"
 
     async def run(self, subject: Subject) -> Finding:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 
+from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.account import Account
 from stentor_client.metrics import RETRANSMITS, SCHEMA
 from stentor_client.output.wording import counted
@@ -11,7 +12,8 @@ from stentor_client.verify.message import HEADER, MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.verify.verifier import ReplyPart, Verdict
 from stentor_client.wire.connection import Connection
-from stentor_client.wire.dial_record import DialRecord
+from stentor_client.wire.dial_record import Endpoint
+from stentor_client.wire.dialer import Dialer
 from stentor_client.wire.stall_watcher import StallWatcher
 
 PIECE_BYTES = 64 * 1024  # large messages are sent in pieces, so that a stall is noticed
@@ -21,27 +23,22 @@ HEAD_BYTES = 1024
 class Call:
     """Sends messages one after the other; raises `ExchangeError` for a bad reply."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        record: DialRecord,
-        account: Account,
-        head: bytearray,
-        messages: MessageSource,
-        number: int,
-        timeout_seconds: float,
-    ) -> None:
-        """`account` is for this connection only; `head` receives the start of each reply."""
-        self.connection = connection
-        self.record = record
-        self.head = head
-        self._account = account
+    def __init__(self, messages: MessageSource, number: int, timeout_seconds: float) -> None:
+        """Send `messages` as connection `number`, whose replies may stall for `timeout_seconds`."""
+        self.head = bytearray()  # the start of what arrived since the last good reply
+        self._account = Account()
         self._messages = messages
         self._number = number
         self._timeout = timeout_seconds
-        self._watcher = StallWatcher(connection, account, timeout_seconds)
         self._sequence = 0
         self._message = b""
+        self._wanted = 0  # bytes, until reading pauses again; 0 for no end
+
+    async def connect(self, dialer: Dialer, endpoint: Endpoint | None) -> None:
+        """Connect to `endpoint`, or to the first of the target's that accepts; raise `DialError`."""
+        connect = dialer.dial(lambda: Connection(self._account, self._arrived), endpoint)
+        self.connection, self.record = await connect
+        self._watcher = StallWatcher(self.connection, self._account, self._timeout)
 
     def build(self, size: int) -> tuple[bytes, tuple[ReplyPart, ...]]:
         """Return the next message, of `size` bytes, and its reply."""
@@ -62,7 +59,6 @@ class Call:
         """Send a message in these parts; without a `reply` they continue the previous message."""
         if reply:
             self._message = b""
-            self.head.clear()
         await self._watcher.during(self._send(reply, parts))
 
     async def answered(self) -> None:
@@ -71,6 +67,7 @@ class Call:
         if verdict.outcome is not Outcome.OK:
             await self.connection.abandon(verdict.outcome)  # also notes retransmissions
             raise ExchangeError(verdict.outcome, verdict.phase, self._words(verdict))
+        self.head.clear()
 
     async def begun(self) -> bool:
         """Wait for the first byte of the reply, up to the time-out; return whether it arrived."""
@@ -90,17 +87,42 @@ class Call:
 
     async def silent(self, seconds: float) -> None:
         """Be silent for this long; raise if the connection ends meanwhile."""
-        begun = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(seconds):
                 outcome = await self.connection.end()
         except TimeoutError:
             return
-        after = asyncio.get_running_loop().time() - begun
-        words = f"the connection ended after {after:.1f} s of silence"
+        words = f"the connection ended after {self.silence:.1f} s of silence"
         if outcome is Outcome.EXTRA:  # this side ended it
             words = explain(self.connection.verifier.failed or Verdict(outcome, 0), self._timeout)
         raise ExchangeError(outcome, Phase.CLOSE, words)
+
+    @property
+    def silence(self) -> float:
+        """How long nothing has arrived, in seconds; of a connection that ended, how long before its end."""
+        return self.connection.idle / NANOSECONDS
+
+    @property
+    def received_bytes(self) -> int:
+        """How many bytes have arrived."""
+        return self._account.received_bytes
+
+    async def read(self, nbytes: int) -> None:
+        """Read about `nbytes` more, or to the end, and then nothing until the next call."""
+        self._wanted = nbytes
+        self.connection.resume_reading()
+        await self._watcher.during(self._read())
+
+    async def _read(self) -> None:
+        while self._wanted > 0 and self.connection.lost_by is None:
+            await self.connection.news()
+
+    def _arrived(self, data: memoryview) -> None:
+        self.head.extend(data[: HEAD_BYTES - len(self.head)])
+        if self._wanted > 0:
+            self._wanted -= len(data)
+            if self._wanted <= 0:
+                self.connection.pause_reading()
 
     async def _send(self, reply: Sequence[ReplyPart], parts: Iterable[bytes]) -> None:
         for part in parts:

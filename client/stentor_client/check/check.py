@@ -9,6 +9,16 @@ from typing import Any, ClassVar
 from stentor_client.check.subject import Subject
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase, Shortage
 
+_DIALING = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
+NO_CONNECTION = {
+    Outcome.DNS: "a wrong name, or a resolver that does not know it",
+    Outcome.REFUSED: "nobody listens there, or a firewall rejects",
+    Outcome.UNREACHABLE: "no route, a firewall that rejects, or no such Unix socket",
+    Outcome.CONNECT_TIMEOUT: "a firewall that drops packets, a host that is down, or a server at its limit",
+    Outcome.TLS: "the two sides do not agree on TLS: on whether to use it, its versions, or whom to trust",
+    Outcome.RESET: "a proxy that has no server, or a limit on connections",
+}
+
 
 class Status(StrEnum):
     """How a check ended."""
@@ -31,6 +41,7 @@ class Finding:
     phase: Phase | None = None
     measured: Mapping[str, Any] = field(default_factory=dict)
     shortage: Shortage | None = None  # of this machine, which caused the failure
+    cause: str = ""  # what usually causes what was found; defaults to the usual cause of the check
 
     @classmethod
     def good(cls, detail: str, **measured: Any) -> "Finding":
@@ -38,9 +49,13 @@ class Finding:
         return cls(Status.PASS, detail, measured=measured)
 
     @classmethod
-    def bad(cls, error: ExchangeError, detail: str = "", **measured: Any) -> "Finding":
-        """Return the finding of a check whose exchange failed; `detail` replaces that of the error."""
-        return cls(Status.FAIL, detail or str(error), error.outcome, error.phase, measured, error.shortage)
+    def bad(cls, error: ExchangeError, detail: str = "", cause: str = "", **measured: Any) -> "Finding":
+        """Return the finding of a check whose exchange failed; `detail` replaces that of the error.
+
+        Without a connection, the cause is what usually prevents one.
+        """
+        cause = cause or (NO_CONNECTION.get(error.outcome, "") if error.phase in _DIALING else "")
+        return cls(Status.FAIL, detail or str(error), error.outcome, error.phase, measured, error.shortage, cause)
 
 
 class Check(ABC):
@@ -70,9 +85,9 @@ class Result:
         return self.check.name
 
     @property
-    def usual_cause(self) -> str:
-        """What usually makes this check fail; empty if it was this machine, which the finding says."""
-        return "" if self.finding.shortage else self.check.usual_cause
+    def cause(self) -> str:
+        """What usually causes what was found; empty if it was this machine, which the finding says."""
+        return "" if self.finding.shortage else self.finding.cause or self.check.usual_cause
 
     @property
     def status(self) -> Status:

@@ -10,7 +10,7 @@ class Connect(Check):
     """Connects, and measures each phase."""
 
     name = "connect"
-    proves = "A connection can be made, including TLS if it is enabled."
+    proves = "A connection can be made, at least to the first proxy, including TLS if it is enabled."
     usual_cause = (
         "the name is wrong, nobody listens, a firewall drops or rejects packets, or the two sides do not agree on TLS"
     )

@@ -20,7 +20,7 @@ class Segmentation(Check):
     """Sends messages in many pieces, and many messages in one piece."""
 
     name = "segmentation"
-    proves = "The reply does not depend on how the bytes are cut into segments."
+    proves = "The reply does not depend on how the message is cut into pieces."
     usual_cause = "something that treats one segment as one message, or waits for the end of a line"
 
     async def run(self, subject: Subject) -> Finding:

@@ -1,19 +1,21 @@
 """The path under test."""
 
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable
 
-from stentor_client.account import Account
-from stentor_client.check.call import HEAD_BYTES, Call
+from stentor_client.check.call import Call
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome
 from stentor_client.verify.verifier import EXPECTATIONS
-from stentor_client.wire.connection import GOODBYE_SECONDS, Connection
+from stentor_client.wire.connection import GOODBYE_SECONDS
 from stentor_client.wire.dial_record import Endpoint
 from stentor_client.wire.dialer import Dialer, DialOptions
 
 LEAST_BYTES = 64  # that every check may send
 _ROOM_BYTES = 1024
+_NARROW_BYTES = 32 * 1024
+_SEGMENT_BYTES = 1220  # IPv6 guarantees as much
 
 
 class Subject:
@@ -26,6 +28,7 @@ class Subject:
         self.timeout_seconds = timeout_seconds
         self.largest_good = largest  # bytes; a check lowers it if large messages are lost
         self._dialer = Dialer(dial)
+        self._narrow_dialer = Dialer(dial, prepare=_narrow)
         self._messages = MessageSource(max(largest, _ROOM_BYTES), EXPECTATIONS[expect])
         self._calls = 0
 
@@ -43,20 +46,25 @@ class Subject:
         return list(dict.fromkeys((await self._dialer.resolve()).endpoints))
 
     @contextlib.asynccontextmanager
-    async def call(self, endpoint: Endpoint | None = None) -> AsyncIterator[Call]:
-        """Connect to `endpoint`, or to the first of the target's that accepts, and close at the end."""
+    async def call(self, endpoint: Endpoint | None = None, *, narrow: bool = False) -> AsyncIterator[Call]:
+        """Connect to `endpoint`, or to the first of the target's that accepts, and close at the end.
+
+        With `narrow`, the kernels on both sides of the last hop buffer little of a reply that is not read.
+        """
         self._calls += 1
-        number, account, head = self._calls, Account(), bytearray()
-
-        def keep_head(data: memoryview) -> None:
-            head.extend(data[: HEAD_BYTES - len(head)])
-
-        connection, record = await self._dialer.dial(lambda: Connection(account, keep_head), endpoint)
+        call = Call(self._messages, self._calls, self.timeout_seconds)
+        await call.connect(self._narrow_dialer if narrow else self._dialer, endpoint)
         try:
-            yield Call(connection, record, account, head, self._messages, number, self.timeout_seconds)
-            await connection.close(GOODBYE_SECONDS)
+            yield call
+            await call.connection.close(GOODBYE_SECONDS)
         finally:
-            await connection.abandon(Outcome.EOF)
+            await call.connection.abandon(Outcome.EOF)
+
+
+def _narrow(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NARROW_BYTES)
+    if connection.family != socket.AF_UNIX:  # a peer's buffer is as many segments as are under way
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SEGMENT_BYTES)
 
 
 async def failure_of(work: Awaitable[None]) -> ExchangeError | None:

@@ -11,7 +11,7 @@ _TLS_ALERT = b"\x15\3"  # the type of a record, and the version's first byte
 def explain(verdict: Verdict, timeout: float) -> str:
     """Describe the fault of a reply, which may stall for `timeout` seconds."""
     if not verdict.offset and verdict.actual.startswith(_TLS_ALERT):
-        return "the server answered with an alert of TLS; use --tls"
+        return "the peer answered with an alert of TLS; use --tls"
     at = f"at byte {verdict.offset} of the reply"
     expected, actual = excerpt(verdict.expected), excerpt(verdict.actual)
     still = f"no progress for {duration(timeout)}"
@@ -21,8 +21,8 @@ def explain(verdict: Verdict, timeout: float) -> str:
     return {
         Outcome.MISMATCH: f"{at}, expected '{expected}' and got '{actual}'",
         Outcome.EXTRA: f"{at}, got surplus '{actual}'",
-        Outcome.SHORT: f"the server ended its side{position}, '{expected}' is missing",
-        Outcome.TIMEOUT: f"{still}{position}" if position else f"{still}: the server does not end its side",
-        Outcome.EOF: f"the server closed the connection{position}",
-        Outcome.TLS: "the server ended TLS: it may require a certificate that it trusts",
+        Outcome.SHORT: f"the peer ended its side{position}, '{expected}' is missing",
+        Outcome.TIMEOUT: f"{still}{position}" if position else f"{still}: the peer does not end its side",
+        Outcome.EOF: f"the peer closed the connection{position}",
+        Outcome.TLS: "the peer ended TLS: it may require a certificate that it trusts",
     }.get(verdict.outcome, f"the connection was cut{position}")

@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
+from typing import Any
 
 from stentor_client.account import Account
 from stentor_client.verify.outcomes import Outcome, of_lost_connection
@@ -87,6 +88,26 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write_eof()
             self.ended_sending = True
 
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`, so that the peer has to wait; the end is not noticed either."""
+        if self.lost_by is None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if self.lost_by is None:
+            self._transport.resume_reading()
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes the kernel has not accepted."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def socket(self) -> Any:
+        """The socket, to look at and for options; the event loop's own kind of it."""
+        return self._transport.get_extra_info("socket")
+
     async def verdict(self) -> Verdict:
         """Return the next verdict; if the connection ends without one, the outcome that ended it."""
         while not self._verdicts:
@@ -121,12 +142,12 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def idle(self) -> int:
-        """How long the connection had been idle when it was lost, in nanoseconds.
+        """How long the connection has been idle, or had been when it was lost, in nanoseconds.
 
         A firewall that dropped an idle connection shows it by not answering the next message. So a message without any
         reply does not end the idle time, and the wait for that reply does not count.
         """
-        return (self._asked_at or self._lost_at) - self._moved_at
+        return (self._asked_at or self._lost_at or perf_counter_ns()) - self._moved_at
 
     async def close(self, patience_seconds: float | None = None) -> None:
         """Close, and wait until it is, if need be not longer than this; after TLS the peer has to end it as well."""

@@ -46,11 +46,17 @@ class DialOptions:
 class Dialer:
     """Makes connections to one target."""
 
-    def __init__(self, options: DialOptions, on_unused: OnUnused = lambda _age, _lost_by: None) -> None:
+    def __init__(
+        self,
+        options: DialOptions,
+        on_unused: OnUnused = lambda _age, _lost_by: None,
+        prepare: Callable[[socket.socket], object] = lambda _: None,
+    ) -> None:
         """Read the certificates.
 
         `on_unused` is called for each connection that ended before it could be used, with its age in nanoseconds and
-        what it was lost by, if it was: the server has accepted those too.
+        what it was lost by, if it was: the server has accepted those too. `prepare` is called with each socket before
+        it connects.
 
         Raises:
             Failure: a file cannot be used; the message says which, and why.
@@ -58,6 +64,7 @@ class Dialer:
         """
         self.target = Target.parse(options.target)
         self._on_unused = on_unused
+        self._prepare = prepare
         self._timeout = options.connect_timeout_seconds
         self._proxy_protocol = options.proxy_protocol
         name = options.tls_server_name or self.target.host.partition("%")[0] or "localhost"
@@ -158,6 +165,7 @@ class Dialer:
             begun = time.perf_counter_ns()
             connection = socket.socket(endpoint.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             try:
+                self._prepare(connection)
                 header = await self._complete_connect(connection, endpoint)
                 if record.local:
                     raise asyncio.CancelledError  # noqa: TRY301 - another attempt has connected, in the same turn

@@ -28,6 +28,20 @@ def test_order() -> None:
     assert [name for name in ORDER if name != "idle"] == [check.name for check in battery.battery(1 << 20, 0.0)]
 
 
+@pytest.mark.parametrize(
+    ("only", "skip", "names"),
+    [
+        (["idle"], [], ["connect", "answer", "idle"]),
+        (["addresses"], [], ["connect", "addresses"]),
+        ([], [*ORDER[2:8], "answer"], ["connect", "answer", "concurrency", "addresses"]),
+        (["idle"], ["idle"], []),
+    ],
+)
+def test_choice(only: list[str], skip: list[str], names: list[str]) -> None:
+    """Checks are chosen by name; those that they need run as well."""
+    assert names == [check.name for check in battery.battery(1 << 20, 1.0, only, skip)]
+
+
 def test_words() -> None:
     """Each check says in a sentence what it proves, and what usually makes it fail; its needs come before it."""
     for check in battery.battery(1 << 20, 1.0):
@@ -55,7 +69,7 @@ async def test_honest_server() -> None:
 async def test_nothing_connects() -> None:
     """Where nothing connects that is said once, and the rest is skipped."""
     path = subject(closed_port())
-    first, *rest = await battery.run(battery.battery(1 << 20, 0.1), path, lambda _: None)
+    first, *rest = await battery.run(battery.battery(1 << 20, 0.1), path)
     assert (first.status, first.finding.outcome) == (Status.FAIL, Outcome.REFUSED)
     assert {(result.status, result.finding.detail) for result in rest} == {
         (Status.SKIP, "not tried, because connect failed")

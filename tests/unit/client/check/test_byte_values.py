@@ -37,7 +37,7 @@ async def test_no_reply() -> None:
     """Where nothing came back, no value is blamed."""
     found = await result(close_early, ByteValues())
     assert found.finding.outcome is Outcome.EOF
-    assert found.finding.detail == "eof: the server closed the connection before any byte of the reply"
+    assert found.finding.detail == "eof: the peer closed the connection before any byte of the reply"
 
 
 @pytest.mark.parametrize(

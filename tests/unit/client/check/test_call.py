@@ -7,10 +7,9 @@ import pytest
 
 import lying
 from lying import Behaviour, LyingServer
-from stentor_client.check.call import Call, pieces
+from stentor_client.check.call import Call
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from unit.client.check.checking import subject
-from unit.client.probing import honest
 
 
 async def with_call(behaviour: Behaviour, scenario: Callable[[Call], Awaitable[None]], timeout: float = 10.0) -> None:
@@ -77,29 +76,10 @@ async def test_echo_that_is_expected_is_not_blamed() -> None:
         await run()
 
 
-async def test_not_begun() -> None:
-    """A reply that has not begun within the time-out has not begun, and the call goes on."""
-
-    def answer_whole(connection: socket.socket) -> None:
-        data = b""
-        while len(data) < 100:
-            data += connection.recv(100)
-        connection.sendall(data.upper())
-
-    async def scenario(call: Call) -> None:
-        message, reply = call.build(100)
-        await call.send(reply, [message[:50]])
-        assert not await call.begun()
-        await call.send((), [message[50:]])
-        await call.answered()
-
-    await with_call(answer_whole, scenario, timeout=1.0)
-
-
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "words"),
     [
-        (lying.stay_silent, Outcome.TIMEOUT, "no progress for 0.2 s: the server does not end its side"),
+        (lying.stay_silent, Outcome.TIMEOUT, "no progress for 0.2 s: the peer does not end its side"),
         (lying.reset, Outcome.RESET, "the connection was cut"),
         (lambda connection: connection.sendall(b"bye"), Outcome.EXTRA, "got surplus 'bye'"),
     ],
@@ -116,30 +96,7 @@ async def test_wrong_end(behaviour: Behaviour, outcome: Outcome, words: str) -> 
     assert (raised.value.outcome, raised.value.phase) == (outcome, Phase.CLOSE)
 
 
-async def test_silent() -> None:
-    """A connection that stays is no failure; one that is ended meanwhile is."""
-
-    async def scenario(call: Call) -> None:
-        await call.silent(0.05)
-
-    await with_call(honest, scenario)
-    with pytest.raises(ExchangeError, match=r"the connection ended after \d+\.\d s of silence") as raised:
-        await with_call(lambda _: None, scenario_of_patience)
-    assert raised.value.outcome is Outcome.EOF
-    with pytest.raises(ExchangeError, match=r"^extra: at byte 0 of the reply, got surplus 'A{16}'") as raised:
-        await with_call(lying.Flooding(answer=False), scenario_of_patience)
-    assert raised.value.outcome is Outcome.EXTRA
-
-
-async def scenario_of_patience(call: Call) -> None:
-    """Be silent for longer than any test takes."""
-    await call.silent(60)
-
-
-@pytest.mark.parametrize("size", [1, 7, 100, 101])
-def test_pieces(size: int) -> None:
-    """Pieces are of the size asked for, and together the message."""
-    message = bytes(range(100))
-    cut = list(pieces(message, size))
-    assert b"".join(cut) == message
-    assert {len(piece) for piece in cut[:-1]} <= {size}
+async def test_flood_in_silence() -> None:
+    """A peer that sends what nobody asked for ends the silence."""
+    with pytest.raises(ExchangeError, match=r"^extra: at byte 0 of the reply, got surplus 'A{16}'"):
+        await with_call(lying.Flooding(answer=False), lambda call: call.silent(60))

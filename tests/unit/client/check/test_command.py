@@ -1,12 +1,13 @@
 """`check`, as the command line has it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from lying import Behaviour, LyingServer, echo
-from processes import run
-from stentor_chassis.failure import USAGE
+from processes import run, running
+from stentor_chassis.failure import READER_GONE, USAGE
 from stentor_client.__main__ import cli
 from unit.client.check.checking import closed_port
 from unit.client.probing import honest
@@ -40,12 +41,32 @@ def test_json(behaviour: Behaviour | None, code: int, failing: list[str]) -> Non
     assert document["target"] == target
 
 
-@pytest.mark.parametrize(("flag", "value"), [("--largest", "65MiB"), ("--idle", "5")])
+@pytest.mark.parametrize(("flag", "value"), [("--largest", "65MiB"), ("--idle", "5"), ("--only", "x"), ("--skip", "x")])
 def test_wrong_value(run_command: RunCommand, flag: str, value: str) -> None:
     """A wrong value ends with 2 and one line that names the option, before anything is tried."""
     ended = run_command(cli, "check", flag, value)
     assert ended.code == USAGE
     assert flag in ended.line
+    assert ("'half-close', 'full-duplex', 'idle'" in ended.line) is (value == "x")
+
+
+def test_no_check_is_left(run_command: RunCommand) -> None:
+    """To choose none is a wrong value as well."""
+    ended = run_command(cli, "check", "--only", "idle", "--idle", "0")
+    assert (ended.code, "no check is left" in ended.line) == (USAGE, True)
+
+
+def test_reader_that_goes(tmp_path: Path) -> None:
+    """If the reader of the table goes, the JSON still has what is finished."""
+    file = tmp_path / "results.json"
+    with LyingServer(honest) as server:
+        command = ("stentor-client", "check", "--target", server.target, "--only", "answer", "--json", str(file))
+        with running(*command) as process:
+            assert process.stdout
+            process.stdout.close()
+            assert process.wait(60) == READER_GONE
+    document = json.loads(file.read_bytes())
+    assert (document["complete"], document["exit_code"]) == (False, READER_GONE)
 
 
 def test_path_that_is_no_text() -> None:

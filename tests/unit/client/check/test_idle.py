@@ -1,7 +1,12 @@
 """How long a connection may be silent."""
 
 import re
+import socket
+import threading
 
+import pytest
+
+import lying
 from lying import LyingServer
 from middlebox import Pump, between, cut_when_idle, forget_when_idle
 from middlebox import honest as honest_box
@@ -30,7 +35,8 @@ async def test_alive() -> None:
     """A path that forgets nothing passes, and takes as long as the longest silence, not as all of them."""
     found = await through(honest_box, 0.3, 0.4, *[0.5] * 40)
     assert (found.status, found.finding.detail[:31]) == (Status.PASS, "alive after 0.3 s, 0.4 s, 0.5 s")
-    assert found.finding.measured == {"alive_after_seconds": 0.5, "dead_after_seconds": None}
+    assert 0.5 <= found.finding.measured["alive_after_seconds"] < found.duration_seconds
+    assert found.finding.measured["dead_after_seconds"] is None
     assert found.duration_seconds < 20
 
 
@@ -38,9 +44,13 @@ async def test_cut() -> None:
     """A connection that is cut in its silence is found at the first silence as long as that, with how and when."""
     found = await through(cut_when_idle(1.0), 0.1, 5.0, 6.0)
     assert (found.finding.outcome, found.finding.phase) == (Outcome.RESET, Phase.CLOSE)
-    words = r"alive after 0\.1 s, dead after 5 s \(reset: the connection ended after \d+\.\d s of silence\)"
-    assert re.fullmatch(words, found.finding.detail)
-    assert found.finding.measured == {"alive_after_seconds": 0.1, "dead_after_seconds": 5.0}
+    words = r"alive after 0\.1 s, dead after 5 s \(reset: the connection ended after (\d+\.\d) s of silence\)"
+    match = re.fullmatch(words, found.finding.detail)
+    assert match
+    alive, dead = found.finding.measured.values()
+    assert 0.1 <= alive < 1 <= dead < 5  # the exact silence, not the step of the ladder
+    assert float(match[1]) == pytest.approx(dead, abs=0.06)
+    assert found.cause == Idle.usual_cause
 
 
 async def test_forgotten() -> None:
@@ -51,12 +61,14 @@ async def test_forgotten() -> None:
         found.finding.detail
         == "alive after 0.1 s, dead after 2 s (timeout: no progress for 1 s before any byte of the reply)"
     )
+    assert "a firewall or a NAT that forgets" in found.cause
 
 
 async def test_dead_from_the_first() -> None:
     """Where the shortest silence is too long already, nothing is alive."""
     found = await through(forget_when_idle(0.5), 1.2, timeout_seconds=0.5)
-    assert found.finding.measured == {"alive_after_seconds": None, "dead_after_seconds": 1.2}
+    assert found.finding.measured["alive_after_seconds"] is None
+    assert found.finding.measured["dead_after_seconds"] >= 1.2
     assert found.finding.detail.startswith("dead after 1.2 s (timeout")
 
 
@@ -66,3 +78,35 @@ async def test_failure_before_any_silence_is_not_blamed_on_it() -> None:
     assert found.status is Status.FAIL
     assert found.finding.measured == {}
     assert "silence" not in found.finding.detail
+
+
+async def test_age_is_not_silence() -> None:
+    """If a connection that is never silent ends as well, silence is not blamed."""
+
+    def retire(connection: socket.socket) -> None:
+        connection.sendall(connection.recv(64).upper())
+        threading.Timer(0.7, connection.shutdown, (socket.SHUT_RDWR,)).start()
+        honest(connection)
+
+    check = Idle(60.0)
+    check.ladder = [60]
+    found = await result(retire, check)
+    assert "; so is a connection that was never silent (eof: " in found.finding.detail
+    assert "silence has no part in it" in found.cause
+
+
+async def test_too_few_connections() -> None:
+    """Connections that never got a reply say nothing about silence; the longest one is tried on those that did."""
+    room = threading.Semaphore(1)
+
+    def queue(connection: socket.socket) -> None:
+        if room.acquire(blocking=False):
+            honest(connection)
+        lying.stay_silent(connection)
+
+    check = Idle(1)
+    check.ladder = [60, 0.1]
+    found = await result(queue, check, timeout_seconds=0.5)
+    assert found.status is Status.PASS
+    words = "alive after 0.1 s; only 1 connection at once got a reply (timeout: no progress for 0.5 s before any byte"
+    assert found.finding.detail.startswith(words)

@@ -8,6 +8,7 @@ from rich.console import Console
 from stentor_client.check import report
 from stentor_client.check.addresses import Addresses
 from stentor_client.check.check import Finding, Result, Status
+from stentor_client.check.concurrency import Concurrency
 from stentor_client.check.connect import Connect
 from stentor_client.check.half_close import HalfClose
 from stentor_client.verify.outcomes import Outcome, Phase
@@ -26,7 +27,11 @@ def _printed(width: int, *, terminal: bool = False) -> str:
     console = Console(
         file=file, width=width, force_terminal=terminal, color_system="standard" if terminal else None, markup=False
     )
-    report.draw(RESULTS, subject("127.0.0.1:80"), console)
+    path = subject("127.0.0.1:80")
+    report.draw_head(path, console)
+    for result in RESULTS:
+        report.draw_row(result, console)
+    report.draw_summary(RESULTS, [Concurrency()], console)
     return file.getvalue()
 
 
@@ -40,14 +45,17 @@ def test_people(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"connect pass 120 µs {Connect.proves} [::1]:8080: connect 0.1 ms half" in words
     cause = f"Usually: {HalfClose.usual_cause}."
     assert f"half-close fail 1.25 s {HalfClose.proves} 64 B, then FIN: [bold]eof {cause}" in words
-    assert "addresses skip a Unix socket has one address 1 passed, 1 failed, 1 skipped in 1.25 s" in words
+    assert "addresses skip a Unix socket has one address 1 passed, 1 failed, 1 skipped in 1.25 s; interrupted" in words
+    assert words.endswith("before the end of concurrency")
     assert "\x1b" not in text
     assert "\x1b[" in _printed(80, terminal=True)
 
 
 def test_document() -> None:
     """A program gets every figure, and the exit code."""
-    document = report.document(RESULTS, subject("127.0.0.1:80"), "2020-02-20T00:00:00+00:00", "1.2.3")
+    document = report.document(
+        RESULTS, subject("127.0.0.1:80"), "2020-02-20T00:00:00+00:00", "1.2.3", complete=False, exit_code=130
+    )
     assert {name: value for name, value in document.items() if name != "checks"} == {
         "version": "1.2.3",
         "started_at": "2020-02-20T00:00:00+00:00",
@@ -55,7 +63,8 @@ def test_document() -> None:
         "target": "127.0.0.1:80",
         "tls": False,
         "expect": "upper",
-        "exit_code": 4,
+        "complete": False,
+        "exit_code": 130,
     }
     connect, half_close, addresses = document["checks"]
     assert half_close == {

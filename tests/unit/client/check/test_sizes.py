@@ -42,14 +42,14 @@ async def test_black_hole(swallowed: int, good: int, bad: int) -> None:
     """The first size that is swallowed is told, and the last that was not; other checks then keep below it."""
     with LyingServer(upper) as server, LyingServer(between(server.target, swallow_above(swallowed))) as hole:
         path = subject(hole.target, timeout_seconds=1.0)
-        (found,) = await battery.run([Sizes(1 << 20)], path, lambda _: None)
+        (found,) = await battery.run([Sizes(1 << 20)], path)
     assert (found.status, found.finding.outcome) == (Status.FAIL, Outcome.TIMEOUT)
     assert found.finding.measured == {"largest_good_bytes": good, "first_failing_bytes": bad}
     assert (
         found.finding.detail
         == f"{good} B works, {bad} B fails: timeout: no progress for 1 s before any byte of the reply"
     )
-    assert "MTU black hole" in found.check.usual_cause
+    assert "MTU black hole" in found.cause
     assert path.largest_good == good
 
 

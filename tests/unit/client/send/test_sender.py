@@ -205,9 +205,7 @@ def test_reset_after_the_reply(capfdbinary: Output) -> None:
 
 def test_server_that_does_not_end(capfdbinary: Output) -> None:
     """A server that answers all and then does not end, though the client has, is given up and told of as well."""
-    with pytest.raises(
-        Failure, match=r"^timeout: .*: no progress for 3 s: the server does not end its side$"
-    ) as failure:
+    with pytest.raises(Failure, match=r"^timeout: .*: no progress for 3 s: the peer does not end its side$") as failure:
         _send(answer_and_stay, timeout=3.0)
     assert failure.value.code == 4
     assert MESSAGE.upper() == capfdbinary.readouterr().out

@@ -1,0 +1,273 @@
+"""What each check finds against peers that lie, and what it calls the cause."""
+
+import itertools
+import re
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lying
+from lying import Behaviour, LyingServer
+from middlebox import between, end_both, keep_the_end
+from middlebox import honest as honest_box
+from stentor_client.check import battery, half_close
+from stentor_client.check.addresses import Addresses
+from stentor_client.check.answer import Answer
+from stentor_client.check.check import Check, Status
+from stentor_client.check.concurrency import CONNECTIONS, Concurrency
+from stentor_client.check.connect import Connect
+from stentor_client.check.duplex import Duplex
+from stentor_client.check.half_close import HalfClose
+from stentor_client.check.segmentation import Segmentation, cut
+from stentor_client.verify.outcomes import CHECK_FAILED, Outcome, Phase
+from unit.client.check.checking import closed_port, result, subject
+from unit.client.probing import honest
+from unit.client.wire.naming import resolve_to
+
+LOST = r"(eof: the peer closed the connection|reset: the connection was cut)"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read slowly for a moment only."""
+    monkeypatch.setattr(half_close, "PAUSE_SECONDS", 0.4)
+    monkeypatch.setattr(half_close, "QUICK_ATTEMPTS", 2)
+
+
+def saying(words: bytes) -> Behaviour:
+    """Answer anything with these words."""
+
+    def say(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(words)
+
+    return say
+
+
+def together() -> Behaviour:
+    """Serve nobody before all connections are there."""
+    barrier = threading.Barrier(CONNECTIONS)
+
+    def serve(connection: socket.socket) -> None:
+        barrier.wait(10)
+        honest(connection)
+
+    return serve
+
+
+def swapping() -> Behaviour:
+    """Give two connections each other's replies."""
+    meeting = threading.Barrier(2)
+    numbers = itertools.count()
+    letters: dict[int, bytes] = {}
+
+    def swap(connection: socket.socket) -> None:
+        number = next(numbers)
+        if number < 2:
+            letters[number] = connection.recv(64)
+            meeting.wait(10)
+            connection.sendall(letters[1 - number].upper())
+        honest(connection)
+
+    return swap
+
+
+def limited(most: int) -> Behaviour:
+    """Serve no more connections at once."""
+    room = threading.Semaphore(most)
+
+    def refuse(connection: socket.socket) -> None:
+        if room.acquire(blocking=False):
+            honest(connection)
+
+    return refuse
+
+
+def forgetting() -> Behaviour:
+    """Forget what to do after some bytes."""
+
+    def forget(connection: socket.socket) -> None:
+        received = 0
+        for data in iter(lambda: connection.recv(65536), b""):
+            received += len(data)
+            connection.sendall(data.upper() if received < 5000 else data)
+
+    return forget
+
+
+def losing() -> Behaviour:
+    """Lose most of what comes on the third connection."""
+    numbers = itertools.count()
+    return lambda connection: (
+        connection.sendall(connection.recv(65536).upper()[:100]) if next(numbers) == 2 else honest(connection)
+    )
+
+
+def storing(connection: socket.socket) -> None:
+    """Answer when a MiB has come, and not before."""
+    data = bytearray()
+    while len(data) < 1 << 20:
+        data += connection.recv(65536)
+    connection.sendall(data.upper())
+    connection.recv(1)
+
+
+def cutting_soon(connection: socket.socket) -> None:
+    """Let the client take no longer than a moment for the reply once it has ended its side."""
+    data, more = bytearray(), b"-"
+    while more and len(data) < half_close.LARGE_BYTES:
+        more = connection.recv(65536)
+        data += more
+    connection.settimeout(0.1)
+    try:
+        ended = not more or not connection.recv(1)
+    except TimeoutError:
+        ended = False
+    connection.settimeout(0.3 if ended else None)
+    connection.sendall(data.upper())
+
+
+def through(pump: Callable[[socket.socket, socket.socket], None]) -> Behaviour:
+    """Serve through a middlebox."""
+
+    def serve(connection: socket.socket) -> None:
+        with LyingServer(honest) as server:
+            between(server.target, pump)(connection)
+
+    return serve
+
+
+GOOD: list[tuple[Check, Behaviour, int, str]] = [
+    (Connect(), honest, 1 << 20, r"127\.0\.0\.1:\d+: resolve .*, connect .*s"),
+    (Answer(), honest, 1 << 20, "64 B answered correctly"),
+    *((Segmentation(), honest, largest, "one byte at a time, cut at .*") for largest in (1, 1000, 1 << 20)),
+    (HalfClose(), through(honest_box), 2 << 20, r"the whole reply to 64 B and 2 MiB, then FIN; .*B of it also over .*"),
+    (HalfClose(), honest, 64, "the whole reply to 64 B and 64 B, then FIN; .*"),
+    (Duplex(), honest, 1 << 20, "the reply to 1 MiB began before the last 64 KiB were sent"),
+    (Duplex(), honest, 1000, "the reply to 1000 B began before the last 500 B were sent"),
+    (Concurrency(), together(), 1 << 20, "20 connections, 200 messages, each with its own reply"),
+]
+
+BAD: list[tuple[Check, Behaviour, str, str]] = [
+    (
+        Answer(),
+        saying(b"HTTP/1.1 400 Bad request\r\nX: y\r\n\r\n"),
+        "mismatch: .* HTTP: 'HTTP/1.1 400 Bad r.*",
+        "mode http",
+    ),
+    (
+        Answer(),
+        saying(b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + bytes(64)),
+        "mismatch: .* 'PROXY TCP4 1.2.*2'",
+        "send-proxy",
+    ),
+    (Answer(), saying(b"\r\n\r\n\0\r\nQUIT\n!" + bytes(64)), "mismatch: .* PROXY header, version 2: .*", "send-proxy"),
+    (Answer(), saying(b"\x15\x03\x01\x00\x02\x02\x46"), "mismatch: .* begins with a TLS alert: .*", "use --tls"),
+    (Answer(), saying(b"SSH-2.0-OpenSSH_9\r\n"), "mismatch: .* an SSH server: 'SSH-2.0-OpenSSH_9'", "the wrong port"),
+    (Answer(), lying.echo, "mismatch: the reply is the message, unchanged: something echoes", "--expect echo"),
+    (Answer(), saying(b"220 welcome\r\n"), "mismatch: at byte 0 .*", "another service"),
+    (Answer(), lying.close_early, f"{LOST} before any byte of the reply", "a proxy that has lost its server"),
+    (Segmentation(), lying.truncate, "one byte at a time: .*", "one segment as one message"),
+    (Segmentation(), forgetting(), "cut at 50 random places: mismatch: .*", "one segment"),
+    (Segmentation(), losing(), "20 messages in one piece: .*", "one segment"),
+    (HalfClose(), through(end_both), f"64 B, then FIN: {LOST}.*", "proxy_half_close"),
+    (HalfClose(), cutting_soon, "2 MiB, then FIN(, and a reply that is read slowly)?: (short|reset): .*", "server-fin"),
+    (
+        Duplex(),
+        storing,
+        "no byte of the reply to 1 MiB arrived before the last byte was sent, 1 s later",
+        "stores the whole",
+    ),
+    (
+        HalfClose(),
+        through(keep_the_end),
+        "64 B, then FIN: timeout: no progress for 1 s: the peer does not end its side",
+        "does not forward the FIN",
+    ),
+    (
+        Concurrency(),
+        swapping(),
+        "18 of 20 connections got every reply, .* with mismatch: the reply belongs to another connection .*",
+        "mixes connections up",
+    ),
+    (Concurrency(), limited(12), f"12 of 20 connections got every reply, .* with {LOST}.*", "limit on connections"),
+]
+
+
+@pytest.mark.parametrize(("check", "behaviour", "largest", "words"), GOOD)
+async def test_good(check: Check, behaviour: Behaviour, largest: int, words: str) -> None:
+    """A path that does no harm passes, also if only small messages are delivered."""
+    found = await result(behaviour, check, largest=largest)
+    assert found.status is Status.PASS, found.finding.detail
+    assert re.fullmatch(words, found.finding.detail)
+
+
+@pytest.mark.parametrize(("check", "behaviour", "words", "cause"), BAD)
+async def test_bad(check: Check, behaviour: Behaviour, words: str, cause: str) -> None:
+    """A path that does harm fails, with what was seen and what usually causes that."""
+    patience = 1.0 if behaviour is storing or "timeout" in words else 10.0
+    found = await result(behaviour, check, largest=2 << 20, timeout_seconds=patience)
+    assert found.status is Status.FAIL
+    assert re.fullmatch(words, found.finding.detail)
+    assert cause in found.cause
+    assert (battery.exit_code([found]) == CHECK_FAILED) is (found.finding.outcome is None) is (behaviour is storing)
+
+
+async def test_failure_that_fin_has_no_part_in() -> None:
+    """What fails without FIN as well is not blamed on it."""
+    calls = itertools.count()
+
+    def give_up(connection: socket.socket) -> None:
+        if next(calls) < 3:  # those that are read quickly
+            honest(connection)
+        else:
+            lying.close_early(connection)
+
+    found = await result(give_up, HalfClose(), largest=2 << 20)
+    assert re.fullmatch(rf"2 MiB, then FIN, and a .*: {LOST}.*; without FIN also {LOST}.*", found.finding.detail)
+    assert "FIN has no part in it" in found.cause
+
+
+async def test_tls_cannot_end_one_direction() -> None:
+    """Over TLS a half-close is skipped, and said why."""
+    (found,) = await battery.run([HalfClose()], subject("127.0.0.1:1", tls=True))
+    assert (found.status, found.finding.detail) == (Status.SKIP, "TLS cannot end one direction alone")
+
+
+async def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every address is tried; those that lead nowhere, or elsewhere, are named, and the worst is the outcome."""
+    nobody = closed_port()
+    with LyingServer(honest) as good, LyingServer(lying.echo) as wrong:
+        for targets, status, words, outcomes in (
+            ([good.target, good.target], Status.SKIP, f"{good.target} is the only one, and connect used it", None),
+            (
+                [nobody, good.target, wrong.target],
+                Status.FAIL,
+                f"2 of 3 failed: {nobody}: refused; {wrong.target}: mismatch",
+                ["refused", "ok", "mismatch"],
+            ),
+        ):
+            resolve_to(monkeypatch, *targets)
+            (found,) = await battery.run([Addresses()], subject("somewhere:80"))
+            assert (found.status, found.finding.detail) == (status, words)
+            measured = found.finding.measured.get("addresses")
+            assert (measured and [each["outcome"] for each in measured]) == outcomes
+    assert (found.finding.outcome, found.finding.phase) == (Outcome.MISMATCH, Phase.REPLY)
+    with LyingServer(honest) as one, LyingServer(honest) as two:
+        resolve_to(monkeypatch, one.target, two.target)
+        (found,) = await battery.run([Addresses()], subject("somewhere:80"))
+        assert (found.status, found.finding.detail) == (Status.PASS, f"{one.target} and {two.target}")
+    (found,) = await battery.run([Addresses()], subject("unix:/nowhere"))
+    assert (found.status, found.finding.detail) == (Status.SKIP, "a Unix socket has one address")
+
+
+@given(st.binary(min_size=2, max_size=50), st.data())
+def test_cut(message: bytes, data: st.DataObject) -> None:
+    """Wherever it is cut, the parts are the message, and one more than the places."""
+    places = sorted(data.draw(st.sets(st.integers(1, len(message) - 1))))
+    parts = list(cut(message, places))
+    assert (b"".join(parts), len(parts), all(parts)) == (message, len(places) + 1, True)
