@@ -14,7 +14,7 @@ from stentor_chassis.control.process import PYTHON, State
 from stentor_chassis.control.supervisor import Supervisor
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.collector import registry
-from stentor_chassis.counters.metrics import LOG_DROPPED, Schema
+from stentor_chassis.counters.metrics import LOG_DROPPED, Counter, Schema
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.logs.log import Log, LogOptions
@@ -32,7 +32,7 @@ class Service:
     schema: Schema
     worker_module: str  # run as `python -m` for each data process
     view: View = field(default_factory=View)  # of the live page
-    reloads: bool = True  # whether SIGHUP replaces its workers
+    reloads: Counter | None = None  # counts reloads by `ReloadResult`; without it, SIGHUP is ignored
     # Settles the row of a worker that has exited.
     finalize: Callable[["memoryview[int]"], None] = lambda _row: None
     # Events and their keys, logged as warnings when the service is ready.
@@ -96,6 +96,7 @@ class Control:
             workers=self._options.workers,
             drain_seconds=self._options.drain_seconds,
             log=log,
+            reloads=self._service.reloads,
         )
         stop_signal = asyncio.get_running_loop().create_future()
         self._handle_signals(supervisor, stop_signal)
@@ -110,10 +111,10 @@ class Control:
 
         admin = Admin(exported, ready, lambda: self._status(supervisor), routes(self._service.name, recent))
         admin_url = await admin.start(self._options.admin_host, self._options.admin_port, self._options.admin_names)
-        starting = asyncio.ensure_future(supervisor.start())
-        remembering = asyncio.ensure_future(history.run())
+        tasks = asyncio.ensure_future(supervisor.start()), asyncio.ensure_future(history.run())
+        starting, remembering = tasks
         try:
-            await _first(starting, stop_signal)
+            await _first(starting, supervisor.ended, remembering, stop_signal)
             if not stop_signal.done():
                 self._state = State.READY
                 for event, facts in self._service.warnings.items():
@@ -124,16 +125,17 @@ class Control:
                     admin=admin_url,
                     workers=self._options.workers,
                 )
-                await _first(supervisor.ended, stop_signal)
+                await _first(supervisor.ended, remembering, stop_signal)
             self.finished = not stop_signal.done()
             self._state = State.DRAINING
             self._listeners.close()
             log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
             await supervisor.drain()
         finally:
-            starting.cancel()
-            remembering.cancel()
+            for task in tasks:
+                task.cancel()
             supervisor.kill()
+            await asyncio.wait(tasks)
             await admin.stop()
         log.info(f"{name}.stopped", uptime_seconds=round(time.monotonic() - self._clock, 3))
         return INTERRUPTED if stop_signal.done() and stop_signal.result() == signal.SIGINT else OK

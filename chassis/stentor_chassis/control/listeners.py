@@ -96,18 +96,30 @@ class Listeners(contextlib.AbstractContextManager["Listeners"]):
     service.
     """
 
-    def __init__(
-        self,
-        per_worker: list[list[socket.socket]],
-        unix: list[UnixListener],
-        side_doors: Sequence[socket.socket] = (),
-    ) -> None:
+    def __init__(self, per_worker: Sequence[Sequence[socket.socket]] = (), unix: Sequence[UnixListener] = ()) -> None:
         """Own the sockets."""
         self._per_worker = per_worker
-        self._unix = unix
-        self._side_doors = side_doors
-        self.side_doors = ["@" + each.getsockname()[1:].decode() for each in side_doors]  # as ss(8) shows them
+        self._unix = [*unix]
+        self._side_doors: list[socket.socket] = []
         self.addresses = [printable(each.getsockname()) for each in (*chain(*per_worker[:1]), *unix)]
+        self.side_doors: list[str] = []  # their names, by worker, as ss(8) shows them
+
+    def add(self, unix: UnixListener) -> None:
+        """Own another Unix socket."""
+        self._unix.append(unix)
+        self.addresses.append(printable(unix.getsockname()))
+
+    def add_side_doors(self, name: str, workers: int) -> None:
+        """Open a side door for each worker, in the abstract namespace: see unix(7).
+
+        Most of the socket's name is random, so that no other program can have taken it.
+        """
+        for _ in range(workers):
+            door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._side_doors.append(door)
+            self.side_doors.append(f"@{name}/{secrets.token_hex(8)}")
+            door.bind(self.side_doors[-1].replace("@", "\0"))
+            door.listen()
 
     def of_worker(self, number: int) -> list[int]:
         """Return the file descriptors that a worker inherits."""
@@ -124,18 +136,6 @@ class Listeners(contextlib.AbstractContextManager["Listeners"]):
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
-
-
-def bind_abstract(name: str, copies: int) -> list[socket.socket]:
-    """Return a listening Unix socket for each worker, without a file, in the network namespace: see unix(7).
-
-    The rest of its name is random, so that no other program can have taken it.
-    """
-    listeners = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(copies)]
-    for each in listeners:
-        each.bind(f"\0{name}/{secrets.token_hex(8)}")
-        each.listen()
-    return listeners
 
 
 def bind_tcp(hosts: Sequence[str], port: int, copies: int, backlog: int) -> list[list[socket.socket]]:
@@ -198,8 +198,8 @@ def _failing_to_listen(address: Address) -> Iterator[None]:
 
 
 def _bound(family: int, address: Address, backlog: int) -> socket.socket:
-    with _failing_to_listen(address):
-        listener = _stream_socket(family)
+    with _failing_to_listen(address), contextlib.ExitStack() as unless_it_listens:
+        listener = unless_it_listens.enter_context(_stream_socket(family))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # Accepted sockets inherit these.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -208,4 +208,5 @@ def _bound(family: int, address: Address, backlog: int) -> socket.socket:
         listener.bind(address)
         listener.listen(backlog)
         listener.setblocking(False)
+        unless_it_listens.pop_all()
     return listener

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 
-from stentor_chassis.control.worker import DONE, READY, RETIRE, TERMINAL_SIGNALS, Assignment
+from stentor_chassis.control.worker import DONE, READY, RETIRE, RETIRED, TERMINAL_SIGNALS, Assignment
 from stentor_chassis.counters.metrics import RestartReason
 
 # Modules are imported from the installation, never from the current directory, to which others may be able to write.
@@ -52,11 +52,13 @@ class WorkerProcess:
         self.retire_requested = False
         self.stop_requested = False
         self.launched = time.monotonic()
+        self.generation = 0  # how many reloads had been requested by then
         self.killed_for: RestartReason | None = None
         self.beats = 0
         self.missed_beats = 0
         loop = asyncio.get_running_loop()
         self.started: asyncio.Future[bool] = loop.create_future()
+        self.stopped_accepting: asyncio.Future[None] = loop.create_future()
         self.exited: asyncio.Future[int] = loop.create_future()
         self._on_ready = on_ready
         self._on_exit = on_exit
@@ -139,6 +141,8 @@ class WorkerProcess:
             self._on_ready(self)
         if DONE in messages:
             self.done = True
+        if RETIRED in messages and not self.stopped_accepting.done():
+            self.stopped_accepting.set_result(None)
         if not messages:
             asyncio.get_running_loop().remove_reader(self._lifeline)
 
@@ -152,6 +156,8 @@ class WorkerProcess:
         self._lifeline.close()
         self.state = State.EXITED
         self.exited.set_result(code)
+        if not self.stopped_accepting.done():
+            self.stopped_accepting.set_result(None)
         if not self.started.done():
             self.started.set_result(False)
         self._on_exit(self)

@@ -67,9 +67,8 @@ def probe(*, rate: float | None, **values: Any) -> int:
         schema=SCHEMA,
         view=VIEW,
         worker_module="stentor_client.probe.worker",
-        reloads=False,
     )
-    control = Control(service, control_options, Listeners([], []), asdict(options))
+    control = Control(service, control_options, Listeners(), asdict(options))
     code = control.run()
     if not control.finished:
         return code

@@ -1,5 +1,6 @@
 """Listening sockets."""
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -97,7 +98,7 @@ def test_port_of_a_server_just_stopped() -> None:
         assert port == again.getsockname()[1]
 
 
-def test_failure_leaves_nothing_open() -> None:
+def test_failure_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """If one of several addresses cannot be bound, or does not resolve, those before it are closed."""
     with _bound("127.0.0.1", "127.0.0.2") as ((first, second),):
         address = first.getsockname()
@@ -108,6 +109,17 @@ def test_failure_leaves_nothing_open() -> None:
         assert _connects(second.getsockname())
     with pytest.raises(Failure, match=r"cannot listen on 192\.0\.2\.1 port 0"):
         bind_tcp(["192.0.2.1"], 0, 1, BACKLOG)
+    with monkeypatch.context() as busy:  # another process takes the port once the guard has let go of it
+
+        def taken(listener: socket.socket, address: Address) -> None:
+            if listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT):
+                raise OSError(errno.EADDRINUSE, "Address already in use")
+            bind(listener, address)
+
+        bind = socket.socket.bind
+        busy.setattr(socket.socket, "bind", taken)
+        with pytest.raises(Failure, match="Address already in use"):
+            bind_tcp(["127.0.0.1"], address[1], 1, BACKLOG)
 
 
 @pytest.mark.parametrize("host", ["no.such.name." * 20, "", "a..b", "a" * 70], ids=["long", "empty", "gap", "label"])

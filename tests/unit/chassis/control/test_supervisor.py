@@ -133,6 +133,7 @@ async def test_worker_that_takes_too_long(team: NewTeam, events: Events, monkeyp
         with pytest.raises(Failure, match="did not start in 2 attempts"):
             await own.supervisor.start()
         assert len(events.find("worker.exited", code=-signal.SIGKILL)) == 2
+        assert own.restarts() == {RestartReason.START_TIMEOUT: 2}
 
 
 async def test_replacement_that_never_starts(team: NewTeam) -> None:
