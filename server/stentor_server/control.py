@@ -8,6 +8,7 @@ import click
 from stentor_chassis.control.control import Control, ControlOptions, Service
 from stentor_chassis.control.listeners import Listeners, UnixListener, bind_tcp
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER
+from stentor_chassis.kernel import check_calls
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import admin_options, build, log_options, option, wrong_value
 from stentor_chassis.options.processors import Workers
@@ -32,11 +33,13 @@ def serve(**values: Any) -> int:
 
     Example: stentor-server serve --port 8080 --workers 2
     """
+    check_calls()
     raise_descriptor_limit()
     hosts = [host.strip() for host in values.pop("host").split(",")]
     port, unix, workers = values.pop("port"), values.pop("unix"), values["workers"]
     log = build(LogOptions, values, fd=1)
     control_options = build(ControlOptions, values, drain_seconds=values["drain_timeout_seconds"], log=log)
+    values["shutdown_delay_seconds"] = control_options.shutdown_delay_seconds  # for `/status`
     server_options = _server_options(values, workers)
     tls_context(server_options)  # fails here instead of in each worker
     service = Service(

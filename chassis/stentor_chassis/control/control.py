@@ -45,6 +45,7 @@ class ControlOptions:
 
     workers: int
     drain_seconds: float
+    shutdown_delay_seconds: float = 0.0  # between SIGTERM and the drain
     admin_host: str
     admin_port: int
     admin_names: Sequence[str] = ()  # host names of the admin endpoint, besides its host and addresses
@@ -99,6 +100,7 @@ class Control:
             reloads=self._service.reloads,
         )
         stop_signal = asyncio.get_running_loop().create_future()
+        self._hurried = asyncio.get_running_loop().create_future()  # done from the end of the shutdown delay on
         self._handle_signals(supervisor, stop_signal)
         exported = registry(self.counters, self._service.version, supervisor.live_rows, supervisor.pids)
         history = History(self.counters, supervisor.live_rows, self._service.view)
@@ -126,8 +128,14 @@ class Control:
                     workers=self._options.workers,
                 )
                 await _first(supervisor.ended, remembering, stop_signal)
+                delay = self._options.shutdown_delay_seconds
+                if delay and stop_signal.done() and stop_signal.result() == signal.SIGTERM:
+                    self._state = State.DRAINING
+                    log.info(f"{name}.stopping", delay_seconds=delay)
+                    await _first(supervisor.ended, remembering, self._hurried, timeout=delay)
             self.finished = not stop_signal.done()
             self._state = State.DRAINING
+            self._hurried.cancel()
             self._listeners.close()
             log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
             await supervisor.drain()
@@ -142,11 +150,14 @@ class Control:
 
     def _handle_signals(self, supervisor: Supervisor, stop_signal: asyncio.Future[int]) -> None:
         def stop(number: int) -> None:
-            if stop_signal.done():  # a second signal
+            if not stop_signal.done():
+                stop_signal.set_result(number)
+            elif not self._hurried.done():
+                self._hurried.set_result(None)
+            else:
                 supervisor.kill()
                 self._log.flush()
                 os._exit(128 + number)
-            stop_signal.set_result(number)
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -181,8 +192,8 @@ class Control:
         }
 
 
-async def _first(*awaited: asyncio.Future[Any]) -> None:
+async def _first(*awaited: asyncio.Future[Any], timeout: float | None = None) -> None:
     """Wait for the first of several; raise its exception, if any."""
-    done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait(awaited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     for future in done:
         future.result()

@@ -12,6 +12,7 @@ from typing import Any
 
 from stentor_chassis.address import Address, printable
 from stentor_chassis.failure import COULD_NOT_START, Failure
+from stentor_chassis.kernel import needing
 
 # Limit of the kernel's buffer for a peer that does not read, beyond its window. The default is some megabytes.
 UNSENT_BYTES = 128 * 1024
@@ -200,7 +201,8 @@ def _failing_to_listen(address: Address) -> Iterator[None]:
 def _bound(family: int, address: Address, backlog: int) -> socket.socket:
     with _failing_to_listen(address), contextlib.ExitStack() as unless_it_listens:
         listener = unless_it_listens.enter_context(_stream_socket(family))
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        with needing("the socket option SO_REUSEPORT"):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # Accepted sockets inherit these.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -108,13 +108,13 @@ class WorkerProcess:
         if self.state is not State.EXITED:
             self.state = State.DRAINING
             self.stop_requested = True
-            signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
+            os.kill(self.pid, signal.SIGTERM)  # it is not reaped yet, so the number is still its own
 
     def kill(self, reason: RestartReason | None = None) -> None:
         """Kill the worker; `reason` is given if it must be replaced."""
         if self.state is not State.EXITED:
             self.killed_for = reason
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
 
     def exit_expected(self) -> bool:
         """Return whether a worker that has exited was asked to, or had finished its work."""
