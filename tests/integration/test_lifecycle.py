@@ -75,7 +75,7 @@ def test_draining_server_is_not_ready(delay: str) -> None:
             assert server.find("server.draining") == []
             server.process.send_signal(signal.SIGTERM)
         server.event("server.draining")
-        assert len(server.find("server.stopping")) == (delay != "0")
+        assert len(server.find("drain.delayed")) == (delay != "0")
         until(lambda: _refuses(server), "new connections to be refused")  # by the worker, which learns it last
         assert server.stop() == 128 + signal.SIGTERM
 

@@ -1,7 +1,6 @@
 """The admin endpoint: metrics, health, readiness, status and pages over HTTP, in the control process."""
 
 import asyncio
-import os
 import re
 import socket
 from collections.abc import Callable, Iterable
@@ -12,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.exposition import choose_encoder
 
-from stentor_chassis.address import printable
+from stentor_chassis.address import printable, why_not_bound
 from stentor_chassis.admin.guard import guard
 from stentor_chassis.encoding import encode
 from stentor_chassis.failure import COULD_NOT_START, Failure
@@ -97,7 +96,7 @@ class Admin:
         except (OSError, UnicodeError) as error:
             await self._runner.cleanup()
             plain = isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno
-            reason = os.strerror(plain) if plain else getattr(error, "strerror", None) or "it is not a host name"
+            reason = why_not_bound(plain) if plain else getattr(error, "strerror", None) or "it is not a host name"
             message = f"cannot listen on {host} port {port} for the admin endpoint: {reason}"
             raise Failure(COULD_NOT_START, message) from error
         return "http://" + printable(self._listening.sockets[0].getsockname())

@@ -131,7 +131,7 @@ class Control:
                 delay = self._options.shutdown_delay_seconds
                 if delay and stop_signal.done() and stop_signal.result() == signal.SIGTERM:
                     self._state = State.DRAINING
-                    log.info(f"{name}.stopping", delay_seconds=delay)
+                    log.info("drain.delayed", delay_seconds=delay)
                     await _first(supervisor.ended, remembering, self._hurried, timeout=delay)
             self.finished = not stop_signal.done()
             self._state = State.DRAINING

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from stentor_chassis.address import Address, printable
+from stentor_chassis.address import Address, printable, why_not_bound
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_chassis.kernel import needing
 
 # Limit of the kernel's buffer for a peer that does not read, beyond its window. The default is some megabytes.
 UNSENT_BYTES = 128 * 1024
+MAX_PATH_BYTES = 107  # see unix(7)
 _ATTEMPTS = 10  # to find a port that is free on all addresses
 _WILDCARDS = {"0.0.0.0", "::"}  # each includes all other addresses of its family
 
@@ -34,13 +35,14 @@ class UnixListener(socket.socket):
         self._folder = -1
         try:
             self._folder = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY)
-            self._remove_stale(path)
+            self._remove_stale()
             self.bind(path)
             self._own = self._identity()
             self.listen(backlog)
         except OSError as error:
             self.close()
-            message = f"cannot listen on the Unix socket {path}: {error.strerror or error}"
+            reason = error.strerror or f"the path is longer than {MAX_PATH_BYTES} bytes"
+            message = f"cannot listen on the Unix socket {path}: {reason}"
             raise Failure(COULD_NOT_START, message) from error
 
     def remove_file(self) -> None:
@@ -66,7 +68,7 @@ class UnixListener(socket.socket):
         if identity is not None and identity == self._identity():
             os.unlink(self._name, dir_fd=self._folder)
 
-    def _remove_stale(self, path: str) -> None:
+    def _remove_stale(self) -> None:
         try:
             held = os.open(self._name, os.O_PATH | os.O_NOFOLLOW, dir_fd=self._folder)
         except FileNotFoundError:
@@ -74,7 +76,7 @@ class UnixListener(socket.socket):
         try:
             found = os.fstat(held)
             if not stat.S_ISSOCK(found.st_mode):
-                raise FileExistsError(f"{path} exists and is not a socket")
+                raise FileExistsError(errno.EEXIST, "it exists and is not a socket")
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
                 caller.setblocking(False)
                 try:
@@ -195,7 +197,9 @@ def _failing_to_listen(address: Address) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failure(COULD_NOT_START, f"cannot listen on {address[0]} port {address[1]}: {error.strerror}") from error
+        raise Failure(
+            COULD_NOT_START, f"cannot listen on {address[0]} port {address[1]}: {why_not_bound(error.errno or 0)}"
+        ) from error
 
 
 def _bound(family: int, address: Address, backlog: int) -> socket.socket:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -31,6 +32,10 @@ START_ATTEMPTS = 5
 BACKOFF_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
 STEADY_SECONDS = 10.0  # a worker that lived this long is replaced without a pause
+_REMEDIES = {
+    errno.EMFILE: "; raise the file-descriptor limit (ulimit -n)",
+    errno.EAGAIN: "; raise the limit of processes (ulimit -u, or pids in a container)",
+}
 STOP_GRACE_SECONDS = 1.0  # in addition to the drain timeout, which the worker itself observes
 
 
@@ -136,7 +141,7 @@ class Supervisor:
                 attempt += 1
                 if attempt == START_ATTEMPTS and generation:
                     self._report_reload(ReloadResult.FAILED)
-        raise Failure(COULD_NOT_START, f"worker {number} did not start in {START_ATTEMPTS} attempts: see the log above")
+        raise Failure(COULD_NOT_START, f"worker {number} did not start in {START_ATTEMPTS} attempts; the log says why")
 
     def _has(self, number: int, generation: int) -> bool:
         if number in self._finished:
@@ -152,7 +157,10 @@ class Supervisor:
             )
         except OSError as error:  # the system lacks processes, descriptors or memory
             self._free_rows.append(row)
-            self.log.error("worker.failed", worker=number, message=str(error))  # noqa: TRY400 - not a bug
+            message = (
+                f"cannot start {error.filename or 'a process'}: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}"
+            )
+            self.log.error("worker.failed", worker=number, message=message)  # noqa: TRY400 - not a bug
             return False
         process.generation = self._generation
         self._processes.add(process)
@@ -233,7 +241,7 @@ class Supervisor:
         if result is ReloadResult.OK:
             self.log.info("reload.completed", workers=len(self.current))
         else:
-            self.log.error("reload.failed", message=f"no successor started in {START_ATTEMPTS} attempts; trying on")
+            self.log.error("reload.failed", message=f"no successor started in {START_ATTEMPTS} attempts; more follow")
 
     async def _stop(self, process: WorkerProcess) -> None:
         process.terminate()

@@ -170,5 +170,5 @@ async def test_no_process_to_be_had(team: NewTeam, events: Events) -> None:
             await own.supervisor.start()
         failed = events.find("worker.failed", worker=0)
         assert len(failed) == supervisor_module.START_ATTEMPTS
-        assert "/no/such/program" in failed[0]["message"]
+        assert failed[0]["message"] == "cannot start /no/such/program: No such file or directory"
         assert own.supervisor.live_rows() == {}
