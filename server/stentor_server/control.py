@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from stentor_chassis.control.control import Control, ControlOptions, Service
-from stentor_chassis.control.listeners import Listeners, UnixListener, bind_abstract, bind_tcp
+from stentor_chassis.control.listeners import Listeners, UnixListener, bind_tcp
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER
+from stentor_chassis.kernel import check_calls
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import admin_options, build, log_options, option, wrong_value
 from stentor_chassis.options.processors import Workers
@@ -15,7 +16,7 @@ from stentor_server import NAME, __version__
 from stentor_server.faults.fault import Faults
 from stentor_server.guard.addresses import AddressCounts
 from stentor_server.guard.admission import SPARE_DESCRIPTORS, raise_descriptor_limit, room
-from stentor_server.metrics import LIMIT, SCHEMA, VIEW, settle
+from stentor_server.metrics import LIMIT, RELOADS, SCHEMA, VIEW, settle
 from stentor_server.options import ServerOptions, exchange_options, fault_options, limit_options
 from stentor_server.path.tls import tls_context
 
@@ -32,12 +33,14 @@ def serve(**values: Any) -> int:
 
     Example: stentor-server serve --port 8080 --workers 2
     """
+    check_calls()
     raise_descriptor_limit()
     hosts = values.pop("host").split(",")
     port, unix, unix_mode = values.pop("port"), values.pop("unix"), values.pop("unix_mode")
     workers = values["workers"]
     log = build(LogOptions, values, fd=1)
     control_options = build(ControlOptions, values, drain_seconds=values["drain_timeout_seconds"], log=log)
+    values["shutdown_delay_seconds"] = control_options.shutdown_delay_seconds  # for `/status`
     server_options = _server_options(values, workers)
     tls_context(server_options)  # fails here instead of in each worker
     service = Service(
@@ -46,6 +49,7 @@ def serve(**values: Any) -> int:
         schema=SCHEMA,
         worker_module="stentor_server.worker",
         view=VIEW,
+        reloads=RELOADS,
         finalize=settle,
         warnings={"faults.enabled": {"fault": server_options.fault}} if server_options.fault else {},
     )
@@ -53,9 +57,10 @@ def serve(**values: Any) -> int:
     if server_options.max_connections_per_address:
         connections = min(room(), server_options.max_connections)
         inherited = [AddressCounts.create(FIRST_WORKER + 2 * workers, connections)]
-    per_worker = bind_tcp(hosts, port, workers, server_options.backlog)
-    shared = [UnixListener(unix, server_options.backlog, unix_mode)] if unix else []
-    with Listeners(per_worker, shared, bind_abstract(NAME, workers)) as listeners:
+    with Listeners(bind_tcp(hosts, port, workers, server_options.backlog)) as listeners:
+        if unix:
+            listeners.add(UnixListener(unix, server_options.backlog, unix_mode))
+        listeners.add_side_doors(NAME, workers)
         control = Control(service, control_options, listeners, asdict(server_options), inherited)
         # In the control row, because the limit outlives every worker.
         control.counters.row(CONTROL)[SCHEMA.slot(LIMIT)] = server_options.max_connections

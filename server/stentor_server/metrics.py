@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from stentor_chassis.counters.histogram import AGE_BOUNDS
-from stentor_chassis.counters.metrics import LOOP_LAG, Schema
+from stentor_chassis.counters.metrics import LOOP_LAG, ReloadResult, Schema
 from stentor_chassis.page.view import Chart, Distribution, Line, Table, View
 from stentor_server.faults.fault import Fault
 
@@ -131,6 +131,13 @@ HEALTH_CHECKS = SCHEMA.counter(
     "metric counts them.",
     label="result",
     values=tuple(CheckResult),
+)
+
+RELOADS = SCHEMA.counter(
+    name="reloads_total",
+    help="Reloads because of SIGHUP, by result; one that failed goes on, and counts again when it succeeds.",
+    label="result",
+    values=tuple(ReloadResult),
 )
 
 ACCEPTED_SLOT = SCHEMA.slot(ACCEPTED)

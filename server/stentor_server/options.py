@@ -81,6 +81,7 @@ limit_options = options(
     ),
     _timeout("--max-age", "0", "Close connections gracefully at this age, ±10 % (0 disables)."),
     _timeout("--drain-timeout", "8s", "How long a graceful shutdown waits for open connections.", zero=False),
+    _timeout("--shutdown-delay", "0", "Keep serving, but not ready, for this long after SIGTERM (0 disables)."),
 )
 fault_options = options(
     option(
@@ -109,6 +110,7 @@ class ServerOptions:
     half_close_timeout_seconds: float = 0.0
     max_age_seconds: float = 0.0
     drain_timeout_seconds: float
+    shutdown_delay_seconds: float = 0.0  # used by the control process; here for `/status`
     proxy_protocol: str = "off"
     proxy_from: tuple[str, ...] = ()
     tls_cert: str | None = None

@@ -92,8 +92,8 @@ class Server:
         self.sweep(time.monotonic())
 
     async def retire(self) -> None:
-        """Stop accepting, and return when the last connection has ended on its own; `drain` can cut this short."""
-        self._stop_accepting()
+        """Return when the last connection has ended on its own; `drain` can cut this short."""
+        self.stop_accepting()
         while self.connections or self.prefaces:
             self._empty.clear()
             await self._empty.wait()
@@ -106,7 +106,7 @@ class Server:
         before the deadline, after the answers to everything received until then. A proxy that has not started its
         header is quiet, too.
         """
-        self._stop_accepting()
+        self.stop_accepting()
         now = asyncio.get_running_loop().time
         deadline = now() + self._options.drain_timeout_seconds
         while (self._served() or self.prefaces) and (left := deadline - now()) > 0:
@@ -138,7 +138,7 @@ class Server:
         }
         return [f"{account}: off by {difference}" for account, difference in differences.items() if difference]
 
-    def _stop_accepting(self) -> None:
+    def stop_accepting(self) -> None:
         """Accept the connections that are queued, and none after them."""
         for acceptor in self._acceptors:
             acceptor.accept_queued(self._options.max_connections)

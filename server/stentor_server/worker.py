@@ -42,6 +42,8 @@ async def serve(worker: Worker) -> None:
 async def _retire(worker: Worker, server: Server) -> None:
     try:
         await worker.retire.wait()
+        server.stop_accepting()
+        worker.retired()
         await server.retire()
     finally:
         worker.stop.set()  # also after an error, which `serve` then raises

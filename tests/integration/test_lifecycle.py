@@ -1,10 +1,12 @@
 """How the server starts, keeps going and ends."""
 
+import errno
 import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +22,16 @@ from processes import BIN, ENVIRONMENT, FREE, Server, run, running
 from waiting import SECONDS, until
 
 SERVE = ("stentor-server", "serve", *FREE, "--log-format", "json")
+# Answers pidfd_open with an error, and then runs a command: see seccomp(2).
+SANDBOX = """
+import ctypes, os, struct, sys
+number, command = int(sys.argv[1]), sys.argv[2:]
+load, equal, answer, allow = (0x20, 0, 0, 0), (0x15, 0, 1, 434), (6, 0, 0, 0x50000 | number), (6, 0, 0, 0x7FFF0000)
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in (load, equal, answer, allow)))
+prctl = ctypes.CDLL(None).prctl
+assert not prctl(38, 1, 0, 0, 0) and not prctl(22, 2, struct.pack("HxxxxxxP", 4, ctypes.addressof(code)))
+os.execv(command[0], command)
+"""
 DROPPED = "stentor_server_log_events_dropped_total"
 
 
@@ -44,13 +56,27 @@ def test_stop_answers_what_was_accepted(server: Server) -> None:
     assert reply == data.upper()
 
 
-def test_draining_server_is_not_ready() -> None:
-    """A draining server refuses new connections and is not ready, yet alive; a second signal ends it at once."""
-    with Server("--workers", "1", "--drain-timeout", "10m") as server, server.deaf():
+@pytest.mark.parametrize("delay", ["0", "1ms", "10m"])
+def test_draining_server_is_not_ready(delay: str) -> None:
+    """A draining server refuses new connections and is not ready, yet alive; a second signal ends it at once.
+
+    With a shutdown delay it first goes on as before without being ready, until the delay is over or a further signal.
+    """
+    options = ("--workers", "1", "--drain-timeout", "10m", "--shutdown-delay", delay)
+    with Server(*options) as server, server.deaf():
         assert server.get("/readyz") == (200, "ready\n")
         server.process.send_signal(signal.SIGTERM)
         until(lambda: server.get("/readyz")[0] == 503, "readiness to go")
         assert server.get("/healthz") == (200, "ok\n")
+        if delay == "10m":
+            assert server.ask(b"still") == b"STILL"
+            server.process.send_signal(signal.SIGHUP)
+            server.event("reload.completed")
+            assert server.ask(b"still") == b"STILL"
+            assert server.find("server.draining") == []
+            server.process.send_signal(signal.SIGTERM)
+        server.event("server.draining")
+        assert len(server.find("drain.delayed")) == (delay != "0")
         until(lambda: _refuses(server), "new connections to be refused")  # by the worker, which learns it last
         assert server.stop() == 128 + signal.SIGTERM
 
@@ -72,6 +98,20 @@ def test_killed_worker_is_replaced(server: Server) -> None:
         assert values["stentor_server_received_bytes_total"] == len(connections)
         assert server.worker_pids()[1] == pids[1]
         assert sum(exchanged(connection) for connection in connections) == len(connections) - lost
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM])
+def test_sandbox_that_forbids_a_call(number: int) -> None:
+    """A sandbox that forbids a call that every worker needs ends the start with one line that names the call."""
+    sandboxed = subprocess.run(
+        [sys.executable, "-c", SANDBOX, str(number), f"{BIN}/stentor-server", *SERVE[1:]],
+        env=ENVIRONMENT,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (sandboxed.returncode, sandboxed.stdout, sandboxed.stderr.count(b"\n")) == (3, b"", 1)
+    assert b"the kernel refuses pidfd_open" in sandboxed.stderr
 
 
 def test_queued_connections_outlive_their_worker() -> None:

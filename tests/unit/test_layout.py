@@ -28,7 +28,7 @@ LAYERS = {
         {"control"},
         {"admin", "page"},
         {"logs", "counters", "options"},
-        {"address", "back_off", "descriptors", "encoding", "escaping", "failure", "tls_files"},
+        {"address", "back_off", "descriptors", "encoding", "escaping", "failure", "kernel", "tls_files"},
     ),
 }
 BELOW = {"server": ("server", "chassis"), "client": ("client", "chassis"), "chassis": ("chassis",), "bench": ()}

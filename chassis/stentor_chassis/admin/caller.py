@@ -60,7 +60,7 @@ def ask(host: str, port: int, path: str, timeout: float) -> tuple[int, bytes]:
 
 def why(error: Exception) -> str:
     """Return in words why there was no answer."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | BlockingIOError):  # the queue of a Unix socket is full
         return "timed out"
     if isinstance(error, UnicodeError):
         return "it is not a host name"

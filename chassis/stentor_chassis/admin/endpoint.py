@@ -1,7 +1,6 @@
 """The admin endpoint: metrics, health, readiness, status and pages over HTTP, in the control process."""
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -10,7 +9,7 @@ from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from prometheus_client import CollectorRegistry
 
-from stentor_chassis.address import printable
+from stentor_chassis.address import printable, why_not_bound
 from stentor_chassis.admin.guard import guard
 from stentor_chassis.admin.negotiation import preferred_format, prefers_gzip
 from stentor_chassis.encoding import encode
@@ -119,7 +118,7 @@ class Admin:
         except (OSError, UnicodeError) as error:
             await self.stop()
             plain = isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno
-            reason = os.strerror(plain) if plain else getattr(error, "strerror", None) or "it is not a host name"
+            reason = why_not_bound(plain) if plain else getattr(error, "strerror", None) or "it is not a host name"
             message = f"cannot listen on {at} port {port} for the admin endpoint: {reason}"
             raise Failure(COULD_NOT_START, message) from error
         return "http://" + printable(self._listening[0].sockets[0].getsockname())

@@ -14,7 +14,7 @@ from stentor_chassis.control.supervisor import Supervisor
 from stentor_chassis.control.terminable import terminal_lost
 from stentor_chassis.control.worker import Assignment
 from stentor_chassis.counters.collector import registry
-from stentor_chassis.counters.metrics import LOG_DROPPED, Schema
+from stentor_chassis.counters.metrics import LOG_DROPPED, Counter, Schema
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import INTERRUPTED, OK
 from stentor_chassis.logs.log import Log, LogOptions
@@ -31,7 +31,7 @@ class Service:
     schema: Schema
     worker_module: str  # run as `python -m` for each data process
     view: View = field(default_factory=View)  # of the live page
-    reloads: bool = True  # whether SIGHUP replaces its workers
+    reloads: Counter | None = None  # counts reloads by `ReloadResult`; without it, SIGHUP is ignored
     # Settles the row of a worker that has exited.
     finalize: Callable[["memoryview[int]"], None] = lambda _row: None
     # Events and their keys, logged as warnings when the service is ready.
@@ -44,6 +44,7 @@ class ControlOptions:
 
     workers: int
     drain_seconds: float
+    shutdown_delay_seconds: float = 0.0  # between SIGTERM and the drain
     admin_host: str
     admin_port: int
     admin_names: Sequence[str] = ()  # host names of the admin endpoint, besides its host and addresses
@@ -99,8 +100,10 @@ class Control:
             workers=self._options.workers,
             drain_seconds=self._options.drain_seconds,
             log=log,
+            reloads=self._service.reloads,
         )
         stop_signal = asyncio.get_running_loop().create_future()
+        self._hurried = asyncio.get_running_loop().create_future()  # done from the end of the shutdown delay on
         self._handle_signals(supervisor, stop_signal)
         exported = registry(self.counters, self._service.version, supervisor.live_rows, supervisor.pids)
         history = History(self.counters, supervisor.live_rows, self._service.view)
@@ -113,10 +116,10 @@ class Control:
 
         admin = Admin(exported, ready, lambda: self._status(supervisor), routes(self._service.name, recent))
         admin_url = await admin.start(self._options.admin_host, self._options.admin_port, self._options.admin_names)
-        starting = asyncio.ensure_future(supervisor.start())
-        remembering = asyncio.ensure_future(history.run())
+        tasks = asyncio.ensure_future(supervisor.start()), asyncio.ensure_future(history.run())
+        starting, remembering = tasks
         try:
-            await _first(starting, stop_signal)
+            await _first(starting, supervisor.ended, remembering, stop_signal)
             if not stop_signal.done():
                 self._state = State.READY
                 for event, facts in self._service.warnings.items():
@@ -127,28 +130,38 @@ class Control:
                     admin=admin_url,
                     workers=self._options.workers,
                 )
-                await _first(supervisor.ended, stop_signal)
+                await _first(supervisor.ended, remembering, stop_signal)
+                delay = self._options.shutdown_delay_seconds
+                if delay and stop_signal.done() and stop_signal.result() == signal.SIGTERM:
+                    self._state = State.DRAINING
+                    log.info("drain.delayed", delay_seconds=delay)
+                    await _first(supervisor.ended, remembering, self._hurried, timeout=delay)
             self.finished = not stop_signal.done()
             self._state = State.DRAINING
+            self._hurried.cancel()
             self._listeners.close()
             if not self.finished:
                 log.info(f"{name}.draining", timeout_seconds=self._options.drain_seconds)
             await supervisor.drain()
         finally:
-            starting.cancel()
-            remembering.cancel()
+            for task in tasks:
+                task.cancel()
             supervisor.kill()
+            await asyncio.wait(tasks)
             await admin.stop()
         log.info(f"{name}.stopped", uptime_seconds=round(time.monotonic() - self._clock, 3))
         return INTERRUPTED if stop_signal.done() and stop_signal.result() == signal.SIGINT else OK
 
     def _handle_signals(self, supervisor: Supervisor, stop_signal: asyncio.Future[int]) -> None:
         def stop(number: int) -> None:
-            if stop_signal.done():  # a second signal
+            if not stop_signal.done():
+                stop_signal.set_result(number)
+            elif not self._hurried.done():
+                self._hurried.set_result(None)
+            else:
                 supervisor.kill()
                 self._log.flush()
                 os._exit(128 + number)
-            stop_signal.set_result(number)
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -194,8 +207,8 @@ class Control:
         }
 
 
-async def _first(*awaited: asyncio.Future[Any]) -> None:
+async def _first(*awaited: asyncio.Future[Any], timeout: float | None = None) -> None:
     """Wait for the first of several; raise its exception, if any."""
-    done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait(awaited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     for future in done:
         future.result()

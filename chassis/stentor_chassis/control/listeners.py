@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from stentor_chassis.address import Address, printable
+from stentor_chassis.address import Address, printable, why_not_bound
 from stentor_chassis.failure import COULD_NOT_START, Failure
+from stentor_chassis.kernel import needing
 
 # Limit of the kernel's buffer for a peer that does not read, beyond its window. The default is some megabytes.
 UNSENT_BYTES = 128 * 1024
+MAX_PATH_BYTES = 107  # see unix(7)
 _ATTEMPTS = 10  # to find a port that is free on all addresses
 _WILDCARDS = {"0.0.0.0", "::"}  # each includes all other addresses of its family
 
@@ -33,7 +35,7 @@ class UnixListener(socket.socket):
         self._folder = -1
         try:
             self._folder = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY)
-            self._remove_stale(path)
+            self._remove_stale()
             umask = os.umask(0o777 & ~mode)  # chmod(2) would come too late, and follow a link
             try:
                 self.bind(path)
@@ -43,7 +45,8 @@ class UnixListener(socket.socket):
             self.listen(backlog)
         except OSError as error:
             self.close()
-            message = f"cannot listen on the Unix socket {path}: {error.strerror or error}"
+            reason = error.strerror or f"the path is longer than {MAX_PATH_BYTES} bytes"
+            message = f"cannot listen on the Unix socket {path}: {reason}"
             raise Failure(COULD_NOT_START, message) from error
 
     def remove_file(self) -> None:
@@ -69,7 +72,7 @@ class UnixListener(socket.socket):
         if identity is not None and identity == self._identity():
             os.unlink(self._name, dir_fd=self._folder)
 
-    def _remove_stale(self, path: str) -> None:
+    def _remove_stale(self) -> None:
         try:
             held = os.open(self._name, os.O_PATH | os.O_NOFOLLOW, dir_fd=self._folder)
         except FileNotFoundError:
@@ -77,7 +80,7 @@ class UnixListener(socket.socket):
         try:
             found = os.fstat(held)
             if not stat.S_ISSOCK(found.st_mode):
-                raise FileExistsError(f"{path} exists and is not a socket")
+                raise FileExistsError(errno.EEXIST, "it exists and is not a socket")
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
                 caller.setblocking(False)
                 try:
@@ -100,18 +103,30 @@ class Listeners(contextlib.AbstractContextManager["Listeners"]):
     service.
     """
 
-    def __init__(
-        self,
-        per_worker: list[list[socket.socket]],
-        unix: list[UnixListener],
-        side_doors: Sequence[socket.socket] = (),
-    ) -> None:
+    def __init__(self, per_worker: Sequence[Sequence[socket.socket]] = (), unix: Sequence[UnixListener] = ()) -> None:
         """Own the sockets."""
         self._per_worker = per_worker
-        self._unix = unix
-        self._side_doors = side_doors
-        self.side_doors = ["@" + each.getsockname()[1:].decode() for each in side_doors]  # as ss(8) shows them
+        self._unix = [*unix]
+        self._side_doors: list[socket.socket] = []
         self.addresses = [printable(each.getsockname()) for each in (*chain(*per_worker[:1]), *unix)]
+        self.side_doors: list[str] = []  # their names, by worker, as ss(8) shows them
+
+    def add(self, unix: UnixListener) -> None:
+        """Own another Unix socket."""
+        self._unix.append(unix)
+        self.addresses.append(printable(unix.getsockname()))
+
+    def add_side_doors(self, name: str, workers: int) -> None:
+        """Open a side door for each worker, in the abstract namespace: see unix(7).
+
+        Most of the socket's name is random, so that no other program can have taken it.
+        """
+        for _ in range(workers):
+            door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._side_doors.append(door)
+            self.side_doors.append(f"@{name}/{secrets.token_hex(8)}")
+            door.bind(self.side_doors[-1].replace("@", "\0"))
+            door.listen()
 
     def of_worker(self, number: int) -> list[int]:
         """Return the file descriptors that a worker inherits."""
@@ -128,18 +143,6 @@ class Listeners(contextlib.AbstractContextManager["Listeners"]):
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
-
-
-def bind_abstract(name: str, copies: int) -> list[socket.socket]:
-    """Return a listening Unix socket for each worker, without a file, in the network namespace: see unix(7).
-
-    The rest of its name is random, so that no other program can have taken it.
-    """
-    listeners = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(copies)]
-    for each in listeners:
-        each.bind(f"\0{name}/{secrets.token_hex(8)}")
-        each.listen()
-    return listeners
 
 
 def bind_tcp(hosts: Sequence[str], port: int, copies: int, backlog: int) -> list[list[socket.socket]]:
@@ -198,13 +201,16 @@ def _failing_to_listen(address: Address) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failure(COULD_NOT_START, f"cannot listen on {address[0]} port {address[1]}: {error.strerror}") from error
+        raise Failure(
+            COULD_NOT_START, f"cannot listen on {address[0]} port {address[1]}: {why_not_bound(error.errno or 0)}"
+        ) from error
 
 
 def _bound(family: int, address: Address, backlog: int) -> socket.socket:
-    with _failing_to_listen(address):
-        listener = _stream_socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    with _failing_to_listen(address), contextlib.ExitStack() as unless_it_listens:
+        listener = unless_it_listens.enter_context(_stream_socket(family))
+        with needing("the socket option SO_REUSEPORT"):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # Accepted sockets inherit these.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -212,4 +218,5 @@ def _bound(family: int, address: Address, backlog: int) -> socket.socket:
         listener.bind(address)
         listener.listen(backlog)
         listener.setblocking(False)
+        unless_it_listens.pop_all()
     return listener

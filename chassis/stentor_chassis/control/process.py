@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 
-from stentor_chassis.control.worker import DONE, READY, RETIRE, TERMINAL_SIGNALS, Assignment
+from stentor_chassis.control.worker import DONE, READY, RETIRE, RETIRED, TERMINAL_SIGNALS, Assignment
 from stentor_chassis.counters.metrics import RestartReason
 
 # Modules are imported from the installation, never from the current directory, to which others may be able to write.
@@ -52,11 +52,13 @@ class WorkerProcess:
         self.retire_requested = False
         self.stop_requested = False
         self.launched = time.monotonic()
+        self.generation = 0  # how many reloads had been requested by then
         self.killed_for: RestartReason | None = None
         self.beats = 0
         self.missed_beats = 0
         loop = asyncio.get_running_loop()
         self.started: asyncio.Future[bool] = loop.create_future()
+        self.stopped_accepting: asyncio.Future[None] = loop.create_future()
         self.exited: asyncio.Future[int] = loop.create_future()
         self._on_ready = on_ready
         self._on_exit = on_exit
@@ -106,13 +108,13 @@ class WorkerProcess:
         if self.state is not State.EXITED:
             self.state = State.DRAINING
             self.stop_requested = True
-            signal.pidfd_send_signal(self._pidfd, signal.SIGTERM)
+            os.kill(self.pid, signal.SIGTERM)  # it is not reaped yet, so the number is still its own
 
     def kill(self, reason: RestartReason | None = None) -> None:
         """Kill the worker; `reason` is given if it must be replaced."""
         if self.state is not State.EXITED:
             self.killed_for = reason
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
 
     def exit_expected(self) -> bool:
         """Return whether a worker that has exited was asked to, or had finished its work."""
@@ -139,6 +141,8 @@ class WorkerProcess:
             self._on_ready(self)
         if DONE in messages:
             self.done = True
+        if RETIRED in messages and not self.stopped_accepting.done():
+            self.stopped_accepting.set_result(None)
         if not messages:
             asyncio.get_running_loop().remove_reader(self._lifeline)
 
@@ -152,6 +156,8 @@ class WorkerProcess:
         self._lifeline.close()
         self.state = State.EXITED
         self.exited.set_result(code)
+        if not self.stopped_accepting.done():
+            self.stopped_accepting.set_result(None)
         if not self.started.done():
             self.started.set_result(False)
         self._on_exit(self)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -10,7 +11,16 @@ from dataclasses import dataclass, field
 from stentor_chassis.back_off import exponential_back_off
 from stentor_chassis.control.process import State, WorkerProcess
 from stentor_chassis.control.worker import Assignment
-from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOG_WAITING, RESTARTS, WORKERS, RestartReason
+from stentor_chassis.counters.metrics import (
+    HEARTBEAT,
+    LOG_DROPPED,
+    LOG_WAITING,
+    RESTARTS,
+    WORKERS,
+    Counter,
+    ReloadResult,
+    RestartReason,
+)
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_chassis.logs.log import Logger
@@ -22,6 +32,10 @@ START_ATTEMPTS = 5
 BACKOFF_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
 STEADY_SECONDS = 10.0  # a worker that lived this long is replaced without a pause
+_REMEDIES = {
+    errno.EMFILE: "; raise the file-descriptor limit (ulimit -n)",
+    errno.EAGAIN: "; raise the limit of processes (ulimit -u, or pids in a container)",
+}
 STOP_GRACE_SECONDS = 1.0  # in addition to the drain timeout, which the worker itself observes
 
 
@@ -36,6 +50,7 @@ class Supervisor:
     workers: int
     drain_seconds: float
     log: Logger
+    reloads: Counter | None = None  # counts reloads by `ReloadResult`
     current: dict[int, WorkerProcess] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -44,11 +59,12 @@ class Supervisor:
         self._row = self.counters.row(CONTROL)
         self._processes: set[WorkerProcess] = set()
         self._free_rows = list(range(self.counters.rows - 1, FIRST_WORKER - 1, -1))
-        self._launching: set[int] = set()
+        self._launching = [asyncio.Lock() for _ in range(self.workers)]
         self._finished: set[int] = set()  # numbers of workers whose work is done
         self._quick_deaths: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reloads_wanted = 0
+        self._generation = 0  # how many reloads were requested
+        self._reloading = False
         self._stopping = False
 
     async def start(self) -> None:
@@ -58,10 +74,9 @@ class Supervisor:
 
     def reload(self) -> None:
         """Replace the workers one by one; requests during a reload lead to one more afterwards."""
-        if self._stopping:
-            return
-        self._reloads_wanted += 1
-        if self._reloads_wanted == 1:
+        self._generation += 1
+        if not self._reloading and not self._stopping:
+            self._reloading = True
             self._run(self._reload())
 
     async def drain(self) -> None:
@@ -107,25 +122,31 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
 
-    async def _launch(self, number: int, *, patient: bool = True) -> None:
-        """Start worker `number` and wait until it is ready; a predecessor serves until then.
+    async def _launch(self, number: int, generation: int = 0, *, patient: bool = True) -> None:
+        """Start worker `number` and wait until it is ready, unless one serves that is not older than `generation`.
+
+        A predecessor serves until then.
 
         Raises:
             Failure: all attempts failed; with `patient` only if no other worker serves.
 
         """
-        self._launching.add(number)
-        try:
+        async with self._launching[number]:
             attempt = 0
             while attempt < START_ATTEMPTS or (patient and self.current):
                 if attempt:
                     await self._back_off(attempt)
-                if self._stopping or await self._started(number):
+                if self._stopping or self._has(number, generation) or await self._started(number):
                     return
                 attempt += 1
-        finally:
-            self._launching.discard(number)
-        raise Failure(COULD_NOT_START, f"worker {number} did not start in {START_ATTEMPTS} attempts: see the log above")
+                if attempt == START_ATTEMPTS and generation:
+                    self._report_reload(ReloadResult.FAILED)
+        raise Failure(COULD_NOT_START, f"worker {number} did not start in {START_ATTEMPTS} attempts; the log says why")
+
+    def _has(self, number: int, generation: int) -> bool:
+        if number in self._finished:
+            return True
+        return number in self.current and self.current[number].generation >= generation
 
     async def _started(self, number: int) -> bool:
         """Make one attempt to start a worker; return whether it became ready."""
@@ -136,14 +157,18 @@ class Supervisor:
             )
         except OSError as error:  # the system lacks processes, descriptors or memory
             self._free_rows.append(row)
-            self.log.error("worker.failed", worker=number, message=str(error))  # noqa: TRY400 - not a bug
+            message = (
+                f"cannot start {error.filename or 'a process'}: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}"
+            )
+            self.log.error("worker.failed", worker=number, message=message)  # noqa: TRY400 - not a bug
             return False
+        process.generation = self._generation
         self._processes.add(process)
         with contextlib.suppress(TimeoutError):
             if await asyncio.wait_for(asyncio.shield(process.started), START_SECONDS):
                 # It may have exited since, which is an error unless its work is done.
                 return process.done or not process.exited.done()
-        process.kill(RestartReason.HEARTBEAT)
+        process.kill(RestartReason.START_TIMEOUT)
         await process.exited
         return False
 
@@ -178,8 +203,7 @@ class Supervisor:
                 self.ended.set_result(None)
         elif not self._stopping:
             self._count_restart(process.restart_reason())
-            if process.number not in self._launching:
-                self._run(self._replace(process))
+            self._run(self._replace(process))
 
     async def _replace(self, process: WorkerProcess) -> None:
         quick = time.monotonic() - process.launched < STEADY_SECONDS
@@ -193,15 +217,31 @@ class Supervisor:
         await asyncio.sleep(exponential_back_off(failures, BACKOFF_SECONDS, BACKOFF_MOST_SECONDS))
 
     async def _reload(self) -> None:
-        while self._reloads_wanted:
-            self._reloads_wanted = 1
+        """Replace every worker that may have read the files before the last request.
+
+        That includes one that was starting then. The reload is complete when no predecessor accepts connections.
+        """
+        complete = 0
+        while complete < self._generation:
+            generation = self._generation
             # There are two rows per worker number, so workers that retired earlier must stop first. They stop together,
             # because each may need the whole drain timeout.
             await asyncio.gather(*(self._stop(each) for each in self._processes if each.state is State.RETIRED))
             for number in range(self.workers):
-                if number in self.current and number not in self._launching:  # else it is being replaced anyway
-                    await self._launch(number)
-            self._reloads_wanted -= 1
+                await self._launch(number, generation)
+            if accepting := [each.stopped_accepting for each in self._processes if each.state is State.RETIRED]:
+                await asyncio.wait(accepting)
+            complete = generation
+            self._report_reload(ReloadResult.OK)
+        self._reloading = False
+
+    def _report_reload(self, result: ReloadResult) -> None:
+        if self.reloads is not None:
+            self._row[self.counters.schema.slot(self.reloads, result)] += 1
+        if result is ReloadResult.OK:
+            self.log.info("reload.completed", workers=len(self.current))
+        else:
+            self.log.error("reload.failed", message=f"no successor started in {START_ATTEMPTS} attempts; more follow")
 
     async def _stop(self, process: WorkerProcess) -> None:
         process.terminate()

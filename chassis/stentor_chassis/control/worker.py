@@ -23,8 +23,9 @@ LIFELINE_FD = 0  # the worker's end of the socket pair is its standard input
 # A terminal sends these to the whole process group; only the control process handles them. Workers start with them
 # blocked, and then ignore them.
 TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP)
-# Messages over the lifeline after the assignment: two from the worker, and one to it.
+# Messages over the lifeline after the assignment: three from the worker, and one to it.
 READY = b"ready\n"
+RETIRED = b"retired\n"
 DONE = b"done\n"
 RETIRE = b"retire\n"  # any other message from the control process is for the service
 
@@ -81,6 +82,10 @@ class Worker:
         """Report to the control process that this worker serves."""
         gc.freeze()  # the collector need not visit again what exists now
         self._send(READY)
+
+    def retired(self) -> None:
+        """Report to the control process that this worker accepts no more connections because it was asked to retire."""
+        self._send(RETIRED)
 
     def done(self) -> None:
         """Report to the control process that this worker will exit because its work is finished."""

@@ -89,7 +89,15 @@ class RestartReason(StrEnum):
     EXIT = "exit"
     SIGNAL = "signal"
     HEARTBEAT = "heartbeat"
+    START_TIMEOUT = "start_timeout"
     RELOAD = "reload"
+
+
+class ReloadResult(StrEnum):
+    """What became of a reload."""
+
+    OK = "ok"
+    FAILED = "failed"
 
 
 HEARTBEAT = Internal(name="heartbeat", help="Heartbeats of the worker.")

@@ -52,7 +52,7 @@ class View:
 
 
 REPLACED = Table(
-    "Workers replaced, by reason", RESTARTS, (RestartReason.EXIT, RestartReason.SIGNAL, RestartReason.HEARTBEAT)
+    "Workers replaced, by reason", RESTARTS, tuple(each for each in RestartReason if each is not RestartReason.RELOAD)
 )
 
 

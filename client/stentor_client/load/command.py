@@ -11,6 +11,7 @@ import uvloop
 
 from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
+from stentor_chassis.kernel import check_calls
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import build, log_options, option, wrong_value
 from stentor_chassis.options.quantities import Duration
@@ -99,6 +100,7 @@ def load(*, json: str | None, report: str | None, **values: Any) -> int:
     Example: stentor-client load --target server:8080 --rate 5000 --duration 30s --max-p99 20ms
     """
     restore_sighup()
+    check_calls()
     thresholds = build(Thresholds, values)
     log = build(LogOptions, values, fd=2)
     options = _load_options(values)

@@ -8,6 +8,7 @@ import click
 from stentor_chassis.control.control import Control, ControlOptions, Service
 from stentor_chassis.control.listeners import Listeners
 from stentor_chassis.counters.shared_counters import GONE
+from stentor_chassis.kernel import check_calls
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import admin_options, build, log_options, option
 from stentor_chassis.options.quantities import Duration
@@ -52,6 +53,7 @@ def probe(*, rate: float | None, **values: Any) -> int:
 
     Example: stentor-client probe --target server:8080 --interval 250ms
     """
+    check_calls()
     dial = dialing(values)
     Dialer(dial)  # fails now if a file cannot be used
     if rate:
@@ -70,9 +72,8 @@ def probe(*, rate: float | None, **values: Any) -> int:
         schema=SCHEMA,
         view=VIEW,
         worker_module="stentor_client.probe.worker",
-        reloads=False,
     )
-    control = Control(service, control_options, Listeners([], []), asdict(options))
+    control = Control(service, control_options, Listeners(), asdict(options))
     code = control.run()
     if not control.finished:
         return code

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stentor_chassis.counters.metrics import Schema
+from stentor_chassis.counters.metrics import ReloadResult, Schema
 
 
 def _open(row: Sequence[int]) -> int:
@@ -26,4 +26,5 @@ FURTHEST = SCHEMA.gauge(name="furthest", help="How far the furthest is now.", ac
 SPAN = SCHEMA.histogram(name="span_seconds", help="How long.", bounds=(1_000_000, 2_000_000_000))
 PHASES = SCHEMA.histogram(name="phase_seconds", help="Parts.", label="phase", values=("first", "last"), bounds=(5, 50))
 
+RELOADED = SCHEMA.counter(name="reloads_total", help="Reloads.", label="result", values=tuple(ReloadResult))
 TOLD = SCHEMA.internal(name="told", help="What workers tell each other.")

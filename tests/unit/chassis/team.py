@@ -10,10 +10,10 @@ from typing import Any, Self
 
 from stentor_chassis.control.supervisor import Supervisor
 from stentor_chassis.control.worker import Assignment
-from stentor_chassis.counters.metrics import RESTARTS, WORKERS, Metric, RestartReason
+from stentor_chassis.counters.metrics import RESTARTS, WORKERS, Metric, ReloadResult, RestartReason
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, GONE, SharedCounters
 from stentor_chassis.logs.log import LogOptions
-from unit.chassis.example import ENDED, SCHEMA, TAKEN
+from unit.chassis.example import ENDED, RELOADED, SCHEMA, TAKEN
 from unit.looping import Events, eventually
 
 TESTS = Path(__file__).parents[2]
@@ -33,6 +33,8 @@ run(SCHEMA, serve, asyncio.new_event_loop)
 """
 STAYS = """
     worker.ready()
+    retired = asyncio.ensure_future(worker.retire.wait())
+    retired.add_done_callback(lambda _: worker.retired())
     await worker.stop.wait()
 """
 
@@ -42,7 +44,7 @@ TOLD = """read told; number=${told#*'"worker": '}; number=${number%%,*}; """
 READY = "echo ready >&0; "
 DONE = "echo done >&0; "
 STAYS_ON = READY + "read more; "  # until told to retire; then it exits, like one without connections
-LINGERS = READY + "while read more; do :; done; "
+LINGERS = READY + "while read more; do echo retired >&0; done; "
 FAILS = "exit 3; "
 WAITS = "while [ ! -e $MENDED ]; do sleep 0.01; done; "
 # The first worker of a number stays; its successors do what follows.
@@ -98,6 +100,7 @@ class Team:
             workers=workers,
             drain_seconds=5.0,
             log=events.logger,
+            reloads=RELOADED,
         )
 
     async def __aenter__(self) -> Self:
@@ -130,6 +133,10 @@ class Team:
         row = self.counters.row(CONTROL)
         counts = {str(reason): row[SCHEMA.slot(RESTARTS, reason)] for reason in RestartReason}
         return {reason: count for reason, count in counts.items() if count}
+
+    def reloads(self) -> list[int]:
+        """Return how many reloads succeeded, and how many failed."""
+        return [self.counters.row(CONTROL)[SCHEMA.slot(RELOADED, result)] for result in ReloadResult]
 
     def mend(self) -> None:
         """Let workers that are mendable start from now on."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from stentor_chassis.control.listeners import UnixListener, bind_abstract, bind_tcp
+from stentor_chassis.control.listeners import Listeners, UnixListener, bind_tcp
 from stentor_chassis.counters.metrics import Metric
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_server.faults.fault import Fault, Faults
@@ -97,8 +97,9 @@ class Serving:
         self._bugs_before = len(events.find("worker.exception"))
         ((self._tcp,),) = bind_tcp([LOOPBACK], 0, 1, BACKLOG)
         self._unix = UnixListener(str(directory / "exchange"), BACKLOG)
-        (self._side,) = bind_abstract("stentor-test", 1)
-        self.side_doors = ["@" + self._side.getsockname()[1:].decode()]
+        self._doors = Listeners()
+        self._doors.add_side_doors("stentor-test", 1)
+        (self.side_door,) = self._doors.side_doors
         if send_buffer:
             self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by accepted sockets
         faults = Faults(self.options.fault, "seed") if self.options.fault else None
@@ -117,7 +118,8 @@ class Serving:
 
     async def __aenter__(self) -> Self:
         """Start."""
-        self.server.start([self._tcp, self._unix, self._side])
+        side = socket.socket(fileno=os.dup(self._doors.of_worker(0)[0]))
+        self.server.start([self._tcp, self._unix, side])
         return self
 
     async def __aexit__(
@@ -127,7 +129,7 @@ class Serving:
         for client in self._clients:
             client.connection.close()
         await self.drain()
-        for listener in (self._tcp, self._unix, self._side):
+        for listener in (self._tcp, self._unix, self._doors):
             with contextlib.suppress(OSError):
                 listener.close()
         if kind is None:
@@ -154,13 +156,13 @@ class Serving:
         return client
 
     def _connected(self, path: str, receive_buffer: int, source: str = LOOPBACK) -> socket.socket:
-        listener = {"tcp": self._tcp, "unix": self._unix, "side": self._side}[path]
-        connection = socket.socket(listener.family, socket.SOCK_STREAM)
+        tcp = path == "tcp"
+        connection = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX, socket.SOCK_STREAM)
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        if path == "tcp":
+        if tcp:
             connection.bind((source, 0))
-        connection.connect(listener.getsockname())
+        connection.connect({"tcp": self.address, "unix": self.path, "side": self.side_door.replace("@", "\0")}[path])
         return connection
 
     async def connect(self, path: str = "tcp", receive_buffer: int = 0, source: str = LOOPBACK) -> Peer:

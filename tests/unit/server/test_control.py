@@ -19,7 +19,7 @@ from stentor_chassis.failure import COULD_NOT_START, USAGE
 from stentor_server import control as service_module
 from stentor_server.__main__ import cli
 from stentor_server.guard.addresses import AddressCounts
-from stentor_server.metrics import LIMIT, SCHEMA, settle
+from stentor_server.metrics import LIMIT, RELOADS, SCHEMA, settle
 from stentor_server.options import ServerOptions
 from unit.ending import Ended, RunCommand
 from unit.server.authority import Authority
@@ -160,7 +160,7 @@ def test_service(serve: Serve, tmp_path: Path) -> None:
     assert started.inherited == []
     assert [address.rpartition(":")[0] for address in started.addresses] == ["127.0.0.1"]
     service, control = started.service, started.control
-    assert (service.schema, service.finalize, service.reloads) == (SCHEMA, settle, True)
+    assert (service.schema, service.finalize, service.reloads) == (SCHEMA, settle, RELOADS)
     assert (control.workers, control.drain_seconds, control.log.fd) == (2, 8.0, 1)
 
 

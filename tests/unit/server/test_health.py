@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from lying import LyingServer
 from stentor_chassis.admin.endpoint import Admin
-from stentor_chassis.control.listeners import Listeners, bind_abstract
+from stentor_chassis.control.listeners import Listeners
 from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_server.health import health
 from stentor_server.metrics import HEALTH_CHECKS, SCHEMA, CheckResult
@@ -24,7 +24,7 @@ NewServing = Callable[..., Serving]
 
 async def _check(server: Serving, *, ready: bool = True, **status: Any) -> None:
     """Check a server whose admin endpoint says what `status` changes."""
-    says = {"health_check_sockets": server.side_doors, "config": {"transform": server.options.transform}, **status}
+    says = {"health_check_sockets": [server.side_door], "config": {"transform": server.options.transform}, **status}
     async with _admin(says, ready=ready) as port:
         await _health(port)
 
@@ -97,8 +97,8 @@ async def test_other_user(serving: NewServing, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_stuck_worker() -> None:
     """A worker that accepts nothing is not healthy, after the time-out."""
-    (listener,) = bind_abstract("stuck", 1)
-    with Listeners([], [], [listener]) as listeners:
+    with Listeners() as listeners:
+        listeners.add_side_doors("stuck", 1)
         status = {"health_check_sockets": listeners.side_doors, "config": {"transform": "upper"}}
         async with _admin(status) as port:
             with pytest.raises(Failure, match="no answer from worker 0: timed out"):

@@ -23,15 +23,20 @@ SECONDS = 20.0
 MAIN = """
 import json, sys
 from stentor_chassis.control import supervisor
+from stentor_chassis.page.history import History
 from stentor_chassis.control.control import Control, ControlOptions, Service
 from stentor_chassis.failure import Failure
 from stentor_chassis.control.listeners import Listeners, bind_tcp
 from stentor_chassis.logs.log import LogOptions
-from unit.chassis.example import SCHEMA
+from unit.chassis.example import RELOADED, SCHEMA
 told = json.loads(sys.argv[1])
 supervisor.BACKOFF_SECONDS, supervisor.START_ATTEMPTS = 0.01, 1
+if told["fails"]:
+    async def fail(_):
+        raise ZeroDivisionError("a bug")
+    setattr(History if told["fails"] == "run" else supervisor.Supervisor, told["fails"], fail)
 service = Service(
-    name="an-example", version="1.2.3", schema=SCHEMA, worker_module="example_worker", reloads=told["reloads"]
+    name="an-example", version="1.2.3", schema=SCHEMA, worker_module="example_worker", reloads=RELOADED
 )
 options = ControlOptions(
     workers=2, drain_seconds=told["drain_seconds"], admin_host="127.0.0.1", admin_port=told["admin_port"],
@@ -60,7 +65,7 @@ class Running:
     def __init__(self, directory: Path, body: str, **changes: Any) -> None:
         """Start it; its workers do what `body` says."""
         (directory / "example_worker.py").write_text(PROLOGUE + body + EPILOGUE)
-        plain = {"drain_seconds": 5.0, "reloads": True, "admin_port": 0, "inherited": []}
+        plain = {"drain_seconds": 5.0, "admin_port": 0, "inherited": [], "fails": ""}
         path = os.pathsep.join((str(directory), ENVIRONMENT["PYTHONPATH"]))
         self.process = subprocess.Popen(
             [sys.executable, "-c", MAIN, json.dumps(plain | changes)],
@@ -184,6 +189,17 @@ def test_workers_that_cannot_start(start: Callable[..., Running]) -> None:
     assert code == COULD_NOT_START
     assert "did not start in 1 attempts" in told
     assert not service.find("example.ready")
+
+
+@pytest.mark.parametrize("fails", ["run", "_watch", "_reload"])
+def test_task_that_fails(start: Callable[..., Running], fails: str) -> None:
+    """A bug in a task of the control process ends the service, instead of leaving a part of it dead."""
+    service = start(fails=fails)
+    if fails == "_reload":
+        service.event("example.ready")
+        service.process.send_signal(signal.SIGHUP)
+    code, told = service.ended()
+    assert (code, told.splitlines()[-1]) == (1, "ZeroDivisionError: a bug")
 
 
 def test_reload(start: Callable[..., Running]) -> None:

@@ -1,5 +1,6 @@
 """Listening sockets."""
 
+import errno
 import os
 import socket
 import stat
@@ -80,7 +81,8 @@ def test_port_in_use(reuse: bool) -> None:  # noqa: FBT001
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(Failure, match=f"cannot listen on 127.0.0.1 port {port}: Address already in use") as failure:
+        message = f"cannot listen on 127.0.0.1 port {port}: Address already in use; .*choose another"
+        with pytest.raises(Failure, match=message) as failure:
             bind_tcp(["127.0.0.1"], port, 2, BACKLOG)
         assert failure.value.code == COULD_NOT_START
 
@@ -98,7 +100,7 @@ def test_port_of_a_server_just_stopped() -> None:
         assert port == again.getsockname()[1]
 
 
-def test_failure_leaves_nothing_open() -> None:
+def test_failure_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """If one of several addresses cannot be bound, or does not resolve, those before it are closed."""
     with _bound("127.0.0.1", "127.0.0.2") as ((first, second),):
         address = first.getsockname()
@@ -109,6 +111,17 @@ def test_failure_leaves_nothing_open() -> None:
         assert _connects(second.getsockname())
     with pytest.raises(Failure, match=r"cannot listen on 192\.0\.2\.1 port 0"):
         bind_tcp(["192.0.2.1"], 0, 1, BACKLOG)
+    with monkeypatch.context() as busy:  # another process takes the port once the guard has let go of it
+
+        def taken(listener: socket.socket, address: Address) -> None:
+            if listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT):
+                raise OSError(errno.EADDRINUSE, "Address already in use")
+            bind(listener, address)
+
+        bind = socket.socket.bind
+        busy.setattr(socket.socket, "bind", taken)
+        with pytest.raises(Failure, match="Address already in use"):
+            bind_tcp(["127.0.0.1"], address[1], 1, BACKLOG)
 
 
 @pytest.mark.parametrize("host", ["no.such.name." * 20, "", "a..b", "a" * 70], ids=["long", "empty", "gap", "label"])
@@ -151,7 +164,7 @@ def test_impossible_path(tmp_path: Path) -> None:
     for wrong, message in (
         (path, "exists and is not a socket"),
         (tmp_path / "no/socket", "No such"),
-        ("x" * 200, "xx"),
+        ("x" * 200, "the path is longer than 107 bytes"),
     ):
         with pytest.raises(Failure, match=message) as failure:
             UnixListener(str(wrong), BACKLOG)

@@ -133,6 +133,7 @@ async def test_worker_that_takes_too_long(team: NewTeam, events: Events, monkeyp
         with pytest.raises(Failure, match="did not start in 2 attempts"):
             await own.supervisor.start()
         assert len(events.find("worker.exited", code=-signal.SIGKILL)) == 2
+        assert own.restarts() == {RestartReason.START_TIMEOUT: 2}
 
 
 async def test_replacement_that_never_starts(team: NewTeam) -> None:
@@ -169,5 +170,5 @@ async def test_no_process_to_be_had(team: NewTeam, events: Events) -> None:
             await own.supervisor.start()
         failed = events.find("worker.failed", worker=0)
         assert len(failed) == supervisor_module.START_ATTEMPTS
-        assert "/no/such/program" in failed[0]["message"]
+        assert failed[0]["message"] == "cannot start /no/such/program: No such file or directory"
         assert own.supervisor.live_rows() == {}

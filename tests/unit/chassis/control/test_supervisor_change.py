@@ -1,13 +1,14 @@
 """Reloading and draining."""
 
 import asyncio
+import os
 import signal
 
 import pytest
 
 from stentor_chassis.control import supervisor as supervisor_module
 from stentor_chassis.counters.metrics import RestartReason
-from unit.chassis.team import MENDABLE, READY, STAYS_ON, WAITS, NewTeam
+from unit.chassis.team import FIRST_STAYS, MENDABLE, READY, STAYS_ON, WAITS, NewTeam
 from unit.looping import Events, eventually
 
 
@@ -36,8 +37,36 @@ async def test_reload_asked_for_again(team: NewTeam) -> None:
         await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 1}, "the reload")
         for _ in range(5):
             own.supervisor.reload()
-        await eventually(lambda: not own.supervisor._reloads_wanted, "the reloads to be over")
+        await eventually(lambda: not own.supervisor._reloading, "the reloads to be over")
         assert own.restarts()[RestartReason.RELOAD] in {2, 3}
+        assert own.reloads() == [own.restarts()[RestartReason.RELOAD], 0]
+
+
+async def test_reload_during_a_replacement(team: NewTeam, events: Events) -> None:
+    """A worker that was starting may have read the old files, so it is replaced, too, before the reload is complete."""
+    async with team(FIRST_STAYS + WAITS + STAYS_ON) as own:
+        await own.supervisor.start()
+        (killed,) = own.pids
+        os.kill(killed, signal.SIGKILL)
+        await eventually(lambda: own.supervisor.status()[0]["pid"] != killed, "its successor to start")
+        own.supervisor.reload()
+        own.mend()
+        await eventually(lambda: events.find("reload.completed", workers=1), "the reload")
+        assert own.restarts() == {RestartReason.SIGNAL: 1, RestartReason.RELOAD: 1}
+        last = events.find("worker.started")[-1]
+        assert (own.pids, own.reloads()) == ([last["pid"]], [1, 0])
+
+
+async def test_reload_is_complete_when_predecessors_accept_no_more(team: NewTeam, events: Events) -> None:
+    """A worker that has been asked to retire, and has not yet, may still accept connections with the old files."""
+    async with team("trap '' TERM; " + READY + "read more; " + WAITS + "echo retired >&0; read more") as own:
+        await own.supervisor.start()
+        own.supervisor.reload()
+        await eventually(lambda: own.restarts() == {RestartReason.RELOAD: 1}, "the successor")
+        assert (own.supervisor._reloading, own.reloads()) == (True, [0, 0])
+        own.mend()
+        await eventually(lambda: own.reloads() == [1, 0], "the reload")
+        assert [each["state"] for each in own.supervisor.status()].count("retired") == 1
 
 
 async def test_reload_that_fails(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,10 +79,12 @@ async def test_reload_that_fails(team: NewTeam, events: Events, monkeypatch: pyt
         await eventually(lambda: len(events.find("worker.exited", code=3)) > 2, "some failures")
         assert (before, 1, [RestartReason.EXIT]) == (own.pids, own.ready(), [*own.restarts()])
         assert not own.supervisor.ended.done()
+        assert (own.reloads(), len(events.find("reload.failed", log_level="error"))) == ([0, 1], 1)
         own.mend()
         await own.replaced(before)
         await eventually(lambda: own.restarts().get(RestartReason.RELOAD) == 1, "the reload to be counted")
         assert own.restarts()[RestartReason.EXIT] == len(events.find("worker.exited", code=3))
+        await eventually(lambda: own.reloads() == [1, 1], "the reload to be complete")
 
 
 async def test_drain_timeout(team: NewTeam, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
