@@ -69,19 +69,19 @@ bench-quick: bench-python ## Measure the main table roughly, in three minutes, o
 bench-python:
 	@$(MAKE) --no-print-directory VENV=$(BENCH) PYTHON=$(BENCH_PYTHON) $(BENCH)/.services
 
-lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts, and the configuration and rules of Prometheus
+lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts, manifests, and what configures Prometheus
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/hadolint Dockerfile.server Dockerfile.client tests/Dockerfile
 	@$(BIN)/shellcheck scripts/docker-engine scripts/apt-install scripts/base-images scripts/lock scripts/promtool scripts/test-image scripts/test-peers scripts/what-to-open .ci/run
-	@$(BIN)/pytest -q tests/unit/test_layout.py
-	@scripts/promtool check config prometheus.yml
+	@$(BIN)/pytest -q tests/unit/test_layout.py tests/unit/deploy
+	@scripts/promtool check config prometheus.yml kubernetes/prometheus.yml
 	@scripts/promtool check rules --lint=all --lint-fatal $(RULES)
 	@scripts/promtool test rules $(RULE_TESTS)
 
-docs: $(DEVELOPMENT) ## Write docs/metrics.md and the option tables of README.md from the code
+docs: $(DEVELOPMENT) ## Write docs/metrics.md and the option tables of README.md from the code, and the rules for Kubernetes
 	@$(BIN)/python scripts/reference.py
 
 lock: $(DEVELOPMENT) ## Rewrite the hash-locked requirements

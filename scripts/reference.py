@@ -1,6 +1,7 @@
 """Write `docs/metrics.md` and the tables of options in `README.md` from what the code declares.
 
-With `--check`, write nothing, and exit 1 if a document differs from the code.
+And the rules of Prometheus as an object for its operator, which can read them from no other file. With `--check`, write
+nothing, and exit 1 if a file differs from its source.
 """
 
 import re
@@ -28,6 +29,16 @@ counted. At every scrape, the server's `connections_accepted_total` is `connecti
 Both services also export `stentor_build_info{service,version,python}`, and the standard `process_*` metrics of each
 process with the label `process` (`control`, `worker0`, …). These leave out retired workers, whose names belong to
 their successors. For OpenMetrics, send `Accept: application/openmetrics-text`.
+"""
+
+PROMETHEUS_RULE = """# yamllint disable-file
+# `make docs` writes this file from observability/prometheus/rules.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: stentor
+spec:
+  groups:
 """
 
 
@@ -64,16 +75,23 @@ def readme(text: str) -> str:
     return text
 
 
+def prometheus_rule() -> str:
+    """Return the groups of all files of rules, with their comments, as one object."""
+    files = sorted((ROOT / "observability" / "prometheus" / "rules").glob("*.yml"))
+    return PROMETHEUS_RULE + "\n".join(path.read_text(encoding="utf-8").replace("groups:\n", "", 1) for path in files)
+
+
 def main() -> int:
-    """Write or check the documents."""
+    """Write or check the files."""
     pages = {
+        ROOT / "deploy" / "kubernetes" / "overlays" / "operator" / "prometheus-rule.yaml": prometheus_rule(),
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "README.md": readme((ROOT / "README.md").read_text(encoding="utf-8")),
     }
     stale = [page.name for page, text in pages.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:
         if stale:
-            print(f"{', '.join(stale)}: differs from the code; run `make docs`", file=sys.stderr)
+            print(f"{', '.join(stale)}: differs from its source; run `make docs`", file=sys.stderr)
         return 1 if stale else 0
     for page, text in pages.items():
         page.write_text(text, encoding="utf-8")

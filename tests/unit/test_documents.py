@@ -17,7 +17,7 @@ from stentor_server import __version__ as server_version
 from stentor_server.__main__ import cli as server
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LOGGING = {"debug", "info", "warning", "error", "exception", "log", "emit"}  # names of what logs
 PYTHON_IMAGE = re.compile(r"python:3\.\d+-slim-[a-z]+")
 
