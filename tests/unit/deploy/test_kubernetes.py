@@ -92,22 +92,20 @@ def test_limits(name: str) -> None:
     assert container["resources"]["limits"] == {"memory": compose["mem_limit"].upper() + "i"}
     there = {key: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for key, value in compose["environment"].items()}
     here = {each["name"]: each["value"] for each in container["env"]}
-    of_the_network = {"STENTOR_TARGET", "STENTOR_ADMIN_NAME", "STENTOR_RESOLVE"}
+    of_the_network = {"STENTOR_TARGET", "STENTOR_ADMIN_NAME", "STENTOR_RESOLVE", "STENTOR_SHUTDOWN_DELAY"}
     assert there.keys() ^ here.keys() <= of_the_network
     assert {key for key in there.keys() & here.keys() if there[key] != here[key]} <= of_the_network
 
 
 @_each_service
 def test_time_to_leave(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After its pause, a pod has the time that the compose project allows, which is more than a drain takes."""
-    pod = _pod(name)["spec"]
-    pause = pod["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    """After the delay, a pod has the time that the compose project allows, which is more than a drain takes."""
     given = options(_pod(name), monkeypatch)
-    pause += given.get("shutdown_delay_seconds", 0)
+    delay = given.get("shutdown_delay_seconds", 0)
     allowed = Duration().convert(COMPOSE["services"][SERVICES[name]]["stop_grace_period"], None, None)
     if name == "stentor-server":
-        assert pause >= RESOLVE_SECONDS + 5  # and the resolvers of a cluster keep an answer for 5 s
-    assert pod["terminationGracePeriodSeconds"] >= pause + allowed
+        assert delay >= RESOLVE_SECONDS + 5  # and the resolvers of a cluster keep an answer for 5 s
+    assert _pod(name)["spec"]["terminationGracePeriodSeconds"] >= delay + allowed
     assert allowed > given.get("drain_timeout_seconds", 8)
 
 
