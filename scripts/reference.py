@@ -32,7 +32,7 @@ their successors. For OpenMetrics, send `Accept: application/openmetrics-text`.
 """
 
 PROMETHEUS_RULE = """# yamllint disable-file
-# `make docs` writes this file from observability/prometheus/rules.
+# `make docs` writes this file from those of observability/prometheus.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
@@ -77,7 +77,8 @@ def readme(text: str) -> str:
 
 def prometheus_rule() -> str:
     """Return the groups of all files of rules, with their comments, as one object."""
-    files = sorted((ROOT / "observability" / "prometheus" / "rules").glob("*.yml"))
+    folder = ROOT / "observability" / "prometheus"
+    files = folder / "expected.yml", *sorted((folder / "rules").glob("*.yml"))
     return PROMETHEUS_RULE + "\n".join(path.read_text(encoding="utf-8").replace("groups:\n", "", 1) for path in files)
 
 

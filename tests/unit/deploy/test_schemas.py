@@ -3,6 +3,7 @@
 import json
 import re
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -14,6 +15,7 @@ from manifests import BUILDS, COMPOSE, LOAD, OPERATOR, PLAIN, ROOT, named, objec
 OLDEST, NEWEST = "1.30", "1.37"  # docs/how-to/kubernetes.md names the oldest
 EXTENSION = "monitoring.coreos.com/v1"  # the operator of Prometheus; its schemas are in no package
 PROMETHEUS = ROOT / "observability" / "prometheus"
+RULE_FILES = ["expected.yml", *sorted(f"rules/{path.name}" for path in (PROMETHEUS / "rules").glob("*.yml"))]
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
@@ -39,16 +41,15 @@ def test_the_operator_gets_the_same_rules() -> None:
     assert rule["apiVersion"] == EXTENSION
     assert rule["spec"].keys() == {"groups"}
     groups = rule["spec"]["groups"]
-    files = [_config(f"rules/{path.name}") for path in sorted((PROMETHEUS / "rules").glob("*.yml"))]
-    assert _unfolded(groups) == _unfolded([group for file in files for group in file["groups"]])
+    assert _unfolded(groups) == _unfolded([group for file in RULE_FILES for group in _config(file)["groups"]])
     assert len({group["name"] for group in groups}) == len(groups)
     assert {key for group in groups for key in group} <= {"name", "interval", "rules"}
     rules = [each for group in groups for each in group["rules"]]
     assert {key for each in rules for key in each} <= {"alert", "record", "expr", "for", "labels", "annotations"}
 
 
-def test_the_operator_scrapes_what_the_rules_need() -> None:
-    """The PodMonitor selects servers and clients only, by a port that each has, as often as the compose project."""
+def test_the_operator_scrapes_servers_and_clients() -> None:
+    """The PodMonitor selects nothing else, by a port that each has, as often and as the jobs of the compose project."""
     monitor = named(OPERATOR, "PodMonitor", "stentor")
     assert monitor["apiVersion"] == EXTENSION
     assert monitor["spec"].keys() == {"selector", "jobLabel", "podMetricsEndpoints"}
@@ -79,7 +80,7 @@ def test_the_plain_prometheus_is_that_of_compose() -> None:
         if volume["name"] == mount["name"] and "configMap" in volume
         for key in named(PLAIN, "ConfigMap", volume["configMap"]["name"])["data"]
     }
-    rules = {f"/etc/prometheus/rules/{path.name}" for path in (PROMETHEUS / "rules").glob("*.yml")}
+    rules = {f"/etc/prometheus/rules/{Path(file).name}" for file in RULE_FILES}
     assert mounted == {config_flag.partition("=")[2], *rules}
     config = _config("kubernetes/prometheus.yml")
     assert config["global"] == _config("prometheus.yml")["global"]
@@ -88,7 +89,7 @@ def test_the_plain_prometheus_is_that_of_compose() -> None:
 
 
 def test_the_plain_prometheus_follows_the_annotations() -> None:
-    """The pods that the rules need, and no others, are annotated with their admin port."""
+    """Servers and clients, and no others, are annotated with their admin port."""
     everyone = {**pods(PLAIN), **pods(LOAD)}
     annotated = {
         name: pod["metadata"]["annotations"] for name, pod in everyone.items() if "annotations" in pod["metadata"]
@@ -111,5 +112,5 @@ def _unfolded(groups: list[dict[str, Any]]) -> str:
 
 
 def _jobs() -> set[str]:
-    """Return the jobs that the rules know: those of the compose project."""
+    """Return the jobs of the compose project."""
     return {scrape["job_name"] for scrape in _config("prometheus.yml")["scrape_configs"]}
