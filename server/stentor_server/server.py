@@ -24,11 +24,8 @@ from stentor_server.metrics import (
     OPEN,
     REJECTED,
     SCHEMA,
-    WRITE_BUFFER,
     CloseReason,
     RejectReason,
-    open_connections,
-    unanswered_bytes,
 )
 from stentor_server.options import ServerOptions
 from stentor_server.path.acceptor import Acceptor
@@ -125,18 +122,6 @@ class Server:
                 connection.abort(CloseReason.DRAIN)
         if self._sweeper is not None:
             self._sweeper.cancel()
-
-    def audit(self) -> list[str]:
-        """Return which accounts of this worker do not balance, and by how much; empty if all are right."""
-        row = self._row
-        pending = row[SCHEMA.slot(WRITE_BUFFER)]
-        differences = {
-            "received = sent + unsent + pending": unanswered_bytes(row) - pending,
-            "pending": pending - sum(each.pending_bytes for each in self.connections.values()),
-            "accepted = active + closed": open_connections(row) - len(self.connections),
-            "open": row[_OPEN] - len(self.connections) - len(self.prefaces),
-        }
-        return [f"{account}: off by {difference}" for account, difference in differences.items() if difference]
 
     def stop_accepting(self) -> None:
         """Accept the connections that are queued, and none after them."""

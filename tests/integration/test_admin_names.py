@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from processes import Probe, Server, Service, run
+from processes import Probe, Server, Service
 
 
 def _ask(service: Service, host: str) -> tuple[int, str]:
@@ -29,10 +29,3 @@ def test_names(shared_server: Server, kind: str) -> None:
         assert (status, text.count("\n")) == (421, 1)
         assert "--admin-name" in text
         assert service.find("library.warning") == []
-
-
-def test_health_by_any_name(shared_server: Server) -> None:
-    """The server's own health check works by whatever name it reaches the endpoint."""
-    where = ("--admin-host", "127.1", "--admin-port", str(urlsplit(shared_server.admin).port))  # 127.0.0.1
-    ended = run("stentor-server", "health", *where)
-    assert (ended.returncode, ended.stderr) == (0, b"")

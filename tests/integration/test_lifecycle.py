@@ -35,13 +35,6 @@ os.execv(command[0], command)
 DROPPED = "stentor_server_log_events_dropped_total"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_idle_server_stops_cleanly(server: Server, number: int, code: int) -> None:
-    """A signal ends an idle server with its exit code, and a word about it."""
-    assert server.stop(number) == code
-    assert [event["event"] for event in server.events][-1] == "server.stopped"
-
-
 def test_stop_answers_what_was_accepted(server: Server) -> None:
     """A peer in mid-stream gets the whole answer and an orderly end when the server stops."""
     data = os.urandom(8 << 20)

@@ -9,11 +9,11 @@ from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from prometheus_client import CollectorRegistry
 
-from stentor_chassis.address import printable, why_not_bound
+from stentor_chassis.address import printable
 from stentor_chassis.admin.guard import guard
 from stentor_chassis.admin.negotiation import preferred_format, prefers_gzip
 from stentor_chassis.encoding import encode
-from stentor_chassis.failure import COULD_NOT_START, Failure
+from stentor_chassis.failure import COULD_NOT_START, Failure, shortage
 
 MAX_CONNECTIONS = 64  # twice as many for an instant, when the kernel's whole queue is accepted at once
 _SHUTDOWN_SECONDS = 0.2  # for clients still reading when the service stops
@@ -118,7 +118,7 @@ class Admin:
         except (OSError, UnicodeError) as error:
             await self.stop()
             plain = isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno
-            reason = why_not_bound(plain) if plain else getattr(error, "strerror", None) or "it is not a host name"
+            reason = shortage(plain) if plain else getattr(error, "strerror", None) or "it is not a host name"
             message = f"cannot listen on {at} port {port} for the admin endpoint: {reason}"
             raise Failure(COULD_NOT_START, message) from error
         return "http://" + printable(self._listening[0].sockets[0].getsockname())

@@ -168,11 +168,10 @@ class Control:
             loop.add_signal_handler(number, stop, number)
 
         def hang_up() -> None:
-            if stop_signal.done():  # the kernel and a shell may both send it
-                return
             if terminal_lost():
-                stop(signal.SIGHUP)
-            elif self._service.reloads:
+                if not stop_signal.done():  # the kernel and a shell may both send it
+                    stop(signal.SIGHUP)
+            elif self._service.reloads:  # also during a shutdown delay
                 supervisor.reload()
 
         loop.add_signal_handler(signal.SIGHUP, hang_up)

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from stentor_chassis.address import Address, printable, why_not_bound
-from stentor_chassis.failure import COULD_NOT_START, Failure
-from stentor_chassis.kernel import needing
+from stentor_chassis.address import Address, printable
+from stentor_chassis.failure import COULD_NOT_START, Failure, shortage
 
 # Limit of the kernel's buffer for a peer that does not read, beyond its window. The default is some megabytes.
 UNSENT_BYTES = 128 * 1024
@@ -202,15 +201,14 @@ def _failing_to_listen(address: Address) -> Iterator[None]:
         yield
     except OSError as error:
         raise Failure(
-            COULD_NOT_START, f"cannot listen on {address[0]} port {address[1]}: {why_not_bound(error.errno or 0)}"
+            COULD_NOT_START, f"cannot listen on {address[0]} port {address[1]}: {shortage(error.errno)}"
         ) from error
 
 
 def _bound(family: int, address: Address, backlog: int) -> socket.socket:
     with _failing_to_listen(address), contextlib.ExitStack() as unless_it_listens:
         listener = unless_it_listens.enter_context(_stream_socket(family))
-        with needing("the socket option SO_REUSEPORT"):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # Accepted sockets inherit these.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

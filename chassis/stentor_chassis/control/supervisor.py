@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -22,7 +21,7 @@ from stentor_chassis.counters.metrics import (
     RestartReason,
 )
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
-from stentor_chassis.failure import COULD_NOT_START, Failure
+from stentor_chassis.failure import COULD_NOT_START, Failure, shortage
 from stentor_chassis.logs.log import Logger
 
 CHECK_SECONDS = 0.5
@@ -32,10 +31,6 @@ START_ATTEMPTS = 5
 BACKOFF_SECONDS = 0.1
 BACKOFF_MOST_SECONDS = 5.0
 STEADY_SECONDS = 10.0  # a worker that lived this long is replaced without a pause
-_REMEDIES = {
-    errno.EMFILE: "; raise the file-descriptor limit (ulimit -n)",
-    errno.EAGAIN: "; raise the limit of processes (ulimit -u, or pids in a container)",
-}
 STOP_GRACE_SECONDS = 1.0  # in addition to the drain timeout, which the worker itself observes
 
 
@@ -157,10 +152,8 @@ class Supervisor:
             )
         except OSError as error:  # the system lacks processes, descriptors or memory
             self._free_rows.append(row)
-            message = (
-                f"cannot start {error.filename or 'a process'}: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}"
-            )
-            self.log.error("worker.failed", worker=number, message=message)  # noqa: TRY400 - not a bug
+            failed = f"{error.filename}: {error.strerror}" if error.filename else f"a process: {shortage(error.errno)}"
+            self.log.error("worker.failed", worker=number, message=f"cannot start {failed}")  # noqa: TRY400 - not a bug
             return False
         process.generation = self._generation
         self._processes.add(process)

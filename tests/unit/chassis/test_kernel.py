@@ -24,9 +24,3 @@ def test_refused_call(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     with pytest.raises(Failure, match=message) as failure:
         kernel.check_calls()
     assert failure.value.code == COULD_NOT_START
-
-
-def test_other_errors() -> None:
-    """An error that is no refusal is left to those who know what it means."""
-    with pytest.raises(OSError, match="Too many"), kernel.needing("anything"):
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -20,6 +20,7 @@ from stentor_server.metrics import (
     ACCEPTED,
     CLOSED,
     FAULTS,
+    OPEN,
     READ_PAUSES,
     RECEIVED,
     REJECTED,
@@ -30,6 +31,7 @@ from stentor_server.metrics import (
     CloseReason,
     RejectReason,
     open_connections,
+    unanswered_bytes,
 )
 from stentor_server.options import ServerOptions
 from stentor_server.path.connection import Connection
@@ -242,7 +244,9 @@ class Serving:
 
     def check(self) -> None:
         """Check that every byte and every connection is accounted for."""
-        assert self.server.audit() == []
+        row, connections = self.row, self.server.connections
+        assert unanswered_bytes(row) == self.waiting == sum(each.pending_bytes for each in connections.values())
+        assert self.active == len(connections) == row[SCHEMA.slot(OPEN)] - len(self.server.prefaces)
         for each in self.server.connections.values():
             assert each.pending_bytes <= len(each._pending) <= BUFFER_BYTES + _OVERHEAD_BYTES
 

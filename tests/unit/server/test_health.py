@@ -39,7 +39,7 @@ async def _admin(status: dict[str, Any], *, ready: bool = True) -> AsyncIterator
         await admin.stop()
 
 
-async def _health(port: int, host: str = "0.0.0.0", timeout: float = 10.0) -> None:
+async def _health(port: int, host: str = "127.1", timeout: float = 10.0) -> None:
     assert health.callback
     await asyncio.to_thread(health.callback, host, port, timeout)
 

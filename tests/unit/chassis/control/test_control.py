@@ -200,35 +200,3 @@ def test_task_that_fails(start: Callable[..., Running], fails: str) -> None:
         service.process.send_signal(signal.SIGHUP)
     code, told = service.ended()
     assert (code, told.splitlines()[-1]) == (1, "ZeroDivisionError: a bug")
-
-
-def test_reload(start: Callable[..., Running]) -> None:
-    """SIGHUP retires the workers, another SIGHUP stops these; the service stays ready."""
-    service = start()
-    service.event("example.ready")
-    service.process.send_signal(signal.SIGHUP)
-    until(lambda: len(service.find("worker.retired")) == 2, "both workers to be replaced")
-    assert service.get("/readyz") == (200, "ready\n")
-    states = [worker["state"] for worker in json.loads(service.get("/status")[1])["workers"]]
-    assert sorted(states) == ["ready", "ready", "retired", "retired"]
-    assert 'an_example_worker_restarts_total{reason="reload"} 2.0' in service.get("/metrics")[1]
-    service.process.send_signal(signal.SIGHUP)
-    until(lambda: len(service.find("worker.retired")) == 4, "both to be replaced again")
-    assert [event["code"] for event in service.find("worker.exited")] == [0, 0]
-    service.process.terminate()
-    assert service.ended() == (0, "told\n")
-
-
-def test_stopped_while_starting(start: Callable[..., Running]) -> None:
-    """A service can be stopped before its workers are ready."""
-    service = start("\n    await worker.stop.wait()\n")
-
-    def has_children() -> str:
-        with open(f"/proc/{service.process.pid}/task/{service.process.pid}/children", encoding="ascii") as children:
-            return children.read()
-
-    until(has_children, "a worker to be started")
-    service.process.terminate()
-    assert service.ended() == (0, "told\n")
-    assert not service.find("example.ready")
-    assert service.find("example.stopped")
