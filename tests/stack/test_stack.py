@@ -15,7 +15,6 @@ from waiting import until
 pytestmark = pytest.mark.timeout(600)
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-OK = 'stentor_client_exchanges_total{outcome="ok"}'
 
 
 def test_replies(stack: Stack) -> None:

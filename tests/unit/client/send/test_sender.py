@@ -143,8 +143,10 @@ def test_nothing_is_kept_without_bound(
             read.release()
 
     def feed() -> None:
-        while standard_input.write(b"x" * part_bytes) and (part_bytes > 1 or read.acquire(timeout=SECONDS)):
-            pass  # of single bytes, each is sent before the next one, so that it is a part of its own
+        for _ in range(4 * most // part_bytes):
+            standard_input.write(b"x" * part_bytes)
+            if part_bytes == 1 and not read.acquire(timeout=SECONDS):
+                return  # each byte is sent before the next one, so that it is a part of its own
 
     _beside(feed)
     with pytest.raises(Failure, match=r"^timeout: .*: no progress for 0.5 s before any byte of the reply$"):

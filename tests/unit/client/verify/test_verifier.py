@@ -166,6 +166,8 @@ def test_failure_is_known_before_the_end() -> None:
     assert [verifier.failed] == verifier.feed(b"-")
     assert verifier.failed is None
     assert not verifier.outstanding
+    _expect(verifier, b"a")
+    assert verifier.feed(b"-") == [Verdict(Outcome.MISMATCH, 0, b"A", b"-")]  # which is in the pattern, before the part
 
 
 @pytest.mark.parametrize("more", [False, True])
