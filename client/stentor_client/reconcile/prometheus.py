@@ -26,21 +26,15 @@ class Prometheus:
     async def present(self, promql: str) -> tuple[float, float] | None:
         """Return Prometheus' time and the value of a query then; None if there is no such series, or not yet."""
         data = await self._answer("query", query=promql)
-        kind, result = data.get("resultType"), data.get("result")
-        match kind, result:
+        match data.get("resultType"), data.get("result"):
             case "vector", []:
                 return None
-            case "vector", [{"value": [int() | float() as now, str(text)]}]:
-                pass
-            case "scalar", [int() | float() as now, str(text)]:
-                pass
-            case "vector", [_, *_]:
-                raise Failure(USAGE, f"{self._option}: it returns {len(result)} series; add them with sum(…)")
-            case "vector" | "scalar" | "matrix" | "string", _:
-                raise Failure(USAGE, f"{self._option}: it returns a {kind}, not a single value")
-            case _:
-                raise Failure(USAGE, f"{self._option}: it returns no single value")
-        return now, self._number(text)
+            case ("vector", [{"value": [int() | float() as now, str(text)]}]) | (
+                "scalar",
+                [int() | float() as now, str(text)],
+            ):
+                return now, self._number(text)
+        raise Failure(USAGE, f"{self._option}: it does not return a single value; add several series up with sum(…)")
 
     async def samples(self, path: str, **parameters: str) -> list[tuple[Labels, list[tuple[float, float]]]]:
         """Return the labels of each series, and its values with their times: of `query_range`, or of a range."""

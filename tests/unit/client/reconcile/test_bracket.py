@@ -60,11 +60,12 @@ def test_loss_shows_once_it_is_quiet(moves: list[int], lag: float, lost: int, un
 
 @given(steps, st.floats(0, SETTLING - 0.2), st.integers(-500, 500))
 def test_bounds_hold(moves: list[int], lag: float, lost: int) -> None:
-    """Every settled bracket contains the true difference."""
+    """Every settled bracket contains the true difference, so what has lost something never agrees."""
     left, right = _read([*accumulate(moves)], lag, lost)
     for bracket in brackets(left, right, SETTLING, SETTLING):
         assert bracket.low <= -lost <= bracket.high
         assert abs(bracket.difference) <= abs(lost)
+    assert not lost or _compared(left, right).conclusion is not Conclusion.AGREE
 
 
 @given(steps, st.floats(0, 3), st.floats(0, 3))

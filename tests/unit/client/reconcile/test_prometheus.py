@@ -13,6 +13,7 @@ from stentor_client.reconcile.query import Query
 from stentor_client.verify.outcomes import NOT_REACHED
 from unit.client.reconcile.endpoints import Answer, answering, prometheus
 
+SEVERAL = "it does not return a single value; add several series up with sum(…)"
 QUERY = Query(Side.SERVER, "connections", 'sum(x{a="b"}) + 1')
 
 
@@ -25,14 +26,13 @@ def _failure(answer: Answer, method: str = "present") -> Failure:
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ([1, 2], "it returns 2 series; add them with sum(…)"),
+        ([1, 2], SEVERAL),
         ("parse error:\n unclosed", "parse error: unclosed"),
         ("x" * 1000, "x" * 300),
         (-5, "it returns '-5', which is not a count"),
         (float("nan"), "it returns 'nan', which is not a count"),
-        ({"resultType": "matrix", "result": []}, "it returns a matrix, not a single value"),
-        ({"resultType": ["matrix"], "result": []}, "it returns no single value"),
-        ({"resultType": "string", "result": [1.5, "x"]}, "it returns a string, not a single value"),
+        ({"resultType": "matrix", "result": []}, SEVERAL),
+        ({"resultType": ["string"], "result": [1.5, "x"]}, SEVERAL),
         ({"resultType": "scalar", "result": [1.5, "many"]}, "it returns 'many', which is not a count"),
     ],
 )
