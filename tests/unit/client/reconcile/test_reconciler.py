@@ -21,7 +21,9 @@ from unit.client.reconcile.endpoints import Client, Server, admin, answering, pa
 LONG = 30.0  # what agrees does so long before
 SHORT = 0.6  # what does not is looked at for this long
 
-CONNECTIONS, TO_SERVER, BACK = "connections", "bytes to the server", "bytes back"
+TO_SERVER, BACK = "bytes to the server", "bytes back"
+SENT = Query(Side.CLIENT, "sent_bytes", "sum(a)")
+TAKEN = Query(Side.SERVER, "connections", "sum(b)")
 
 
 def _run(
@@ -69,9 +71,14 @@ def test_agree_in_a_pause() -> None:
     assert 40 < client.scrapes < 60
 
 
-@pytest.mark.parametrize(("times", "conclusion"), [(1.0, Conclusion.WITHIN), (1.1, Conclusion.UNKNOWN)])
-def test_traffic_without_a_pause(times: float, conclusion: Conclusion) -> None:
-    """While all counts move all the time they agree within what moved, if that is little compared with the counts."""
+@pytest.mark.parametrize(
+    ("times", "during", "conclusion"), [(1.0, None, Conclusion.WITHIN), (1.1, 0.05, Conclusion.UNKNOWN)]
+)
+def test_traffic_without_a_pause(times: float, during: float | None, conclusion: Conclusion) -> None:
+    """While all counts move all the time they agree within what moved, if that is little compared with the counts.
+
+    A value in Prometheus that does not move cannot be compared at all.
+    """
     client, server = pair(nbytes=1 << 20)
 
     def move(_: object, step: int = 100) -> None:
@@ -81,7 +88,10 @@ def test_traffic_without_a_pause(times: float, conclusion: Conclusion) -> None:
         move(_, 50)
 
     client.before, server.before = move, move_half
-    result = _run(client, server, SHORT)
+    result = _run(client, server, SHORT, during, [SENT], lambda _: 5)
+    ((_, query),) = result.queries
+    assert (query.conclusion, query.reason.startswith("when the time began, ")) == (Conclusion.UNKNOWN, bool(during))
+    assert "no scrape changed its value" in query.reason
     found = _found(result)
     assert {TO_SERVER, BACK} <= found.keys()
     assert set(found.values()) == {(conclusion, 0)}
@@ -181,10 +191,6 @@ def _at_sleep(monkeypatch: pytest.MonkeyPatch, longest: float, act: Callable[[fl
 
     monkeypatch.setattr(reconciler_module, "sleep", sleep)
     return acted
-
-
-SENT = Query(Side.CLIENT, "sent_bytes", "sum(a)")
-TAKEN = Query(Side.SERVER, "connections", "sum(b)")
 
 
 def test_queries() -> None:
