@@ -74,7 +74,7 @@ def test_unknown() -> None:
     result = _result({"bytes back": (-500, 2001)}, queries=[(QUERY, _comparison(-4000, 0))])
     lines = _printed(result)
     assert "bytes back 100,000 99,500 unknown cannot tell" in lines
-    assert "bytes back: 2,001 may be missing or surplus, which is more than 2% of the count." in lines
+    assert "bytes back: 2,001 may be missing or surplus, which is more than 2 % of the count." in lines
     assert "HAProxy adds the bytes of a connection when it ends" in " ".join(lines)
     assert lines[-1] == f"Cannot tell whether these counts agree: bytes back; {QUERY}."
     assert Report(result, None).exit_code == UNKNOWN
