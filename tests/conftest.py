@@ -6,7 +6,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # Files whose tests share services of their own, or have thousands of connections at a time.
-TOGETHER = {"test_flood.py", "test_log_recipes.py", "test_tls.py"}
+TOGETHER = {"test_flood.py", "test_log_recipes.py", "test_reconcile_queries.py", "test_tls.py"}
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -18,7 +18,7 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no typ
     def _split_scope(self, nodeid: str) -> str:
         """Return the name of the group of a test, which one process runs."""
         file = Path(nodeid.partition("::")[0])
-        if file.parent.name == "stack":
+        if file.parent.name == "stack" and file.name not in TOGETHER:
             return "stack"  # one compose project
         return nodeid if file.parent.name == "integration" and file.name not in TOGETHER else str(file)
 

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -65,6 +67,23 @@ def test_stranger(server: Server) -> None:
         code, report = _reconcile(server, probe, options=("--during", "1s", *LONG))
         assert (code, _verdicts(report)) == (AGREED, {"agree"})
         assert report["client"]["sent_bytes"] == report["server"]["received_bytes"] > 0
+
+
+def test_stranger_in_the_time_compared(server: Server) -> None:
+    """A few bytes of somebody else are found to the byte beside a probe that sends ten messages a second."""
+    with Probe(server.target, "--interval", "100ms") as probe, ThreadPoolExecutor(1) as pool:
+        probe.reaches(OK, 2)
+        reconciliation = pool.submit(_reconcile, server, probe, options=("--during", "1s", "--timeout", "6s"))
+        strangers = 0
+        while not reconciliation.done():
+            assert server.ask(b"abcde") == b"ABCDE"
+            strangers += 1
+            threading.Event().wait(0.2)
+        code, report = reconciliation.result()
+    found = _differences(report)
+    assert (code, {*found}) == (DISAGREED, {"connections", "bytes to the server", "bytes back"})
+    assert 0 < found["connections"] < strangers
+    assert found["bytes to the server"] % 5 == found["bytes back"] % 5 == 0
 
 
 @pytest.mark.parametrize(

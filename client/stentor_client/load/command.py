@@ -1,7 +1,6 @@
 """The command `load`."""
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +14,7 @@ from stentor_chassis.kernel import check_calls
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import build, log_options, option, wrong_value
 from stentor_chassis.options.quantities import Duration
+from stentor_chassis.options.share import Share
 from stentor_chassis.options.text import Path
 from stentor_client.load import arrivals
 from stentor_client.load.options import LoadOptions
@@ -44,20 +44,6 @@ class Ramp(click.ParamType[tuple[float, float]]):
         first, dots, last = str(value).partition("..")
         begin = Rate().convert(first, param, ctx)
         return begin, Rate().convert(last, param, ctx) if dots else begin
-
-
-class Share(click.ParamType[float]):
-    """A share such as `0.1%` or `0.001`."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse, or fail with what is accepted."""
-        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(%?)", str(value))
-        share = float(match[1]) / (100 if match[2] else 1) if match else 2.0
-        if share > 1:
-            self.fail(f"{value!r} is not a share such as 0.1% or 0.001", param, ctx)
-        return share
 
 
 @click.command()

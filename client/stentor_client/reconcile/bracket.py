@@ -1,21 +1,21 @@
-"""Compares two counts that move while they are read one after the other."""
+"""Brackets the difference of two counts that move while they are read one after the other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
 
 class Point(NamedTuple):
     """A count, `up - down`, at some moment between `began` and `ended`; `up` and `down` only grow.
 
-    Times are seconds of one clock.
+    At `rest`, nothing that it counted is still under way. Times are seconds of one clock.
     """
 
     began: float
     ended: float
     up: float
     down: float = 0
+    rest: bool = False
 
     @property
     def value(self) -> float:
@@ -36,7 +36,9 @@ class Bracket:
     left: float  # at its second reading
     right: float
     moved: float  # by the left count, between its two readings
+    counted: float  # by the left side, without what went down
     at: float
+    rest: bool  # at both readings of the left count
 
     @property
     def width(self) -> float:
@@ -47,6 +49,11 @@ class Bracket:
     def difference(self) -> float:
         """The smallest difference that is certain, with its sign; 0 if there may be none."""
         return max(self.low, 0) + min(self.high, 0)
+
+    @property
+    def bound(self) -> float:
+        """The largest difference that is possible, without its sign."""
+        return max(-self.low, self.high)
 
     @property
     def equal(self) -> bool:
@@ -61,23 +68,10 @@ class Bracket:
             left=self.left - baseline.left,
             right=self.right - baseline.right,
             moved=self.moved + baseline.moved,
+            counted=self.counted - baseline.counted,
             at=self.at,
+            rest=self.rest and baseline.rest,
         )
-
-
-class Conclusion(StrEnum):
-    """Whether two counts agree."""
-
-    AGREE = "agree"
-    WITHIN = "agree within what moved"
-    DIFFER = "differ"
-
-
-class Comparison(NamedTuple):
-    """A conclusion, and the bracket that led to it."""
-
-    conclusion: Conclusion
-    bracket: Bracket
 
 
 def brackets(left: Sequence[Point], right: Sequence[Point], before: float = 0, after: float = 0) -> list[Bracket]:
@@ -99,40 +93,19 @@ def brackets(left: Sequence[Point], right: Sequence[Point], before: float = 0, a
     return found
 
 
-def compare(
-    left: Sequence[Point], right: Sequence[Point], settling: float, baseline: Bracket | None = None
-) -> Comparison | None:
-    """Compare two counts of the same thing by all their readings; return None if there are too few.
+def settled(left: Sequence[Point], right: Sequence[Point], settling: float, *, losing: bool) -> list[Bracket]:
+    """Return the brackets of left readings that are at least `settling` seconds away: bytes under way arrive meanwhile.
 
-    They agree if they were equal at a moment when nothing moved. They differ if the narrowest bracket with `settling`
-    seconds on either side excludes equality: bytes under way arrive in that time, so what is missing is lost.
-    Otherwise any difference is within what moved. With a `baseline`, only what was counted since is compared.
+    If none were ever lost, so not `losing`, bytes that are under way although nothing moves just take longer.
     """
-    close = _since(brackets(left, right), baseline)
-    if not close:
-        return None
-    settled = narrowest(_since(brackets(left, right, settling, settling), baseline))
-    equal = [bracket for bracket in close if bracket.equal]
-    lasting = settled.difference if settled else 0
-    if equal and (settled is None or not lasting or equal[-1].at > settled.at):
-        return Comparison(Conclusion.AGREE, equal[-1])
-    if settled and lasting:
-        return Comparison(Conclusion.DIFFER, settled)
-    near = narrowest([bracket for bracket in close if not bracket.difference]) or settled
-    if near is None:  # there was no time to let anything settle
-        return Comparison(Conclusion.DIFFER, close[-1])
-    return Comparison(Conclusion.WITHIN, near)
+    found = brackets(left, right, settling, settling)
+    return [bracket for bracket in found if losing or bracket.moved or bracket.rest]
 
 
-def compare_late(left: Sequence[Point], right: Sequence[Point], baseline: Bracket | None = None) -> Comparison | None:
-    """Compare a count that arrives late, such as one that is scraped, with all values of the left one meanwhile."""
-    if not left or not right:
-        return None
-    equal = [bracket for bracket in _since(brackets(left, right), baseline) if bracket.equal]
-    if equal:
-        return Comparison(Conclusion.AGREE, equal[-1])
-    (whole,) = _since([widest(left, right)], baseline)
-    return Comparison(Conclusion.DIFFER if whole.difference else Conclusion.WITHIN, whole)
+def certain(left: Sequence[Point], right: Sequence[Point], settling: float, *, losing: bool) -> list[Bracket]:
+    """Return the brackets that contain the true difference, in order of time: settled, or at rest all the while."""
+    resting = [bracket for bracket in brackets(left, right) if bracket.rest]
+    return sorted(resting + settled(left, right, settling, losing=losing), key=lambda bracket: bracket.at)
 
 
 def widest(left: Sequence[Point], right: Sequence[Point]) -> Bracket:
@@ -157,9 +130,7 @@ def _bracket(older: Point, point: Point, younger: Point) -> Bracket:
         left=younger.value,
         right=point.value,
         moved=most - least,
+        counted=younger.up,
         at=point.began,
+        rest=older.rest and younger.rest,
     )
-
-
-def _since(found: Sequence[Bracket], baseline: Bracket | None) -> list[Bracket]:
-    return [bracket.since(baseline) if baseline else bracket for bracket in found]

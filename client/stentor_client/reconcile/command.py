@@ -8,6 +8,7 @@ import uvloop
 from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Duration
+from stentor_chassis.options.share import Share
 from stentor_client.output.json_output import JsonOutput, json_option
 from stentor_client.output.terminal import show
 from stentor_client.reconcile.base_url import BaseUrl
@@ -21,7 +22,13 @@ _PIPE_COLUMNS = 160  # so that pipes and files get no wrapped lines
 
 
 @click.command()
-@option("--server-admin", type=_METRICS, default="http://127.0.0.1:8081", help="The server's admin endpoint.")
+@option(
+    "--server-admin",
+    type=_METRICS,
+    multiple=True,
+    default=("http://127.0.0.1:8081",),
+    help="The server's admin endpoint; repeatable, to add up the counts of several servers.",
+)
 @option(
     "--client-admin",
     type=_METRICS,
@@ -35,6 +42,11 @@ _PIPE_COLUMNS = 160  # so that pipes and files get no wrapped lines
     type=Duration(),
     help="Compare only what is counted from now on, for this long. Default: all since the start.",
     show_default=False,
+)
+@option(
+    "--max-difference",
+    type=Share(),
+    help="Accept differences up to this share of a count, such as 1%.",
 )
 @option("--prometheus", type=BaseUrl("/api/v1"), default="http://127.0.0.1:9090", help="Send the queries there.")
 @option(
@@ -53,23 +65,25 @@ _PIPE_COLUMNS = 160  # so that pipes and files get no wrapped lines
 )
 @json_option("the result")
 def reconcile(**options: Any) -> int:
-    """Compare the connections and bytes that the server and its clients counted; exit 6 if they differ.
+    """Compare the connections and bytes that servers and clients counted: exit 6 if they differ, 7 if unknown.
 
     Traffic may continue meanwhile. The server does not count its own health checks.
 
     Example: stentor-client reconcile --server-admin http://server:8081 --client-admin http://client:8082
     """
     restore_sighup()
-    clients = options["client_admin"]
-    if len(set(clients)) < len(clients):
-        raise wrong_value("client_admin", "the same client is given twice, and would be counted twice")
+    for side in Side:
+        urls = options[f"{side}_admin"]
+        if len(set(urls)) < len(urls):
+            raise wrong_value(f"{side}_admin", f"the same {side} is given twice, and would be counted twice")
     output, during = JsonOutput(options["json"]), options["during"]
     sources = Sources(
-        server=options["server_admin"],
-        clients=clients,
+        servers=options["server_admin"],
+        clients=options["client_admin"],
         prometheus=options["prometheus"],
         queries=(*dict.fromkeys(options["server_query"] + options["client_query"]),),
     )
-    report = Report(uvloop.run(Reconciler(sources, options["timeout"]).run(during)), during)
+    reconciler = Reconciler(sources, options["timeout"], options["max_difference"])
+    report = Report(uvloop.run(reconciler.run(during)), during)
     output.write(report.data(), lambda: show(report.print, pipe_columns=_PIPE_COLUMNS))
     return report.exit_code

@@ -1,59 +1,76 @@
-"""Queries a Prometheus for the same counts."""
+"""Queries a Prometheus, or a database with the same interface."""
 
 import json
 import math
-import time
 from typing import Any
 from urllib.parse import urlencode
 
 from stentor_chassis.failure import USAGE, Failure
-from stentor_client.reconcile.bracket import Point
-from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.web import excerpt, get
 from stentor_client.verify.outcomes import NOT_REACHED
 
+Labels = frozenset[tuple[str, str]]
 
-async def ask(url: str, query: Query) -> Point | None:
-    """Return the present value of the query; None if there is no such series, or not yet.
 
-    `url`, of Prometheus or a compatible database, is the part before `/api/v1`.
+class Prometheus:
+    """The Prometheus at a URL, which is the part before `/api/v1`, asked on behalf of one option.
 
-    Raises:
-        Failure: the query is wrong, or there is no answer; the message says why.
-
+    Its methods raise `Failure` if the query is wrong, or if there is no answer; the message says why.
     """
-    began = time.monotonic()
-    data = await _answer(url, query)
-    ended = time.monotonic()
-    kind, result = data.get("resultType"), data.get("result")
-    match kind, result:
-        case "vector", []:
-            return None
-        case "vector", [{"value": [_, str(text)]}]:
-            pass
-        case "scalar", [_, str(text)]:
-            pass
-        case "vector", [_, *_]:
-            raise Failure(USAGE, f"{query}: it returns {len(result)} series; add them with sum(…)")
-        case "vector" | "scalar" | "matrix" | "string", _:
-            raise Failure(USAGE, f"{query}: it returns a {kind}, not a single value")
-        case _:
-            raise Failure(USAGE, f"{query}: it returns no single value")
-    return Point(began, ended, _number(query, text))
 
+    def __init__(self, url: str, option: object) -> None:
+        """Name this option in messages."""
+        self._url = url
+        self._option = option
 
-async def _answer(url: str, query: Query) -> dict[str, Any]:
-    answer = await get(f"{url}/api/v1/query?{urlencode({'query': query.promql})}")
-    found = _json(answer.body)
-    if not answer.ok:
-        error = found.get("error")
-        if isinstance(error, str) and error:
-            raise Failure(USAGE, f"{query}: {excerpt(error)}")
-        raise Failure(NOT_REACHED, f"cannot query {url}: it answered {answer.status}")
-    data = found.get("data")
-    if not isinstance(data, dict):
-        raise Failure(NOT_REACHED, f"cannot query {url}: its answer is not from Prometheus")
-    return data
+    async def present(self, promql: str) -> tuple[float, float] | None:
+        """Return Prometheus' time and the value of a query then; None if there is no such series, or not yet."""
+        data = await self._answer("query", query=promql)
+        match data.get("resultType"), data.get("result"):
+            case "vector", []:
+                return None
+            case ("vector", [{"value": [int() | float() as now, str(text)]}]) | (
+                "scalar",
+                [int() | float() as now, str(text)],
+            ):
+                return now, self._number(text)
+        raise Failure(USAGE, f"{self._option}: it does not return a single value; add several series up with sum(…)")
+
+    async def samples(self, path: str, **parameters: str) -> list[tuple[Labels, list[tuple[float, float]]]]:
+        """Return the labels of each series, and its values with their times: of `query_range`, or of a range."""
+        data = await self._answer(path, **parameters)
+        try:
+            return [
+                (frozenset(each["metric"].items()), [(float(at), float(value)) for at, value in each["values"]])
+                for each in data["result"]
+            ]
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise self._stranger() from error
+
+    async def _answer(self, path: str, **parameters: str) -> dict[str, Any]:
+        answer = await get(f"{self._url}/api/v1/{path}?{urlencode(parameters)}")
+        found = _json(answer.body)
+        if not answer.ok:
+            error = found.get("error")
+            if isinstance(error, str) and error:
+                raise Failure(USAGE, f"{self._option}: {excerpt(error)}")
+            raise Failure(NOT_REACHED, f"cannot query {self._url}: it answered {answer.status}")
+        data = found.get("data")
+        if not isinstance(data, dict):
+            raise self._stranger()
+        return data
+
+    def _stranger(self) -> Failure:
+        return Failure(NOT_REACHED, f"cannot query {self._url}: its answer is not from Prometheus")
+
+    def _number(self, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value < math.inf:  # also excludes NaN
+            raise Failure(USAGE, f"{self._option}: it returns {excerpt(text)!r}, which is not a count")
+        return value
 
 
 def _json(text: bytes) -> dict[str, Any]:
@@ -63,13 +80,3 @@ def _json(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):  # not JSON, or nested deeper than any answer
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _number(query: Query, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise Failure(USAGE, f"{query}: it returns {excerpt(text)!r}, which is not a count")
-    return value

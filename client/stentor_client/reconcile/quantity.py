@@ -30,6 +30,7 @@ class Count(NamedTuple):
                 reading.ended,
                 reading.counts[self.up],
                 reading.counts.get(self.down, 0),
+                rest=self.side is Side.SERVER or reading.counts["sent_bytes"] == reading.counts["received_bytes"],
             )
             for reading in readings
         ]

@@ -1,12 +1,13 @@
 """Reads the counts of one side from its admin endpoints."""
 
+import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from stentor_chassis.failure import Failure
+from stentor_chassis.failure import USAGE, Failure
 from stentor_client.reconcile.exposition import MOST_COUNT, samples
 from stentor_client.reconcile.web import Answer, get
 from stentor_client.verify.outcomes import NOT_REACHED
@@ -58,13 +59,19 @@ class Samples:
         return int(total)
 
     def mean(self, name: str) -> float:
-        """Return the mean of a histogram's observations; 0 if there is none."""
+        """Return the mean of a histogram's observations; 0 if there is none, or no number."""
         count, total = (sum(self._values[f"{name}_{what}"].values()) for what in ("count", "sum"))
-        return total / count if count else 0.0
+        mean = total / count if count else 0.0
+        return mean if 0 < mean < math.inf else 0.0  # also excludes NaN
 
     def started(self) -> float:
         """Return when the control process started, in Unix time; 0 if it does not report it."""
-        return self._values["process_start_time_seconds"].get(frozenset({("process", "control")}), 0.0)
+        started = self._values["process_start_time_seconds"].get(frozenset({("process", "control")}), 0.0)
+        return started if math.isfinite(started) else 0.0
+
+    def identity(self) -> Hashable:
+        """Return what no other service has, also if it counts the same: when its processes started, to 10 ms."""
+        return frozenset(self._values["process_start_time_seconds"].items())
 
 
 def of_server(samples: Samples) -> Counts:
@@ -115,7 +122,7 @@ async def read(urls: Sequence[str], counts_of: Callable[[Samples], Counts]) -> R
     """Read all endpoints of one side, one after the other.
 
     Raises:
-        Failure: one of them cannot be read; the message says why.
+        Failure: one of them cannot be read, or is another of them; the message says why.
 
     """
     began = time.monotonic()
@@ -123,6 +130,11 @@ async def read(urls: Sequence[str], counts_of: Callable[[Samples], Counts]) -> R
     ended = time.monotonic()
     parsed = [_samples(url, answer) for url, answer in answers]
     each = [counts_of(one) for one in parsed]
+    seen: dict[Hashable, str] = {}
+    for url, one in zip(urls, parsed, strict=True):
+        other = seen.setdefault(one.identity() or url, url)
+        if other != url:
+            raise Failure(USAGE, f"{other} and {url} are the same service, which would be counted twice: give one")
     return Reading(
         began=began,
         ended=ended,

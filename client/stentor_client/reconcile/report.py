@@ -10,12 +10,19 @@ from rich.text import Text
 
 from stentor_chassis.failure import OK
 from stentor_client.output.wording import counted, number, percent
-from stentor_client.reconcile.bracket import Comparison, Conclusion
+from stentor_client.reconcile.bracket import Bracket
+from stentor_client.reconcile.judging import Comparison, Conclusion
 from stentor_client.reconcile.quantity import Quantity, Side
 from stentor_client.reconcile.reconciler import Result
-from stentor_client.verify.outcomes import CHECK_FAILED
+from stentor_client.verify.outcomes import CHECK_FAILED, UNKNOWN
 
-_COLOURS = {Conclusion.AGREE: "green", Conclusion.WITHIN: "magenta", Conclusion.DIFFER: "bold red"}
+_COLOURS = {
+    Conclusion.AGREE: "green",
+    Conclusion.WITHIN: "green",
+    Conclusion.ACCEPTED: "green",
+    Conclusion.DIFFER: "bold red",
+    Conclusion.UNKNOWN: "magenta",
+}
 
 
 class Report:
@@ -25,12 +32,15 @@ class Report:
         """`during` is the time that was compared, in seconds; None if everything was."""
         self._result = result
         self._during = during
-        self._conclusions = {comparison.conclusion for _, comparison in (*result.quantities, *result.queries)}
+        self._compared = [*((each.name, found) for each, found in result.quantities), *result.queries]
+        self._conclusions = {comparison.conclusion for _, comparison in self._compared}
 
     @property
     def exit_code(self) -> int:
         """The exit code of the command."""
-        return CHECK_FAILED if Conclusion.DIFFER in self._conclusions else OK
+        if Conclusion.DIFFER in self._conclusions:
+            return CHECK_FAILED
+        return UNKNOWN if Conclusion.UNKNOWN in self._conclusions else OK
 
     def print(self, console: Console) -> None:
         """Print tables, notes and summary."""
@@ -74,23 +84,31 @@ class Report:
         """The last line."""
         if Conclusion.DIFFER in self._conclusions:
             return f"The counts disagree: {'; '.join(self._differences())}."
+        if Conclusion.UNKNOWN in self._conclusions:
+            unknown = [str(key) for key, found in self._compared if found.conclusion is Conclusion.UNKNOWN]
+            return f"Cannot tell whether these counts agree: {'; '.join(unknown)}."
+        if Conclusion.ACCEPTED in self._conclusions:
+            return "The counts differ by no more than the share that --max-difference accepts."
         if Conclusion.WITHIN in self._conclusions:
             return "The counts agree within what moved while they were read. Pause the traffic for an exact comparison."
+        if not any(found.bracket.counted for _, found in self._compared):
+            return "Nothing was counted on either side: there was no traffic to compare."
         return "The counts agree, to the byte."
 
     def _differences(self) -> Iterator[str]:
-        for quantity, (conclusion, bracket) in self._result.quantities:
+        for quantity, (conclusion, bracket, _) in self._result.quantities:
             if conclusion is Conclusion.DIFFER:
                 amount = bracket.difference
-                more = f"{counted(abs(amount), quantity.unit)} {'more' if amount > 0 else 'fewer'}"
+                more = f"{_least(bracket)}{counted(abs(amount), quantity.unit)} {'more' if amount > 0 else 'fewer'}"
                 if quantity.between_sides:
                     yield f"of {quantity.name}, the server counted {more} than the client"
                 else:
                     yield f"{quantity.name} is wrong, the right side is {more}"
-        for query, (conclusion, bracket) in self._result.queries:
+        for query, (conclusion, bracket, _) in self._result.queries:
             if conclusion is Conclusion.DIFFER:
                 more = "more" if bracket.difference > 0 else "less"
-                yield f"{query} says {number(abs(bracket.difference))} {more} than the {query.side} counted"
+                difference = _least(bracket) + number(abs(bracket.difference))
+                yield f"{query} says {difference} {more} than the {query.side} counted"
 
     def _notes(self) -> Iterator[str]:
         """Yield what helps to understand the counts."""
@@ -104,7 +122,16 @@ class Report:
                 yield f"{counted(count, noun)} {'was' if count == 1 else 'were'} {fate}."
         if client["failed"]:
             yield f"{counted(client['failed'], 'exchange')} failed at the client: bytes under way then may be lost."
-        if Conclusion.DIFFER in self._conclusions and self._during is None:
+        for key, found in self._compared:
+            if found.reason:
+                yield f"{key}: {found.reason}."
+        if any(found.conclusion is not Conclusion.AGREE and found.bracket.low < 0 for _, found in self._result.queries):
+            yield (
+                "A proxy may count late: HAProxy adds the bytes of a connection when it ends, or with "
+                "`option contstats` every five seconds."
+            )
+        differs = any(found.conclusion is Conclusion.DIFFER for _, found in self._result.quantities)
+        if differs and self._during is None:
             yield from self._ages()
 
     def _ages(self) -> Iterator[str]:
@@ -114,8 +141,8 @@ class Report:
             return
         older, younger = ("server", "client") if server < clients else ("client", "server")
         yield (
-            f"The {older} started {abs(clients - server):.1f} s before the {younger} and may have counted earlier "
-            "traffic. With --during 30s, only traffic from now on is compared."
+            f"By its own clock, the {older} started {abs(clients - server):.1f} s before the {younger}, and may have "
+            "counted earlier traffic. With --during 30s, only traffic from now on is compared."
         )
 
 
@@ -146,21 +173,27 @@ def _sides(quantity: Quantity, comparison: Comparison, between: str) -> tuple[st
 
 
 def _cells(comparison: Comparison, percent_of: float | None = None) -> tuple[Text, Text]:
-    conclusion, bracket = comparison
+    conclusion, bracket, _ = comparison
     amount = bracket.difference
-    words: str = conclusion
-    if conclusion is Conclusion.WITHIN:
-        words = f"agree within {number(max(-bracket.low, bracket.high))}"
-    difference = number(amount, sign="+" if amount else "")
+    difference = _least(bracket) + number(amount, sign="+" if amount else "")
     if percent_of and amount:
         difference += f" ({percent(100 * amount / percent_of)})"
-    return Text(difference), Text(words, _COLOURS[conclusion])
+    if conclusion is Conclusion.WITHIN:
+        difference = f"up to {number(bracket.bound)}"
+    elif conclusion is Conclusion.UNKNOWN:
+        difference = "unknown"
+    return Text(difference), Text(conclusion, _COLOURS[conclusion])
+
+
+def _least(bracket: Bracket) -> str:
+    return "at least " if bracket.difference and bracket.width else ""
 
 
 def _plain(comparison: Comparison) -> dict[str, Any]:
-    conclusion, bracket = comparison
+    conclusion, bracket, reason = comparison
     return {
         "verdict": conclusion,
+        "reason": reason or None,
         "left_count": bracket.left,
         "right_count": bracket.right,
         "difference": bracket.difference,

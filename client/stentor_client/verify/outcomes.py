@@ -14,6 +14,7 @@ NOT_REACHED = 3  # no connection; for reconcile, counts that cannot be read
 CONNECTION_LOST = 4
 WRONG_REPLY = 5
 CHECK_FAILED = 6  # every reply was right, but a threshold was not met, a check failed or counts disagree
+UNKNOWN = 7  # reconcile cannot tell whether counts agree
 
 
 class Phase(StrEnum):

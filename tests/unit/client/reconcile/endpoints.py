@@ -2,12 +2,13 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 Answer = Callable[[str], tuple[int, bytes]]  # from path and query to status and body
 
@@ -122,19 +123,57 @@ def admin(side: Client | Server) -> Answer:
     return lambda path: (200, side.text().encode()) if path == "/metrics" else (404, b"")
 
 
-def prometheus(value: Callable[[str], Any]) -> Answer:
-    """Return how a Prometheus answers: with the samples that `value` gives for a query, or one, or an error."""
+class Scrape(NamedTuple):
+    """One scrape of a target, and the value of the query from then on."""
+
+    began: float  # in Unix time
+    value: float
+    seconds: float = 0.0
+    target: str = "a"
+
+    @property
+    def sample(self) -> list[Any]:
+        """The sample that Prometheus keeps of it."""
+        return [round(self.began, 3), str(self.seconds)]
+
+
+def prometheus(
+    value: Callable[[str], Any], scrapes: Sequence[Scrape] = (), clock: Callable[[], float] = time.time
+) -> Answer:
+    """Return how a Prometheus answers: with the samples that `value` gives for a query, or one, or an error.
+
+    Its value rose with these scrapes. Without scrapes, all was scraped just now.
+    """
+
+    def found(path: str, asked: dict[str, str]) -> Any:
+        now, query = clock(), asked["query"]
+        if path == "query_range":
+            first, last, step = (float(asked[name]) for name in ("start", "end", "step"))
+            assert (last - first) / step < 11_000
+            moments = [first + step * number for number in range(int((last - first) / step) + 1)]
+            known = [[at, str(max((each.value for each in scrapes if each.began <= at), default=0))] for at in moments]
+            return {"resultType": "matrix", "result": [{"metric": {}, "values": known}] if scrapes else []}
+        if query.startswith("scrape_duration_seconds["):
+            near = [each for each in scrapes if 0 <= float(asked["time"]) - each.began < 0.0105 and each.target]
+            return {"resultType": "matrix", "result": [_series(each) for each in near]}
+        latest = {each.target: each.began for each in sorted(scrapes)}
+        told = min(latest.values(), default=now) if query.startswith("min(") else value(query)
+        if isinstance(told, str | dict):
+            return told
+        values = [str(each) for each in (told if isinstance(told, list) else [told])]
+        return {"resultType": "vector", "result": [{"metric": {}, "value": [now, each]} for each in values]}
 
     def answer(path: str) -> tuple[int, bytes]:
         parts = urlsplit(path)
-        if parts.path != "/api/v1/query":
+        if not parts.path.startswith("/api/v1/query"):
             return 404, b""
-        found = value(parse_qs(parts.query)["query"][0])
-        if isinstance(found, str):
-            return 400, json.dumps({"status": "error", "errorType": "bad_data", "error": found}).encode()
-        if not isinstance(found, dict):
-            samples = found if isinstance(found, list) else [found]
-            found = {"resultType": "vector", "result": [{"metric": {}, "value": [1.5, str(each)]} for each in samples]}
-        return 200, json.dumps({"status": "success", "data": found}).encode()
+        data = found(parts.path.removeprefix("/api/v1/"), dict(parse_qsl(parts.query)))
+        if isinstance(data, str):
+            return 400, json.dumps({"status": "error", "errorType": "bad_data", "error": data}).encode()
+        return 200, json.dumps({"status": "success", "data": data}).encode()
 
     return answer
+
+
+def _series(scrape: Scrape) -> dict[str, Any]:
+    return {"metric": {"instance": scrape.target}, "values": [scrape.sample]}

@@ -32,8 +32,3 @@ def test_no_url(wrong: str) -> None:
     """What is no address of a service is refused, with an example."""
     with pytest.raises(click.BadParameter, match="is not a URL such as http://127"):
         URL.convert(wrong, None, None)
-
-
-def test_variable() -> None:
-    """The variable holds several, with blanks or commas between them."""
-    assert URL.split_envvar_value("http://a http://b,http://c") == ["http://a", "http://b", "http://c"]

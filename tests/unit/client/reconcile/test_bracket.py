@@ -7,16 +7,8 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stentor_client.reconcile.bracket import (
-    Comparison,
-    Conclusion,
-    Point,
-    brackets,
-    compare,
-    compare_late,
-    narrowest,
-    widest,
-)
+from stentor_client.reconcile.bracket import Point, brackets, certain, narrowest, settled, widest
+from stentor_client.reconcile.judging import Comparison, Conclusion, judge
 
 SETTLING = 1.0
 # Steps of a count, one for each 0.1 s, with pauses that are long enough to settle in and others that are not.
@@ -35,7 +27,7 @@ def _at(count: Sequence[int], moment: float) -> int:
 
 
 def _compared(left: Sequence[Point], right: Sequence[Point]) -> Comparison:
-    comparison = compare(left, right, SETTLING)
+    comparison = judge(settled(left, right, SETTLING, losing=True), SETTLING)
     assert comparison is not None
     return comparison
 
@@ -68,11 +60,12 @@ def test_loss_shows_once_it_is_quiet(moves: list[int], lag: float, lost: int, un
 
 @given(steps, st.floats(0, SETTLING - 0.2), st.integers(-500, 500))
 def test_bounds_hold(moves: list[int], lag: float, lost: int) -> None:
-    """Every settled bracket contains the true difference."""
+    """Every settled bracket contains the true difference, so what has lost something never agrees."""
     left, right = _read([*accumulate(moves)], lag, lost)
     for bracket in brackets(left, right, SETTLING, SETTLING):
         assert bracket.low <= -lost <= bracket.high
         assert abs(bracket.difference) <= abs(lost)
+    assert not lost or _compared(left, right).conclusion is not Conclusion.AGREE
 
 
 @given(steps, st.floats(0, 3), st.floats(0, 3))
@@ -86,29 +79,6 @@ def test_brackets_are_the_closest(moves: list[int], before: float, after: float)
         if older >= 0 and younger is not None:
             expected.append((point.value - younger.up, point.value - left[older].up))
     assert [(bracket.low, bracket.high) for bracket in brackets(left, right, before, after)] == expected
-
-
-def test_passing_by_is_no_agreement() -> None:
-    """Counts that are equal by chance while one of them moves do not agree to the byte."""
-    comparison = _compared(_points(0, 10, 20, 30), _points(10, 20, 30, began=0.5))
-    assert comparison.conclusion is Conclusion.WITHIN
-
-
-def test_later_agreement_and_later_loss() -> None:
-    """The last settled moment decides: a byte arrives late, or is lost after all had agreed."""
-    quiet = [5] * 12
-    came = _compared(_points(*quiet, apart=0.5), _points(*[4] * 6, *[5] * 5, began=0.25, apart=0.5))
-    lost = _compared(_points(*quiet, apart=0.5), _points(*[5] * 6, *[4] * 5, began=0.25, apart=0.5))
-    assert (came.conclusion, lost.conclusion) == (Conclusion.AGREE, Conclusion.DIFFER)
-
-
-def test_too_few_readings() -> None:
-    """With too few readings there is no comparison; without time to settle, a difference counts."""
-    assert compare(_points(1), _points(1, began=0.5), SETTLING) is None
-    assert compare([], [], SETTLING) is None
-    comparison = compare(_points(7, 7), _points(6, began=0.5), SETTLING)
-    assert comparison is not None
-    assert (comparison.conclusion, comparison.bracket.difference) == (Conclusion.DIFFER, -1)
 
 
 def test_two_counts_of_the_same_readings() -> None:
@@ -129,31 +99,6 @@ def test_count_that_falls() -> None:
     assert (bracket.low, bracket.high, bracket.moved, bracket.right) == (-1, 1, 2, 3)
 
 
-def test_since_a_baseline() -> None:
-    """The difference at the baseline is left out, and its uncertainty is not."""
-    left, right = _points(*[50] * 8), _points(*[58] * 7, began=0.5)
-    for before, conclusion in (([8], Conclusion.AGREE), ([7], Conclusion.DIFFER), ([5, 12], Conclusion.WITHIN)):
-        (baseline,) = brackets(_points(0, before[-1] - before[0]), _points(before[-1], began=0.5))
-        comparison = compare(left, right, SETTLING, baseline)
-        assert comparison is not None
-        assert comparison.conclusion is conclusion
-
-
-def test_late_count() -> None:
-    """A late count agrees with any value meanwhile, exactly only with one that stood still."""
-    left = _points(10, 20, 20, 30)
-    for told, conclusion, difference in (
-        (20, Conclusion.AGREE, 0),
-        (12, Conclusion.WITHIN, 0),
-        (9, Conclusion.DIFFER, -1),
-        (30.5, Conclusion.DIFFER, 0.5),
-    ):
-        comparison = compare_late(left, _points(told, told, told, began=0.5))
-        assert comparison is not None
-        assert (comparison.conclusion, comparison.bracket.difference) == (conclusion, difference)
-    assert compare_late(left, []) is None
-
-
 def test_narrowest() -> None:
     """Of several brackets of the same width, the last one counts."""
     found = brackets(_points(0, 5, 5, 9, 9), _points(1, 2, 3, 4, began=0.5))
@@ -161,3 +106,15 @@ def test_narrowest() -> None:
     assert narrowest(found[:3]) == found[1]
     assert narrowest([]) is None
     assert widest(_points(0, 5, 5), _points(1, 2, began=0.5)).width == 5
+
+
+def test_at_rest() -> None:
+    """Readings at rest need no time to settle; what stays under way is only lost if bytes ever were."""
+    left = [Point(0, 0, 9, rest=True), Point(1, 1, 9, rest=True), Point(2, 2, 12), Point(3, 3, 12), Point(5, 5, 12)]
+    right = [Point(0.5, 0.5, 8), Point(1.5, 1.5, 9), Point(2.5, 2.5, 9), Point(4, 4, 9)]
+    assert [(each.at, each.low, each.high) for each in certain(left, right, 1, losing=False)] == [
+        (0.5, -1, -1),
+        (1.5, -3, 0),
+        (2.5, -3, 0),
+    ]
+    assert [each.at for each in settled(left, right, 1, losing=True)] == [1.5, 2.5, 4]

@@ -49,22 +49,28 @@ def test_agree(sides: Pair, tmp_path: Path) -> None:
     assert lines == [line.rstrip() for line in lines]
 
 
-def test_client_given_twice(sides: Pair) -> None:
-    """The same client twice would count twice."""
-    ended = sides.run("--client-admin", f"{sides.client_url}/")
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_given_twice(sides: Pair, side: str) -> None:
+    """The same service twice would count twice, also under another name."""
+    url = sides.client_url if side == "client" else sides.server_url
+    ended = sides.run(f"--{side}-admin", f"{url}/")
     assert ended.code == USAGE
-    assert "'--client-admin' (env var: 'STENTOR_CLIENT_ADMIN'): the same client is given twice" in ended.line
+    assert f"'--{side}-admin' (env var: 'STENTOR_{side.upper()}_ADMIN'): the same {side} is given twice" in ended.line
+    other = url.replace("127.0.0.1", "localhost")
+    ended = sides.run(f"--{side}-admin", other)
+    assert ended.code == USAGE
+    assert f"{url} and {other} are the same service" in ended.line
 
 
 def test_variables(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variables name the endpoints; the counts of several clients add up."""
+    """The variables name the endpoints; the counts of several clients add up, and so do those of servers."""
     with ExitStack() as stack:
         client, server = pair()
-        server.accepted, server.received, server.sent = 5, 1007, 1007
-        other = Client(opened=2, sent=7, received=7)
-        urls = [stack.enter_context(answering(admin(side))) for side in (client, other, server)]
+        server.accepted, server.received, server.sent = 4, 1004, 1004
+        others = Client(opened=2, sent=7, received=7, started=1001.0), Server(1, received=3, sent=3, started=1001.0)
+        urls = [stack.enter_context(answering(admin(side))) for side in (client, others[0], server, others[1])]
         monkeypatch.setenv("STENTOR_CLIENT_ADMIN", ",".join(urls[:2]))
-        monkeypatch.setenv("STENTOR_SERVER_ADMIN", urls[2])
+        monkeypatch.setenv("STENTOR_SERVER_ADMIN", ",".join(urls[2:]))
         assert run_command(cli, "reconcile").code == 0
 
 
@@ -72,6 +78,7 @@ def test_variables(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> 
     ("flag", "value"),
     [
         ("--server-admin", "nowhere"),
+        ("--max-difference", "101%"),
         ("--prometheus", ""),
         ("--client-query", "bytes=sum(x)"),
     ],
@@ -93,12 +100,21 @@ def test_disagree(sides: Pair) -> None:
     assert (ended.code, ended.err) == (6, "")
     data = json.loads(ended.out)
     assert (data["agree"], data["quantities"][0]["difference"]) == (False, 1)
+    assert [sides.run("--max-difference", share).code for share in ("34%", "33%")] == [0, 6]
 
 
-@pytest.mark.parametrize(("told", "code"), [(999, 6), ([1, 2], 2), ([], 3)])
+def test_cannot_tell(sides: Pair) -> None:
+    """If bytes that the client sent are still under way, nobody can tell whether they arrive: the exit code is 7."""
+    sides.client.received = 0
+    ended = sides.run()
+    assert ended.code == 7
+    assert "client: sent = received: bytes were moving or under way" in ended.out
+
+
+@pytest.mark.parametrize(("told", "code"), [(1000, 0), (999, 6), ([1, 2], 2), ([], 3)])
 def test_queries(sides: Pair, told: object, code: int) -> None:
     """What Prometheus returns is held against the exact count; what is wrong with a query is one line."""
     with answering(prometheus(lambda _: told)) as url:
         ended = sides.run("--prometheus", f"{url}/", "--server-query", "received_bytes=sum(x)")
     assert ended.code == code
-    assert "--server-query received_bytes=sum(x)" in (ended.out if code == 6 else ended.line)
+    assert "--server-query received_bytes=sum(x)" in (ended.line if code in {2, 3} else ended.out)

@@ -54,7 +54,7 @@ def test_clients_add_up() -> None:
     """The counts of several clients add up; the slowest tells how long the way is."""
     first = Client(opened=2, active=1, lost=1, good=4, failed=1, sent=10, received=8, service_seconds=0.25)
     second = Client(opened=5, active=3, good=8, sent=1 << 52, received=7, service_seconds=0.5, started=1001.0)
-    idle = Client(started=1002.0)
+    idle = Client(service_seconds=float("nan"), started=1002.0)  # its mean is no duration
     with answering(admin(first)) as one, answering(admin(second)) as two, answering(admin(idle)) as three:
         reading = asyncio.run(read([one, two, three], of_client))
     assert reading.counts == {

@@ -11,23 +11,24 @@ from rich.console import Console
 
 from stentor_chassis.encoding import encode
 from stentor_chassis.failure import OK
-from stentor_client.reconcile.bracket import Bracket, Comparison, Conclusion
+from stentor_client.reconcile.bracket import Bracket
+from stentor_client.reconcile.judging import Comparison, judge
 from stentor_client.reconcile.quantity import QUANTITIES, Side
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reading import Samples, of_client, of_server
 from stentor_client.reconcile.reconciler import Result
 from stentor_client.reconcile.report import Report
-from stentor_client.verify.outcomes import CHECK_FAILED
+from stentor_client.verify.outcomes import CHECK_FAILED, UNKNOWN
 from unit.client.reconcile.endpoints import Server, pair
 
 QUERY = Query(Side.SERVER, "received_bytes", "sum(x{a='[b]'})")
 
 
 def _comparison(low: float = 0, high: float = 0, left: float = 100000) -> Comparison:
-    bracket = Bracket(low=low, high=high, left=left, right=left + low, moved=high - low, at=1)
-    if bracket.difference:
-        return Comparison(Conclusion.DIFFER, bracket)
-    return Comparison(Conclusion.WITHIN if low or high else Conclusion.AGREE, bracket)
+    bracket = Bracket(low=low, high=high, left=left, right=left + low, moved=high - low, counted=left, at=1, rest=False)
+    comparison = judge([bracket])
+    assert comparison is not None
+    return comparison
 
 
 def _result(
@@ -61,9 +62,32 @@ def test_agreement() -> None:
     assert lines[8:] == ["The counts agree, to the byte."]
     moving = _result({"bytes back": (-500, 1200)})
     lines = _printed(moving)
-    assert lines[4] == "bytes back 100,000 99,500 0 agree within 1,200"
+    assert lines[4] == "bytes back 100,000 99,500 up to 1,200 agree within what moved"
     assert lines[-1].startswith("The counts agree within what moved while they were read")
     assert Report(_result(), None).exit_code == Report(moving, None).exit_code == OK
+    idle = [(quantity, _comparison(left=0)) for quantity in QUANTITIES]
+    assert _printed(_result(quantities=idle))[-1].startswith("Nothing was counted on either side")
+
+
+def test_unknown() -> None:
+    """What nobody can tell is named with the reason, and ends with 7, unless something differs for certain."""
+    result = _result({"bytes back": (-500, 2001)}, queries=[(QUERY, _comparison(-4000, 0))])
+    lines = _printed(result)
+    assert "bytes back 100,000 99,500 unknown cannot tell" in lines
+    assert "bytes back: 2,001 may be missing or surplus, which is more than 2 % of the count." in lines
+    assert "HAProxy adds the bytes of a connection when it ends" in " ".join(lines)
+    assert lines[-1] == f"Cannot tell whether these counts agree: bytes back; {QUERY}."
+    assert Report(result, None).exit_code == UNKNOWN
+    assert Report(_result({"bytes back": (-500, 2001), "connections": (1, 1)}), None).exit_code == CHECK_FAILED
+
+
+def test_accepted() -> None:
+    """A difference that is accepted is shown, and ends with 0."""
+    comparison = judge([_comparison(-1500, -1500).bracket], accepted=0.02)
+    assert comparison is not None
+    result = _result(queries=[(QUERY, comparison)])
+    assert f"{QUERY} 98,500 100,000 -1,500 (-1.5 %) differ by an accepted share" in _printed(result)
+    assert Report(result, None).exit_code == OK
 
 
 def test_difference() -> None:
@@ -72,11 +96,11 @@ def test_difference() -> None:
     lines = _printed(result)
     assert {
         "bytes back 100,000 99,999 -1 differ",
-        "connections 100,000 100,003 +3 differ",
+        "connections 100,000 100,003 at least +3 differ",
         "client: sent = received 100,000 / 99,998 -2 differ",
     } < {*lines}
     assert lines[-1] == (
-        "The counts disagree: of connections, the server counted 3 connections more than the client; "
+        "The counts disagree: of connections, the server counted at least 3 connections more than the client; "
         "of bytes back, the server counted 1 byte fewer than the client; "
         "client: sent = received is wrong, the right side is 2 bytes fewer."
     )
@@ -106,7 +130,9 @@ def test_ages(clients: float, server: float, older: str) -> None:
     """If counts differ, the older side is named, which may have counted more, unless only a time was compared."""
     result = _result({"connections": (1, 1)}, clients_started=clients, server_started=server)
     found = [line for line in _printed(result) if "With --during 30s" in line]
-    assert [line.partition(" before")[0] for line in found] == ([f"The {older} started 5.0 s"] if older else [])
+    assert [line.partition(" before")[0] for line in found] == (
+        [f"By its own clock, the {older} started 5.0 s"] if older else []
+    )
     assert "--during" not in " ".join(_printed(result, during=5.0))
 
 
@@ -129,6 +155,7 @@ def test_data() -> None:
         "left": "client",
         "right": "server",
         "verdict": "agree within what moved",
+        "reason": None,
         "left_count": 100000,
         "right_count": 99995,
         "difference": 0,
