@@ -129,13 +129,11 @@ def of_lost_connection(error: Exception | None) -> Outcome:
     return Outcome.RESET
 
 
-def reason_of(error: Exception) -> str:  # noqa: PLR0911 - one for each kind
+def reason_of(error: Exception) -> str:
     """Return what went wrong, in words for people."""
     match error:
         case ssl.SSLCertVerificationError():
             return f"the server's certificate is not trusted: {error.verify_message}"
-        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "UNEXPECTED_MESSAGE" | "RECORD_LAYER_FAILURE"):
-            return "the peer does not answer in TLS"
         case ssl.SSLError():
             return plain_reason(error)
         case UnicodeError():

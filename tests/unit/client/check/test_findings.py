@@ -228,7 +228,8 @@ async def test_failure_that_fin_has_no_part_in() -> None:
             lying.close_early(connection)
 
     found = await result(give_up, HalfClose(), largest=2 << 20)
-    assert re.fullmatch(rf"2 MiB, then FIN, and the reply read slowly: {LOST}.*; without FIN also {LOST}.*", found.finding.detail)
+    words = rf"2 MiB, then FIN, and the reply read slowly: {LOST}.*; without FIN also {LOST}.*"
+    assert re.fullmatch(words, found.finding.detail)
     assert "FIN has no part in it" in found.cause
 
 
