@@ -84,7 +84,7 @@ def test_lost_at_the_prompt(keys: PipeInput, tmp_path: Path) -> None:
         threading.Event().wait(0.2)  # meanwhile the prompt returns; on a slow machine the wrong reply is the last word
 
     keys.send_text("hello\rhalf a li")
-    words = r"^((eof|reset): .*: the (server closed the )?connection|mismatch: )"
+    words = r"^((eof|reset): .*: the (peer closed the )?connection|mismatch: )"
     with pytest.raises(Failure, match=words) as failure:
         _converse(wrong_once, tmp_path)
     assert failure.value.code == 5
