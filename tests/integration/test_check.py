@@ -12,7 +12,7 @@ from processes import Server, run, running
 from proxies import Envoy, HAProxy, Nginx, Proxy
 from terminal import Terminal
 
-BRIEF = ("--largest", "1MiB", "--json", "-", "--timeout", "2s")
+BRIEF = ("--largest", "1MiB", "--json", "-")
 
 
 def checked(target: str, *options: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -67,21 +67,21 @@ def test_proxies_that_do_harm(
     """What a real proxy does wrong is found by one check alone, which says what it saw and what causes that."""
     idle = "4s" if "3s" in lines else "500ms"
     with kind(tmp_path, shared_server.target, options, lines) as proxy:
-        code, others = checked(proxy.target, "--idle", idle)
+        code, others = checked(proxy.target, "--idle", idle, "--timeout", "2s")
     found = others[failing]
     assert [each["name"] for each in others.values() if each["status"] == "fail"] == [failing]
     assert detail in found["detail"]
     assert cause in found["usual_cause"]
     assert code in {4, 5}
     if failing == "idle":
-        assert 3 <= found["measured"]["dead_after_seconds"] < 4
+        assert 2.9 < found["measured"]["dead_after_seconds"] < 4  # the clocks of two programs
 
 
 def test_time_out_that_a_slow_server_exceeds(tmp_path: Path) -> None:
     """A time-out of a second for half-closed connections is found if the server needs longer."""
     slow = ("--workers", "1", "--fault", "delay=1:1500ms", "--allow-faults")
     with Server(*slow) as server, HAProxy(tmp_path, server.target, "", "timeout server-fin 1s") as proxy:
-        code, others = checked(proxy.target, "--only", "half-close", "--timeout", "10s")
+        code, others = checked(proxy.target, "--only", "half-close")
     assert (code, [*others]) == (4, ["half-close"])
     assert "timeout server-fin" in others["half-close"]["usual_cause"]
 
@@ -116,9 +116,7 @@ def test_tls(authority: Authority, shared_server: Server) -> None:
         _, others = checked(server.target, "--only", "answer")
         assert "a server that waits for TLS" in others["answer"]["usual_cause"]
     _, others = checked(shared_server.target, "--only", "connect", "--tls")
-    assert others["connect"]["detail"].endswith(
-        ": what the other side sent is not TLS; it may not speak TLS on this port"
-    )
+    assert "what the other side sent is not TLS" in others["connect"]["detail"]
 
 
 def test_unix_socket_on_a_terminal(tmp_path: Path) -> None:

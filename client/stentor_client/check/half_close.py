@@ -53,7 +53,7 @@ class HalfClose(Check):
             return Finding.bad(error, f"{words}: {error}", _CAUSES.get((error.phase, error.outcome), ""))
         error, unread = await _attempt(subject, size, slowly=True)
         if error:
-            words = f"{words}, and a reply that is read slowly: {error}"
+            words = f"{wording.size(size)}, then FIN, and the reply read slowly: {error}"
             control, _ = await _attempt(subject, size, slowly=True, fin=False)
             if control:
                 return Finding.bad(error, f"{words}; without FIN also {control}", _NOT_FIN, unread_bytes=unread)
