@@ -134,8 +134,6 @@ def reason_of(error: Exception) -> str:  # noqa: PLR0911 - one for each kind
     match error:
         case ssl.SSLCertVerificationError():
             return f"the server's certificate is not trusted: {error.verify_message}"
-        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "UNEXPECTED_MESSAGE" | "RECORD_LAYER_FAILURE"):
-            return "the peer does not answer in TLS"
         case ssl.SSLError():
             return plain_reason(error)
         case UnicodeError():
