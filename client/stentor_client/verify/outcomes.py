@@ -129,7 +129,7 @@ def of_lost_connection(error: Exception | None) -> Outcome:
     return Outcome.RESET
 
 
-def reason_of(error: Exception) -> str:  # noqa: PLR0911 - one for each kind
+def reason_of(error: Exception) -> str:
     """Return what went wrong, in words for people."""
     match error:
         case ssl.SSLCertVerificationError():
