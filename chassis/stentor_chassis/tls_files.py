@@ -5,7 +5,7 @@ import ssl
 
 from stentor_chassis.failure import Failure
 
-_NOT_TLS = "what the other side sent is not TLS; it may not speak TLS on this port"
+_NOT_TLS = "the peer does not speak TLS"
 _WORDS_OF_NOT_TLS = {  # which of them depends on the first bytes, and on the version of OpenSSL
     "http request",
     "https proxy request",
@@ -80,5 +80,5 @@ def plain_reason(error: ssl.SSLError) -> str:
         return "incomplete, or not PEM"
     alert = re.fullmatch(r"(?:sslv3|tlsv1|tlsv13) alert (.*)", words)
     if alert:
-        return f"the other side refused: {_ALERTS.get(alert[1], alert[1])}"
+        return f"the peer refused: {_ALERTS.get(alert[1], alert[1])}"
     return _NOT_TLS if words in _WORDS_OF_NOT_TLS else words

@@ -67,9 +67,9 @@ def _error(reason: str | None, text: str = "") -> ssl.SSLError:
         (_error("NO_SHARED_CIPHER"), "no shared cipher"),
         (_error(None, "unknown error (_ssl.c:2580)"), "unknown error"),
         (_error(None, "[X509] PEM lib (_ssl.c:4166)"), "incomplete, or not PEM"),
-        (_error("HTTP_REQUEST"), "what the other side sent is not TLS; it may not speak TLS on this port"),
-        (_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "the other side refused: it requires a certificate"),
-        (_error("SSLV3_ALERT_BAD_CERTIFICATE"), "the other side refused: bad certificate"),
+        (_error("HTTP_REQUEST"), "the peer does not speak TLS"),
+        (_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "the peer refused: it requires a certificate"),
+        (_error("SSLV3_ALERT_BAD_CERTIFICATE"), "the peer refused: bad certificate"),
     ],
 )
 def test_plain_reason(error: ssl.SSLError, words: str) -> None:

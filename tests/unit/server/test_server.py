@@ -10,7 +10,7 @@ from stentor_server.guard.timeouts import Timeouts
 from stentor_server.metrics import CloseReason, RejectReason
 from stentor_server.path.connection import Connection
 from unit.looping import Events
-from unit.server.serving import Serving, numbered
+from unit.server.serving import Serving
 
 NewServing = Callable[..., Serving]
 BRIEF = 0.1  # seconds that a time-out is set to
@@ -32,23 +32,6 @@ async def test_limit_of_connections(serving: NewServing, events: Events) -> None
         await server.until(lambda: server.active == 1, "the place to be free")
         for each in (await server.connect(), second):
             assert await each.exchange(b"in") == b"IN"
-
-
-async def test_time_outs(serving: NewServing) -> None:
-    """Connections that move no byte are closed, and others are not."""
-    async with serving(idle_timeout_seconds=60.0, half_close_timeout_seconds=BRIEF) as server:  # sweeps often
-        busy, idle, slow = await server.connect(), await server.connect("unix"), await server.connect()
-        await server.fill(slow, numbered("slow"))
-        for client in (idle, slow):
-            connection = server.connection(client)
-            connection.check_progress()
-            connection.active_at -= 61
-        await server.until(lambda: server.closed(CloseReason.IDLE_TIMEOUT) == 2, "the time-outs")
-        assert await idle.receive_all() == b""
-        await slow.receive_all()
-        assert slow.was_reset
-        assert await busy.exchange(b"busy") == b"BUSY"
-        assert server.unsent > 0
 
 
 @pytest.mark.parametrize("closes", [True, False])

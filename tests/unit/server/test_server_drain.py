@@ -111,14 +111,6 @@ async def test_queued_connections(serving: NewServing, tmp_path: Path, path: str
         assert (tmp_path / "exchange").is_socket()  # a successor listens there, too
 
 
-async def test_reason_of_a_connection_that_was_ending(serving: NewServing) -> None:
-    """A connection that was already ending keeps its reason."""
-    async with serving(drain_timeout_seconds=60.0) as server:
-        server.connection(await server.connect()).finish(CloseReason.MAX_AGE)
-        await server.drain()
-        assert (server.closed(CloseReason.MAX_AGE), server.closed(CloseReason.DRAIN)) == (1, 0)
-
-
 async def test_proxy_headers(serving: NewServing) -> None:
     """A connection whose PROXY header has started is served if it completes; otherwise it is rejected at last."""
     async with serving(proxy_protocol="v1", proxy_from=("127.0.0.0/8",), drain_timeout_seconds=2.0) as server:

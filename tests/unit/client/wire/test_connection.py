@@ -192,38 +192,6 @@ async def test_close() -> None:
         assert pair.count(ACTIVE) == 0
 
 
-async def test_half_close() -> None:
-    """After a half-close the reply is still read and verified."""
-    async with connected() as pair:
-        await pair.send(b"hello")
-        pair.connection.end_sending()
-        assert pair.connection.ended_sending
-        assert await pair.peer.receive_all() == b"hello"
-        await pair.peer.send(b"HELLO")
-        assert await pair.connection.verdict() == OK
-        pair.peer.shut_down_writing()
-        assert Outcome.EOF is await pair.connection.end()
-
-
-async def test_surplus() -> None:
-    """Bytes that arrive before anything was sent are noticed at once."""
-    async with connected() as pair:
-        await pair.peer.send(b"HI")
-        await pair.connection.news()
-        assert Verdict(Outcome.EXTRA, 0, b"", b"HI") == pair.connection.verifier.failed
-
-
-async def test_callback() -> None:
-    """The callback gets every byte, right or wrong, in order."""
-    seen = bytearray()
-    async with connected(seen.extend) as pair:
-        await pair.send(b"hello")
-        await pair.peer.send(b"HE")
-        await pair.peer.send(b"??O!")
-        await pair.connection.verdict()
-        assert seen == b"HE??O!"
-
-
 @pytest.mark.parametrize("end", ["close", "abandon"])
 async def test_retransmits(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
     """The kernel reports all retransmits so far; each is counted once, including those up to the end."""

@@ -23,7 +23,7 @@ from unit.client.wire.naming import resolve_to
 from unit.client.wire.test_dialer import dial
 from unit.looping import SECONDS, eventually
 
-NOT_TLS = "what the other side sent is not TLS; it may not speak TLS on this port"
+NOT_TLS = "the peer does not speak TLS"
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 

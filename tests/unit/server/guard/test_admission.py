@@ -61,21 +61,6 @@ def test_limit_of_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert admission.refusal(5) == RejectReason.MAX_CONNECTIONS
 
 
-def test_limit_per_address(counts: AddressCounts) -> None:
-    """An address has so many connections and no more, until one of them ends; Unix clients have no address."""
-    admission = _admission([], counts, max_connections_per_address=2)
-    for _ in range(2):
-        assert admission.refusal_of(CLIENT) is None
-        admission.add(CLIENT)
-        admission.add(UNIX)
-    assert admission.refusal_of(CLIENT) == RejectReason.PER_ADDRESS
-    assert admission.refusal_of(OTHER) is admission.refusal_of(UNIX) is None
-    admission.remove(CLIENT)
-    admission.remove(UNIX)
-    assert admission.refusal_of(CLIENT) is None
-    assert counts["192.0.2.1"] == 1
-
-
 def test_allowed_networks(counts: AddressCounts) -> None:
     """With networks no other client may connect, which is what it gets to know first."""
     admission = _admission([], counts, max_connections_per_address=1, allow=("192.0.2.0/24",))

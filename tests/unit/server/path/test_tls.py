@@ -20,7 +20,7 @@ from unit.server.serving import Serving, numbered, options
 
 NewServing = Callable[..., Serving]
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
-NOT_TLS = "what the other side sent is not TLS; it may not speak TLS on this port"
+NOT_TLS = "the peer does not speak TLS"
 
 
 @pytest.mark.parametrize(("version", "name"), [(VERSIONS[0], "TLSv1.2"), (VERSIONS[1], "TLSv1.3")])
