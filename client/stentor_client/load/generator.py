@@ -73,7 +73,10 @@ class Generator:
         self._ended = asyncio.Event()
         self._closing = False
         self._group = group
-        asyncio.get_running_loop().set_exception_handler(self._callback_failed)
+        loop = asyncio.get_running_loop()
+        self._failed: asyncio.Future[None] = loop.create_future()  # with what the first callback to fail raised
+        self.start(self._wait_for_failure())
+        loop.set_exception_handler(self._callback_failed)
 
     async def connect(self, share: int) -> None:
         """Try once to open this worker's connections; those that fail are tried again while the load runs."""
@@ -324,9 +327,10 @@ class Generator:
         """Fail with a callback that fails, except by an error that a peer can cause."""
         error = context.get("exception")
         self._log.error("worker.exception", message=context.get("message"), exc_info=error)
-        if isinstance(error, Exception) and not isinstance(error, OSError | ExchangeError):
-            self.start(_fail_with(error))
+        if isinstance(error, OSError | ExchangeError) or self._failed.done():
+            return
+        if isinstance(error, Exception):
+            self._failed.set_exception(error)
 
-
-async def _fail_with(error: Exception) -> None:
-    raise error
+    async def _wait_for_failure(self) -> None:
+        await self._failed
