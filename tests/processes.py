@@ -181,8 +181,14 @@ class Server(Service):
     ) -> None:
         """Start it with these options, and each process with at most so many descriptors, if not 0."""
         limited = ("prlimit", f"--nofile={descriptors}:{descriptors}") if descriptors else ()
-        command = ("stentor-server", "serve", "--port", "0", "--log-level", "debug", *options)
-        super().__init__(*command, log_fd=1, ready="server.ready", environment=environment, before=(*before, *limited))
+        command = ("stentor-server", "serve", "--port", "0", *options)
+        super().__init__(
+            *command,
+            log_fd=1,
+            ready="server.ready",
+            environment={"STENTOR_LOG_LEVEL": "debug", **environment},
+            before=(*before, *limited),
+        )
 
     @property
     def target(self) -> str:

@@ -12,12 +12,17 @@ from connections import exchanged, read_all, send_and_end
 from processes import Server
 from waiting import until
 
-NEVER = ("--workers", "1", "--idle-timeout", "0", "--write-timeout", "0", "--half-close-timeout", "0")
+NEVER = dict.fromkeys(("STENTOR_IDLE_TIMEOUT", "STENTOR_WRITE_TIMEOUT", "STENTOR_HALF_CLOSE_TIMEOUT"), "0")
+
+
+def _server(*options: str) -> Server:
+    """Return a server without any time-out except for those of its options."""
+    return Server("--workers", "1", *options, environment=NEVER)
 
 
 def test_idle() -> None:
     """A connection that moves no byte, before a first exchange or after one, is closed; a busy one is not (row 6)."""
-    with Server(*NEVER, "--idle-timeout", "2s") as server, ExitStack() as stack:
+    with _server("--idle-timeout", "2s") as server, ExitStack() as stack:
         silent, fallen_silent, busy = (stack.enter_context(server.connect()) for _ in range(3))
         assert exchanged(fallen_silent)
 
@@ -34,7 +39,7 @@ def test_idle() -> None:
 
 def test_write() -> None:
     """A peer that reads nothing is cut when its answers have waited long enough; the rest is unsent (row 15)."""
-    with Server(*NEVER, "--write-timeout", "500ms") as server:
+    with _server("--write-timeout", "500ms") as server:
         with server.deaf() as deaf, server.connect() as quiet:
             assert exchanged(quiet)
             (closed,) = server.closed("write_timeout")
@@ -47,7 +52,7 @@ def test_write() -> None:
 def test_slow_reader_is_not_cut() -> None:
     """A peer that reads slowly, but reads, has all the time it needs, several times the write timeout (row 7)."""
     data = os.urandom(4 << 20)
-    with Server(*NEVER, "--write-timeout", "1s") as server, socket.socket() as slow:
+    with _server("--write-timeout", "1s") as server, socket.socket() as slow:
         # A peer's kernel reports what was read only when there is room again for a good part of its buffer.
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
         slow.connect(server.address)
@@ -69,7 +74,7 @@ def test_slow_reader_is_not_cut() -> None:
 @pytest.mark.parametrize("reason", ["half_close_timeout", "write_timeout"])
 def test_half_close(reason: str) -> None:
     """A peer that ends its side and never reads is cut by the shorter of two timeouts (row 12)."""
-    with Server(*NEVER, f"--{reason.replace('_', '-')}", "2s") as server:
+    with _server(f"--{reason.replace('_', '-')}", "2s") as server:
         with server.deaf() as deaf:
             deaf.shutdown(socket.SHUT_WR)
             (closed,) = server.closed(reason)
@@ -82,7 +87,7 @@ def test_half_close(reason: str) -> None:
 def test_clean_end_over_tls(authority: Authority, option: str) -> None:
     """A client can distinguish the server's end, by a time-out or a drain, from a connection that was cut."""
     options = (option, "1s") if option else ()
-    with Server(*NEVER, *options, "--tls-cert", authority.issue("server")) as server, server.connect() as connection:
+    with _server(*options, "--tls-cert", authority.issue("server")) as server, server.connect() as connection:
         tls = authority.trust().wrap_socket(connection, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
         with tls:
             assert exchanged(tls)
