@@ -1,5 +1,6 @@
 """A real browser, without a window, and what the live page of an admin endpoint shows in it."""
 
+import contextlib
 import json
 import os
 import re
@@ -59,7 +60,8 @@ class Browser:
         """Close the browser, and be sure that it is gone."""
         self._session = ""
         try:
-            self.call("Browser.close")
+            with contextlib.suppress(ConnectionError):  # it may be gone before it has answered
+                self.call("Browser.close")
             self._process.wait(SECONDS)
         finally:
             self._process.kill()
@@ -141,7 +143,8 @@ class Browser:
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._read:
             some = self._ours.recv(1 << 20)
-            assert some, "the browser is gone"
+            if not some:
+                raise ConnectionError("the browser is gone")
             self._read += some
         line, _, self._read = self._read.partition(b"\0")
         message: dict[str, Any] = json.loads(line)
