@@ -14,8 +14,9 @@ from stentor_client.output.terminal import show
 from stentor_client.reconcile.base_url import BaseUrl
 from stentor_client.reconcile.quantity import Side
 from stentor_client.reconcile.query import QueryType
-from stentor_client.reconcile.reconciler import Reconciler, Sources
+from stentor_client.reconcile.reconciler import Reconciler
 from stentor_client.reconcile.report import Report
+from stentor_client.reconcile.watch import Watch
 
 _METRICS = BaseUrl("/metrics")
 _PIPE_COLUMNS = 160  # so that pipes and files get no wrapped lines
@@ -72,18 +73,14 @@ def reconcile(**options: Any) -> int:
     Example: stentor-client reconcile --server-admin http://server:8081 --client-admin http://client:8082
     """
     restore_sighup()
-    for side in Side:
-        urls = options[f"{side}_admin"]
-        if len(set(urls)) < len(urls):
+    urls = {side: options[f"{side}_admin"] for side in Side}
+    for side, given in urls.items():
+        if len(set(given)) < len(given):
             raise wrong_value(f"{side}_admin", f"the same {side} is given twice, and would be counted twice")
     output, during = JsonOutput(options["json"]), options["during"]
-    sources = Sources(
-        servers=options["server_admin"],
-        clients=options["client_admin"],
-        prometheus=options["prometheus"],
-        queries=(*dict.fromkeys(options["server_query"] + options["client_query"]),),
-    )
-    reconciler = Reconciler(sources, options["timeout"], options["max_difference"])
+    queries = dict.fromkeys(options["server_query"] + options["client_query"])
+    watches = [Watch(options["prometheus"], query) for query in queries]
+    reconciler = Reconciler(urls, watches, options["timeout"], options["max_difference"])
     report = Report(uvloop.run(reconciler.run(during)), during)
     output.write(report.data(), lambda: show(report.print, pipe_columns=_PIPE_COLUMNS))
     return report.exit_code

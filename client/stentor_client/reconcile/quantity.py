@@ -52,19 +52,9 @@ class Quantity(NamedTuple):
 
 
 # The counts that queries are compared with, by the name in the query.
-COUNTS = {
-    Side.CLIENT: {
-        "connections": Count(Side.CLIENT, "opened"),
-        "sent_bytes": Count(Side.CLIENT, "sent_bytes"),
-        "received_bytes": Count(Side.CLIENT, "received_bytes"),
-    },
-    Side.SERVER: {
-        "connections": Count(Side.SERVER, "opened"),
-        "sent_bytes": Count(Side.SERVER, "sent_bytes"),
-        "received_bytes": Count(Side.SERVER, "received_bytes"),
-    },
-}
-COUNT_NAMES = (*COUNTS[Side.CLIENT],)
+_NAMES = {"connections": "opened", "sent_bytes": "sent_bytes", "received_bytes": "received_bytes"}
+COUNTS = {side: {name: Count(side, key) for name, key in _NAMES.items()} for side in Side}
+COUNT_NAMES = (*_NAMES,)
 _CLIENT, _SERVER = COUNTS[Side.CLIENT], COUNTS[Side.SERVER]
 
 QUANTITIES = (

@@ -2,7 +2,7 @@
 
 import time
 from asyncio import sleep
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stentor_chassis.failure import Failure
@@ -27,16 +27,6 @@ _COMPARED_READINGS = 512  # the last ones, of two sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """The base URLs of the counts."""
-
-    servers: Sequence[str]
-    clients: Sequence[str]
-    prometheus: str
-    queries: Sequence[Query] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The comparisons, and the counts of the last readings, or how much they grew in the time compared."""
 
@@ -51,18 +41,23 @@ class Result:
 class Reconciler:
     """Compares the counts of servers and their clients while they move."""
 
-    def __init__(self, sources: Sources, timeout: float, accepted: float | None = None) -> None:
+    def __init__(
+        self,
+        urls: Mapping[Side, Sequence[str]],
+        watches: Sequence[Watch],
+        timeout: float,
+        accepted: float | None = None,
+    ) -> None:
         """Look for a moment when all counts agree, for at most `timeout` seconds; `accepted` is a share of a count."""
-        self._sources = sources
+        self._urls = urls
+        self._watches = watches
         self._timeout = timeout
         self._accepted = accepted
         self._readings: dict[Side, list[Reading]] = {side: [] for side in Side}
-        self._watches = [Watch(sources.prometheus, query) for query in sources.queries]
         self._last: dict[Side, Reading] = {}
         self._restarted: Side | None = None
-        self._first: dict[Side, Counts] = {}  # at the baseline; empty without one
+        self._first: dict[Side, Counts] = {}  # at the baseline; empty if all is compared
         self._baseline: dict[Quantity | Watch, Bracket] = {}
-        self._during = False  # whether only what was counted since the baseline is compared
 
     async def run(self, during: float | None = None) -> Result:
         """Compare all counts, or with `during` how much they grow in so many seconds from now on.
@@ -104,11 +99,9 @@ class Reconciler:
             pause = 2 * pause if 2 * pause <= _LONGEST_PAUSE_SECONDS else _SHORTEST_PAUSE_SECONDS
 
     async def _read(self, side: Side) -> None:
-        sources = self._sources
-        urls, counts_of = (sources.clients, of_client) if side is Side.CLIENT else (sources.servers, of_server)
-        reading = await read(urls, counts_of)
+        reading = await read(self._urls[side], of_client if side is Side.CLIENT else of_server)
         if side in self._last and not reading.follows(self._last[side]):
-            if self._during:
+            if self._first:
                 message = f"a {side} restarted, and its earlier counts are gone: run the comparison again"
                 raise Failure(NOT_REACHED, message)
             self._forget()
@@ -139,7 +132,6 @@ class Reconciler:
         narrow = ((key, narrowest(found)) for key, found in self._brackets())
         self._baseline = {key: bracket for key, bracket in narrow if bracket}
         self._first = {side: reading.counts for side, reading in self._last.items()}
-        self._during = True
         self._forget()
 
     def _brackets(self) -> Iterator[tuple[Quantity | Watch, list[Bracket]]]:
@@ -184,7 +176,7 @@ class Reconciler:
             baseline = self._baseline.get(key)
             of_time = [bracket.since(baseline) for bracket in found] if baseline else []
             lasting = self._settling() if isinstance(key, Quantity) else 0
-            yield key, judge(of_time if self._during else found, lasting, self._accepted) or self._unknown(key)
+            yield key, judge(of_time if self._first else found, lasting, self._accepted) or self._unknown(key)
 
     def _unknown(self, key: Quantity | Watch) -> Comparison:
         """Return the conclusion without any bracket that is certain."""
@@ -196,7 +188,7 @@ class Reconciler:
             reason = key.why_unknown
         bracket = widest(left, right)
         baseline = self._baseline.get(key)
-        if self._during:
+        if self._first:
             bracket = bracket.since(baseline or bracket)
             reason = reason if baseline else f"when the time began, {reason}"
         return Comparison(Conclusion.UNKNOWN, bracket, reason)

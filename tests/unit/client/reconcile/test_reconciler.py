@@ -14,7 +14,8 @@ from stentor_client.reconcile.judging import Conclusion
 from stentor_client.reconcile.quantity import Side
 from stentor_client.reconcile.query import Query
 from stentor_client.reconcile.reading import Counts, Reading, Samples, of_client
-from stentor_client.reconcile.reconciler import Reconciler, Result, Sources
+from stentor_client.reconcile.reconciler import Reconciler, Result
+from stentor_client.reconcile.watch import Watch
 from stentor_client.verify.outcomes import NOT_REACHED
 from unit.client.reconcile.endpoints import Client, Server, admin, answering, pair, prometheus
 
@@ -35,13 +36,12 @@ def _run(
     told: Callable[[str], Any] = lambda _: [],
 ) -> Result:
     with ExitStack() as stack:
-        sources = Sources(
-            servers=[stack.enter_context(answering(admin(server)))],
-            clients=[stack.enter_context(answering(admin(client)))],
-            prometheus=stack.enter_context(answering(prometheus(told))),
-            queries=queries,
-        )
-        return asyncio.run(Reconciler(sources, timeout).run(during))
+        urls = {
+            Side.SERVER: [stack.enter_context(answering(admin(server)))],
+            Side.CLIENT: [stack.enter_context(answering(admin(client)))],
+        }
+        url = stack.enter_context(answering(prometheus(told)))
+        return asyncio.run(Reconciler(urls, [Watch(url, query) for query in queries], timeout).run(during))
 
 
 def _found(result: Result) -> dict[str, tuple[Conclusion, float]]:
@@ -175,7 +175,7 @@ def test_short_pauses_are_found(monkeypatch: pytest.MonkeyPatch, phase: int, tak
     monkeypatch.setattr(reconciler_module, "time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(reconciler_module, "sleep", sleep)
     monkeypatch.setattr(reconciler_module, "read", read)
-    assert _found(asyncio.run(Reconciler(Sources(servers=[], clients=[], prometheus=""), 3.0).run(1.0))) == {}
+    assert _found(asyncio.run(Reconciler({side: [] for side in Side}, [], 3.0).run(1.0))) == {}
 
 
 def _at_sleep(monkeypatch: pytest.MonkeyPatch, longest: float, act: Callable[[float], None]) -> list[int]:
