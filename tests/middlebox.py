@@ -44,12 +44,6 @@ def once(alter: Alter, after: int) -> Alter:
 honest = altering()
 
 
-def end_both(client: socket.socket, server: socket.socket) -> None:
-    """End both directions when the client ends its own, which is always before any reply has passed."""
-    for data in iter(lambda: client.recv(CHUNK_BYTES), b""):
-        server.sendall(data)
-
-
 def keep_the_end(client: socket.socket, server: socket.socket) -> None:
     """Do not tell the server that the client has ended."""
     with _beside(server, client):

@@ -151,6 +151,6 @@ class Call:
         return ""
 
 
-def pieces(message: bytes, size: int = PIECE_BYTES) -> Iterable[bytes]:
-    """Yield a message in pieces of `size` bytes."""
-    return (message[at : at + size] for at in range(0, len(message), size))
+def pieces(message: bytes) -> Iterable[bytes]:
+    """Yield a message in pieces of `PIECE_BYTES`."""
+    return (message[at : at + PIECE_BYTES] for at in range(0, len(message), PIECE_BYTES))

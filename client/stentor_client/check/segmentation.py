@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from collections.abc import Iterable
 
 from stentor_client.check.call import Call
 from stentor_client.check.check import Check, Finding
@@ -47,8 +46,8 @@ async def _bytewise(call: Call, subject: Subject) -> None:
 
 async def _at_random(call: Call, subject: Subject) -> None:
     message, reply = call.build(subject.fitting(RANDOM_BYTES))
-    places = sorted(random.sample(range(1, len(message)), RANDOM_CUTS))
-    await call.exchange(reply, cut(message, places))
+    edges = [0, *sorted(random.sample(range(1, len(message)), RANDOM_CUTS)), len(message)]
+    await call.exchange(reply, (message[start:stop] for start, stop in itertools.pairwise(edges)))
 
 
 async def _joined(call: Call, subject: Subject) -> None:
@@ -56,9 +55,3 @@ async def _joined(call: Call, subject: Subject) -> None:
     built = [call.build(size) for _ in range(JOINED)]
     windows = tuple(window for _, reply in built for window in reply)
     await call.exchange(windows, [b"".join(message for message, _ in built)])
-
-
-def cut(message: bytes, places: list[int]) -> Iterable[bytes]:
-    """Yield a message cut at these places, in ascending order."""
-    edges = [0, *places, len(message)]
-    return (message[start:stop] for start, stop in itertools.pairwise(edges))

@@ -7,12 +7,10 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import lying
 from lying import Behaviour, LyingServer
-from middlebox import between, end_both, keep_the_end
+from middlebox import between, keep_the_end
 from middlebox import honest as honest_box
 from stentor_client.check import battery, half_close
 from stentor_client.check.addresses import Addresses
@@ -22,7 +20,7 @@ from stentor_client.check.concurrency import CONNECTIONS, Concurrency
 from stentor_client.check.connect import Connect
 from stentor_client.check.duplex import Duplex
 from stentor_client.check.half_close import HalfClose
-from stentor_client.check.segmentation import Segmentation, cut
+from stentor_client.check.segmentation import Segmentation
 from stentor_client.verify.outcomes import CHECK_FAILED, Outcome, Phase
 from unit.client.check.checking import closed_port, result, subject
 from unit.client.probing import honest
@@ -76,17 +74,6 @@ def swapping() -> Behaviour:
     return swap
 
 
-def limited(most: int) -> Behaviour:
-    """Serve no more connections at once."""
-    room = threading.Semaphore(most)
-
-    def refuse(connection: socket.socket) -> None:
-        if room.acquire(blocking=False):
-            honest(connection)
-
-    return refuse
-
-
 def forgetting() -> Behaviour:
     """Forget what to do after some bytes."""
 
@@ -116,21 +103,6 @@ def storing(connection: socket.socket) -> None:
     connection.recv(1)
 
 
-def cutting_soon(connection: socket.socket) -> None:
-    """Let the client take no longer than a moment for the reply once it has ended its side."""
-    data, more = bytearray(), b"-"
-    while more and len(data) < half_close.LARGE_BYTES:
-        more = connection.recv(65536)
-        data += more
-    connection.settimeout(0.1)
-    try:
-        ended = not more or not connection.recv(1)
-    except TimeoutError:
-        ended = False
-    connection.settimeout(0.3 if ended else None)
-    connection.sendall(data.upper())
-
-
 def through(pump: Callable[[socket.socket, socket.socket], None]) -> Behaviour:
     """Serve through a middlebox."""
 
@@ -153,19 +125,6 @@ GOOD: list[tuple[Check, Behaviour, int, str]] = [
 ]
 
 BAD: list[tuple[Check, Behaviour, str, str]] = [
-    (
-        Answer(),
-        saying(b"HTTP/1.1 400 Bad request\r\nX: y\r\n\r\n"),
-        "mismatch: .* HTTP: 'HTTP/1.1 400 Bad r.*",
-        "mode http",
-    ),
-    (
-        Answer(),
-        saying(b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + bytes(64)),
-        "mismatch: .* 'PROXY TCP4 1.2.*2'",
-        "send-proxy",
-    ),
-    (Answer(), saying(b"\r\n\r\n\0\r\nQUIT\n!" + bytes(64)), "mismatch: .* PROXY header, version 2: .*", "send-proxy"),
     (Answer(), saying(b"\x15\x03\x01\x00\x02\x02\x46"), "mismatch: .* begins with a TLS alert: .*", "use --tls"),
     (Answer(), saying(b"SSH-2.0-OpenSSH_9\r\n"), "mismatch: .* an SSH server: 'SSH-2.0-OpenSSH_9'", "the wrong port"),
     (Answer(), lying.echo, "mismatch: the reply is the message, unchanged: something echoes", "--expect echo"),
@@ -174,8 +133,6 @@ BAD: list[tuple[Check, Behaviour, str, str]] = [
     (Segmentation(), lying.truncate, "one byte at a time: .*", "one segment as one message"),
     (Segmentation(), forgetting(), "cut at 50 random places: mismatch: .*", "one segment"),
     (Segmentation(), losing(), "20 messages in one piece: .*", "one segment"),
-    (HalfClose(), through(end_both), f"64 B, then FIN: {LOST}.*", "proxy_half_close"),
-    (HalfClose(), cutting_soon, "2 MiB, then FIN(, and the reply read slowly)?: (short|reset): .*", "server-fin"),
     (
         Duplex(),
         storing,
@@ -194,7 +151,6 @@ BAD: list[tuple[Check, Behaviour, str, str]] = [
         "18 of 20 connections got every reply, .* with mismatch: the reply belongs to another connection .*",
         "mixes connections up",
     ),
-    (Concurrency(), limited(12), f"12 of 20 connections got every reply, .* with {LOST}.*", "limit on connections"),
 ]
 
 
@@ -264,11 +220,3 @@ async def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (found.status, found.finding.detail) == (Status.PASS, f"{one.target} and {two.target}")
     (found,) = await battery.run([Addresses()], subject("unix:/nowhere"))
     assert (found.status, found.finding.detail) == (Status.SKIP, "a Unix socket has one address")
-
-
-@given(st.binary(min_size=2, max_size=50), st.data())
-def test_cut(message: bytes, data: st.DataObject) -> None:
-    """Wherever it is cut, the parts are the message, and one more than the places."""
-    places = sorted(data.draw(st.sets(st.integers(1, len(message) - 1))))
-    parts = list(cut(message, places))
-    assert (b"".join(parts), len(parts), all(parts)) == (message, len(places) + 1, True)

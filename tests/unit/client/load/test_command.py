@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,10 @@ import stentor_client.load.report
 from lying import LyingServer, flip
 from stentor_chassis.failure import INTERNAL_ERROR, USAGE
 from stentor_client.__main__ import cli
-from unit.client.probing import honest
 from unit.ending import RunCommand
 
 NOBODY = ("--target", "127.0.0.1:1")  # not reached in these tests
 BRIEF = ("--rate", "50", "--duration", "200ms", "--warmup", "0", "--connections", "2", "--log-level", "error")
-
-
-@pytest.fixture
-def target() -> Iterator[str]:
-    """The address of a server that answers right."""
-    with LyingServer(honest) as server:
-        yield server.target
 
 
 @pytest.mark.parametrize(

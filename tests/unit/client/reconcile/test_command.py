@@ -24,10 +24,10 @@ class Pair:
     server_url: str
     run_command: RunCommand
 
-    def run(self, *arguments: str) -> Ended:
+    def run(self, *arguments: str, timeout: str = "500ms") -> Ended:
         """Run the command against both, with these arguments."""
         urls = ("--server-admin", self.server_url, "--client-admin", f"{self.client_url}/metrics")
-        return self.run_command(cli, "reconcile", *urls, "--timeout", "500ms", *arguments)
+        return self.run_command(cli, "reconcile", *urls, "--timeout", timeout, *arguments)
 
 
 @pytest.fixture
@@ -115,6 +115,6 @@ def test_cannot_tell(sides: Pair) -> None:
 def test_queries(sides: Pair, told: object, code: int) -> None:
     """What Prometheus returns is held against the exact count; what is wrong with a query is one line."""
     with answering(prometheus(lambda _: told)) as url:
-        ended = sides.run("--prometheus", f"{url}/", "--server-query", "received_bytes=sum(x)")
+        ended = sides.run("--prometheus", f"{url}/", "--server-query", "received_bytes=sum(x)", timeout="3s")
     assert ended.code == code
     assert "--server-query received_bytes=sum(x)" in (ended.line if code in {2, 3} else ended.out)

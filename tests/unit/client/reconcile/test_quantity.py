@@ -54,11 +54,3 @@ def test_what_each_count_upsets(side: Side, change: dict[str, Any], unequal: lis
     else:
         server = replace(server, **change)
     assert _unequal(client, server) == unequal
-
-
-def test_balance_of_a_server() -> None:
-    """A server whose own counts of connections do not balance is found out."""
-    counts = {**of_server(Samples("URL", Server(accepted=3, active=1).text())), "accounted": 2}
-    (balance,) = (quantity for quantity in QUANTITIES if quantity.name.startswith("server: accepted"))
-    ((left,), (right,)) = (count.points(_reading(counts)) for count in (balance.left, balance.right))
-    assert (left.value, right.value, balance.between_sides) == (3, 2, False)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from stentor_chassis.failure import Failure
-from stentor_client.reconcile.reading import Reading, Samples, of_client, of_server, read
+from stentor_client.reconcile.reading import Reading, of_client, of_server, read
 from stentor_client.verify.outcomes import NOT_REACHED
 from unit.client.reconcile.endpoints import Answer, Client, Server, admin, answering
 
@@ -75,14 +75,6 @@ def test_other_service() -> None:
     message = "URL/metrics has no stentor_server_connections_accepted_total: give the URL of a server's admin endpoint"
     assert _failure(admin(Client())) == message
     assert _failure(lambda _: (200, b"")) == message
-
-
-def test_missing_label() -> None:
-    """A metric without the series that is asked for is missing."""
-    with pytest.raises(Failure, match="has no stentor_client_exchanges_total: give the URL of a client"):
-        Samples("URL", 'stentor_client_exchanges_total{outcome="eof"} 1\n').count(
-            "stentor_client_exchanges_total", outcome="ok"
-        )
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"stentor_server_x{", b"x y z", b"\xff\xfe"])

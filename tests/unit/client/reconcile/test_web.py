@@ -17,7 +17,6 @@ from stentor_client.verify.outcomes import NOT_REACHED
 from stentor_client.wire import lookup
 from stentor_client.wire.lookup import Found
 from unit.client.reconcile.endpoints import answering
-from unit.client.wire.naming import refusing
 
 
 def test_get() -> None:
@@ -33,11 +32,6 @@ def _fails(url: str, why: str) -> None:
         asyncio.run(get(url))
     assert failure.value.code == NOT_REACHED
     assert failure.value.message == f"cannot read {url}: {why}"
-
-
-def test_refused() -> None:
-    """Where nobody listens, one line says so."""
-    _fails("http://{}:{}/metrics".format(*refusing()), "Connection refused")
 
 
 def _sends(head: bytes, dripping: bytes = b"") -> Behaviour:
@@ -128,22 +122,6 @@ def test_compressed() -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
     with LyingServer(_sends(head.encode() + bomb)) as server:
         assert asyncio.run(get(f"http://{server.target}/")).body == bomb
-
-
-def test_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look-up that hangs delays neither the failure nor the end of the event loop."""
-    answered = threading.Event()
-
-    def silent(_host: str, _port: int, flags: int = 0) -> Found:
-        if flags:
-            raise socket.gaierror(socket.EAI_NONAME, "it is a name")
-        answered.wait()
-        return []
-
-    monkeypatch.setattr(lookup, "_ask", silent)
-    monkeypatch.setattr(web, "_TIMEOUT_SECONDS", 0.1)
-    _fails("http://name/", "no answer within 0.1 s")
-    answered.set()
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ import socket
 import ssl
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stentor_client.verify.outcomes import (
     Outcome,
@@ -14,7 +12,6 @@ from stentor_client.verify.outcomes import (
     of_connect_error,
     of_lost_connection,
     reason_of,
-    worst_exit_code,
 )
 
 EXIT_CODES = {
@@ -71,9 +68,3 @@ def test_failure_to_connect(error: OSError | UnicodeError, phase: Phase, outcome
 def test_lost_connection(error: Exception | None, outcome: Outcome) -> None:
     """Every end of an open connection has its outcome."""
     assert outcome is of_lost_connection(error)
-
-
-@given(st.lists(st.sampled_from(Outcome)))
-def test_worst_exit_code(outcomes: list[Outcome]) -> None:
-    """A run exits with the worst of its outcomes: a wrong reply before a lost connection before none at all."""
-    assert worst_exit_code(outcomes) == max([0, *(outcome.exit_code for outcome in outcomes)])

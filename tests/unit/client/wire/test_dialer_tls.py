@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import struct
 import threading
 from pathlib import Path
 from typing import Any
@@ -49,17 +48,6 @@ async def failure(chosen: DialOptions, on_unused: OnUnused = lambda _age, _lost_
     with pytest.raises(ExchangeError) as raised:
         await dial(Dialer(chosen, on_unused))
     return raised.value
-
-
-def hang_up(connection: socket.socket) -> None:
-    """Hear the beginning of the handshake, and end."""
-    connection.recv(65536)
-
-
-def hang_up_with_a_reset(connection: socket.socket) -> None:
-    """Hear the beginning of the handshake, and cut the connection."""
-    connection.recv(65536)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def greet(connection: socket.socket) -> None:
@@ -159,8 +147,8 @@ async def test_certificate_that_is_not_trusted(
     [
         (greet, NOT_TLS),
         (echo, NOT_TLS),
-        (hang_up, "the peer closed the connection during the handshake"),
-        (hang_up_with_a_reset, "Connection reset by peer"),
+        (close_early, "the peer closed the connection during the handshake"),
+        (reset, "Connection reset by peer"),
     ],
 )
 async def test_peer_that_speaks_no_tls(behaviour: Behaviour, detail: str) -> None:
