@@ -9,8 +9,8 @@ from typing import Any
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.logs.log import Logger
 from stentor_client.load.arrivals import Arrivals
+from stentor_client.load.connector import Connector
 from stentor_client.load.flow import Flow
-from stentor_client.load.metrics import AT_MISSED, AT_OPENED, MOST_ADDRESSES, SCHEMA, SHORTAGES
 from stentor_client.load.options import LoadOptions
 from stentor_client.load.tally import Tally
 from stentor_client.timing.back_off import back_off_seconds
@@ -18,8 +18,6 @@ from stentor_client.timing.timer import Timer
 from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
 from stentor_client.verify.verifier import EXPECTATIONS, Verdict, explained
-from stentor_client.wire.dial_record import DialError, Endpoint
-from stentor_client.wire.dialer import Dialer
 
 BACKOFF_MOST_SECONDS = 1.0
 SWEEPS_PER_TIMEOUT = 20
@@ -28,7 +26,6 @@ LOGGED_OF_EACH = 5  # failures by outcome; the others are only counted
 MOST_AT_ONCE = 256
 BATCH_NANOSECONDS = 50_000  # exchanges due within this time are sent together, because each wake-up costs time
 CONNECTING_AT_ONCE = 64
-_FLOWS = 1 << 20  # of one worker
 
 
 class Generator:
@@ -52,13 +49,10 @@ class Generator:
         self._tally = tally
         self._log = log
         self._arrivals: Arrivals | None = None
-        self._dialer = Dialer(options.dial, tally.unused)
+        self._connector = Connector(options.dial, worker, tally, addresses)
         self._messages = MessageSource(max(options.sizes), EXPECTATIONS[options.expect])
         self._sizes = options.sizes
         self._fresh = options.fresh
-        self._place_of = {address: place for place, address in enumerate(addresses[:MOST_ADDRESSES])}
-        self._worker = worker
-        self._numbers = 0
         self._until = 0
         self._flows: set[Flow] = set()  # that are open
         self._answered: list[Flow] = []  # once for each message that may follow the one answered
@@ -223,33 +217,10 @@ class Generator:
             connection = {"connection": flow.number} if flow else {}
             self._log.warning("exchange.failed", outcome=outcome, phase=phase, **connection, **facts)
 
-    async def _dial(self) -> Flow:
-        """Connect to the next address in turn, or if that does not answer to another."""
-        tally, turn = self._tally, self._worker + self._numbers
-        self._numbers += 1
-        number = self._worker * _FLOWS + self._numbers % _FLOWS
-        try:
-            flow, record = await self._dialer.dial(
-                lambda: Flow(tally, number, self._flows, self._replied, self._judge), turn=turn
-            )
-        except DialError as error:
-            if error.shortage:
-                tally.row[SCHEMA.slot(SHORTAGES, error.shortage)] += 1
-            else:
-                self._count_at(AT_MISSED, error.record.passed_over)
-            raise
-        tally.phases(record.durations)
-        self._count_at(AT_MISSED, record.passed_over)
-        flow.place = self._count_at(AT_OPENED, [record.endpoint])
-        return flow
-
-    def _count_at(self, what: int, endpoints: Sequence[Endpoint | None]) -> int:
-        """Count for these addresses; return the place of the last."""
-        place = MOST_ADDRESSES
-        for endpoint in endpoints:
-            place = self._place_of.get(str(endpoint), MOST_ADDRESSES)
-            self._tally.at(place, what)
-        return place
+    async def _connect(self) -> Flow:
+        return await self._connector.connect(
+            lambda number: Flow(self._tally, number, self._flows, self._replied, self._judge)
+        )
 
     async def _keep_connected(self, attempt: asyncio.Event) -> None:
         """Keep one connection in use, and replace it when it is lost; set `attempt` after the first try."""
@@ -258,7 +229,7 @@ class Generator:
             failures += 1
             try:
                 async with self._connecting:
-                    flow = await self._dial()
+                    flow = await self._connect()
             except ExchangeError as error:
                 if due := self._due_now():
                     self._fail(due, error.outcome, error.phase, detail=error.detail)
@@ -277,7 +248,7 @@ class Generator:
         failures = 0
         while due:
             try:
-                flow = await self._dial()
+                flow = await self._connect()
             except ExchangeError as error:
                 self._fail(due, error.outcome, error.phase, detail=error.detail)
                 failures += 1
