@@ -86,7 +86,7 @@ class Result:
 
     @property
     def cause(self) -> str:
-        """What usually causes what was found; empty if it was this machine, which the finding says."""
+        """What usually causes what was found; empty if this machine caused it, as the finding then says."""
         return "" if self.finding.shortage else self.finding.cause or self.check.usual_cause
 
     @property

@@ -91,7 +91,7 @@ async def _send(call: Call, size: int, *, fin: bool) -> None:
 
 
 async def _read_slowly(call: Call, size: int, sending: "asyncio.Task[None]") -> int:
-    """Read no more than lets the message out, and return how much is unread; then read the most of it, with pauses."""
+    """Read just enough to let the message out; then read most of the rest, with pauses, and return how much it was."""
     call.connection.pause_reading()
     before, since = -1, perf_counter()
     while (left := _left(call.connection)) or not sending.done():
@@ -110,7 +110,7 @@ async def _read_slowly(call: Call, size: int, sending: "asyncio.Task[None]") -> 
 
 
 def _left(connection: Connection) -> int:
-    """Return how many bytes, and FIN, are not sent or not acknowledged; by a Unix socket's peer, not read."""
+    """Return how many bytes, with FIN as one, are unsent or unacknowledged; on a Unix socket, unsent or unread."""
     if connection.lost_by is not None:
         return 0
     (queued,) = struct.unpack("i", fcntl.ioctl(connection.socket.fileno(), termios.TIOCOUTQ, bytes(4)))

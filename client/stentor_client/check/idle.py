@@ -72,7 +72,7 @@ class Idle(Check):
 
 
 async def _keep_busy(calls: list[Call], over: asyncio.Event) -> ExchangeError | None:
-    """Exchange again and again, and once more when it is `over`; return how that fails."""
+    """Exchange again and again, and once more when it is `over`; return the failure, if any."""
     for call in calls:
         last = False
         while not last:

@@ -9,7 +9,7 @@ from stentor_client.reconcile.bracket import Bracket, narrowest
 
 # A bracket that is wider than this share of the count proves nothing.
 _SMALL_SHARE: Final = 0.02
-_FEWEST_AGREEING = 2  # moments, after a difference: a count that passes by is equal once
+_FEWEST_AGREEING = 2  # moments, after a difference: a count that overtakes the other is equal to it once
 
 
 class Conclusion(StrEnum):

@@ -67,7 +67,7 @@ async def test_honest_server() -> None:
 
 
 async def test_nothing_connects() -> None:
-    """Where nothing connects that is said once, and the rest is skipped."""
+    """If no connection can be made, one check says so, and the others are skipped."""
     path = subject(closed_port())
     first, *rest = await battery.run(battery.battery(1 << 20, 0.1), path)
     assert (first.status, first.finding.outcome) == (Status.FAIL, Outcome.REFUSED)
@@ -78,7 +78,7 @@ async def test_nothing_connects() -> None:
 
 
 async def test_nothing_answers() -> None:
-    """Where there is no right answer only the other addresses are still tried."""
+    """Without a right answer, only the other addresses are still tried."""
     connected, answer, *rest = await results(lying.echo, *battery.battery(1 << 20, 0.1))
     assert (connected.status, answer.status, answer.finding.outcome) == (
         Status.PASS,
@@ -102,5 +102,5 @@ async def test_nothing_answers() -> None:
     ],
 )
 def test_exit_code(ends: list[Result], code: int) -> None:
-    """The exit code is that of the worst outcome, or 6 where a check failed without one."""
+    """The exit code is that of the worst outcome, or 6 if a check failed without one."""
     assert code == battery.exit_code(ends)

@@ -1,4 +1,4 @@
-"""One connection over the path, and what is said of its exchanges."""
+"""One connection over the path, and how its failures are described."""
 
 import socket
 from collections.abc import Awaitable, Callable
@@ -32,7 +32,7 @@ async def failing(behaviour: Behaviour, size: int = 64, timeout: float = 10.0) -
 
 @pytest.mark.parametrize(("again", "words"), [(1, "sent 1 segment again,"), (5, "sent 5 segments again,")])
 async def test_lost_packets(again: int, words: str) -> None:
-    """Where the kernel had to send again, a time-out says so."""
+    """If the kernel had to retransmit, a time-out says so."""
 
     async def scenario(call: Call) -> None:
         call._account.kernel(0, again)
@@ -47,7 +47,7 @@ async def test_lost_packets(again: int, words: str) -> None:
 
 
 async def test_stale_reply() -> None:
-    """A reply that came before is called so."""
+    """A stale reply is recognised."""
 
     async def scenario(call: Call) -> None:
         await call.ask(64)
@@ -59,7 +59,7 @@ async def test_stale_reply() -> None:
 
 
 async def test_echo_that_is_expected_is_not_blamed() -> None:
-    """Where an echo is expected, a byte that is wrong far behind is what is told."""
+    """If an echo is expected, the message says which byte is wrong, however far from the start."""
 
     def wrong_at_the_end(connection: socket.socket) -> None:
         reply = b""
@@ -85,7 +85,7 @@ async def test_echo_that_is_expected_is_not_blamed() -> None:
     ],
 )
 async def test_wrong_end(behaviour: Behaviour, outcome: Outcome, words: str) -> None:
-    """An end that does not come, or not in order, or after something else, is told."""
+    """It is an error if the end does not come, is not in order, or comes after surplus bytes."""
 
     async def scenario(call: Call) -> None:
         call.connection.end_sending()

@@ -1,4 +1,4 @@
-"""`check`, as the command line has it."""
+"""`check`, from the command line."""
 
 import json
 from pathlib import Path

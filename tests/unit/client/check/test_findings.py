@@ -1,4 +1,4 @@
-"""What each check finds against peers that lie, and what it calls the cause."""
+"""What each check finds on a bad path, and what it names as the cause."""
 
 import itertools
 import re
@@ -75,7 +75,7 @@ def swapping() -> Behaviour:
 
 
 def forgetting() -> Behaviour:
-    """Forget what to do after some bytes."""
+    """Answer right for some bytes, and then echo."""
 
     def forget(connection: socket.socket) -> None:
         received = 0
@@ -87,7 +87,7 @@ def forgetting() -> Behaviour:
 
 
 def losing() -> Behaviour:
-    """Lose most of what comes on the third connection."""
+    """Lose most of the reply on the third connection."""
     numbers = itertools.count()
     return lambda connection: (
         connection.sendall(connection.recv(65536).upper()[:100]) if next(numbers) == 2 else honest(connection)
@@ -95,7 +95,7 @@ def losing() -> Behaviour:
 
 
 def storing(connection: socket.socket) -> None:
-    """Answer when a MiB has come, and not before."""
+    """Answer once a MiB has arrived, and not before."""
     data = bytearray()
     while len(data) < 1 << 20:
         data += connection.recv(65536)
@@ -174,7 +174,7 @@ async def test_bad(check: Check, behaviour: Behaviour, words: str, cause: str) -
 
 
 async def test_failure_that_fin_has_no_part_in() -> None:
-    """What fails without FIN as well is not blamed on it."""
+    """A failure that also occurs without FIN is not blamed on FIN."""
     calls = itertools.count()
 
     def give_up(connection: socket.socket) -> None:
@@ -190,7 +190,7 @@ async def test_failure_that_fin_has_no_part_in() -> None:
 
 
 async def test_tls_cannot_end_one_direction() -> None:
-    """Over TLS a half-close is skipped, and said why."""
+    """Over TLS half-close is skipped, with the reason."""
     (found,) = await battery.run([HalfClose()], subject("127.0.0.1:1", tls=True))
     assert (found.status, found.finding.detail) == (Status.SKIP, "TLS cannot end one direction alone")
 

@@ -41,7 +41,7 @@ async def test_alive() -> None:
 
 
 async def test_cut() -> None:
-    """A connection that is cut in its silence is found at the first silence as long as that, with how and when."""
+    """If silent connections are cut, the first silence that is long enough shows how, and after how long."""
     found = await through(cut_when_idle(1.0), 0.1, 5.0, 6.0)
     assert (found.finding.outcome, found.finding.phase) == (Outcome.RESET, Phase.CLOSE)
     words = r"alive after 0\.1 s, dead after 5 s \(reset: the connection ended after (\d+\.\d) s of silence\)"
@@ -54,7 +54,7 @@ async def test_cut() -> None:
 
 
 async def test_forgotten() -> None:
-    """A connection that was forgotten without a word is found at the exchange after the silence."""
+    """If a silent connection is forgotten, the exchange after the silence shows it."""
     found = await through(forget_when_idle(1.0), 0.1, 2.0, timeout_seconds=1.0)
     assert (found.finding.outcome, found.finding.phase) == (Outcome.TIMEOUT, Phase.FIRST_BYTE)
     assert (
@@ -65,7 +65,7 @@ async def test_forgotten() -> None:
 
 
 async def test_failure_before_any_silence_is_not_blamed_on_it() -> None:
-    """What fails before the silence has no part in it."""
+    """A failure before the silence is not blamed on it."""
     found = await result(lambda _: None, Idle(60.0))
     assert found.status is Status.FAIL
     assert found.finding.measured == {}

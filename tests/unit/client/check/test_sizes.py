@@ -1,4 +1,4 @@
-"""Whether messages of every size come through."""
+"""Whether the path delivers messages of every size."""
 
 import socket
 
@@ -39,7 +39,7 @@ async def test_all() -> None:
 
 @pytest.mark.parametrize(("swallowed", "good", "bad"), [(1460, 1460, 1472), (600, 512, 1280)])
 async def test_black_hole(swallowed: int, good: int, bad: int) -> None:
-    """The first size that is swallowed is told, and the last that was not; other checks then keep below it."""
+    """The first size that is lost is named, and the last that is not; later checks stay below it."""
     with LyingServer(upper) as server, LyingServer(between(server.target, swallow_above(swallowed))) as hole:
         path = subject(hole.target, timeout_seconds=1.0)
         (found,) = await battery.run([Sizes(1 << 20)], path)
@@ -54,7 +54,7 @@ async def test_black_hole(swallowed: int, good: int, bad: int) -> None:
 
 
 async def test_nothing_comes_back() -> None:
-    """Where the smallest fails already, no size is good."""
+    """If even the smallest fails, no size is good."""
     found = await result(lambda _: None, Sizes(64))
     assert found.finding.measured == {"largest_good_bytes": 0, "first_failing_bytes": 1}
     assert found.finding.detail.startswith("1 B fails: ")

@@ -1,4 +1,4 @@
-"""A pair of admin endpoints, and a Prometheus, that say what the test wants."""
+"""A pair of admin endpoints, and a Prometheus, that report what the test wants."""
 
 import json
 import threading
@@ -42,7 +42,7 @@ def answering(answer: Answer) -> Iterator[str]:
 
 @dataclass
 class Client:
-    """What a client says; `scrapes` counts how often it was asked, and `before` is called each time."""
+    """What a client reports; `scrapes` counts how often it was asked, and `before` is called each time."""
 
     opened: int = 0
     active: int = 0
@@ -78,7 +78,7 @@ process_start_time_seconds{{process="control"}} {self.started}
 
 @dataclass
 class Server:
-    """What a server says."""
+    """What a server reports."""
 
     accepted: int = 0
     active: int = 0

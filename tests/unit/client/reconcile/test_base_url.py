@@ -1,4 +1,4 @@
-"""Addresses of services over HTTP."""
+"""URLs of services."""
 
 import click
 import pytest
@@ -29,6 +29,6 @@ WRONG = """
 
 @pytest.mark.parametrize("wrong", ["", "http://ser ver", "http://server/\n", *WRONG.split()])
 def test_no_url(wrong: str) -> None:
-    """What is no address of a service is refused, with an example."""
+    """Anything that is not the URL of a service is refused, with an example."""
     with pytest.raises(click.BadParameter, match="is not a URL such as http://127"):
         URL.convert(wrong, None, None)

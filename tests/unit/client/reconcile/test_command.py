@@ -1,4 +1,4 @@
-"""`reconcile`, from the command line on."""
+"""`reconcile`, from the command line."""
 
 import json
 from collections.abc import Iterator
@@ -113,7 +113,7 @@ def test_cannot_tell(sides: Pair) -> None:
 
 @pytest.mark.parametrize(("told", "code"), [(1000, 0), (999, 6), ([1, 2], 2), ([], 3)])
 def test_queries(sides: Pair, told: object, code: int) -> None:
-    """What Prometheus returns is held against the exact count; what is wrong with a query is one line."""
+    """What Prometheus returns is compared with the exact count; an error in a query is one line."""
     with answering(prometheus(lambda _: told)) as url:
         ended = sides.run("--prometheus", f"{url}/", "--server-query", "received_bytes=sum(x)", timeout="3s")
     assert ended.code == code

@@ -72,7 +72,7 @@ def test_several_moments(differences: list[float], conclusion: Conclusion) -> No
 
 
 def test_wide_brackets_refute_nothing() -> None:
-    """A bracket that is too wide to show a difference does not put one out of the world."""
+    """A bracket that is too wide to show a difference does not refute one."""
     comparison = _judged(_bracket(-3, -3, at=1), _bracket(-10, 10, at=2))
     assert (comparison.conclusion, comparison.bracket.difference) == (DIFFER, -3)
 

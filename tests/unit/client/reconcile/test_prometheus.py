@@ -49,7 +49,7 @@ def test_query_that_does_not_do(found: Any, message: str) -> None:
 )
 @pytest.mark.parametrize(("status", "method"), [(200, "present"), (200, "samples"), (502, "present")])
 def test_no_prometheus(status: int, method: str, body: bytes) -> None:
-    """What does not answer as Prometheus does cannot be read."""
+    """An answer that is not Prometheus' cannot be read."""
     failure = _failure(lambda _: (status, body), method)
     assert failure.code == NOT_REACHED
     assert "cannot query http://127" in failure.message
@@ -57,6 +57,6 @@ def test_no_prometheus(status: int, method: str, body: bytes) -> None:
 
 @pytest.mark.parametrize("result", [None, [1], [{"metric": {}}], [{"metric": {}, "values": [["1", "x"]]}]])
 def test_no_samples(result: Any) -> None:
-    """What is no list of series with samples is not from Prometheus."""
+    """Anything but a list of series with samples is not from Prometheus."""
     body = json.dumps({"data": {"resultType": "matrix", "result": result}}).encode()
     assert _failure(lambda _: (200, body), "samples").message.endswith("its answer is not from Prometheus")

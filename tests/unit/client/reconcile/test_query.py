@@ -20,12 +20,12 @@ def test_query(name: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "sum(x)", "connections", "connections=", "=sum(x)", "bytes=sum(x)"])
 def test_no_query(wrong: str) -> None:
-    """What names no count, or asks nothing, is refused with the names that there are."""
+    """A query without the name of a count, or without PromQL, is refused, with all names."""
     with pytest.raises(click.BadParameter, match="NAME of connections, sent_bytes, received_bytes"):
         SERVERS.convert(wrong, None, None)
 
 
 def test_variable() -> None:
-    """The variable holds one on each line, for PromQL has blanks and commas in it."""
+    """The variable has one on each line, because PromQL contains blanks and commas."""
     lines = ["connections=sum by (a, b) (x)", "sent_bytes=y"]
     assert SERVERS.split_envvar_value("\n".join([*lines, " "])) == lines

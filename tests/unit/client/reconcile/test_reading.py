@@ -1,4 +1,4 @@
-"""What one side counted."""
+"""The counts of one side."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ def _failure(answer: Answer) -> str:
 
 
 def test_server() -> None:
-    """Of a server's connections, those count as arrived that it took or rejected, and all but the open as closed."""
+    """Connections that a server accepted or rejected were opened, and all that are not active are closed."""
     server = Server(accepted=9, active=2, lost=1, rejected=4, received=50, sent=33, unsent=15, waiting=5)
     server.added = 3
     server.started = 1234.5
@@ -44,14 +44,14 @@ def test_server() -> None:
 
 @pytest.mark.parametrize(("value", "said"), [("NaN", "nan"), ("+Inf", "inf"), ("9" * 400, "inf"), ("1e300", "1e+300")])
 def test_no_count(value: str, said: str) -> None:
-    """What is no number of anything is said to be none."""
+    """A value that cannot be a count is reported as such."""
     text = f"stentor_server_connections_accepted_total {value}\n".encode()
     words = f"URL/metrics reports {said} for stentor_server_connections_accepted_total, which is not a count"
     assert _failure(lambda _: (200, text)) == words
 
 
 def test_clients_add_up() -> None:
-    """The counts of several clients add up; the slowest tells how long the way is."""
+    """The counts of several clients add up; the slowest shows how long the path is."""
     first = Client(opened=2, active=1, lost=1, good=4, failed=1, sent=10, received=8, service_seconds=0.25)
     second = Client(opened=5, active=3, good=8, sent=1 << 52, received=7, service_seconds=0.5, started=1001.0)
     idle = Client(service_seconds=float("nan"), started=1002.0)  # its mean is no duration
@@ -71,7 +71,7 @@ def test_clients_add_up() -> None:
 
 
 def test_other_service() -> None:
-    """The endpoint of the other service, or of none of both, is named with what it lacks."""
+    """The endpoint of the other service, or of neither, is named with the metric that it lacks."""
     message = "URL/metrics has no stentor_server_connections_accepted_total: give the URL of a server's admin endpoint"
     assert _failure(admin(Client())) == message
     assert _failure(lambda _: (200, b"")) == message
@@ -79,12 +79,12 @@ def test_other_service() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"stentor_server_x{", b"x y z", b"\xff\xfe"])
 def test_no_exposition(body: bytes) -> None:
-    """What is no exposition is said to be none."""
+    """A body that is not an exposition is reported as such."""
     assert _failure(lambda _: (200, body)) == "URL/metrics is not in Prometheus' text format"
 
 
 def test_error_status() -> None:
-    """A path that is not there is told with the answer."""
+    """An error status is reported, with a remedy if there is one."""
     assert _failure(lambda _: (404, b"")) == "cannot read URL/metrics: it answered 404 Not Found"
     hint = "its option --admin-name adds this name"
     assert _failure(lambda _: (421, b"")) == f"cannot read URL/metrics: it answered 421 Misdirected Request; {hint}"

@@ -100,7 +100,7 @@ def test_traffic_without_a_pause(times: float, during: float | None, conclusion:
 
 
 def test_failed_exchanges() -> None:
-    """Where exchanges failed, the client does not have to have received what it sent."""
+    """If exchanges failed, the client need not have received as much as it sent."""
     client, server = pair()
     client.sent, server.received, server.unsent, client.failed = 1200, 1200, 200, 1
     result = _run(client, server)
@@ -111,7 +111,7 @@ def test_failed_exchanges() -> None:
 
 
 def test_restart_meanwhile() -> None:
-    """When a side starts anew while it is read, what was read before does not count."""
+    """If a side restarts meanwhile, earlier readings do not count."""
     client, server = pair()
     server.received += 5
 
@@ -194,7 +194,7 @@ def _at_sleep(monkeypatch: pytest.MonkeyPatch, longest: float, act: Callable[[fl
 
 
 def test_queries() -> None:
-    """What Prometheus says late is waited for."""
+    """A late answer from Prometheus is awaited."""
     client, server = pair()
     server.accepted = 3
     asked: list[str] = []
@@ -212,7 +212,7 @@ def test_queries() -> None:
 
 
 def test_query_of_an_older_counter() -> None:
-    """With a time to compare, what a proxy counted before it is left out."""
+    """With `during`, what a proxy counted before is left out."""
     result = _run(*pair(), SHORT, during=0.1, queries=[SENT], told=lambda _: 123456)
     ((_, comparison),) = result.queries
     assert (comparison.conclusion, comparison.bracket.left, comparison.bracket.right) == (Conclusion.AGREE, 0, 0)

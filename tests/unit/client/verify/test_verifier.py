@@ -1,4 +1,4 @@
-"""Holding replies against what was sent."""
+"""Comparing replies with what was sent."""
 
 from dataclasses import dataclass
 
