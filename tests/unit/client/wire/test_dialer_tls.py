@@ -14,12 +14,12 @@ from certificates import Authority, simple_authority
 from lying import Behaviour, LyingServer, close_early, echo, reset, stay_silent
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_client.account import Account
-from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase
+from stentor_client.verify.outcomes import Outcome, Phase
 from stentor_client.verify.verifier import Verdict
 from stentor_client.wire.connection import Connection
-from stentor_client.wire.dialer import Dialer, DialOptions, OnUnused
+from stentor_client.wire.dialer import Dialer, DialOptions
 from unit.client.wire.naming import resolve_to
-from unit.client.wire.test_dialer import dial
+from unit.client.wire.test_dialer import dial, failure
 from unit.looping import SECONDS, eventually
 
 NOT_TLS = "the peer does not speak TLS"
@@ -41,13 +41,6 @@ def clients(tmp_path: Path) -> Authority:
 def options(target: str, **changes: Any) -> DialOptions:
     """Return options that ask for TLS, with a time-out that is not reached."""
     return DialOptions(**{"target": target, "connect_timeout_seconds": SECONDS / 2, "tls": True, **changes})
-
-
-async def failure(chosen: DialOptions, on_unused: OnUnused = lambda _age, _lost_by: None) -> ExchangeError:
-    """Return the error that dialing ends with."""
-    with pytest.raises(ExchangeError) as raised:
-        await dial(Dialer(chosen, on_unused))
-    return raised.value
 
 
 def greet(connection: socket.socket) -> None:
@@ -155,7 +148,7 @@ async def test_peer_that_speaks_no_tls(behaviour: Behaviour, detail: str) -> Non
     """A peer that speaks something else, or hangs up, is no agreement on TLS, and it is said what it did."""
     unused: list[Outcome | None] = []
     with LyingServer(behaviour) as server:
-        error = await failure(options(server.target), lambda _age, lost_by: unused.append(lost_by))
+        error = await failure(Dialer(options(server.target), lambda _age, lost_by: unused.append(lost_by)))
         assert (error.outcome, error.phase) == (Outcome.TLS, Phase.TLS)
         assert error.detail == f"{server.target}: {detail}"
     assert unused == [Outcome.TLS]
@@ -166,7 +159,7 @@ async def test_peer_that_is_silent_in_the_handshake() -> None:
     unused: list[tuple[int, Outcome | None]] = []
     with LyingServer(stay_silent) as server:
         dialed = options(server.target, connect_timeout_seconds=0.5)
-        error = await failure(dialed, lambda *noted: unused.append(noted))
+        error = await failure(Dialer(dialed, lambda *noted: unused.append(noted)))
         assert (error.outcome, error.phase) == (Outcome.CONNECT_TIMEOUT, Phase.TLS)
         assert error.detail == f"{server.target}: no connection within 0.5 s"
     ((age, lost_by),) = unused
