@@ -17,7 +17,6 @@ from stentor_chassis.failure import Failure
 from stentor_chassis.options.option import option, wrong_value
 from stentor_chassis.options.quantities import Duration
 from stentor_chassis.options.text import Listed
-from stentor_client import __version__
 from stentor_client.check import battery, report
 from stentor_client.check.check import Check, Result
 from stentor_client.check.subject import Subject
@@ -77,7 +76,7 @@ def check(
     except Failure as failure:  # the reader of the table has gone; the file is still written
         code = failure.code
     left = checks[len(results) :]
-    document = report.document(results, subject, started_at, __version__, complete=not left, exit_code=code)
+    document = report.document(results, subject, started_at, complete=not left, exit_code=code)
     output.write(document, lambda: show(partial(report.draw_summary, results, left)))
     return code
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stentor_chassis.escaping import escaped
+from stentor_client import __version__
 from stentor_client.check.check import Check, Result, Status
 from stentor_client.check.subject import Subject
 from stentor_client.output import wording
@@ -48,11 +49,11 @@ def draw_summary(results: Sequence[Result], unfinished: Sequence[Check], console
 
 
 def document(
-    results: Sequence[Result], subject: Subject, started_at: str, version: str, *, complete: bool, exit_code: int
+    results: Sequence[Result], subject: Subject, started_at: str, *, complete: bool, exit_code: int
 ) -> dict[str, Any]:
     """Return the results as docs/checking.md describes them; `started_at` is a time as ISO 8601 writes it."""
     return {
-        "version": version,
+        "version": __version__,
         "started_at": started_at,
         "duration_seconds": round(sum(result.duration_seconds for result in results), 6),
         "target": subject.dial.target,

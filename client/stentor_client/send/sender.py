@@ -110,7 +110,7 @@ class Sender:
             raise ExchangeError(verdict.outcome, verdict.phase, f"{self._target}: {explain(verdict, self._timeout)}")
 
     def _is_reply_due(self, connection: Connection) -> object:
-        return connection.verifier.outstanding or connection.ended_sending or self._answered
+        return connection.verifier.parts or connection.ended_sending or self._answered
 
     def _write_out(self, reply: memoryview) -> None:
         try:

@@ -66,11 +66,6 @@ class Verifier:
         self._surplus: Verdict | None = None
 
     @property
-    def outstanding(self) -> bool:
-        """Whether any reply, or part of one, is outstanding."""
-        return bool(self._due)
-
-    @property
     def parts(self) -> int:
         """The number of outstanding parts of replies."""
         return len(self._due)

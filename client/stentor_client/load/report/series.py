@@ -36,30 +36,33 @@ class Series:
         self._at = 0
         self._before: Sequence[int] = [0] * SCHEMA.row_slots
 
-    def look(self, now: int, totals: Sequence[int]) -> Slice | None:
+    def look(self, now: int, totals: Sequence[int]) -> None:
         """Make a slice of all that was counted since the last; `now` is in nanoseconds from the end of the warm-up.
 
         There is none before that, nor a very short one: its counts become part of the next.
         """
         before, since = self._before, self._at
         if 0 < now < since + SHORTEST_NANOSECONDS:
-            return None
+            return
         self._before, self._at = totals, max(now, 0)
         if now <= 0:
-            return None
+            return
         new = list(map(operator.sub, totals, before))
         times = Distribution.of(new[SCHEMA.slots(RESPONSE_TIME)])
         seconds = (now - since) / NANOSECONDS
-        found = Slice(
-            since / NANOSECONDS,
-            now / NANOSECONDS,
-            new[SCHEMA.slot(DUE)] / seconds,
-            new[SCHEMA.slot(REPLIES)] / seconds,
-            failures(new),
-            *(None if math.isnan(each) else each for each in (times.percentile(50), times.percentile(99), times.most)),
+        self.slices.append(
+            Slice(
+                since / NANOSECONDS,
+                now / NANOSECONDS,
+                new[SCHEMA.slot(DUE)] / seconds,
+                new[SCHEMA.slot(REPLIES)] / seconds,
+                failures(new),
+                *(
+                    None if math.isnan(each) else each
+                    for each in (times.percentile(50), times.percentile(99), times.most)
+                ),
+            )
         )
-        self.slices.append(found)
-        return found
 
 
 def failures(totals: Sequence[int]) -> int:

@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from stentor_client import __version__
 from stentor_client.check import report
 from stentor_client.check.addresses import Addresses
 from stentor_client.check.check import Finding, Result, Status
@@ -54,10 +55,10 @@ def test_people(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_document() -> None:
     """A program gets every figure, and the exit code."""
     document = report.document(
-        RESULTS, subject("127.0.0.1:80"), "2020-02-20T00:00:00+00:00", "1.2.3", complete=False, exit_code=130
+        RESULTS, subject("127.0.0.1:80"), "2020-02-20T00:00:00+00:00", complete=False, exit_code=130
     )
     assert {name: value for name, value in document.items() if name != "checks"} == {
-        "version": "1.2.3",
+        "version": __version__,
         "started_at": "2020-02-20T00:00:00+00:00",
         "duration_seconds": 1.25012,
         "target": "127.0.0.1:80",

@@ -2,13 +2,11 @@
 
 import pytest
 
-from stentor_client.load.metrics import SCHEMA
 from stentor_client.load.report.series import SHORTEST_NANOSECONDS, Series
 from stentor_client.verify.outcomes import Outcome
 from unit.client.loads import MILLISECOND, counted
 
 SECOND = 1000 * MILLISECOND
-NOTHING = [0] * SCHEMA.row_slots
 
 
 def test_slices_are_what_is_new() -> None:
@@ -17,8 +15,8 @@ def test_slices_are_what_is_new() -> None:
     first = counted([1.0] * 100, {Outcome.EOF: 3})
     second = [new + old for new, old in zip(counted([50.0] * 40), first, strict=True)]
     third = [new + old for new, old in zip(counted(failed={Outcome.EOF: 2}), second, strict=True)]
-    made = [series.look(SECOND, first), series.look(3 * SECOND, second), series.look(4 * SECOND, third)]
-    assert made == series.slices
+    for seconds, totals in ((1, first), (3, second), (4, third)):
+        series.look(seconds * SECOND, totals)
     one, two, three = series.slices
     assert (one.begin_seconds, one.end_seconds, one.due_rate, one.throughput, one.failures) == (0, 1, 103, 100, 3)
     assert (two.begin_seconds, two.end_seconds, two.due_rate, two.throughput, two.failures) == (1, 3, 20, 20, 0)
@@ -30,9 +28,7 @@ def test_slices_are_what_is_new() -> None:
 def test_no_slice_of_the_warm_up_nor_a_very_short_one() -> None:
     """The counts of the warm-up are in no slice; those of a moment are in the next."""
     series = Series()
-    assert series.look(-SECOND, NOTHING) is None
-    assert series.look(0, counted([1.0])) is None
-    assert series.look(SHORTEST_NANOSECONDS - 1, counted([1.0] * 2)) is None
-    made = series.look(SECOND, counted([1.0] * 3))
-    assert made is not None
+    for moment, replies in ((-SECOND, 0), (0, 1), (SHORTEST_NANOSECONDS - 1, 2), (SECOND, 3)):
+        series.look(moment, counted([1.0] * replies))
+    (made,) = series.slices
     assert (made.begin_seconds, made.throughput) == (0.0, 2.0)
