@@ -50,19 +50,11 @@ class Series:
         new = list(map(operator.sub, totals, before))
         times = Distribution.of(new[SCHEMA.slots(RESPONSE_TIME)])
         seconds = (now - since) / NANOSECONDS
-        self.slices.append(
-            Slice(
-                since / NANOSECONDS,
-                now / NANOSECONDS,
-                new[SCHEMA.slot(DUE)] / seconds,
-                new[SCHEMA.slot(REPLIES)] / seconds,
-                failures(new),
-                *(
-                    None if math.isnan(each) else each
-                    for each in (times.percentile(50), times.percentile(99), times.most)
-                ),
-            )
-        )
+        known = [
+            None if math.isnan(each) else each for each in (times.percentile(50), times.percentile(99), times.most)
+        ]
+        due, right = new[SCHEMA.slot(DUE)] / seconds, new[SCHEMA.slot(REPLIES)] / seconds
+        self.slices.append(Slice(since / NANOSECONDS, now / NANOSECONDS, due, right, failures(new), *known))
 
 
 def failures(totals: Sequence[int]) -> int:
