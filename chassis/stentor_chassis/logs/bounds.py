@@ -7,6 +7,7 @@ from typing import Any
 # A write of at most PIPE_BUF bytes to a pipe is atomic (pipe(7)), so lines of several processes never interleave.
 MAX_BYTES = select.PIPE_BUF
 _ATTEMPTS = ((512, 16), (128, 8), (32, 4))  # maximum characters of each text, and items of each list
+_LEAST = 64  # maximum characters of each of these, even if all are escaped
 _ALWAYS = ("timestamp", "level", "event", "service", "version", "worker")
 
 
@@ -21,7 +22,8 @@ def cut(event: Mapping[str, Any], render: Callable[[Any], bytes]) -> bytes:
         if len(line) <= MAX_BYTES:
             return line
     common = {key: event[key] for key in _ALWAYS if key in event}
-    return render({**_cut(common, *_ATTEMPTS[1]), "truncated": True})
+    plain = {key: value if value is None or isinstance(value, int) else str(value) for key, value in common.items()}
+    return render({**_cut(plain, _LEAST, 1), "truncated": True})
 
 
 def cut_text(line: str) -> bytes:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stentor_chassis.encoding import encode
@@ -18,6 +18,8 @@ VALUES = st.recursive(
 
 
 @given(facts=st.dictionaries(st.text(), VALUES, max_size=20))
+@example({"version": {"k" * 5000: 1}})
+@example(dict.fromkeys(("timestamp", "level", "service", "version", "worker"), "\x01" * 5000))
 def test_any_event_fits(facts: dict[str, Any]) -> None:
     """Whatever an event holds, what is left of it is a line of JSON that a pipe takes in one piece."""
     line = cut({**facts, "event": "thing.happened"}, encode)
