@@ -20,6 +20,7 @@ _REMEDIES = {
     errno.EMFILE: "; raise the file-descriptor limit (ulimit -n)",
     errno.EAGAIN: "; raise the limit of processes (ulimit -u, or pids in a container)",
 }
+NO_MEMORY = "there is not enough memory"
 
 
 class Failure(Exception):  # noqa: N818 - not an error in the program

@@ -15,7 +15,7 @@ from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOG_WAITING, LOOP_LAG, Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_chassis.descriptors import fill_standard
-from stentor_chassis.failure import Failure
+from stentor_chassis.failure import NO_MEMORY, Failure
 from stentor_chassis.logs.log import Log, Logger, LogOptions
 
 BEAT_SECONDS = 0.1
@@ -136,8 +136,12 @@ def run(schema: Schema, serve: Serve, new_loop: Callable[[], asyncio.AbstractEve
     except Failure as failure:
         log.logger.error("worker.failed", message=failure.message)  # noqa: TRY400 - a person has to fix it: no traceback
         sys.exit(1)
-    except Exception:
-        log.logger.exception("worker.failed")
+    except Exception as error:
+        group = error if isinstance(error, ExceptionGroup) else ExceptionGroup("", [error])
+        if group.split(MemoryError)[1] is None:  # nothing else failed
+            log.logger.error("worker.failed", message=NO_MEMORY)  # noqa: TRY400 - no bug either
+        else:
+            log.logger.exception("worker.failed")
         sys.exit(1)
     finally:
         # Python removes the loop's handler before the process exits. A second SIGTERM, such as one sent to the whole

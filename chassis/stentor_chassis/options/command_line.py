@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from stentor_chassis.descriptors import fill_standard
-from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, USAGE, Failure, report
+from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, NO_MEMORY, USAGE, Failure, report
 from stentor_chassis.options import config_file
 from stentor_chassis.options.option import option
 from stentor_chassis.options.text import Path
@@ -103,7 +103,7 @@ def run(command: click.Command, name: str) -> NoReturn:
         code = INTERRUPTED
     except MemoryError:
         code = INTERNAL_ERROR
-        report(f"{name}: there is not enough memory")
+        report(f"{name}: {NO_MEMORY}")
     except OSError as error:  # only writing our own output is not handled elsewhere
         code = INTERNAL_ERROR
         report(f"{name}: {error.strerror or error}")

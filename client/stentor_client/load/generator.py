@@ -297,7 +297,8 @@ class Generator:
     def _callback_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Fail with a callback that fails, except by an error that a peer can cause."""
         error = context.get("exception")
-        self._log.error("worker.exception", message=context.get("message"), exc_info=error)
+        if not isinstance(error, MemoryError):  # which the worker reports as it ends
+            self._log.error("worker.exception", message=context.get("message"), exc_info=error)
         if isinstance(error, OSError | ExchangeError) or self._failed.done():
             return
         if isinstance(error, Exception):

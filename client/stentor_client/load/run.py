@@ -118,7 +118,7 @@ class Run:
             self._look()
             gone = any(process.exited.done() and not process.done for process in self._processes)
             if (gone and not self.interrupted_by) or self._seconds() > patience + GRACE_SECONDS:
-                self.failure = "a worker of the load was lost: its counts are incomplete"
+                self.failure = "a worker of the load was lost, see the log above: its counts are incomplete"
                 return
 
     def _pause(self) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stentor_chassis.counters.histogram import NANOSECONDS
+from stentor_chassis.failure import NO_MEMORY
 from stentor_chassis.logs.log import Logger, excerpt
 from stentor_client.account import Account
 from stentor_client.probe.options import ProbeOptions
@@ -100,7 +101,14 @@ class Prober:
             log_failure(self._log, facts, Verdict(error.outcome), error.phase, error.detail)
             return
         facts["connection"] = connection.number
-        message, reply = self._shared.messages.build(connection.number, sequence, size)
+        try:
+            message, reply = self._shared.messages.build(connection.number, sequence, size)
+        except MemoryError:  # a later message may be smaller, or find more memory
+            self._shared.on_outcome(self, Outcome.UNREACHABLE)
+            log_failure(self._log, facts, Verdict(Outcome.UNREACHABLE), Phase.FIRST_BYTE, NO_MEMORY)
+            if fresh:
+                await connection.close()
+            return
         sent_at = time.perf_counter_ns()
         verdict = await self._ask(connection, message, reply, fresh=fresh)
         self._shared.on_outcome(self, verdict.outcome)

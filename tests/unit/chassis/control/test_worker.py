@@ -162,6 +162,18 @@ def test_failure(start: Callable[[str], Child]) -> None:
     assert found == [("worker.exception", "error", "ZeroDivisionError"), ("worker.failed", "error", "ValueError")]
 
 
+def test_no_memory(start: Callable[[str], Child]) -> None:
+    """A worker that ends for want of memory, even in a task, says so without a traceback."""
+    child = start("""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.to_thread(bytes, 1 << 62))
+    """)
+    child.assign()
+    code, (event,) = child.ended()
+    assert (code, event["event"], event["message"]) == (1, "worker.failed", "there is not enough memory")
+    assert "exception" not in event
+
+
 async def test_what_it_works_with(new_counters: NewCounters, events: Events) -> None:
     """A worker has its options, its row, its listeners by their descriptors, and what its service shares with it."""
     counters = new_counters(SCHEMA, 4)

@@ -30,6 +30,7 @@ from stentor_client.metrics import (
     UP,
 )
 from stentor_client.probe import prober as prober_module
+from stentor_client.verify.message import MessageSource
 from stentor_client.verify.outcomes import Outcome, Phase
 from stentor_client.wire import connection as connection_module
 from unit.client.probing import SIZES, NewProbing, Probing, honest
@@ -278,3 +279,20 @@ async def test_slow_server(probing: NewProbing) -> None:
     first_bytes = own.row[SCHEMA.slot(PHASE_DURATION, Phase.FIRST_BYTE) + PHASE_DURATION.width - 1]
     service = own.row[SCHEMA.slot(SERVICE_TIME) + SERVICE_TIME.width - 1]
     assert first_bytes <= service - 3 * 0.09 * NANOSECONDS
+
+
+@pytest.mark.parametrize("connection", ["persistent", "fresh"])
+async def test_message_without_memory(probing: NewProbing, monkeypatch: pytest.MonkeyPatch, connection: str) -> None:
+    """A message for which there is no memory is a failed exchange, after which the probe goes on to its count."""
+    build = MessageSource.build
+
+    def short_of_memory(source: MessageSource, number: int, sequence: int, size: int) -> Any:
+        if sequence == 1:
+            raise MemoryError
+        return build(source, number, sequence, size)
+
+    monkeypatch.setattr(MessageSource, "build", short_of_memory)
+    own = await _probe(probing, honest, count=3, connection=connection)
+    assert (own.exchanges(), own.lost()) == ({"ok": 2, "unreachable": 1}, {})
+    (failed,) = own.events.find("exchange.failed", log_level="warning")
+    assert failed["detail"] == "there is not enough memory"
