@@ -31,7 +31,7 @@ class Answer(Check):
 
     name = "answer"
     proves = "The message is answered correctly: in upper case, only a program that reads it can do so."
-    usual_cause = (
+    usual_cause = wrong_bytes = (
         "a middlebox or another service that answers, a proxy that has lost its server, or a server that waits for TLS "
         "or a PROXY header"
     )

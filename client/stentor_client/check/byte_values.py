@@ -14,7 +14,9 @@ class ByteValues(Check):
 
     name = "byte-values"
     proves = "Each of the 256 byte values is answered with the right one."
-    usual_cause = "something that treats the stream as text: it converts line ends, escapes characters, or strips a bit"
+    usual_cause = wrong_bytes = (
+        "something that treats the stream as text: it converts line ends, escapes characters, or strips a bit"
+    )
 
     async def run(self, subject: Subject) -> Finding:
         """Run the check."""

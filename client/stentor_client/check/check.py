@@ -64,6 +64,7 @@ class Check(ABC):
     name: ClassVar[str]
     proves: ClassVar[str]  # a sentence
     usual_cause: ClassVar[str]  # of a failure; follows "Usually: "
+    wrong_bytes: ClassVar[str] = "something that changes bytes, or sends more than the reply"  # another usual cause
     needs: ClassVar[tuple[str, ...]] = ("connect", "answer")  # checks that must pass first
 
     @abstractmethod
@@ -87,7 +88,10 @@ class Result:
     @property
     def cause(self) -> str:
         """What usually causes what was found; empty if this machine caused it, as the finding then says."""
-        return "" if self.finding.shortage else self.finding.cause or self.check.usual_cause
+        if self.finding.shortage:
+            return ""
+        wrong = self.finding.outcome in {Outcome.MISMATCH, Outcome.EXTRA}
+        return self.finding.cause or (self.check.wrong_bytes if wrong else self.check.usual_cause)
 
     @property
     def status(self) -> Status:

@@ -20,7 +20,7 @@ class Segmentation(Check):
 
     name = "segmentation"
     proves = "The reply does not depend on how the message is cut into pieces."
-    usual_cause = "something that treats one segment as one message, or waits for the end of a line"
+    usual_cause = wrong_bytes = "something that treats one segment as one message, or waits for the end of a line"
 
     async def run(self, subject: Subject) -> Finding:
         """Run the check."""

@@ -21,6 +21,7 @@ from stentor_client.check.connect import Connect
 from stentor_client.check.duplex import Duplex
 from stentor_client.check.half_close import HalfClose
 from stentor_client.check.segmentation import Segmentation
+from stentor_client.check.sizes import Sizes
 from stentor_client.verify.outcomes import CHECK_FAILED, Outcome, Phase
 from unit.client.check.checking import closed_port, result, subject
 from unit.client.probing import honest
@@ -130,6 +131,8 @@ BAD: list[tuple[Check, Behaviour, str, str]] = [
     (Answer(), lying.echo, "mismatch: the reply is the message, unchanged: something echoes", "--expect echo"),
     (Answer(), saying(b"220 welcome\r\n"), "mismatch: at byte [0-3] .*", "another service"),
     (Answer(), lying.close_early, f"{LOST} before any byte of the reply", "a proxy that has lost its server"),
+    (Sizes(2 << 20), lying.add, "1 B fails: extra: .*", "changes bytes, or sends more"),
+    *((check, lying.flip, ".*mismatch: .*", "changes bytes") for check in (HalfClose(), Duplex())),
     (Segmentation(), lying.truncate, "one byte at a time: .*", "one segment as one message"),
     (Segmentation(), forgetting(), "cut at 50 random places: mismatch: .*", "one segment"),
     (Segmentation(), losing(), "20 messages in one piece: .*", "one segment"),
