@@ -11,12 +11,13 @@ from typing import Any, NoReturn
 import click
 
 from stentor_chassis.descriptors import fill_standard
-from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, NO_MEMORY, USAGE, Failure, report
+from stentor_chassis.failure import INTERNAL_ERROR, INTERRUPTED, NO_MEMORY, USAGE, Failure, report, shortage
 from stentor_chassis.options import config_file
 from stentor_chassis.options.option import option
 from stentor_chassis.options.text import Path
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_OPEN_FILES = 12  # that every command needs
 _FILE = "stentor_chassis.options.command_line.file"  # the key in a context for the path of the configuration file
 
 
@@ -89,6 +90,7 @@ def run(command: click.Command, name: str) -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the locale lacks
     try:
+        _check_open_files()
         code = command.main(prog_name=name, standalone_mode=False)
         if sys.stdout is not None:  # closed when the process started
             sys.stdout.flush()
@@ -109,6 +111,18 @@ def run(command: click.Command, name: str) -> NoReturn:
         report(f"{name}: {error.strerror or error}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # otherwise flushing it at exit would fail again
     sys.exit(code)
+
+
+def _check_open_files() -> None:
+    """Raise `Failure` if there is no room for the descriptors of an event loop, which fails with a traceback then."""
+    found: list[int] = []
+    try:
+        found.extend(os.dup(0) for _ in range(_OPEN_FILES))
+    except OSError as error:
+        raise Failure(INTERNAL_ERROR, shortage(error.errno)) from error
+    finally:
+        for fd in found:
+            os.close(fd)
 
 
 def _report_usage(name: str, error: click.ClickException) -> None:

@@ -1,5 +1,8 @@
 """Running a command line."""
 
+import contextlib
+import os
+import resource
 import signal
 import subprocess
 import sys
@@ -46,6 +49,20 @@ def test_help(run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert (ended.code, ended.err) == (0, "")
     for shown in ("--some-size SIZE", "A size.", "STENTOR_SOME_SIZE", "default: 1KiB]", "--config FILE"):
         assert shown in ended.out
+
+
+def test_too_few_open_files(run_command: RunCommand) -> None:
+    """Without room for the descriptors of an event loop, one line says what to raise, and none stays open."""
+    own, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (own, most))
+        lowest_free = os.dup(0)
+        os.close(lowest_free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + 5, most))
+        ended = run_command(_service(), "show")
+    words = "a-service: Too many open files; raise the file-descriptor limit (ulimit -n)\n"
+    assert (ended.code, ended.err) == (INTERNAL_ERROR, words)
+    assert run_command(_service(), "show").out == "1024\n"
 
 
 @pytest.mark.parametrize(
