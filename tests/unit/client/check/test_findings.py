@@ -217,6 +217,7 @@ async def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
             measured = found.finding.measured.get("addresses")
             assert (measured and [each["outcome"] for each in measured]) == outcomes
     assert (found.finding.outcome, found.finding.phase) == (Outcome.MISMATCH, Phase.REPLY)
+    assert "another service" in found.cause
     with LyingServer(honest) as one, LyingServer(honest) as two:
         resolve_to(monkeypatch, one.target, two.target)
         (found,) = await battery.run([Addresses()], subject("somewhere:80"))
