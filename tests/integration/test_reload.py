@@ -12,7 +12,7 @@ import pytest
 
 from connections import exchanged
 from exposition import Samples, balanced, scrape, total
-from processes import Server, is_alive
+from processes import Server
 from waiting import until
 
 RELOADED = 'stentor_server_worker_restarts_total{reason="reload"}'
@@ -131,29 +131,6 @@ def test_second_reload_ends_the_oldest() -> None:
             assert server.worker_pids("retired") == [older]
             values = _accounts(server, lambda values: values[ENDED] == 1, "the newest to end")
             assert (values[DRAINED], values["stentor_server_connections_active"], values[RELOADED]) == (1, 1, 2)
-
-
-def test_stop_with_retired_workers() -> None:
-    """A stop ends retired workers together with the others, in order, and well before the drain timeout."""
-    with Server("--workers", "1", "--drain-timeout", "10m") as server, server.connect() as old:
-        _retired(server, old)
-        with server.connect() as new:
-            assert exchanged(new)
-            server.process.send_signal(signal.SIGTERM)
-            assert [each.recv(9) for each in (old, new)] == [b"", b""]
-        old.close()
-        assert server.end() == 0
-        assert [event["reason"] for event in server.find("connection.closed")] == ["drain", "drain"]
-
-
-def test_retired_workers_end_with_their_control_process() -> None:
-    """When the control process is killed, retired workers drain and exit like the others."""
-    with Server("--workers", "1") as server, server.connect() as connection:
-        pids = [_retired(server, connection), *server.worker_pids()]
-        server.process.kill()
-        assert connection.recv(9) == b""
-        connection.close()
-        until(lambda: not any(is_alive(pid) for pid in pids), "the workers to exit")
 
 
 def test_reload_under_load_fails_nothing(server: Server) -> None:

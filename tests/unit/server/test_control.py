@@ -139,13 +139,6 @@ def test_tls_files_are_read_first(fail: Callable[..., Ended], authority: Authori
     assert (ended.code, ended.line) == (COULD_NOT_START, f"a-service: cannot read {gone}: No such file or directory")
 
 
-def test_host_that_does_not_resolve(fail: Callable[..., Ended]) -> None:
-    """Of several hosts the one that does not resolve is named."""
-    ended = fail("--host", "127.0.0.1,a..b")
-    assert ended.code == COULD_NOT_START
-    assert "'a..b'" in ended.line
-
-
 def test_service(serve: Serve, tmp_path: Path) -> None:
     """Without options it serves plainly on loopback with the limits of the help; the control process knows how."""
     started = serve()

@@ -18,11 +18,8 @@ async def _status(headers: dict[str, str], method: str = "GET", path: str = "/st
     async def answer(_request: web.Request) -> web.Response:
         return web.Response()
 
-    async def scenario() -> int:
-        response = await guard(["Server", "stentor.example.org."])(make_mocked_request(method, path, headers), answer)
-        return response.status
-
-    return await scenario()
+    response = await guard(["Server", "stentor.example.org."])(make_mocked_request(method, path, headers), answer)
+    return response.status
 
 
 @pytest.mark.parametrize(
