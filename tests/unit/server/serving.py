@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -261,6 +261,10 @@ class Serving:
     def injected(self, fault: Fault) -> int:
         """Return how often a fault happened."""
         return self.row[SCHEMA.slot(FAULTS, fault)]
+
+
+NewServing = Callable[..., Serving]
+RunOnLoop = Callable[[Coroutine[Any, Any, None]], None]
 
 
 def numbered(name: str, size: int = 1 << 14) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """The server's health check of itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,9 +17,7 @@ from stentor_server.health import health
 from stentor_server.metrics import HEALTH_CHECKS, SCHEMA, CheckResult
 from stentor_server.path import side_door
 from unit.server.authority import Authority
-from unit.server.serving import LOOPBACK, Serving
-
-NewServing = Callable[..., Serving]
+from unit.server.serving import LOOPBACK, NewServing, Serving
 
 
 async def _check(server: Serving, *, ready: bool = True, **status: Any) -> None:

@@ -1,7 +1,6 @@
 """Which connections are served, their time-outs, and what a bug costs."""
 
 import errno
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,9 +9,8 @@ from stentor_server.guard.timeouts import Timeouts
 from stentor_server.metrics import CloseReason, RejectReason
 from stentor_server.path.connection import Connection
 from unit.looping import Events
-from unit.server.serving import Serving
+from unit.server.serving import NewServing
 
-NewServing = Callable[..., Serving]
 BRIEF = 0.1  # seconds that a time-out is set to
 
 

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 
 from stentor_chassis.control.process import State, WorkerProcess
-from stentor_chassis.counters.metrics import RestartReason, Schema
-from stentor_chassis.counters.shared_counters import SharedCounters
-from unit.chassis.example import SCHEMA
+from stentor_chassis.counters.metrics import RestartReason
+from unit.chassis.example import SCHEMA, NewCounters
 from unit.chassis.team import assignment
 
-NewCounters = Callable[[Schema, int], SharedCounters]
 Spawn = Callable[..., WorkerProcess]
 # The worker's end of the lifeline is its standard input, for messages in both directions.
 READY = "read told; echo ready >&0; "

@@ -18,14 +18,13 @@ import pytest
 
 from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, beat
 from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_chassis.counters.metrics import HEARTBEAT, LOOP_LAG, Schema
+from stentor_chassis.counters.metrics import HEARTBEAT, LOOP_LAG
 from stentor_chassis.counters.shared_counters import SharedCounters
-from unit.chassis.example import SCHEMA
+from unit.chassis.example import SCHEMA, NewCounters
 from unit.chassis.team import ENVIRONMENT, STAYS, assignment, command
 from unit.looping import eventually
 from waiting import until
 
-NewCounters = Callable[[Schema, int], SharedCounters]
 SECONDS = 20.0
 ROW = 2
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
 
 import pytest
 
@@ -11,9 +10,8 @@ from stentor_server.metrics import CloseReason
 from stentor_server.path import tls as tls_module
 from unit.looping import Events
 from unit.server.authority import Authority
-from unit.server.serving import Serving
+from unit.server.serving import NewServing
 
-NewServing = Callable[..., Serving]
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
