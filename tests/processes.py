@@ -208,11 +208,6 @@ class Server(Service):
     def deaf(self) -> socket.socket:
         """Return a connection that does not read, and has written until the server waits for it."""
         connection = self.connect()
-        self.fill(connection)
-        return connection
-
-    def fill(self, connection: socket.socket) -> None:
-        """Write until the server waits for this reader, as it does when the kernel has no room for its answers."""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # also keeps the kernel from making room
         connection.setblocking(False)
         before = self.metrics()["stentor_server_read_pauses_total"]
@@ -225,6 +220,7 @@ class Server(Service):
 
         until(paused, "the server to wait for the reader")
         connection.settimeout(SECONDS)
+        return connection
 
     def ask(self, data: bytes) -> bytes:
         """Send, end our side, and return all that comes back."""

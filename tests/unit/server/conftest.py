@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from certificates import Authority
 from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_server.metrics import SCHEMA
 from stentor_server.path.poller import PollerLoop
 from unit.looping import SECONDS, Events, watched
-from unit.server.authority import Authority
 from unit.server.serving import NewServing, RunOnLoop, Serving
 
 ROWS = 4
@@ -52,7 +52,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def tls(authority: Authority) -> dict[str, Any]:
     """Options of a server with a certificate."""
-    return {"tls_cert": authority.cert, "tls_key": authority.key}
+    certificate = authority.issue("server")
+    return {"tls_cert": certificate, "tls_key": certificate}
 
 
 @pytest.fixture(params=["tcp", "unix", "tls"])
@@ -64,7 +65,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def serving_kind(kind: str, serving: NewServing, tls: dict[str, Any], authority: Authority) -> NewServing:
     """Makes servers for clients of this kind."""
-    return partial(serving, **tls, context=authority.client()) if kind == "tls" else serving
+    return partial(serving, **tls, context=authority.trust()) if kind == "tls" else serving
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from certificates import Authority
 from unit.peer import Peer
-from unit.server.authority import Authority
 from unit.server.serving import NewServing, RunOnLoop, Serving, numbered
 from unit.server.tls_peer import TlsPeer
 
@@ -118,6 +118,6 @@ def test_tls(run_on_loop: RunOnLoop, serving: NewServing, tls: dict[str, Any], a
     @example(CLOSE_WITH_UNREAD, ssl.TLSVersion.TLSv1_2)
     @given(_acts(TLS_ACTIONS), st.sampled_from(TLS_VERSIONS))
     def law(acts: list[tuple[int, str]], version: ssl.TLSVersion) -> None:
-        run_on_loop(_balances(serving, acts, authority.client(version), **tls))
+        run_on_loop(_balances(serving, acts, authority.trust(version=version), **tls))
 
     law()

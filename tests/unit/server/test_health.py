@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client import CollectorRegistry
 
+from certificates import Authority
 from lying import LyingServer
 from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.control.listeners import Listeners
@@ -16,7 +17,6 @@ from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_server.health import health
 from stentor_server.metrics import HEALTH_CHECKS, SCHEMA, CheckResult
 from stentor_server.path import side_door
-from unit.server.authority import Authority
 from unit.server.serving import LOOPBACK, NewServing, Serving
 
 
@@ -47,11 +47,15 @@ def _counted(server: Serving) -> list[int]:
 
 
 @pytest.mark.parametrize("transform", ["upper", "echo"])
-async def test_healthy(serving: NewServing, authority: Authority, transform: str) -> None:
+async def test_healthy(serving: NewServing, authority: Authority, tls: dict[str, Any], transform: str) -> None:
     """A server that answers is healthy, however full it is and whatever it demands of others; only checks count it."""
-    secured = {"tls_cert": authority.cert, "tls_key": authority.key, "tls_client_ca": authority.ca}
-    demanding = {"allow": ("192.0.2.0/24",), "proxy_protocol": "v2", "max_connections": 1}
-    async with serving(transform=transform, **demanding, **secured) as server:
+    demanding = {
+        "allow": ("192.0.2.0/24",),
+        "proxy_protocol": "v2",
+        "max_connections": 1,
+        "tls_client_ca": authority.file,
+    }
+    async with serving(transform=transform, **demanding, **tls) as server:
         await server.connect("unix")
         before = server.row.tolist()
         await _check(server)
