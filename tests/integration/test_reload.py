@@ -1,7 +1,6 @@
 """A reload loses no connection: workers that leave serve their connections, beside their successors."""
 
 import contextlib
-import os
 import signal
 import socket
 import threading
@@ -80,41 +79,6 @@ def test_open_connections_survive(server: Server) -> None:
     values = _accounts(server, lambda values: values[ENDED] == 13, "all to have ended")
     assert (values[RELOADED], values[DRAINED], values["stentor_server_connections_active"]) == (2, 0, 0)
     assert server.stop() == 0
-
-
-def test_stream_in_full_flow_survives(server: Server) -> None:
-    """A stream that never pauses gets every byte back across a reload."""
-    data = os.urandom(1 << 20)
-    expected = data.upper() * 2
-    stop = threading.Event()
-    sent = heard = 0
-
-    def write(connection: socket.socket) -> None:
-        nonlocal sent
-        while not stop.is_set():
-            connection.sendall(data)
-            sent += len(data)
-        connection.shutdown(socket.SHUT_WR)
-
-    with server.connect() as connection:
-        writer = threading.Thread(target=write, args=(connection,))
-        writer.start()
-        try:
-            while part := connection.recv(len(data)):
-                begin = heard % len(data)
-                assert part == expected[begin : begin + len(part)]
-                if heard < 4 * len(data) <= heard + len(part):
-                    server.process.send_signal(signal.SIGHUP)
-                heard += len(part)
-                if len(server.find("worker.retired")) == 2:
-                    stop.set()
-        finally:
-            stop.set()
-            with contextlib.suppress(OSError):  # the writer must end, whatever went wrong here
-                connection.shutdown(socket.SHUT_RDWR)
-            writer.join()
-    assert heard == sent
-    assert server.event("connection.closed")["reason"] == "eof"
 
 
 def test_second_reload_ends_the_oldest() -> None:

@@ -23,18 +23,13 @@ def server(authority: Authority) -> Iterator[Server]:
         yield server
 
 
-def certificate_of(connection: ssl.SSLSocket) -> str:
-    """Return which certificate the server showed."""
-    shown = connection.getpeercert(binary_form=True)
-    assert shown is not None
-    return hashlib.sha256(shown).hexdigest()
-
-
 def certificate_shown(server: Server, context: ssl.SSLContext) -> str:
     """Return which certificate a new connection is shown, after an exchange on it."""
     with server.secured(context) as connection:
         assert exchanged(connection)
-        return certificate_of(connection)
+        shown = connection.getpeercert(binary_form=True)
+        assert shown is not None
+        return hashlib.sha256(shown).hexdigest()
 
 
 def test_new_certificate(server: Server, authority: Authority) -> None:

@@ -55,7 +55,7 @@ async def test_healthy(serving: NewServing, authority: Authority, tls: dict[str,
         "max_connections": 1,
         "tls_client_ca": authority.file,
     }
-    async with serving(transform=transform, **demanding, **tls) as server:
+    async with serving(transform=transform, **demanding, **tls, tls_client_ca=authority.file) as server:
         await server.connect("unix")
         before = server.row.tolist()
         await _check(server)
