@@ -35,10 +35,8 @@ def test_files(authority: Authority, tmp_path: Path) -> None:
     key, cert, locked = (str(tmp_path / name) for name in ("key.pem", "cert.pem", "locked.pem"))
     Path(cert).write_bytes(pem[pem.index(b"-----BEGIN CERTIFICATE") :])
     private = serialization.load_pem_private_key(pem, None)
-    for path, encryption in (
-        (key, serialization.NoEncryption()),
-        (locked, serialization.BestAvailableEncryption(b"x")),
-    ):
+    password = serialization.BestAvailableEncryption(b"secret")
+    for path, encryption in ((key, serialization.NoEncryption()), (locked, password)):
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
         Path(path).write_bytes(private.private_bytes(*form))
     assert _load(cert, key) == _load(both, both) == _load(authority.file) == ""

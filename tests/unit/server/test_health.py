@@ -49,12 +49,7 @@ def _counted(server: Serving) -> list[int]:
 @pytest.mark.parametrize("transform", ["upper", "echo"])
 async def test_healthy(serving: NewServing, authority: Authority, tls: dict[str, Any], transform: str) -> None:
     """A server that answers is healthy, however full it is and whatever it demands of others; only checks count it."""
-    demanding = {
-        "allow": ("192.0.2.0/24",),
-        "proxy_protocol": "v2",
-        "max_connections": 1,
-        "tls_client_ca": authority.file,
-    }
+    demanding = {"allow": ("192.0.2.0/24",), "proxy_protocol": "v2", "max_connections": 1}
     async with serving(transform=transform, **demanding, **tls, tls_client_ca=authority.file) as server:
         await server.connect("unix")
         before = server.row.tolist()
