@@ -16,8 +16,6 @@ from stentor_chassis.options.command_line import run
 from unit.ending import Ended, RunCommand
 from unit.looping import Events, complaints, watched
 
-# Who starts the tests in the background has them ignore Ctrl-C, and every process that they start would as well.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes, or takes to draw, says nothing on a busy machine, and no example is worth a file.
 settings.register_profile(
     "unit", deadline=None, database=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
