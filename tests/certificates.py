@@ -39,9 +39,14 @@ class Authority:
             context.load_verify_locations(clients.file)
         return context
 
-    def trust(self, certificate: str | None = None) -> ssl.SSLContext:
-        """Return the context of a client that trusts this authority alone, and may have a certificate to show."""
+    def trust(self, certificate: str | None = None, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+        """Return the context of a client that trusts this authority alone, and may have a certificate to show.
+
+        It speaks any version of TLS, or only the given one.
+        """
         context = ssl.create_default_context(cafile=self.file)
+        if version:
+            context.minimum_version = context.maximum_version = version
         if certificate:
             context.load_cert_chain(certificate)
         return context

@@ -1,9 +1,13 @@
-"""How the tests are spread over processes, if pytest runs in several (`--numprocesses`)."""
+"""How the tests treat Ctrl-C, and how they are spread over processes, if pytest runs in several (`--numprocesses`)."""
 
+import signal
 from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+# Tests that were started in the background ignore Ctrl-C, and so would every process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Files whose tests share services of their own, or have thousands of connections at a time.
 TOGETHER = {"test_flood.py", "test_log_recipes.py", "test_reconcile_queries.py", "test_tls.py"}

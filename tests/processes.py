@@ -1,6 +1,7 @@
 """Real services as child processes."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ BIN = str(Path(sys.executable).parent)
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("STENTOR_")}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 FREE = ("--port", "0", "--admin-port", "0")
+_JSON = ("--log-format", "json")
 
 
 def run(
@@ -69,22 +71,9 @@ def state(pid: int) -> str:
 class Service:
     """A running service; its log is read as it is written."""
 
-    def __init__(
-        self,
-        *arguments: str,
-        log_fd: int,
-        ready: str,
-        environment: Mapping[str, str] = NOTHING,
-        before: Sequence[str] = (),
-    ) -> None:
-        """Start it, with `before` it what runs it; the block of `with` begins when it has logged the event `ready`."""
-        self.process = subprocess.Popen(
-            [*before, f"{BIN}/{arguments[0]}", *arguments[1:], "--log-format", "json", "--admin-port", "0"],
-            env={**ENVIRONMENT, **environment},
-            text=True,
-            stdout=subprocess.PIPE if log_fd == 1 else None,
-            stderr=subprocess.PIPE if log_fd == 2 else None,
-        )
+    def __init__(self, *command: str, ready: str, environment: Mapping[str, str] = NOTHING, **options: Any) -> None:
+        """Start it; the block of `with` begins when it has logged the event `ready`."""
+        self.process = subprocess.Popen(command, env={**ENVIRONMENT, **environment}, text=True, **options)
         self.events: list[dict[str, Any]] = []
         self._first = 0  # of the events that count
         self._before: Samples = {}
@@ -94,9 +83,18 @@ class Service:
 
     def __enter__(self) -> Self:
         """Wait until it is ready."""
-        self.facts = self.event(self._ready)
-        self.admin: str = self.facts["admin"]
+        assert self.facts
         return self
+
+    @functools.cached_property
+    def facts(self) -> dict[str, Any]:
+        """What it logged when it was ready."""
+        return self.event(self._ready)
+
+    @property
+    def admin(self) -> str:
+        """Where its admin endpoint is."""
+        return str(self.facts["admin"])
 
     def __exit__(self, *_: object) -> None:
         """Stop it, and be sure that it is gone."""
@@ -181,13 +179,11 @@ class Server(Service):
     ) -> None:
         """Start it with these options, and each process with at most so many descriptors, if not 0."""
         limited = ("prlimit", f"--nofile={descriptors}:{descriptors}") if descriptors else ()
-        command = ("stentor-server", "serve", "--port", "0", *options)
         super().__init__(
-            *command,
-            log_fd=1,
+            *(*before, *limited, f"{BIN}/stentor-server", "serve", *FREE, *_JSON, *options),
             ready="server.ready",
             environment={"STENTOR_LOG_LEVEL": "debug", **environment},
-            before=(*before, *limited),
+            stdout=subprocess.PIPE,
         )
 
     @property
@@ -212,11 +208,6 @@ class Server(Service):
     def deaf(self) -> socket.socket:
         """Return a connection that does not read, and has written until the server waits for it."""
         connection = self.connect()
-        self.fill(connection)
-        return connection
-
-    def fill(self, connection: socket.socket) -> None:
-        """Write until the server waits for this reader, as it does when the kernel has no room for its answers."""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # also keeps the kernel from making room
         connection.setblocking(False)
         before = self.metrics()["stentor_server_read_pauses_total"]
@@ -229,6 +220,7 @@ class Server(Service):
 
         until(paused, "the server to wait for the reader")
         connection.settimeout(SECONDS)
+        return connection
 
     def ask(self, data: bytes) -> bytes:
         """Send, end our side, and return all that comes back."""
@@ -282,5 +274,5 @@ class Probe(Service):
 
     def __init__(self, target: str, *options: str, before: Sequence[str] = ()) -> None:
         """Start it with these options, and `before` it what runs it."""
-        command = ("stentor-client", "probe", "--target", target)
-        super().__init__(*command, *options, log_fd=2, ready="client.ready", before=before)
+        command = (f"{BIN}/stentor-client", "probe", "--admin-port", "0", *_JSON, "--target", target)
+        super().__init__(*before, *command, *options, ready="client.ready", stderr=subprocess.PIPE)

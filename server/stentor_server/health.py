@@ -32,11 +32,10 @@ def health(admin_host: str, admin_port: int, timeout: float) -> int:
     for worker, name in enumerate(names):
         try:
             answer = _exchange(name, timeout)
-        except ConnectionError as error:
-            hint = "run the check where the server runs, as its user or root"
-            raise Failure(COULD_NOT_START, f"no answer from worker {worker}: {why(error)}; {hint}") from error
         except OSError as error:
-            raise Failure(COULD_NOT_START, f"no answer from worker {worker}: {why(error)}") from error
+            elsewhere = isinstance(error, ConnectionError)
+            hint = "; run the check where the server runs, as its user or root" if elsewhere else ""
+            raise Failure(COULD_NOT_START, f"no answer from worker {worker}: {why(error)}{hint}") from error
         if answer != expected:
             raise Failure(COULD_NOT_START, f"worker {worker} answered {answer!r} to {QUESTION!r}")
     code, _ = ask(admin_host, admin_port, "/readyz", timeout)

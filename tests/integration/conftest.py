@@ -1,6 +1,5 @@
 """Fixtures of the integration tests."""
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +8,6 @@ import pytest
 from browser import Browser
 from certificates import Authority
 from processes import Server
-
-# Who starts the tests in the background has them ignore Ctrl-C, and every process that they start would as well.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from waiting import SECONDS, until
 
 @pytest.mark.parametrize("allowed", [{"127.0.0.2"}, {"::1"}])
 def test_allow(allowed: set[str]) -> None:
-    """Only addresses of an allowed network are served, over IPv4 and IPv6; the admin endpoint answers all (row 17)."""
+    """Only addresses of an allowed network are served, over IPv4 and IPv6; the admin endpoint answers all."""
     sources = {"127.0.0.1", "127.0.0.2", "::1"}
     options = ("--workers", "1", "--host", "127.0.0.1,::1", "--allow", *allowed, "--allow", "192.0.2.0/24")
     with Server(*options) as server:
@@ -36,7 +36,7 @@ def test_allow(allowed: set[str]) -> None:
 
 
 def test_default_limit() -> None:
-    """By default there may be as many connections as descriptors in all workers, less some to spare (rows 17, 18)."""
+    """By default there may be as many connections as descriptors in all workers, less some to spare."""
     with Server("--workers", "1", descriptors=130) as server:
         assert server.status()["config"]["max_connections"] == 30
         with ExitStack() as connections:
@@ -54,7 +54,7 @@ def test_default_limit() -> None:
 
 
 def test_limit_per_address() -> None:
-    """The limit for one address holds exactly over all workers, for each address on its own (rows 17, 21).
+    """The limit for one address holds exactly over all workers, for each address on its own.
 
     Connections of a killed worker count no more, so that exactly as many may follow.
     """
@@ -118,7 +118,7 @@ def test_unix_socket(tmp_path: Path, authority: Authority, command: tuple[str, .
 
 
 def test_accept_queue_overflows() -> None:
-    """When more wait than the queue holds nothing hangs: once the worker is back, all are served (row 19).
+    """When more wait than the queue holds nothing hangs: once the worker is back, all are served.
 
     Connections that did not fit try again on their own, all at once: more than the queue holds would now get SYN
     cookies, and some of them a reset by the kernel.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority
-from connections import answer_to, exchanged, was_ended
+from connections import answer_to
 from processes import Server, run
 from proxies import HAProxy, Nginx, Proxy
 from waiting import until
@@ -39,7 +39,7 @@ def ask(proxy: Proxy, data: bytes) -> tuple[bytes, str]:
 
 @pytest.mark.parametrize("kind", [HAProxy, Nginx])
 def test_without_header(tmp_path: Path, server: Server, kind: type[HAProxy | Nginx]) -> None:
-    """Through a plain proxy a large stream comes back exact, and a half-close passes in both directions (row 10)."""
+    """Through a plain proxy a large stream comes back exact, and a half-close passes in both directions."""
     data = os.urandom(16 << 20)
     with kind(tmp_path, server.target) as proxy:
         sent = run("stentor-client", "send", "--target", proxy.target, stdin=data)
@@ -62,7 +62,7 @@ def test_without_header(tmp_path: Path, server: Server, kind: type[HAProxy | Ngi
 def test_header(
     tmp_path: Path, authority: Authority, kind: type[HAProxy | Nginx], option: str, *, encrypted: bool
 ) -> None:
-    """The proxy passes on the caller's address, before TLS if it encrypts; the log has it beside its own (row 35)."""
+    """The proxy passes on the caller's address, before TLS if it encrypts; the log has it beside its own."""
     data = os.urandom(1 << 20)
     tls = ("--tls-cert", authority.issue("server")) if encrypted else ()
     option += f" ssl verify required ca-file {authority.file}" * encrypted
@@ -75,19 +75,9 @@ def test_header(
         assert server.quiet()['stentor_server_connections_closed_total{reason="eof"}'] == 1
 
 
-def test_proxy_that_is_not_trusted(tmp_path: Path) -> None:
-    """A proxy from elsewhere is refused, whatever its header says (row 35)."""
-    options = ("--workers", "1", "--proxy-protocol", "v2", "--proxy-from", "192.0.2.0/24")
-    with Server(*options) as server, HAProxy(tmp_path, server.target, "send-proxy-v2") as proxy:
-        with proxy.connect() as connection:
-            assert was_ended(connection, b"x")
-        server.event("connection.rejected", reason="proxy_protocol")  # and maybe again: HAProxy may try again
-        assert server.metrics()["stentor_server_connections_accepted_total"] == 0
-
-
 @pytest.mark.parametrize("option", ["send-proxy", "send-proxy-v2"])
 def test_health_checks(tmp_path: Path, option: str) -> None:
-    """HAProxy's own checks do no harm: no warning, balanced accounts, and callers are served (row 35)."""
+    """HAProxy's own checks do no harm: no warning, balanced accounts, and callers are served."""
     with Server(*TRUSTING) as server:
         with HAProxy(tmp_path, server.target, f"{option} check inter 50ms fall 1 rise 1") as proxy:
             until(lambda: len(server.find("connection.closed", level="debug")) > 9, "checks")
@@ -98,19 +88,3 @@ def test_health_checks(tmp_path: Path, option: str) -> None:
         assert server.find("worker.exception") == server.find("connection.rejected") == []
         checks = [each for each in server.find("connection.closed") if each["peer"] != caller]
     assert {(each["received_bytes"], each.get("proxy", each["peer"]) == each["peer"]) for each in checks} == {(0, True)}
-
-
-def test_limit_of_each_address_is_the_callers(tmp_path: Path) -> None:
-    """The limit for one address counts callers, not the proxy through which all connect (row 17)."""
-    with (
-        Server(*TRUSTING, "--max-connections-per-address", "1") as server,
-        HAProxy(tmp_path, server.target, "send-proxy-v2") as proxy,
-    ):
-        with proxy.connect("127.0.0.2") as first, proxy.connect("127.0.0.3") as second:
-            assert exchanged(first)
-            assert exchanged(second)
-            with proxy.connect("127.0.0.2") as refused:
-                assert was_ended(refused, b"x")
-            (rejected,) = server.rejected("per_address")
-            assert rejected["peer"].startswith("127.0.0.2:")
-        server.quiet()

@@ -3,7 +3,7 @@
 import pytest
 
 from exposition import Samples
-from processes import Probe, Server, run
+from processes import Probe, Server
 
 SIZES = (64, 1024, 4096)  # each is read in one go, and has one answer
 WHOLE = sum(SIZES)
@@ -53,14 +53,3 @@ def test_fault_of_an_answer(fault: str, outcome: str, offsets: set[int] | None, 
         unaware = name in {"corrupt", "extra"}  # the connection, of its fault: it ends like any other
         ends = [server.event("connection.closed", each) for each in (1, 2, 3)] if unaware else server.closed("fault", 3)
         assert sum(each["sent_bytes"] for each in ends) == sent
-
-
-def test_refuse() -> None:
-    """A connection that is refused is reset before anything is read, and is not among the accepted."""
-    with faulty("refuse=1") as server:
-        ended = run("stentor-client", "send", "--target", server.target, "hello")
-        assert (ended.returncode, ended.stdout) == (4, b"")
-        server.rejected("fault")
-        values = server.quiet()
-        assert injected(values, "refuse") == 1
-        assert values["stentor_server_connections_accepted_total"] == 0

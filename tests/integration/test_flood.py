@@ -58,7 +58,7 @@ def left_as_it_was(server: Server) -> Iterator[dict[int, int]]:
 
 
 def test_peers_that_never_read() -> None:
-    """A thousand that write and never read take 256 KiB each and no more, and nobody else notices (row 15)."""
+    """A thousand that write and never read take 256 KiB each and no more, and nobody else notices."""
     with (
         Server("--workers", "2") as server,
         left_as_it_was(server) as memory,
@@ -80,7 +80,7 @@ def test_peers_that_never_read() -> None:
 
 
 def test_peers_that_never_read_over_tls(authority: Authority) -> None:
-    """Encrypted it is the same: what waits is bounded, for each connection and in all (row 15)."""
+    """Encrypted it is the same: what waits is bounded, for each connection and in all."""
     context, count = authority.trust(), 50
     with Server("--workers", "1", "--tls-cert", authority.issue("server")) as server, left_as_it_was(server) as memory:
         (pid,) = memory
@@ -114,7 +114,7 @@ def test_idle_over_tls_after_much(authority: Authority) -> None:
 
 
 def test_storm_of_connects() -> None:
-    """Five thousand that come at once are all let in, soon, and all served (row 20)."""
+    """Five thousand that come at once are all let in, soon, and all served."""
     messages = [f"one of many: {number}".encode() for number in range(5000)]
     with Server("--workers", "2") as server, left_as_it_was(server):
         with Crowd(server.address, len(messages)) as crowd:

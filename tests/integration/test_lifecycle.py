@@ -1,24 +1,21 @@
 """How the server starts, keeps going and ends."""
 
 import errno
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench.process import children
 from connections import answer_to, exchanged, read_all, reserved
 from exposition import balanced, scrape
-from processes import BIN, ENVIRONMENT, FREE, Server, run, running
+from processes import BIN, ENVIRONMENT, FREE, Server, running
 from waiting import SECONDS, until
 
 SERVE = ("stentor-server", "serve", *FREE, "--log-format", "json")
@@ -142,27 +139,6 @@ def test_closed_output_does_not_reach_the_counters(tmp_path: Path) -> None:
         assert process.wait(SECONDS) == 0
 
 
-def test_log_that_nobody_reads() -> None:
-    """A full log, or one whose reader has gone, delays no exchange; what is dropped is counted."""
-    with _logging_to_a_pipe() as (process, ready):
-        assert process.stdout is not None
-        host, _, port = ready["addresses"][0].rpartition(":")
-        exchanges = 0
-        while not scrape(ready["admin"])[DROPPED]:  # until pipe and queue hold no more
-            for _ in range(500):
-                with socket.create_connection((host, int(port)), SECONDS) as connection:
-                    assert exchanged(connection)
-            exchanges += 500
-        process.stdout.close()
-        dropped = scrape(ready["admin"])[DROPPED]
-        with socket.create_connection((host, int(port)), SECONDS) as connection:
-            assert exchanged(connection)
-        until(lambda: scrape(ready["admin"])[DROPPED] > dropped, "further lines to be dropped")
-        assert scrape(ready["admin"])["stentor_server_connections_accepted_total"] == exchanges + 1
-        process.terminate()
-        assert process.wait(SECONDS) == 0
-
-
 def test_signals_while_it_starts() -> None:
     """At no moment of the start does SIGTERM leave a process behind, or Ctrl-C, which goes to all, a traceback."""
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -177,33 +153,6 @@ def test_signals_while_it_starts() -> None:
                 _, errors = process.communicate(timeout=SECONDS)  # ends when the last process that could write has gone
             assert b"Traceback" not in errors
             assert process.returncode in ({130} if number == signal.SIGINT else {0, -signal.SIGTERM})
-
-
-def test_unix_socket(tmp_path: Path) -> None:
-    """A Unix socket that nobody answers is replaced, a reload keeps it, and its file goes with the server."""
-    path = tmp_path / "stentor.sock"
-    with socket.socket(socket.AF_UNIX) as stale:
-        stale.bind(str(path))
-    with Server("--unix", str(path)) as server:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(path))
-            assert answer_to(connection, b"unix") == b"UNIX"
-        server.process.send_signal(signal.SIGHUP)
-        server.event("worker.exited")
-        second = run(*SERVE, "--unix", str(path))
-        assert second.returncode == 3
-        assert b"Address already in use" in second.stderr
-        assert path.exists()
-        assert server.stop() == 0
-    assert not path.exists()
-
-
-@contextmanager
-def _logging_to_a_pipe() -> Iterator[tuple["subprocess.Popen[bytes]", dict[str, Any]]]:
-    """Start a server; yield its process, its log read up to `server.ready`, and that event."""
-    with running(*SERVE, "--workers", "1", bufsize=0, stderr=None) as process:
-        assert process.stdout is not None
-        yield process, json.loads(next(line for line in process.stdout if b"server.ready" in line))
 
 
 def _refuses(server: Server) -> bool:

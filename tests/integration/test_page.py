@@ -57,7 +57,7 @@ def test_server(server: Server, probe: Probe, browser: Browser) -> None:
 
 
 def test_keyboard(server: Server, browser: Browser) -> None:
-    """Whoever has no mouse comes to the button first, then to the links in order, sees where, and can press it."""
+    """Without a mouse, Tab leads to the button and then to the links in order, visibly, and Enter presses it."""
     page = LivePage(browser, server.admin)
     stops = []
     for _ in range(5):

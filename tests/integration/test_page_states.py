@@ -231,7 +231,7 @@ def test_distribution(stub: Stub, browser: Browser) -> None:
 
 
 def test_reduced_motion(stub: Stub, browser: Browser) -> None:
-    """Who wants less motion gets it: the page is brought up to date less often."""
+    """For people who prefer less motion, the page is updated less often."""
     browser.call("Page.addScriptToEvaluateOnNewDocument", source=_NOTE_PAUSES)
     for reduced, pause in ((True, 10000), (False, 2000)):
         browser.look(reduced_motion=reduced)

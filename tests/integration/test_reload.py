@@ -1,7 +1,6 @@
 """A reload loses no connection: workers that leave serve their connections, beside their successors."""
 
 import contextlib
-import os
 import signal
 import socket
 import threading
@@ -12,7 +11,7 @@ import pytest
 
 from connections import exchanged
 from exposition import Samples, balanced, scrape, total
-from processes import Server, is_alive
+from processes import Server
 from waiting import until
 
 RELOADED = 'stentor_server_worker_restarts_total{reason="reload"}'
@@ -82,41 +81,6 @@ def test_open_connections_survive(server: Server) -> None:
     assert server.stop() == 0
 
 
-def test_stream_in_full_flow_survives(server: Server) -> None:
-    """A stream that never pauses gets every byte back across a reload."""
-    data = os.urandom(1 << 20)
-    expected = data.upper() * 2
-    stop = threading.Event()
-    sent = heard = 0
-
-    def write(connection: socket.socket) -> None:
-        nonlocal sent
-        while not stop.is_set():
-            connection.sendall(data)
-            sent += len(data)
-        connection.shutdown(socket.SHUT_WR)
-
-    with server.connect() as connection:
-        writer = threading.Thread(target=write, args=(connection,))
-        writer.start()
-        try:
-            while part := connection.recv(len(data)):
-                begin = heard % len(data)
-                assert part == expected[begin : begin + len(part)]
-                if heard < 4 * len(data) <= heard + len(part):
-                    server.process.send_signal(signal.SIGHUP)
-                heard += len(part)
-                if len(server.find("worker.retired")) == 2:
-                    stop.set()
-        finally:
-            stop.set()
-            with contextlib.suppress(OSError):  # the writer must end, whatever went wrong here
-                connection.shutdown(socket.SHUT_RDWR)
-            writer.join()
-    assert heard == sent
-    assert server.event("connection.closed")["reason"] == "eof"
-
-
 def test_second_reload_ends_the_oldest() -> None:
     """A further reload gives connections of the oldest workers an orderly end, and spares the others."""
     with Server("--workers", "1") as server, server.connect() as first:
@@ -131,29 +95,6 @@ def test_second_reload_ends_the_oldest() -> None:
             assert server.worker_pids("retired") == [older]
             values = _accounts(server, lambda values: values[ENDED] == 1, "the newest to end")
             assert (values[DRAINED], values["stentor_server_connections_active"], values[RELOADED]) == (1, 1, 2)
-
-
-def test_stop_with_retired_workers() -> None:
-    """A stop ends retired workers together with the others, in order, and well before the drain timeout."""
-    with Server("--workers", "1", "--drain-timeout", "10m") as server, server.connect() as old:
-        _retired(server, old)
-        with server.connect() as new:
-            assert exchanged(new)
-            server.process.send_signal(signal.SIGTERM)
-            assert [each.recv(9) for each in (old, new)] == [b"", b""]
-        old.close()
-        assert server.end() == 0
-        assert [event["reason"] for event in server.find("connection.closed")] == ["drain", "drain"]
-
-
-def test_retired_workers_end_with_their_control_process() -> None:
-    """When the control process is killed, retired workers drain and exit like the others."""
-    with Server("--workers", "1") as server, server.connect() as connection:
-        pids = [_retired(server, connection), *server.worker_pids()]
-        server.process.kill()
-        assert connection.recv(9) == b""
-        connection.close()
-        until(lambda: not any(is_alive(pid) for pid in pids), "the workers to exit")
 
 
 def test_reload_under_load_fails_nothing(server: Server) -> None:

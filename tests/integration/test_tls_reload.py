@@ -1,7 +1,6 @@
 """New certificates for a running server."""
 
 import hashlib
-import os
 import signal
 import ssl
 import threading
@@ -24,22 +23,17 @@ def server(authority: Authority) -> Iterator[Server]:
         yield server
 
 
-def certificate_of(connection: ssl.SSLSocket) -> str:
-    """Return which certificate the server showed."""
-    shown = connection.getpeercert(binary_form=True)
-    assert shown is not None
-    return hashlib.sha256(shown).hexdigest()
-
-
 def certificate_shown(server: Server, context: ssl.SSLContext) -> str:
     """Return which certificate a new connection is shown, after an exchange on it."""
     with server.secured(context) as connection:
         assert exchanged(connection)
-        return certificate_of(connection)
+        shown = connection.getpeercert(binary_form=True)
+        assert shown is not None
+        return hashlib.sha256(shown).hexdigest()
 
 
 def test_new_certificate(server: Server, authority: Authority) -> None:
-    """After SIGHUP new connections get the certificate that is in the file now, and none fails meanwhile (row 26)."""
+    """After SIGHUP new connections get the certificate that is in the file now, and none fails meanwhile."""
     context = authority.trust()
     before = certificate_shown(server, context)
     shown: list[str] = []
@@ -68,20 +62,8 @@ def test_new_certificate(server: Server, authority: Authority) -> None:
     assert server.quiet()['stentor_server_worker_restarts_total{reason="reload"}'] == 2
 
 
-def test_new_certificate_while_a_killed_worker_is_replaced(server: Server, authority: Authority) -> None:
-    """Its replacement may have read the old file: when the reload is complete, no worker shows that any more."""
-    context = authority.trust()
-    before = certificate_shown(server, context)
-    os.kill(server.worker_pids()[1], signal.SIGKILL)
-    authority.issue("server")
-    server.process.send_signal(signal.SIGHUP)
-    assert server.event("reload.completed")["workers"] == 2
-    assert before not in {certificate_shown(server, context) for _ in range(20)}
-    assert server.metrics()['stentor_server_reloads_total{result="ok"}'] == 1
-
-
 def test_broken_certificate(server: Server, authority: Authority) -> None:
-    """While the file is broken, SIGHUP leaves the workers serving with what they have; mended, it is read (row 23)."""
+    """While the file is broken, SIGHUP leaves the workers serving with what they have; mended, it is read."""
     context, pids = authority.trust(), server.worker_pids()
     before = certificate_shown(server, context)
     with server.secured(context) as persistent:

@@ -1,7 +1,6 @@
 """Fixtures of the unit tests."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -15,10 +14,8 @@ from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_chassis.options.command_line import run
 from unit.ending import Ended, RunCommand
-from unit.looping import Events, Loop, complaints, watched
+from unit.looping import Events, complaints, watched
 
-# Who starts the tests in the background has them ignore Ctrl-C, and every process that they start would as well.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes, or takes to draw, says nothing on a busy machine, and no example is worth a file.
 settings.register_profile(
     "unit", deadline=None, database=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
@@ -35,8 +32,8 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run async tests as the services run."""
-    return {"uvloop": watched}
+    """Run async tests as control processes run."""
+    return {"asyncio": watched}
 
 
 @pytest.fixture(autouse=True)
@@ -45,13 +42,6 @@ def no_complaints() -> Iterator[None]:
     noted = complaints[0] = []
     yield
     assert noted == []
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    """A uvloop, for what is no coroutine itself."""
-    with contextlib.closing(Loop()) as loop:
-        yield loop
 
 
 @pytest.fixture

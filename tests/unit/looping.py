@@ -1,12 +1,11 @@
 """An event loop for one test, and the log of what runs on it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-import uvloop
 
 from stentor_chassis.logs.log import Logger
 
@@ -19,7 +18,7 @@ Complaints = list[dict[str, Any]]
 complaints: list[Complaints] = [[]]  # the one list is of the test that runs: what callbacks raised on its loops
 
 
-def watched(new_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop) -> asyncio.AbstractEventLoop:
+def watched(new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop) -> asyncio.AbstractEventLoop:
     """Return a loop that notes what a callback on it raises, so that it does not go by in silence."""
     loop = new_loop()
     loop.set_exception_handler(partial(_note, complaints[0]))
@@ -31,22 +30,6 @@ def _note(noted: Complaints, loop: asyncio.AbstractEventLoop, context: dict[str,
     error = context.get("exception")
     if error is not None and not isinstance(error, Exception):
         loop.stop()  # the test's time-out was raised in a callback of uvloop's, which would let the test hang on
-
-
-class Loop:
-    """A loop for a test that runs coroutines several times, such as once for each example of a property."""
-
-    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop] = watched) -> None:
-        """Make the loop."""
-        self._runner = asyncio.Runner(loop_factory=new_loop)
-
-    def run(self, scenario: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end, which must come."""
-        return self._runner.run(asyncio.wait_for(scenario, SECONDS))
-
-    def close(self) -> None:
-        """End what is left, and the loop."""
-        self._runner.close()
 
 
 class Events:

@@ -27,7 +27,6 @@ class State(StrEnum):
     READY = "ready"
     RETIRED = "retired"  # its successor accepts new work, and it finishes its own
     DRAINING = "draining"
-    EXITED = "exited"
 
 
 class WorkerProcess:
@@ -47,10 +46,8 @@ class WorkerProcess:
         """
         self.number = assignment.worker
         self.row = assignment.row
-        self.state = State.STARTING
+        self.state = State.STARTING  # it stays as it was at the exit
         self.done = False  # it reported that its work is finished
-        self.retire_requested = False
-        self.stop_requested = False
         self.launched = time.monotonic()
         self.generation = 0  # how many reloads had been requested by then
         self.killed_for: RestartReason | None = None
@@ -93,9 +90,8 @@ class WorkerProcess:
 
     def retire(self) -> None:
         """Ask the worker to stop accepting, and to exit when its last connection has ended."""
-        if self.state is State.READY:
+        if self.state is State.READY and not self.exited.done():
             self.state = State.RETIRED
-            self.retire_requested = True
             self.send(RETIRE)
 
     def send(self, message: bytes) -> None:
@@ -105,14 +101,13 @@ class WorkerProcess:
 
     def terminate(self) -> None:
         """Ask the worker to drain and exit."""
-        if self.state is not State.EXITED:
+        if not self.exited.done():
             self.state = State.DRAINING
-            self.stop_requested = True
             os.kill(self.pid, signal.SIGTERM)  # it is not reaped yet, so the number is still its own
 
     def kill(self, reason: RestartReason | None = None) -> None:
         """Kill the worker; `reason` is given if it must be replaced."""
-        if self.state is not State.EXITED:
+        if not self.exited.done():
             self.killed_for = reason
             os.kill(self.pid, signal.SIGKILL)
 
@@ -120,7 +115,8 @@ class WorkerProcess:
         """Return whether a worker that has exited was asked to, or had finished its work."""
         if self.killed_for is not None:
             return False
-        return self.stop_requested or self.done or (self.retire_requested and self.exited.result() == 0)
+        retired = self.state is State.RETIRED and self.exited.result() == 0
+        return retired or self.done or self.state is State.DRAINING
 
     def restart_reason(self) -> RestartReason:
         """Return why a worker that has exited must be replaced."""
@@ -154,7 +150,6 @@ class WorkerProcess:
         code = self._child.wait()
         os.close(self._pidfd)
         self._lifeline.close()
-        self.state = State.EXITED
         self.exited.set_result(code)
         if not self.stopped_accepting.done():
             self.stopped_accepting.set_result(None)

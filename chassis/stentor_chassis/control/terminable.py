@@ -35,9 +35,9 @@ def restore_sighup() -> None:
 
 
 def terminal_lost() -> bool:
-    """Whether the terminal has closed that this process was started on; not if the parent, such as nohup, ignored that.
+    """Return whether the terminal of this process has closed, unless the parent process, such as nohup, ignored that.
 
-    So a service can tell why it got SIGHUP.
+    By this a service can tell why it got SIGHUP.
     """
     return _HAD_TERMINAL and _HANGUP is not signal.SIG_IGN and not _has_terminal()
 

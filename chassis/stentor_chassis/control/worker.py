@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_chassis.counters.metrics import HEARTBEAT, LOG_DROPPED, LOG_WAITING, LOOP_LAG, Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
-from stentor_chassis.descriptors import fill_standard
 from stentor_chassis.failure import NO_MEMORY, Failure
 from stentor_chassis.logs.log import Log, Logger, LogOptions
 
@@ -109,7 +108,6 @@ def run(schema: Schema, serve: Serve, new_loop: Callable[[], asyncio.AbstractEve
     `worker.stop` is set by SIGTERM, and when the lifeline ends because the control process is gone. `worker.retire` is
     set when a successor serves; a service that is never reloaded can ignore it.
     """
-    fill_standard()
     for ignored in TERMINAL_SIGNALS:
         signal.signal(ignored, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)

@@ -44,11 +44,6 @@ class Sink:
         self._hurry = threading.Event()
         threading.Thread(target=self._run, name="log-sink", daemon=True).start()
 
-    @property
-    def dropped(self) -> int:
-        """How many lines were lost."""
-        return self._dropped[0]
-
     def msg(self, line: bytes) -> None:
         """Queue one line, or count it as dropped; the lock is never held during a write."""
         with self._lock:

@@ -1,4 +1,4 @@
-"""Option values with a unit: durations and sizes."""
+"""Option values that are quantities: durations, sizes and shares."""
 
 import re
 from typing import Any
@@ -45,3 +45,17 @@ class Size(click.ParamType[int]):
         if not match:
             self.fail(f"{value!r} is not a size such as 64, 64KiB or 1MiB", param, ctx)
         return int(match[1]) * _SIZE_UNITS[match[2]]
+
+
+class Share(click.ParamType[float]):
+    """A share such as `0.1%` or `0.001`."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse, or fail with what is accepted."""
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(%?)", str(value))
+        share = float(match[1]) / (100 if match[2] else 1) if match else 2.0
+        if share > 1:
+            self.fail(f"{value!r} is not a share such as 0.1% or 0.001", param, ctx)
+        return share

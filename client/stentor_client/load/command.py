@@ -13,8 +13,7 @@ from stentor_chassis.failure import INTERNAL_ERROR, OK, Failure
 from stentor_chassis.kernel import check_calls
 from stentor_chassis.logs.log import LogOptions
 from stentor_chassis.options.option import build, log_options, option, wrong_value
-from stentor_chassis.options.quantities import Duration
-from stentor_chassis.options.share import Share
+from stentor_chassis.options.quantities import Duration, Share
 from stentor_chassis.options.text import Path
 from stentor_client.load import arrivals
 from stentor_client.load.options import LoadOptions

@@ -7,8 +7,7 @@ import uvloop
 
 from stentor_chassis.control.terminable import restore_sighup
 from stentor_chassis.options.option import option, wrong_value
-from stentor_chassis.options.quantities import Duration
-from stentor_chassis.options.share import Share
+from stentor_chassis.options.quantities import Duration, Share
 from stentor_client.output.json_output import JsonOutput, json_option
 from stentor_client.output.terminal import show
 from stentor_client.reconcile.base_url import BaseUrl

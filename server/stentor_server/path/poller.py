@@ -68,10 +68,6 @@ class Poller(selectors.EpollSelector):
         del self._handlers[fd]
         os.close(fd)
 
-    def watched(self) -> set[int]:
-        """Return the descriptors that have handlers."""
-        return self._handlers.keys() - {self.fileno()}
-
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Handle sockets until the event loop has something to do, or for `timeout` seconds; return what it waits for.
 

@@ -1,18 +1,14 @@
 """Fixtures of the chassis' unit tests."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stentor_chassis.control import supervisor as supervisor_module
-from stentor_chassis.counters.metrics import Schema
-from stentor_chassis.counters.shared_counters import FIRST_WORKER, SharedCounters
-from unit.chassis.example import SCHEMA
+from stentor_chassis.counters.shared_counters import FIRST_WORKER
+from unit.chassis.example import SCHEMA, NewCounters
 from unit.chassis.team import STAYS_ON, NewTeam, Team, shell_command
 from unit.looping import Events
-
-NewCounters = Callable[[Schema, int], SharedCounters]
 
 
 @pytest.fixture

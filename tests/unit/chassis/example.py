@@ -1,8 +1,11 @@
 """A small service's schema, with one metric of each kind."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from stentor_chassis.counters.metrics import ReloadResult, Schema
+from stentor_chassis.counters.shared_counters import SharedCounters
+
+NewCounters = Callable[[Schema, int], SharedCounters]  # the fixture `new_counters`
 
 
 def _open(row: Sequence[int]) -> int:

@@ -66,9 +66,7 @@ def shell_command(files: Mapping[str, Path], script: str = STAYS_ON) -> list[str
     return ["/bin/sh", "-c", names + TOLD + script]
 
 
-def assignment(
-    counters: SharedCounters, worker: int = 0, row: int = FIRST_WORKER, log_fd: int = 2, **options: Any
-) -> Assignment:
+def assignment(counters: SharedCounters, worker: int = 0, row: int = FIRST_WORKER, **options: Any) -> Assignment:
     """Return an assignment."""
     return Assignment(
         service="an-example",
@@ -79,7 +77,7 @@ def assignment(
         counters_fd=counters.fd,
         listener_fds=[],
         inherited_fds=[],
-        log=LogOptions(level="warning", format="json", fd=log_fd),
+        log=LogOptions(level="warning", format="json", fd=2),
         options=options,
     )
 

@@ -4,10 +4,11 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
+from certificates import Authority
 from stentor_chassis.failure import USAGE, Failure
 from stentor_chassis.tls_files import load_authorities, load_certificate, plain_reason
-from unit.server.authority import Authority
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +30,21 @@ def _load(cert: str, key: str = "") -> str:
 
 def test_files(authority: Authority, tmp_path: Path) -> None:
     """Certificate and key may be in one file or in two; a file that cannot be used is named, with a reason in words."""
-    cert, key = authority.cert, authority.key
-    assert _load(cert, key) == _load(authority.both, authority.both) == ""
-    assert _load(authority.ca) == ""
+    both, other_key = authority.issue("server"), authority.issue("other")
+    pem = Path(both).read_bytes()
+    key, cert, locked = (str(tmp_path / name) for name in ("key.pem", "cert.pem", "locked.pem"))
+    Path(cert).write_bytes(pem[pem.index(b"-----BEGIN CERTIFICATE") :])
+    private = serialization.load_pem_private_key(pem, None)
+    password = serialization.BestAvailableEncryption(b"secret")
+    for path, encryption in ((key, serialization.NoEncryption()), (locked, password)):
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+        Path(path).write_bytes(private.private_bytes(*form))
+    assert _load(cert, key) == _load(both, both) == _load(authority.file) == ""
     for files in ((str(tmp_path), key), (cert, str(tmp_path)), (str(tmp_path),)):
         assert _load(*files) == f"cannot read {tmp_path}: Is a directory"
     for other, why in (
-        (authority.other_key, "key values mismatch"),
-        (authority.locked_key, "the key is encrypted; decrypt it first"),
+        (other_key, "key values mismatch"),
+        (locked, "the key is encrypted; decrypt it first"),
         (cert, "the file has no key; give the key file with --tls-key"),
     ):
         assert _load(cert, other).endswith(f" with the key {other}: {why}")
@@ -47,7 +55,8 @@ def test_something_else(authority: Authority, tmp_path: Path, content: bytes) ->
     """A file with something else in it is named, with a reason in words."""
     other = tmp_path / "other.pem"
     other.write_bytes(content)
-    for cert, key in ((str(other), authority.key), (authority.cert, str(other))):
+    good = authority.issue("server")
+    for cert, key in ((str(other), good), (good, str(other))):
         line = _load(cert, key)
         assert line.startswith(f"cannot use the certificate {cert} with the key {key}: ")
         assert line[-1] != " "

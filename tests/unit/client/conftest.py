@@ -1,17 +1,25 @@
 """Fixtures of the client's unit tests."""
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
+import uvloop
 
 from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_client.metrics import SCHEMA
 from unit.client.probing import NewProbing, Probing
-from unit.looping import Events
+from unit.looping import Events, watched
 
 Replace = Callable[[int, int], None]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run async tests as the client runs."""
+    return {"uvloop": partial(watched, uvloop.new_event_loop)}
 
 
 @pytest.fixture

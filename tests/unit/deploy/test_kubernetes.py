@@ -3,9 +3,7 @@
 import re
 from typing import Any
 
-import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
 
 from manifests import (
     BUILDS,
@@ -22,7 +20,6 @@ from manifests import (
     ports,
     selects,
 )
-from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.options.quantities import Duration
 from stentor_client.probe.run import RESOLVE_SECONDS
 from stentor_server import __version__
@@ -110,23 +107,11 @@ def test_time_to_leave(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @_each_service
-async def test_probes_are_answered(name: str) -> None:
-    """The kubelet asks the admin port for paths that exist, by the address of the pod."""
+def test_probes(name: str) -> None:
+    """The kubelet asks the admin port for liveness and readiness."""
     (container,) = _pod(name)["spec"]["containers"]
-    probes = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("liveness", "readiness")}
-    assert probes == {
-        "liveness": {"path": "/healthz", "port": "admin"},
-        "readiness": {"path": "/readyz", "port": "admin"},
-    }
-    admin = Admin(CollectorRegistry(), lambda: True, dict)
-    try:
-        url = await admin.start("127.0.0.1", 0)
-        async with aiohttp.ClientSession(headers={"Host": "10.244.1.7:8081"}) as session:
-            for probe in probes.values():
-                async with session.get(url + probe["path"]) as answer:
-                    assert answer.status == 200
-    finally:
-        await admin.stop()
+    for kind, path in (("liveness", "/healthz"), ("readiness", "/readyz")):
+        assert container[f"{kind}Probe"]["httpGet"] == {"path": path, "port": "admin"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Fixtures of the server's unit tests."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from certificates import Authority
 from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_server.metrics import SCHEMA
 from stentor_server.path.poller import PollerLoop
-from unit.looping import Events, Loop, watched
-from unit.server.authority import Authority
-from unit.server.serving import Serving
+from unit.looping import SECONDS, Events, watched
+from unit.server.serving import NewServing, RunOnLoop, Serving
 
 ROWS = 4
 
@@ -28,16 +27,14 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 
 @pytest.fixture
-def loop() -> Iterator[Loop]:
-    """A loop such as the workers have, for what is no coroutine itself."""
-    with contextlib.closing(Loop(watched_loop)) as loop:
-        yield loop
+def run_on_loop() -> Iterator[RunOnLoop]:
+    """Runs coroutines on a loop such as the workers have, for a test that runs one for each example of a property."""
+    with asyncio.Runner(loop_factory=watched_loop) as runner:
+        yield lambda scenario: runner.run(asyncio.wait_for(scenario, SECONDS))
 
 
 @pytest.fixture
-def serving(
-    new_counters: Callable[[Schema, int], SharedCounters], events: Events, tmp_path: Path
-) -> Callable[..., Serving]:
+def serving(new_counters: Callable[[Schema, int], SharedCounters], events: Events, tmp_path: Path) -> NewServing:
     """Makes servers; to be called within the loop, with changes to the options."""
 
     def make(**changes: Any) -> Serving:
@@ -55,7 +52,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def tls(authority: Authority) -> dict[str, Any]:
     """Options of a server with a certificate."""
-    return {"tls_cert": authority.cert, "tls_key": authority.key}
+    certificate = authority.issue("server")
+    return {"tls_cert": certificate, "tls_key": certificate}
 
 
 @pytest.fixture(params=["tcp", "unix", "tls"])
@@ -65,14 +63,12 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def serving_kind(
-    kind: str, serving: Callable[..., Serving], tls: dict[str, Any], authority: Authority
-) -> Callable[..., Serving]:
+def serving_kind(kind: str, serving: NewServing, tls: dict[str, Any], authority: Authority) -> NewServing:
     """Makes servers for clients of this kind."""
-    return partial(serving, **tls, context=authority.client()) if kind == "tls" else serving
+    return partial(serving, **tls, context=authority.trust()) if kind == "tls" else serving
 
 
 @pytest.fixture
-def serving_tls(serving: Callable[..., Serving], tls: dict[str, Any]) -> Callable[..., Serving]:
+def serving_tls(serving: NewServing, tls: dict[str, Any]) -> NewServing:
     """Makes servers with a certificate."""
     return partial(serving, **tls)

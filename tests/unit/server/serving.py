@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -141,7 +141,7 @@ class Serving:
             assert self.accepted == len(closed)
             assert self.received == sum(event["received_bytes"] for event in closed)
             assert self.sent == sum(event["sent_bytes"] for event in closed)
-            assert not self.server.lane.poller.watched()
+            assert len(self.server.lane.poller._handlers) == 1  # of the event loop itself
             assert self.counts is None or self.counts[LOOPBACK] == 0
             assert self.bugs == len(self.events.find("worker.exception")) - self._bugs_before
 
@@ -261,6 +261,10 @@ class Serving:
     def injected(self, fault: Fault) -> int:
         """Return how often a fault happened."""
         return self.row[SCHEMA.slot(FAULTS, fault)]
+
+
+NewServing = Callable[..., Serving]
+RunOnLoop = Callable[[Coroutine[Any, Any, None]], None]
 
 
 def numbered(name: str, size: int = 1 << 14) -> Iterator[bytes]:

@@ -2,19 +2,16 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from unit.looping import Loop
+from certificates import Authority
 from unit.peer import Peer
-from unit.server.authority import Authority
-from unit.server.serving import Serving, numbered
+from unit.server.serving import NewServing, RunOnLoop, Serving, numbered
 from unit.server.tls_peer import TlsPeer
 
-NewServing = Callable[..., Serving]
 BRIEF = 0.1  # seconds that a time-out is set to
 ACTIONS = ["exchange", "fill", "read", "fin", "reset"]
 TLS_ACTIONS = [*ACTIONS, "close_notify", "part", "garbage", "half a handshake"]
@@ -103,24 +100,24 @@ def _acts(actions: list[str]) -> st.SearchStrategy[list[tuple[int, str]]]:
     return st.lists(st.tuples(st.integers(0, 3), st.sampled_from(actions)), max_size=15)
 
 
-def test_plain(loop: Loop, serving: NewServing) -> None:
+def test_plain(run_on_loop: RunOnLoop, serving: NewServing) -> None:
     """After anything that clients do, in any order, every byte and every connection is accounted for."""
 
     @settings(max_examples=25)
     @given(_acts(ACTIONS))
     def law(acts: list[tuple[int, str]]) -> None:
-        loop.run(_balances(serving, acts))
+        run_on_loop(_balances(serving, acts))
 
     law()
 
 
-def test_tls(loop: Loop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
+def test_tls(run_on_loop: RunOnLoop, serving: NewServing, tls: dict[str, Any], authority: Authority) -> None:
     """The same over TLS."""
 
     @settings(max_examples=25)
     @example(CLOSE_WITH_UNREAD, ssl.TLSVersion.TLSv1_2)
     @given(_acts(TLS_ACTIONS), st.sampled_from(TLS_VERSIONS))
     def law(acts: list[tuple[int, str]], version: ssl.TLSVersion) -> None:
-        loop.run(_balances(serving, acts, authority.client(version), **tls))
+        run_on_loop(_balances(serving, acts, authority.trust(version=version), **tls))
 
     law()

@@ -11,6 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from certificates import Authority
 from stentor_chassis.control.control import ControlOptions, Service
 from stentor_chassis.control.listeners import Listeners, UnixListener
 from stentor_chassis.counters.metrics import Schema
@@ -22,7 +23,6 @@ from stentor_server.guard.addresses import AddressCounts
 from stentor_server.metrics import LIMIT, RELOADS, SCHEMA, settle
 from stentor_server.options import ServerOptions
 from unit.ending import Ended, RunCommand
-from unit.server.authority import Authority
 
 ROOM = 1000
 LISTS = ("allow", "proxy_from", "fault")  # tuples, but lists on their way to the workers
@@ -135,15 +135,8 @@ def test_descriptor_limit(serve: Serve, fail: Callable[..., Ended], monkeypatch:
 def test_tls_files_are_read_first(fail: Callable[..., Ended], authority: Authority, tmp_path: Path) -> None:
     """A TLS file that cannot be used ends the start with one line, before anything is bound."""
     gone = str(tmp_path / "gone.pem")
-    ended = fail("--tls-cert", authority.cert, "--tls-key", gone, "--host", "no.such.host.invalid")
+    ended = fail("--tls-cert", authority.issue("server"), "--tls-key", gone, "--host", "no.such.host.invalid")
     assert (ended.code, ended.line) == (COULD_NOT_START, f"a-service: cannot read {gone}: No such file or directory")
-
-
-def test_host_that_does_not_resolve(fail: Callable[..., Ended]) -> None:
-    """Of several hosts the one that does not resolve is named."""
-    ended = fail("--host", "127.0.0.1,a..b")
-    assert ended.code == COULD_NOT_START
-    assert "'a..b'" in ended.line
 
 
 def test_service(serve: Serve, tmp_path: Path) -> None:
@@ -166,12 +159,12 @@ def test_service(serve: Serve, tmp_path: Path) -> None:
 
 def test_options(serve: Serve, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Options arrive at the workers, in base units; the limit is exported; sockets are shared out."""
-    path = str(tmp_path / "exchange")
+    path, certificate = str(tmp_path / "exchange"), authority.issue("server")
     listen = Mock(side_effect=UnixListener)
     monkeypatch.setattr(service_module, "UnixListener", listen)
     words = f"--host 127.0.0.1,127.0.0.2 --unix {path} --unix-mode 0640 --max-connections 7"
     words += " --half-close-timeout 0 --max-age 1h"
-    words += f" --allow 10.0.0.0/8 --allow 192.0.2.1 --proxy-protocol any --proxy-from ::1 --tls-cert {authority.both}"
+    words += f" --allow 10.0.0.0/8 --allow 192.0.2.1 --proxy-protocol any --proxy-from ::1 --tls-cert {certificate}"
     started = serve(*words.split())
     assert started.options == ServerOptions(
         backlog=4096,
@@ -183,8 +176,8 @@ def test_options(serve: Serve, authority: Authority, tmp_path: Path, monkeypatch
         drain_timeout_seconds=8.0,
         proxy_protocol="any",
         proxy_from=("::1/128",),
-        tls_cert=authority.both,
-        tls_key=authority.both,  # its default is the certificate's file
+        tls_cert=certificate,
+        tls_key=certificate,  # its default is the certificate's file
     )
     listen.assert_called_once_with(path, 4096, 0o640)
     row = started.counters.row(CONTROL).tolist()  # outlives the workers

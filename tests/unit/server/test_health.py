@@ -1,7 +1,7 @@
 """The server's health check of itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client import CollectorRegistry
 
+from certificates import Authority
 from lying import LyingServer
 from stentor_chassis.admin.endpoint import Admin
 from stentor_chassis.control.listeners import Listeners
@@ -16,10 +17,7 @@ from stentor_chassis.failure import COULD_NOT_START, Failure
 from stentor_server.health import health
 from stentor_server.metrics import HEALTH_CHECKS, SCHEMA, CheckResult
 from stentor_server.path import side_door
-from unit.server.authority import Authority
-from unit.server.serving import LOOPBACK, Serving
-
-NewServing = Callable[..., Serving]
+from unit.server.serving import LOOPBACK, NewServing, Serving
 
 
 async def _check(server: Serving, *, ready: bool = True, **status: Any) -> None:
@@ -49,11 +47,10 @@ def _counted(server: Serving) -> list[int]:
 
 
 @pytest.mark.parametrize("transform", ["upper", "echo"])
-async def test_healthy(serving: NewServing, authority: Authority, transform: str) -> None:
+async def test_healthy(serving: NewServing, authority: Authority, tls: dict[str, Any], transform: str) -> None:
     """A server that answers is healthy, however full it is and whatever it demands of others; only checks count it."""
-    secured = {"tls_cert": authority.cert, "tls_key": authority.key, "tls_client_ca": authority.ca}
     demanding = {"allow": ("192.0.2.0/24",), "proxy_protocol": "v2", "max_connections": 1}
-    async with serving(transform=transform, **demanding, **secured) as server:
+    async with serving(transform=transform, **demanding, **tls, tls_client_ca=authority.file) as server:
         await server.connect("unix")
         before = server.row.tolist()
         await _check(server)

@@ -1,7 +1,6 @@
-"""Which connections are served, their time-outs, and what a bug costs."""
+"""Which connections are served, and what a bug costs."""
 
 import errno
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,10 +9,7 @@ from stentor_server.guard.timeouts import Timeouts
 from stentor_server.metrics import CloseReason, RejectReason
 from stentor_server.path.connection import Connection
 from unit.looping import Events
-from unit.server.serving import Serving
-
-NewServing = Callable[..., Serving]
-BRIEF = 0.1  # seconds that a time-out is set to
+from unit.server.serving import NewServing
 
 
 async def test_limit_of_connections(serving: NewServing, events: Events) -> None:
@@ -32,20 +28,6 @@ async def test_limit_of_connections(serving: NewServing, events: Events) -> None
         await server.until(lambda: server.active == 1, "the place to be free")
         for each in (await server.connect(), second):
             assert await each.exchange(b"in") == b"IN"
-
-
-@pytest.mark.parametrize("closes", [True, False])
-async def test_max_age(serving: NewServing, *, closes: bool) -> None:
-    """An old connection ends in order, whether or not its peer then closes its side."""
-    async with serving(max_age_seconds=60.0, half_close_timeout_seconds=BRIEF) as server:  # sweeps often
-        client = await server.connect()
-        assert await client.exchange(b"old") == b"OLD"
-        server.connection(client).opened_at -= 61
-        assert await client.receive_all() == b""
-        assert not client.was_reset
-        if closes:
-            client.shut_down_writing()
-        await server.until(lambda: server.closed(CloseReason.MAX_AGE) == 1, "the end to be counted")
 
 
 @pytest.mark.parametrize(("owner", "method"), [(Connection, "ready"), (Timeouts, "enforce")])

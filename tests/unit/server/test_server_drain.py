@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,7 @@ from stentor_server.guard.timeouts import LINGER_SECONDS
 from stentor_server.metrics import CloseReason, RejectReason
 from stentor_server.server import QUIET_SECONDS
 from unit.peer import Peer
-from unit.server.serving import Serving, numbered
-
-NewServing = Callable[..., Serving]
+from unit.server.serving import NewServing, numbered
 
 
 async def test_quiet_connections(serving: NewServing) -> None:

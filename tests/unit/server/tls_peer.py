@@ -6,7 +6,6 @@ import socket
 import ssl
 
 from unit.peer import Peer
-from unit.server.authority import HOST
 
 _PART_BYTES = 1 << 16
 
@@ -18,7 +17,7 @@ class TlsPeer(Peer):
         """Use a connected socket, on which the handshake has not begun."""
         super().__init__(connection)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=HOST)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname="127.0.0.1")
         self._decrypted = bytearray()  # and not yet received by the test
         self._ended = False
         self.got_close_notify = False  # whether the server closed TLS, and not just its socket

@@ -65,7 +65,7 @@ async def _slow(_request: web.Request) -> web.Response:
 
 
 async def test_many_idle_connections() -> None:
-    """However many connect and say nothing, or do not read, who comes next is answered, at the oldest's cost."""
+    """However many clients stay silent, or do not read, the next one is answered, and the oldest are closed."""
     async with _admin(status=lambda: {"much": "x" * 1_000_000}) as session:
         url = urlsplit(str(session._base_url))
         before = open_descriptors(os.getpid())

@@ -6,15 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import urllib.error
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exposition import OPENER
+from processes import Service
 from stentor_chassis.failure import COULD_NOT_START, INTERRUPTED
 from unit.chassis.team import ENVIRONMENT, EPILOGUE, PROLOGUE, STAYS
 from waiting import until
@@ -39,11 +38,11 @@ service = Service(
     name="an-example", version="1.2.3", schema=SCHEMA, worker_module="example_worker", reloads=RELOADED
 )
 options = ControlOptions(
-    workers=2, drain_seconds=told["drain_seconds"], admin_host="127.0.0.1", admin_port=told["admin_port"],
+    workers=2, drain_seconds=told["drain_seconds"], admin_host="127.0.0.1", admin_port=0,
     log=LogOptions(level="debug", format="json", fd=1),
 )
 with Listeners(bind_tcp(["127.0.0.1"], 0, 2, 16), []) as listeners:
-    control = Control(service, options, listeners, {"colour": "red"}, [int(fd) for fd in told["inherited"]])
+    control = Control(service, options, listeners, {"colour": "red"})
     try:
         code = control.run()
     except Failure as failure:
@@ -59,76 +58,38 @@ DRAINS_LONG = """
 """
 
 
-class Running:
-    """A service as a child process, its log read as it comes."""
+class Running(Service):
+    """A service whose workers do what `body` says."""
 
     def __init__(self, directory: Path, body: str, **changes: Any) -> None:
-        """Start it; its workers do what `body` says."""
+        """Start it."""
         (directory / "example_worker.py").write_text(PROLOGUE + body + EPILOGUE)
-        plain = {"drain_seconds": 5.0, "admin_port": 0, "inherited": [], "fails": ""}
-        path = os.pathsep.join((str(directory), ENVIRONMENT["PYTHONPATH"]))
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", MAIN, json.dumps(plain | changes)],
+        plain = {"drain_seconds": 5.0, "fails": ""}
+        super().__init__(
+            *(sys.executable, "-c", MAIN, json.dumps(plain | changes)),
+            ready="example.ready",
+            environment={"PYTHONPATH": os.pathsep.join((str(directory), ENVIRONMENT["PYTHONPATH"]))},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            env=ENVIRONMENT | {"PYTHONPATH": path},
-            pass_fds=[int(fd) for fd in changes.get("inherited", [])],
         )
-        self.events: list[dict[str, Any]] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        self.events.extend(json.loads(line) for line in self.process.stdout)
-
-    def find(self, name: str) -> list[dict[str, Any]]:
-        """Return the events so far that have this name."""
-        return [event for event in list(self.events) if event["event"] == name]
-
-    def event(self, name: str) -> dict[str, Any]:
-        """Wait for an event."""
-        return until(lambda: self.find(name), f"{name} in the log")[0]
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Ask the admin endpoint."""
-        try:
-            with OPENER.open(self.event("example.ready")["admin"] + path, timeout=SECONDS) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
 
     def ended(self) -> tuple[int, str]:
         """Wait for the end; return exit code and standard error."""
-        code = self.process.wait(SECONDS)
-        self._reader.join(SECONDS)
         assert self.process.stderr
-        return code, self.process.stderr.read()
-
-    def close(self) -> None:
-        """Be sure that it has ended, and its workers with it."""
-        self.process.kill()
-        self.process.wait()
-        self._reader.join(SECONDS)  # the workers have the log open, so this waits for them as well
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream
-            stream.close()
+        return self.end(), self.process.stderr.read()
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Starts a service whose workers do what a script says."""
-    services: list[Running] = []
+    with ExitStack() as services:
 
-    def start(body: str = STAYS, **changes: Any) -> Running:
-        services.append(Running(tmp_path, body, **changes))
-        return services[-1]
+        def start(body: str = STAYS, **changes: Any) -> Running:
+            service = Running(tmp_path, body, **changes)
+            services.push(service)
+            return service
 
-    yield start
-    for service in services:
-        service.close()
+        yield start
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)])

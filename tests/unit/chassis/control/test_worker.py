@@ -1,11 +1,9 @@
 """Data processes."""
 
 import array
-import asyncio
 import dataclasses
 import fcntl
 import json
-import os
 import select
 import signal
 import socket
@@ -18,16 +16,15 @@ from typing import Any
 
 import pytest
 
-from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, Assignment, Worker, beat
+from stentor_chassis.control.worker import BEAT_SECONDS, DONE, READY, RETIRE, beat
 from stentor_chassis.counters.histogram import NANOSECONDS
-from stentor_chassis.counters.metrics import HEARTBEAT, LOOP_LAG, Schema
+from stentor_chassis.counters.metrics import HEARTBEAT, LOOP_LAG
 from stentor_chassis.counters.shared_counters import SharedCounters
-from unit.chassis.example import SCHEMA, TAKEN
+from unit.chassis.example import SCHEMA, NewCounters
 from unit.chassis.team import ENVIRONMENT, STAYS, assignment, command
-from unit.looping import Events, eventually
+from unit.looping import eventually
 from waiting import until
 
-NewCounters = Callable[[Schema, int], SharedCounters]
 SECONDS = 20.0
 ROW = 2
 
@@ -172,21 +169,6 @@ def test_no_memory(start: Callable[[str], Child]) -> None:
     code, (event,) = child.ended()
     assert (code, event["event"], event["message"]) == (1, "worker.failed", "there is not enough memory")
     assert "exception" not in event
-
-
-async def test_what_it_works_with(new_counters: NewCounters, events: Events) -> None:
-    """A worker has its options, its row, its listeners by their descriptors, and what its service shares with it."""
-    counters = new_counters(SCHEMA, 4)
-    ours, theirs = socket.socketpair()
-    with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listener:
-        changes = {"listener_fds": [os.dup(listener.fileno())], "inherited_fds": [7, 8]}
-        told = dataclasses.asdict(assignment(counters, 0, 3, colour="é\n")) | changes
-        worker = Worker(Assignment.read(json.dumps(told)), counters, events.logger, asyncio.Event(), ours)
-        with worker.listeners[0] as inherited:
-            assert (inherited.getsockname(), inherited.family) == (listener.getsockname(), socket.AF_INET)
-    assert (worker.options, worker.row_number, worker.inherited) == ({"colour": "é\n"}, 3, [7, 8])
-    worker.row[SCHEMA.slot(TAKEN)] = 5
-    assert list(counters.column(SCHEMA.slot(TAKEN))) == [0, 0, 0, 5]
 
 
 async def test_heartbeat_measures_lag(new_counters: NewCounters) -> None:

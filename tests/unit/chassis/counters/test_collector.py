@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -17,9 +17,8 @@ from stentor_chassis.counters.metrics import Counter, Derived, Gauge, Histogram,
 from stentor_chassis.counters.shared_counters import SharedCounters
 from stentor_client.metrics import SCHEMA as CLIENT
 from stentor_server.metrics import SCHEMA as SERVER
-from unit.chassis.example import ENDED, NEWEST, PHASES, SCHEMA, SPAN, TAKEN, WAITING
+from unit.chassis.example import ENDED, NEWEST, PHASES, SCHEMA, SPAN, TAKEN, WAITING, NewCounters
 
-NewCounters = Callable[[Schema, int], SharedCounters]
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 ROWS = {0: [2], 1: [3, 4]}  # worker 1 is being replaced: it and its successor have a row each
 TYPES = {Counter: "counter", Gauge: "gauge", Derived: "gauge", Histogram: "histogram"}

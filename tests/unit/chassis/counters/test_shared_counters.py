@@ -2,13 +2,13 @@
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stentor_chassis.counters.metrics import Gauge, Internal, Schema
+from stentor_chassis.counters.metrics import Gauge, Internal
 from stentor_chassis.counters.shared_counters import (
     CONTROL,
     FIRST_WORKER,
@@ -17,9 +17,8 @@ from stentor_chassis.counters.shared_counters import (
     SLOT_BYTES,
     SharedCounters,
 )
-from unit.chassis.example import FURTHEST, HEARD, NEWEST, PASSED_ON, SAID, SCHEMA, TAKEN
+from unit.chassis.example import FURTHEST, HEARD, NEWEST, PASSED_ON, SAID, SCHEMA, TAKEN, NewCounters
 
-NewCounters = Callable[[Schema, int], SharedCounters]
 ROWS = FIRST_WORKER + 3
 _LARGEST = {SCHEMA.slot(NEWEST), SCHEMA.slot(FURTHEST)}  # slots of which the largest counts
 _BOTH = {SCHEMA.slot(HEARD), SCHEMA.slot(SAID)}  # slots to which that of PASSED_ON is added

@@ -1,19 +1,16 @@
 """The snapshots of a live page."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
-from stentor_chassis.counters.metrics import Schema
 from stentor_chassis.counters.shared_counters import CONTROL, FIRST_WORKER, SharedCounters
 from stentor_chassis.page import history as history_module
 from stentor_chassis.page.history import INTERVAL_SECONDS, WINDOW_SECONDS, History
 from stentor_chassis.page.view import Chart, Line, View
-from unit.chassis.example import NEWEST, SCHEMA, TAKEN
+from unit.chassis.example import NEWEST, SCHEMA, TAKEN, NewCounters
 from unit.looping import eventually
 
-NewCounters = Callable[[Schema, int], SharedCounters]
 VIEW = View(charts=(Chart("Things", (Line("taken", TAKEN), Line("newest", NEWEST))),))
 TAKEN_COLUMN, NEWEST_COLUMN = 1, 2  # after the age
 

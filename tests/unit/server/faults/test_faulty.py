@@ -1,16 +1,14 @@
 """A connection that gives wrong answers on purpose."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from stentor_server.faults.fault import Fault
 from stentor_server.metrics import CloseReason, RejectReason
 from unit.looping import Events
-from unit.server.serving import Serving, numbered
+from unit.server.serving import NewServing, numbered
 
-NewServing = Callable[..., Serving]
 PATHS = ["tcp", "unix"]
 MESSAGE = b"sixteen letters!"
 MUCH = bytes(1 << 20)

@@ -1,6 +1,5 @@
 """Every time-out, on a clock of the test's."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import cast
@@ -10,9 +9,8 @@ import pytest
 from stentor_server.guard.timeouts import HANDSHAKE_SECONDS, LINGER_SECONDS, Timeouts
 from stentor_server.metrics import CloseReason
 from stentor_server.path.connection import Connection
-from unit.server.serving import Serving, numbered, options
+from unit.server.serving import NewServing, numbered, options
 
-NewServing = Callable[..., Serving]
 AGE = 1_000_000.0  # seconds: beyond any time-out
 IDLE, WRITE, HALF_CLOSE = "idle_timeout_seconds", "write_timeout_seconds", "half_close_timeout_seconds"
 CLOSED = {"pending": True, "peer_closed_at": 100.0}

@@ -1,7 +1,6 @@
 """The path of a byte through one connection."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -10,11 +9,10 @@ from hypothesis import strategies as st
 from stentor_server.metrics import CloseReason
 from stentor_server.path.connection import Connection
 from stentor_server.path.lane import BUFFER_BYTES
-from unit.looping import Events, Loop
+from unit.looping import Events
 from unit.peer import Peer
-from unit.server.serving import Serving, numbered
+from unit.server.serving import NewServing, RunOnLoop, Serving, numbered
 
-NewServing = Callable[..., Serving]
 PATHS = ["tcp", "unix"]
 EVERY_BYTE = bytes(range(256))
 
@@ -31,7 +29,7 @@ async def test_exchange(serving: NewServing, path: str, size: int) -> None:
         assert (size, 0, 0) == (server.received, server.unsent, server.waiting)
 
 
-def test_any_segmentation(loop: Loop, serving: NewServing) -> None:
+def test_any_segmentation(run_on_loop: RunOnLoop, serving: NewServing) -> None:
     """However the bytes are cut, the answer is their upper case, and then the server closes, too."""
 
     async def scenario(segments: list[bytes], path: str) -> None:
@@ -47,7 +45,7 @@ def test_any_segmentation(loop: Loop, serving: NewServing) -> None:
     @settings(max_examples=30)
     @given(st.lists(st.binary(min_size=1, max_size=5000), max_size=20), st.sampled_from(PATHS))
     def law(segments: list[bytes], path: str) -> None:
-        loop.run(scenario(segments, path))
+        run_on_loop(scenario(segments, path))
 
     law()
 

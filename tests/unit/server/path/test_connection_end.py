@@ -1,15 +1,12 @@
 """How a connection ends."""
 
-from collections.abc import Callable
-
 import pytest
 
 from stentor_chassis.counters.histogram import NANOSECONDS
 from stentor_server.metrics import DURATION, SCHEMA, CloseReason
 from unit.looping import Events
-from unit.server.serving import Serving, numbered
+from unit.server.serving import NewServing, numbered
 
-NewServing = Callable[..., Serving]
 PATHS = ["tcp", "unix"]
 
 

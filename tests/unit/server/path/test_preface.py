@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-from collections.abc import Callable
 
 import pytest
 
@@ -11,9 +10,8 @@ from stentor_server.path.poller import Poller
 from stentor_server.path.proxy_header import V2_SIGNATURE
 from unit.looping import Events
 from unit.peer import Peer
-from unit.server.serving import Serving
+from unit.server.serving import NewServing
 
-NewServing = Callable[..., Serving]
 TRUST = {"proxy_protocol": "any", "proxy_from": ("127.0.0.1/32",)}
 V1 = b"PROXY TCP4 192.0.2.7 198.51.100.1 4000 443\r\n"
 V2 = V2_SIGNATURE + b"\x21\x11\0\x0c\xc0\0\2\7\xc6\x33\x64\1\x0f\xa0\1\xbb"
@@ -90,17 +88,11 @@ async def test_reset_in_the_header(serving: NewServing, events: Events) -> None:
 
 async def test_late_header(serving: NewServing, events: Events) -> None:
     """A connection whose header does not arrive in time is rejected; one that has time left is waited for."""
-    async with serving(**TRUST, half_close_timeout_seconds=0.2) as server:
-        late = server.connect_queued()
-        await server.until(lambda: server.server.prefaces, "the server to wait for it")
-        (preface,) = server.server.prefaces.values()
-        patient = server.connect_queued()
-        await server.until(lambda: len(server.server.prefaces) == 2, "the server to wait for the other")
-        preface.opened_at -= 10.1
-        in_time = server.connect_queued()
-        await server.until(lambda: len(server.server.prefaces) == 3, "the server to wait for the third")
-        *_, third = server.server.prefaces.values()
-        third.opened_at -= 10.1
+    async with serving(**TRUST) as server:
+        late, in_time, patient = (server.connect_queued() for _ in range(3))
+        await server.until(lambda: len(server.server.prefaces) == 3, "the server to wait for all")
+        for preface in [*server.server.prefaces.values()][:2]:
+            preface.opened_at -= 10.1
         in_time.connection.send(V1 + b"waits")  # before the server looks, as after a pause
         server.server.sweep(server.now)
         assert await in_time.receive(5) == b"WAITS"

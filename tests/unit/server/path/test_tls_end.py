@@ -2,25 +2,23 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
 
 import pytest
 
+from certificates import Authority
 from stentor_server.guard.timeouts import HANDSHAKE_SECONDS
 from stentor_server.metrics import CloseReason
 from stentor_server.path import tls as tls_module
 from unit.looping import Events
-from unit.server.authority import Authority
-from unit.server.serving import Serving
+from unit.server.serving import NewServing
 
-NewServing = Callable[..., Serving]
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
 async def test_garbage(serving_tls: NewServing, authority: Authority, events: Events) -> None:
     """A record that was changed on its way is answered by an alert, and what came before it is still answered."""
     async with serving_tls() as server:
-        client = await server.connect_tls(authority.client())
+        client = await server.connect_tls(authority.trust())
         good, spoiled = client.encoded(b"good"), bytearray(client.encoded(b"spoiled"))
         spoiled[-1] ^= 1
         client.connection.send(good + spoiled)
@@ -35,7 +33,7 @@ async def test_garbage(serving_tls: NewServing, authority: Authority, events: Ev
 async def test_end_after_finish(serving_tls: NewServing, authority: Authority, events: Events, end: str) -> None:
     """However the client ends after the server has finished, the reason stays the server's."""
     async with serving_tls() as server:
-        client = await server.connect_tls(authority.client())
+        client = await server.connect_tls(authority.trust())
         connection = server.connection(client)
         connection.finish(CloseReason.DRAIN)
         connection.closing_since = float("inf")
@@ -51,7 +49,7 @@ async def test_end_after_finish(serving_tls: NewServing, authority: Authority, e
 async def test_finish_during_the_handshake(serving_tls: NewServing, authority: Authority) -> None:
     """Before the handshake is done, there is no close_notify: the client gets the FIN alone."""
     async with serving_tls() as server:
-        client = server.connect_tls_queued(authority.client())
+        client = server.connect_tls_queued(authority.trust())
         await server.until(lambda: server.active == 1, "the connection to be accepted")
         server.connection(client).finish(CloseReason.DRAIN)
         with pytest.raises(ConnectionError, match="ended during the handshake"):
@@ -71,7 +69,7 @@ async def test_abort(
         raise BlockingIOError
 
     async with serving_tls() as server:
-        client = await server.connect_tls(authority.client())
+        client = await server.connect_tls(authority.trust())
         await client.exchange(b"hello")
         if full:
             monkeypatch.setattr(tls_module, "write", accept_nothing)
