@@ -129,7 +129,7 @@ BAD: list[tuple[Check, Behaviour, str, str]] = [
     (Answer(), saying(b"SSH-2.0-OpenSSH_9\r\n"), "mismatch: .* an SSH server: 'SSH-2.0-OpenSSH_9'", "the wrong port"),
     (Answer(), lying.echo, "mismatch: the reply is the message, unchanged: something echoes", "--expect echo"),
     (Answer(), saying(b"220 welcome\r\n"), "mismatch: at byte [0-3] .*", "another service"),
-    (Answer(), lying.close_early, f"{LOST} before any byte of the reply", "a proxy that has lost its server"),
+    (Answer(), lying.close_early, f"{LOST} before any byte of the reply", "a server that is full"),
     (Segmentation(), lying.truncate, "one byte at a time: .*", "one segment as one message"),
     (Segmentation(), forgetting(), "cut at 50 random places: mismatch: .*", "one segment"),
     (Segmentation(), losing(), "20 messages in one piece: .*", "one segment"),
