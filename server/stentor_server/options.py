@@ -39,16 +39,16 @@ exchange_options = options(
         "--tls-key", type=File(), metavar="FILE", help="Private key (PEM); defaults to the file given by --tls-cert."
     ),
     option(
-        "--proxy-protocol",
-        type=click.Choice(["off", "v1", "v2", "any"]),
-        default="off",
-        help="Require a PROXY header of this version on every TCP connection.",
-    ),
-    option(
         "--tls-client-ca",
         type=File(),
         metavar="FILE",
         help="Require client certificates signed by these authorities (PEM).",
+    ),
+    option(
+        "--proxy-protocol",
+        type=click.Choice(["off", "v1", "v2", "any"]),
+        default="off",
+        help="Require a PROXY header of this version on every TCP connection.",
     ),
     option("--proxy-from", type=Network(), multiple=True, help="Accept PROXY headers from this network; repeatable."),
 )

@@ -101,10 +101,10 @@ class ReloadResult(StrEnum):
 
 
 HEARTBEAT = Internal(name="heartbeat", help="Heartbeats of the worker.")
-WORKERS = Gauge(name="workers", help="Data processes that are ready.")
+WORKERS = Gauge(name="workers", help="Workers that are ready.")
 RESTARTS = Counter(
     name="worker_restarts_total",
-    help="Data processes replaced, by reason; one that ended before it was ready is replaced by the next attempt.",
+    help="Workers replaced, by reason; one that ended before it was ready is replaced by the next attempt.",
     label="reason",
     values=tuple(RestartReason),
 )

@@ -15,7 +15,7 @@ class Addresses(Check):
 
     name = "addresses"
     proves = "Every address that the name resolves to leads to a server that answers, not only the first."
-    usual_cause = "an address that nobody listens on (often the IPv6 one), or one server of several that is down"
+    usual_cause = "an address on which nothing listens (often the IPv6 one), or one server of several that is down"
     wrong_bytes = "another service at one of the addresses"
     needs = ("connect",)  # but no answer: that of the first address proves nothing about the others
 

@@ -12,10 +12,11 @@ from stentor_client.verify.outcomes import ExchangeError, Outcome, Phase, Shorta
 _DIALING = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS)
 NO_CONNECTION = {
     Outcome.DNS: "a wrong name, or a resolver that does not know it",
-    Outcome.REFUSED: "nobody listens there, or a firewall rejects",
+    Outcome.REFUSED: "nothing listens there, or a firewall rejects",
     Outcome.UNREACHABLE: "no route, a firewall that rejects, or no such Unix socket",
     Outcome.CONNECT_TIMEOUT: "a firewall that drops packets, a host that is down, or a server at its limit",
-    Outcome.TLS: "the two sides do not agree on TLS: on whether to use it, its versions, or whom to trust",
+    Outcome.TLS: "the two sides do not agree on TLS: on whether to use it, its versions, or whom to trust; "
+    "or the server requires a PROXY header before it",
     Outcome.RESET: "a proxy that has no server, or a limit on connections",
 }
 

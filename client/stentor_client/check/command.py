@@ -60,6 +60,8 @@ def check(
 ) -> int:
     """Test what can go wrong on a path, and report what passed, what failed, and the usual causes.
 
+    Checks: connect, answer, byte-values, sizes, segmentation, half-close, full-duplex, idle, concurrency, addresses.
+
     Example: stentor-client check --target server:8080 --idle 5m
     """
     restore_sighup()
@@ -82,7 +84,7 @@ def check(
 
 
 async def _run(checks: Sequence[Check], subject: Subject, results: list[Result], *, shown: bool) -> int:
-    """Run the battery to its end or until a signal, which is returned; show each result when it is there."""
+    """Run the battery to its end or until a signal, which is returned; show each result as soon as there is one."""
     status = Console(stderr=True).status("")  # shows nothing unless that is a terminal
 
     def begin(check: Check) -> None:

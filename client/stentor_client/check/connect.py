@@ -12,7 +12,7 @@ class Connect(Check):
     name = "connect"
     proves = "A connection can be made, at least to the first proxy, including TLS if it is enabled."
     usual_cause = (
-        "the name is wrong, nobody listens, a firewall drops or rejects packets, or the two sides do not agree on TLS"
+        "the name is wrong, nothing listens, a firewall drops or rejects packets, or the two sides do not agree on TLS"
     )
     needs = ()
 

@@ -41,6 +41,8 @@ class Ramp(click.ParamType[tuple[float, float]]):
         if isinstance(value, tuple):
             return value
         first, dots, last = str(value).partition("..")
+        if dots and not (first and last):
+            self.fail(f"{value!r} is not a ramp such as 1000..20000", param, ctx)
         begin = Rate().convert(first, param, ctx)
         return begin, Rate().convert(last, param, ctx) if dots else begin
 

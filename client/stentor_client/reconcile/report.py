@@ -99,11 +99,12 @@ class Report:
         for quantity, (conclusion, bracket, _) in self._result.quantities:
             if conclusion is Conclusion.DIFFER:
                 amount = bracket.difference
-                more = f"{_least(bracket)}{counted(abs(amount), quantity.unit)} {'more' if amount > 0 else 'fewer'}"
                 if quantity.between_sides:
-                    yield f"of {quantity.name}, the server counted {more} than the client"
+                    more = f"{_least(bracket)}{number(abs(amount))} {'more' if amount > 0 else 'fewer'}"
+                    yield f"for {quantity.name}, the server counted {more} than the client"
                 else:
-                    yield f"{quantity.name} is wrong, the right side is {more}"
+                    by = f"{_least(bracket)}{counted(abs(amount), quantity.unit)}"
+                    yield f"{quantity.name} does not hold: the right side is {by} {'higher' if amount > 0 else 'lower'}"
         for query, (conclusion, bracket, _) in self._result.queries:
             if conclusion is Conclusion.DIFFER:
                 more = "more" if bracket.difference > 0 else "less"

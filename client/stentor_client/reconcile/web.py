@@ -65,6 +65,7 @@ async def get(url: str) -> Answer:
         Failure: there is no complete answer; the message says why.
 
     """
+    shown = url.partition("?")[0]
     try:
         async with (
             asyncio.timeout(_TIMEOUT_SECONDS),
@@ -73,10 +74,10 @@ async def get(url: str) -> Answer:
         ):
             target = response.headers.get("Location")
             if 300 <= response.status < 400 and target is not None:
-                raise Failure(NOT_REACHED, f"cannot read {url}: it redirects to {excerpt(target)!r}; use that URL")
-            return Answer(response.status, excerpt(response.reason or ""), await _body(url, response.content))
+                raise Failure(NOT_REACHED, f"cannot read {shown}: it redirects to {excerpt(target)!r}; use that URL")
+            return Answer(response.status, excerpt(response.reason or ""), await _body(shown, response.content))
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise Failure(NOT_REACHED, f"cannot read {url}: {_reason(error)}") from error
+        raise Failure(NOT_REACHED, f"cannot read {shown}: {_reason(error)}") from error
 
 
 def excerpt(text: str) -> str:

@@ -9,7 +9,7 @@ from stentor_chassis.tls_files import load_certificate, plain_reason
 def client_context(ca: str | None, certificate: str | None, key: str | None, server_name: str | None) -> ssl.SSLContext:
     """Return a context that trusts the authorities in the file `ca`, or else those of the system.
 
-    It judges certificates as OpenSSL does by default. Python 3.13 added checks that private authorities often fail.
+    It verifies certificates as OpenSSL does by default. Python 3.13 added checks that private authorities often fail.
 
     Raises:
         Failure: a file or the name cannot be used; the message says why.

@@ -9,6 +9,7 @@ from lying import LyingServer, echo
 from processes import run, running
 from stentor_chassis.failure import READER_GONE, USAGE
 from stentor_client.__main__ import cli
+from stentor_client.check import battery
 from unit.client.probing import honest
 from unit.ending import RunCommand
 
@@ -45,9 +46,11 @@ def test_wrong_value(run_command: RunCommand, flag: str, value: str) -> None:
 
 
 def test_no_check_is_left(run_command: RunCommand) -> None:
-    """To choose none is a wrong value as well."""
+    """To choose none is a wrong value as well; the help names those there are."""
     ended = run_command(cli, "check", "--only", "idle", "--idle", "0")
     assert (ended.code, "no check is left" in ended.line) == (USAGE, True)
+    words = "".join(run_command(cli, "check", "--help").out.split())
+    assert f"Checks:{','.join(kind.name for kind in battery.KINDS)}." in words
 
 
 def test_reader_that_goes(tmp_path: Path) -> None:

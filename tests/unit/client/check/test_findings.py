@@ -130,7 +130,7 @@ BAD: list[tuple[Check, Behaviour, str, str]] = [
     (Answer(), saying(b"SSH-2.0-OpenSSH_9\r\n"), "mismatch: .* an SSH server: 'SSH-2.0-OpenSSH_9'", "the wrong port"),
     (Answer(), lying.echo, "mismatch: the reply is the message, unchanged: something echoes", "--expect echo"),
     (Answer(), saying(b"220 welcome\r\n"), "mismatch: at byte [0-3] .*", "another service"),
-    (Answer(), lying.close_early, f"{LOST} before any byte of the reply", "a proxy that has lost its server"),
+    (Answer(), lying.close_early, f"{LOST} before any byte of the reply", "a server that is full"),
     (Sizes(2 << 20), lying.add, "1 B fails: extra: .*", "changes bytes, or sends more"),
     *((check, lying.flip, ".*mismatch: .*", "changes bytes") for check in (HalfClose(), Duplex())),
     (Segmentation(), lying.truncate, "one byte at a time: .*", "one segment as one message"),

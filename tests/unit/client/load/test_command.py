@@ -30,6 +30,7 @@ BRIEF = ("--rate", "50", "--duration", "200ms", "--warmup", "0", "--connections"
         (["--max-error-rate", "2"], "is not a share such as 0.1%"),
         (["--max-error-rate", "101%"], "is not a share such as 0.1%"),
         (["--rate", "5..x"], "'x' is not a rate"),
+        (["--rate", "5.."], "'5..' is not a ramp such as 1000..20000"),
     ],
 )
 def test_refused(run_command: RunCommand, arguments: list[str], words: str) -> None:

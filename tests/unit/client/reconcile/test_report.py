@@ -100,9 +100,9 @@ def test_difference() -> None:
         "client: sent = received 100,000 / 99,998 -2 differ",
     } < {*lines}
     assert lines[-1] == (
-        "The counts disagree: of connections, the server counted at least 3 connections more than the client; "
-        "of bytes back, the server counted 1 byte fewer than the client; "
-        "client: sent = received is wrong, the right side is 2 bytes fewer."
+        "The counts disagree: for connections, the server counted at least 3 more than the client; "
+        "for bytes back, the server counted 1 fewer than the client; "
+        "client: sent = received does not hold: the right side is 2 bytes lower."
     )
     assert Report(result, None).exit_code == CHECK_FAILED
 
