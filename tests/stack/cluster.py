@@ -15,6 +15,7 @@ from waiting import until
 
 MANAGER = "manager"
 NODES = (MANAGER, "worker-1", "worker-2")
+PULLED = "docker:28.5-dind"  # if it can be
 PACKAGES = "docker.io,docker-cli,iptables,iproute2,ca-certificates,kmod"
 SECONDS = 180.0  # nothing that a test waits for takes this long, on a busy machine either
 
@@ -35,7 +36,10 @@ class Cluster:
         self._image = f"localhost/stentor-standin-docker:{self.name}"
         self.environment = {**ENVIRONMENT, "DOCKER_HOST": f"unix://{folder}/docker.sock"}
         try:
-            run("scripts/base-images", "bootstrap", self._image, PACKAGES)
+            if subprocess.run(["docker", "pull", "--quiet", PULLED], capture_output=True, check=False).returncode == 0:
+                run("docker", "tag", PULLED, self._image)
+            else:
+                run("scripts/base-images", "bootstrap", self._image, PACKAGES)
             run("docker", "save", "--output", f"{folder}/images.tar", *images)
             run("docker", "network", "create", self.name)
             for node in NODES:

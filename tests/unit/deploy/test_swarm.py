@@ -45,7 +45,7 @@ def test_options(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given = _options(name, monkeypatch)
     assert SERVICES[name]["environment"]["STENTOR_ADMIN_NAME"] == f"{name},tasks.{name}"
     if name == "client":
-        assert given["target"] == f"tasks.server:{_options('server', monkeypatch)['port']}"
+        assert str(given["target"]) == f"tasks.server:{_options('server', monkeypatch)['port']}"
         assert given["resolve"] == "all"
 
 
