@@ -49,6 +49,19 @@ def test_options(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert given["resolve"] == "all"
 
 
+@_each_pair
+def test_tls(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What TLS adds are options too, and every file that they name is mounted."""
+    added = yaml.safe_load((FOLDER / "tls.yml").read_text(encoding="utf-8"))["services"][name]
+    for key, value in added["environment"].items():
+        monkeypatch.setitem(SERVICES[name]["environment"], key, value)
+    given = _options(name, monkeypatch)
+    mounted = {mount["target"] for mount in added.get("configs", ())}
+    mounted |= {f"/run/secrets/{mount['source']}" for mount in added.get("secrets", ())}
+    assert {value for value in added["environment"].values() if "/" in value} == mounted
+    assert given.get("tls", True)
+
+
 @_each_service
 def test_as_in_compose(name: str) -> None:
     """Image, variables, limits and confinement are those of the compose project."""
