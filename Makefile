@@ -17,7 +17,7 @@ RULE_TESTS := $(patsubst observability/prometheus/%,%,$(wildcard observability/p
 export REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down logs demo test test-slow test-unit test-integration test-stack test-image bench bench-quick bench-python lint docs lock images clean
+.PHONY: help install up down swarm-up swarm-down logs demo test test-slow test-unit test-integration test-stack test-image bench bench-quick bench-python lint docs lock images clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ up: ## Start server, client and Prometheus in containers, and wait until they ar
 down: ## Stop and remove what `make up` started, with its data
 	docker compose --profile grafana down --volumes --remove-orphans
 
+swarm-up: ## Deploy the pair and Prometheus on the swarm that the engine is in, also with FILES="FILE…", and wait
+	@scripts/swarm up $(FILES)
+
+swarm-down: ## Remove what `make swarm-up` deployed, with its data
+	@scripts/swarm down
+
 logs: ## Follow the logs of server and client, until Ctrl-C
 	@docker compose logs --follow server client || true
 
@@ -44,7 +50,7 @@ test: $(DEVELOPMENT) ## Run all tests except the slow ones; if no Docker engine 
 	@scripts/test-peers
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(PARALLEL)'
 
-test-slow: $(DEVELOPMENT) ## Run the slow tests: each fault, up to its alert in a real Prometheus
+test-slow: $(DEVELOPMENT) ## Run the slow tests: each fault, up to its alert in a real Prometheus, and a swarm of three nodes
 	@scripts/docker-engine run sh -c 'scripts/base-images && exec $(BIN)/pytest -m slow'
 
 test-unit: $(DEVELOPMENT) ## Run the unit tests of the packages
@@ -75,9 +81,9 @@ lint: $(DEVELOPMENT) ## Check code, types, Dockerfiles, YAML, shell scripts, man
 	@$(BIN)/mypy
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/hadolint Dockerfile.server Dockerfile.client tests/Dockerfile
-	@$(BIN)/shellcheck scripts/docker-engine scripts/apt-install scripts/base-images scripts/lock scripts/promtool scripts/test-image scripts/test-peers scripts/what-to-open .ci/run
+	@$(BIN)/shellcheck scripts/docker-engine scripts/apt-install scripts/base-images scripts/lock scripts/promtool scripts/swarm scripts/test-image scripts/test-peers scripts/what-to-open .ci/run
 	@$(BIN)/pytest -q tests/unit/test_layout.py tests/unit/deploy
-	@scripts/promtool check config prometheus.yml kubernetes/prometheus.yml
+	@scripts/promtool check config prometheus.yml kubernetes/prometheus.yml swarm/prometheus.yml
 	@scripts/promtool check rules --lint=all --lint-fatal $(RULES)
 	@scripts/promtool test rules $(RULE_TESTS)
 
