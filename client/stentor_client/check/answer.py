@@ -4,7 +4,7 @@ from stentor_chassis.logs.log import excerpt
 from stentor_client.check.check import Check, Finding
 from stentor_client.check.subject import Subject
 from stentor_client.output import wording
-from stentor_client.verify.outcomes import ExchangeError, Outcome
+from stentor_client.verify.outcomes import ExchangeError
 
 SIZE_BYTES = 64
 _PROXY_SENDS = (
@@ -15,10 +15,6 @@ _WE_SEND = "--proxy-protocol sends a PROXY header to a server that expects none"
 _HTTP = "a proxy in HTTP mode (HAProxy's mode http), or a web server: TCP has to be passed on as it is"
 _TLS = "a server that requires TLS: use --tls"
 _ECHO = "a loop or a plain echo; if the server is one (--transform echo), use --expect echo"
-_CLOSED = (
-    "a proxy that has lost its server, a server that is full or does not allow this address, or one that requires TLS "
-    "or a PROXY header"
-)
 _UPPER = "a server that answers in upper case: leave out --expect echo"
 # How replies begin that say what sent them: (start, what it is, what usually causes it).
 _SIGNS = (
@@ -35,10 +31,11 @@ class Answer(Check):
 
     name = "answer"
     proves = "The message is answered correctly: in upper case, only a program that reads it can do so."
-    usual_cause = wrong_bytes = (
-        "a middlebox or another service that answers, a proxy that has lost its server, or a server that waits for TLS "
-        "or a PROXY header"
+    usual_cause = (
+        "a proxy that has lost its server, a server that is full or does not allow this address, or one that requires "
+        "TLS or a PROXY header"
     )
+    wrong_bytes = "a middlebox or another service that answers"
     needs = ("connect",)
 
     async def run(self, subject: Subject) -> Finding:
@@ -61,5 +58,4 @@ def _recognised(error: ExchangeError, reply: bytes, *, ours: bool) -> Finding:
             line = excerpt(reply if start.startswith(b"\r") else reply.partition(b"\r\n")[0])
             words = f"{error.outcome}: the reply begins with {kind}: '{line}'"
             return Finding.bad(error, words, _WE_SEND if ours and cause is _PROXY_SENDS else cause)
-    closed = not reply and error.outcome in {Outcome.EOF, Outcome.RESET}
-    return Finding.bad(error, cause=_CLOSED if closed else "")
+    return Finding.bad(error)
