@@ -17,6 +17,8 @@ from proxies import program
 from stack.compose import Stack
 from waiting import until
 
+pytestmark = pytest.mark.timeout(600)
+
 ENOUGH = 'stentor_client_exchanges_total{outcome="ok"}'
 TRUSTING = ("--proxy-protocol", "v1", "--proxy-from", "127.0.0.1")
 HEADER_BYTES = len("PROXY TCP4 127.0.0.1 127.0.0.1 50000 50000\r\n")
@@ -245,7 +247,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], End
         }
         found = {}
         for key, process in running.items():
-            output, _ = process.communicate(timeout=120)
+            output, _ = process.communicate(timeout=300)
             found[key] = Ended(process.returncode, json.loads(output))
         return found
 
