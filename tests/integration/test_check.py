@@ -114,7 +114,7 @@ def test_tls(authority: Authority, shared_server: Server) -> None:
         code, others = checked(server.target, "--idle", "0", "--tls")
         assert (code, others["connect"]["outcome"], others["connect"]["phase"]) == (3, "tls", "tls")
         _, others = checked(server.target, "--only", "answer")
-        assert "a server that waits for TLS" in others["answer"]["usual_cause"]
+        assert "one that requires TLS" in others["answer"]["usual_cause"]
     _, others = checked(shared_server.target, "--only", "connect", "--tls")
     assert others["connect"]["detail"].endswith(": the peer does not speak TLS")
 

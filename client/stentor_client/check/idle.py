@@ -18,6 +18,7 @@ LADDER = (
 )
 
 BUSY_SECONDS = 0.5  # between the exchanges of a connection that shows whether silence is to blame
+AGE_MARGIN_SECONDS = 1.0  # by which a limit on age may reach that connection later than a silent one
 _TOO_OLD = "a limit on the age of connections, or a path that loses them; silence has no part in it"
 _FORGOTTEN = "a firewall or a NAT that forgets idle connections: raise its time-out, or send TCP keep-alives more often"
 
@@ -55,6 +56,8 @@ class Idle(Check):
             silent, spare, over = calls[-len(ladder) :], calls[: -len(ladder)], asyncio.Event()
             busy = asyncio.create_task(_keep_busy(spare, over))  # the oldest connection, if there are enough
             tried = await asyncio.gather(*(_wait(call, step) for call, step in zip(silent, ladder, strict=True)))
+            if any(failure is not None for _, failure in tried):
+                await asyncio.sleep(AGE_MARGIN_SECONDS)
             over.set()
             never_silent = await busy
         alive: float | None = None
