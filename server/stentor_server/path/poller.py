@@ -108,7 +108,7 @@ class Poller(selectors.EpollSelector):
 
 
 class PollerLoop(asyncio.SelectorEventLoop):
-    """An event loop that is told by `Poller.select` about its descriptors, and tells it of its other work."""
+    """An event loop whose selector is a `Poller`, which it interrupts when it has something to call."""
 
     def __init__(self) -> None:
         """Make the poller as well."""
