@@ -15,6 +15,7 @@ _WORDS_OF_NOT_TLS = {  # which of them depends on the first bytes, and on the ve
     "unexpected message",
     "wrong version number",
 }
+_DAMAGED = "a TLS record arrived damaged"
 _ALERTS = {
     "certificate required": "it requires a certificate",
     "handshake failure": "there is no cipher or certificate that both sides accept",
@@ -70,8 +71,11 @@ def load_authorities(context: ssl.SSLContext, path: str, code: int) -> None:
         raise Failure(code, f"cannot read {path}: {error.strerror}") from error
 
 
-def plain_reason(error: ssl.SSLError) -> str:
-    """Return OpenSSL's reason in words, without its file names and line numbers."""
+def plain_reason(error: ssl.SSLError, *, agreed: bool = False) -> str:
+    """Return OpenSSL's reason in words, without its file names and line numbers.
+
+    Once both sides have `agreed` on TLS, what is not TLS was damaged on its way.
+    """
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not trusted: {error.verify_message}"
     reason = error.reason or re.sub(r"^\[\w+\] | *\(_ssl\.c:[0-9]+\)$", "", error.strerror or str(error))
@@ -81,4 +85,6 @@ def plain_reason(error: ssl.SSLError) -> str:
     alert = re.fullmatch(r"(?:sslv3|tlsv1|tlsv13) alert (.*)", words)
     if alert:
         return f"the peer refused: {_ALERTS.get(alert[1], alert[1])}"
+    if agreed and (words in _WORDS_OF_NOT_TLS or words == "decryption failed or bad record mac"):
+        return _DAMAGED
     return _NOT_TLS if words in _WORDS_OF_NOT_TLS else words

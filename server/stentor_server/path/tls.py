@@ -84,7 +84,7 @@ class TlsConnection(Connection):
             pass
         except ssl.SSLError as error:
             if self._send_encrypted(owed):  # with an alert
-                self.close(CloseReason.TLS_ERROR, plain_reason(error))
+                self.close(CloseReason.TLS_ERROR, plain_reason(error, agreed=not self.handshaking))
             return
         if self._got_close_notify:
             self._close_notify()
@@ -147,7 +147,7 @@ class TlsConnection(Connection):
         except ssl.SSLZeroReturnError:  # the client's close_notify, after the server's
             pass
         except ssl.SSLError as error:
-            self.close(CloseReason.TLS_ERROR, plain_reason(error))
+            self.close(CloseReason.TLS_ERROR, plain_reason(error, agreed=not self.handshaking))
             return
         self.close(CloseReason.EOF)
 
